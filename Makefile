@@ -1,0 +1,76 @@
+# Every target sets up what it needs in .venv; `make demo` needs the package alone, the others the tools too.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+CORE   := $(VENV)/.core
+TOOLS  := $(VENV)/.installed
+RIVALS := $(VENV)/.bench
+
+SUSHI  := policies/default/examples/sushi_recorded.json
+SMALL  := policies/default/examples/btc_500.json
+
+.PHONY: help demo test lint format bench soak clean
+.NOTPARALLEL:
+
+help:
+	@echo "make demo    evaluate a recorded account with the default policy, and explain the answer"
+	@echo "make test    the whole test suite, with coverage"
+	@echo "make lint    style, types, import floors"
+	@echo "make format  apply the style"
+	@echo "make bench   speed, against hand-written code and another rule engine"
+	@echo "make soak    the property tests at length"
+	@echo "make clean   remove .venv and everything generated"
+
+demo: $(CORE)
+	@echo "== A recorded account and market: policies/default asked for a position in SUSHI"
+	@$(BIN)/rulecap explain $(SUSHI)
+	@echo
+	@echo "== The specification's 500 USD account, on the exchange's real minimum order for BTC"
+	@$(BIN)/rulecap eval $(SMALL)
+
+test: $(TOOLS)
+	$(BIN)/python -m pytest --cov=rulecap --cov-report=term
+
+lint: $(TOOLS)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict -p rulecap
+	$(BIN)/lint-imports
+
+format: $(TOOLS)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(RIVALS)
+	$(BIN)/python -m benchmarks
+
+soak: $(TOOLS)
+	$(BIN)/python -m pytest -m "hypothesis or soak" --hypothesis-profile=soak
+
+clean:
+	rm -rf $(VENV) build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+
+# A stamp says that the installation is as pyproject.toml asks; an interrupted one leaves no stamp and is done again.
+define environment
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+  echo "rulecap needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || echo missing)." >&2; \
+  echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+@$(BIN)/python -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV) || { \
+  echo "'$(PYTHON) -m venv' failed; on Debian and Ubuntu the package python3-venv provides it." >&2; exit 1; }
+endef
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+$(CORE): pyproject.toml
+	$(environment)
+	$(PIP) --editable .
+	@touch $@
+
+$(TOOLS): pyproject.toml
+	$(environment)
+	$(PIP) --editable '.[dev]'
+	@touch $(CORE) $@
+
+$(RIVALS): $(TOOLS)
+	$(PIP) --editable '.[dev,bench]'
+	@touch $(CORE) $(TOOLS) $@
