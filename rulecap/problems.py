@@ -1,0 +1,82 @@
+"""What is wrong, where, and what to write instead: problems are values, gathered and reported together."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from rulecap.location import Location
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding.
+
+    Attributes:
+        code: a stable name in kebab-case, such as `unknown-name`.
+        message: what is wrong, in the risk manager's words.
+        location: the place in a policy file, for a problem of the policy.
+        path: the JSON path in the snapshot or memory, for a problem of the input.
+        hint: what to write instead.
+        source_line: the text of the line at `location`.
+        severity: `error` or `warning`.
+    """
+
+    code: str
+    message: str
+    location: Location | None = None
+    path: str | None = None
+    hint: str = ""
+    source_line: str = ""
+    severity: str = "error"
+
+    def render(self) -> str:
+        """Return the finding as text: place, code, message, the line with a caret, the hint."""
+        place = str(self.location) if self.location else self.path
+        lines = [": ".join(part for part in (place, f"{self.severity} [{self.code}]", self.message) if part)]
+        if self.location and self.source_line:
+            lines += _caret(self.source_line, self.location.column)
+        if self.hint:
+            lines.append(f"    = {self.hint}")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the finding as JSON types, with stable keys."""
+        place = self.location
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+            "file": place.file if place else None,
+            "line": place.line if place else None,
+            "column": place.column if place else None,
+            "path": self.path,
+            "hint": self.hint,
+        }
+
+
+class PolicyError(Exception):
+    """A policy cannot be used; `problems` holds every finding, in the files' order."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        """Keep the findings as a tuple; the text is all of them rendered."""
+        self.problems = tuple(problems)
+        super().__init__("\n".join(problem.render() for problem in self.problems))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return a hint naming the nearest known word, or the known words where none is near and they are few."""
+    names = sorted(set(known))
+    near = get_close_matches(word, names, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {near[0]}?"
+    return f"known here: {', '.join(names)}" if 0 < len(names) <= 12 else ""
+
+
+WIDEST_LINE = 160
+
+
+def _caret(line: str, column: int) -> list[str]:
+    """Return the line and a caret below the column; a very long line is cut around the column."""
+    start = max(0, column - 1 - WIDEST_LINE // 2) if len(line) > WIDEST_LINE else 0
+    cut = line[start : start + WIDEST_LINE].replace("\t", " ")
+    return [f"    {cut}", f"    {' ' * (column - 1 - start)}^"]

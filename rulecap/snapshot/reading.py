@@ -1,0 +1,126 @@
+"""Reading a snapshot from whatever is handed in: a snapshot, or every problem with it, and nothing ever raised."""
+
+from datetime import datetime
+from itertools import chain
+from typing import Any
+
+from pydantic import ValidationError
+
+from rulecap.problems import Problem
+from rulecap.snapshot.findings import describe, problems_of
+from rulecap.snapshot.model import Account, Asset, Book, Bracket, Market, Position, Signal, Snapshot
+
+MOST_BYTES = 64 * 1024 * 1024
+
+
+def read_snapshot(value: object) -> Snapshot | list[Problem]:
+    """Return the snapshot that a value is, or every problem with it (at most 50); nothing makes it raise.
+
+    Args:
+        value: a Snapshot, which passes through untouched; JSON as bytes or text; a dict of JSON types.
+    """
+    try:
+        if isinstance(value, Snapshot):
+            return value
+        return _read(value)
+    except ValidationError as error:
+        return _reported(error)
+    except Exception as error:  # noqa: BLE001 - a caller's own objects may do anything when looked at
+        return [Problem("not-a-snapshot", f"cannot be read as a snapshot ({type(error).__name__[:40]})", path="")]
+
+
+def _reported(error: ValidationError) -> list[Problem]:
+    """Return a validation error's problems, whatever its inputs are."""
+    try:
+        return problems_of(error, Snapshot)
+    except Exception as failure:  # noqa: BLE001 - as above
+        return [Problem("not-a-snapshot", f"cannot be read as a snapshot ({type(failure).__name__[:40]})", path="")]
+
+
+def _read(value: object) -> Snapshot | list[Problem]:
+    """Return the snapshot, or problems; raises ValidationError, or whatever a strange value raises."""
+    if isinstance(value, (bytes, bytearray, memoryview, str)):
+        return _read_json(value)
+    if not isinstance(value, dict):
+        return [Problem("not-a-snapshot", f"must be a Snapshot, a dict or JSON, got {describe(value)}", path="")]
+    snapshot = Snapshot.model_validate(value)
+    stray = _not_lists(value)
+    if stray:
+        return [Problem("wrong-type", "must be a list, as in JSON", path=path) for path in stray]
+    return snapshot if _plain(snapshot) else _plainly(snapshot)
+
+
+def _read_json(text: bytes | bytearray | memoryview | str) -> Snapshot | list[Problem]:
+    """Return the snapshot that a JSON text holds, or problems."""
+    if isinstance(text, memoryview):
+        text = text.tobytes()
+    if len(text) > MOST_BYTES:
+        return [Problem("too-many", f"must be at most {MOST_BYTES} bytes of JSON", path="")]
+    if isinstance(text, str):
+        try:
+            text = text.encode()
+        except UnicodeEncodeError:
+            return [Problem("not-json", "is not JSON: it has characters that UTF-8 cannot write", path="")]
+    return Snapshot.model_validate_json(text)
+
+
+LISTS = ("positions", "assets", "correlation")
+
+
+def _not_lists(value: dict[str, Any]) -> list[str]:
+    """Return the paths where a Python value has something else for a list: a set has no order to rely on."""
+    found = [name for name in LISTS if not _is_list(value.get(name, ()))]
+    correlation, market, book = value.get("correlation"), value.get("market"), value.get("book")
+    if not found and correlation and not all(map(_is_list, correlation)):
+        found.append("correlation")
+    if isinstance(market, dict) and not _is_list(market.get("brackets", ())):
+        found.append("market.brackets")
+    if isinstance(book, dict):
+        for side in ("bids", "asks"):
+            levels = book[side]
+            if not _is_list(levels) or not {type(level) for level in levels} <= {list, tuple}:
+                found.append(f"book.{side}")
+    return found
+
+
+def _is_list(value: object) -> bool:
+    """Return whether a value that the models accepted is a list (or absent)."""
+    return value is None or isinstance(value, (list, tuple))
+
+
+PLAIN = {
+    float,
+    int,
+    str,
+    bool,
+    type(None),
+    datetime,
+    dict,
+    tuple,
+    Account,
+    Position,
+    Signal,
+    Market,
+    Bracket,
+    Book,
+    Asset,
+}
+
+
+def _plain(snapshot: Snapshot) -> bool:
+    """Return whether every value is exactly of a JSON type, not of a class derived from one, as NumPy's float is."""
+    market, book = snapshot.market, snapshot.book
+    parts = [snapshot, snapshot.account, *snapshot.positions, *(snapshot.assets or ())]
+    parts += [part for part in (snapshot.signal, market) if part is not None]
+    parts += market.brackets or () if market is not None else ()
+    kinds = set(map(type, chain.from_iterable([part.__dict__.values() for part in parts])))
+    kinds.update(map(type, chain.from_iterable(snapshot.correlation or ())))
+    kinds.update(map(type, chain(snapshot.facts, snapshot.facts.values())))
+    if book is not None:
+        kinds.update(map(type, chain.from_iterable(book.bids)), map(type, chain.from_iterable(book.asks)))
+    return kinds <= PLAIN
+
+
+def _plainly(snapshot: Snapshot) -> Snapshot:
+    """Return the snapshot with every value as exactly a JSON type: it is written as JSON and read back."""
+    return Snapshot.model_validate_json(snapshot.model_dump_json(warnings=False))

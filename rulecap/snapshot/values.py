@@ -1,0 +1,81 @@
+"""The single values of a snapshot: names, moments, facts, levels of a book, and the bounds on how many there are."""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from rulecap.units import PRICE, QUANTITY, RATIO, Unit
+
+LONGEST_TEXT = 64
+MOST_POSITIONS, MOST_ASSETS, MOST_LEVELS, MOST_BRACKETS, MOST_FACTS = 10_000, 1_000, 5_000, 200, 200
+MOST_TRADES = 10**12
+LARGEST_WHOLE = 2**63
+# Correlations computed in floating point miss their symmetry, their ones and their bounds by a few last digits.
+CORRELATION_TOLERANCE = 1e-9
+
+TIME = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?(?P<zone>[Zz]|[+-]\d\d:\d\d)?", re.ASCII
+)
+
+
+def _utc(value: object) -> datetime:
+    """Return an aware datetime or ISO-8601 text with a zone as UTC; a number or a time without a zone is refused."""
+    moment = _time_of(value) if isinstance(value, str) else value
+    if not isinstance(moment, datetime):
+        raise PydanticCustomError("wrong-type", "must be a time as ISO-8601 text, such as 2026-01-31T12:00:00Z")
+    if moment.tzinfo is None or moment.utcoffset() is None:
+        raise PydanticCustomError("naive-time", "has no time zone: end it with Z (UTC) or an offset such as +02:00")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise PydanticCustomError("out-of-range", "must be a time within the years 1 to 9999 in UTC") from None
+
+
+def _time_of(text: str) -> datetime:
+    """Return the datetime that the text is; one narrow form, so that every Python version reads the same."""
+    if TIME.fullmatch(text):
+        try:
+            return datetime.fromisoformat(text.upper())
+        except ValueError:
+            pass
+    raise PydanticCustomError("wrong-type", "must be a time as ISO-8601 text, such as 2026-01-31T12:00:00Z")
+
+
+def _fact(value: object) -> float | int | str | bool:
+    """Return a fact: a finite number, a text of at most 64 characters, true or false."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        if len(value) > LONGEST_TEXT:
+            raise PydanticCustomError("out-of-range", "must be at most 64 characters")
+        str.encode(value)  # a lone surrogate has no bytes, so the record of the decision could not be written
+        return str.__getitem__(value, slice(None))
+    if isinstance(value, int):
+        if not -LARGEST_WHOLE <= value <= LARGEST_WHOLE:
+            raise PydanticCustomError("out-of-range", "must be a whole number of at most 19 digits")
+        return int.__pos__(value)
+    if isinstance(value, float):
+        if not value - value == 0.0:
+            raise PydanticCustomError("not-finite", "must be a finite number")
+        return float.__pos__(value)
+    raise PydanticCustomError("wrong-type", "must be a number, a text, true or false")
+
+
+FACT_SCHEMA = {"type": ["number", "string", "boolean"], "maxLength": LONGEST_TEXT}
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
+Moment = Annotated[datetime, BeforeValidator(_utc)]
+Fact = Annotated[Any, PlainValidator(_fact), WithJsonSchema(FACT_SCHEMA)]
+BookSide = Annotated[
+    tuple[
+        Annotated[
+            tuple[Annotated[float, Field(gt=0), Unit(PRICE)], Annotated[float, Field(ge=0), Unit(QUANTITY)]],
+            Field(strict=False),
+        ],
+        ...,
+    ],
+    Field(strict=False, min_length=1, max_length=MOST_LEVELS),
+]
+Correlation = Annotated[float, Field(ge=-1 - CORRELATION_TOLERANCE, le=1 + CORRELATION_TOLERANCE), Unit(RATIO)]
