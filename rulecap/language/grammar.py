@@ -1,0 +1,216 @@
+"""What an expression may be: Python's parser, then this allow-list; nothing else reaches an evaluator."""
+
+import ast
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from rulecap.language.tokens import Masked, mask
+from rulecap.units import NUMBER
+
+MOST_CHARACTERS, MOST_DEPTH, LARGEST = 2000, 40, 1e15
+CONSTANTS: dict[str, bool | None] = {"true": True, "false": False, "none": None}
+NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+CAPITALS = re.compile(r"[A-Z][A-Z0-9_]*\Z")
+AGGREGATES = frozenset({"sum", "count", "average", "min", "max"})
+OPERATORS = (
+    ast.And, ast.Or, ast.Not, ast.USub, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow,
+    ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn, ast.Load, ast.Store,
+)  # fmt: skip
+NODES = (ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.IfExp, ast.Compare)
+SLIPS = (
+    (re.compile(r"&&"), "write `and`"),
+    (re.compile(r"\|\|"), "write `or`"),
+    (re.compile(r"(?<![=!<>])=(?!=)"), "to compare, write =="),
+    (re.compile(r"!(?!=)"), "write `not`"),
+    (re.compile(r"%"), "there is no modulo; a percent is a number followed by %: 5%"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Syntax:
+    """A parsed expression that passed the allow-list; `ast` nodes carry `unit` where a literal has one."""
+
+    text: str
+    tree: ast.expr
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a text is no expression: the offset in it, a code, what is wrong, what to write."""
+
+    offset: int
+    code: str
+    message: str
+    hint: str = ""
+
+
+class _Refused(Exception):
+    def __init__(self, node: ast.AST, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.node, self.message, self.hint = node, message, hint
+
+
+@lru_cache(maxsize=4096)
+def parse(text: str) -> Syntax | Refusal:
+    """Return the expression's tree, or why it is refused. Never raises."""
+    if len(text) > MOST_CHARACTERS:
+        return Refusal(
+            0, "expression-too-long", f"an expression has at most {MOST_CHARACTERS} characters, this has {len(text)}"
+        )
+    lead = len(text) - len(text.lstrip())
+    masked = mask(text)
+    try:
+        tree = ast.parse(masked.text[lead:], mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        return _syntax(masked.text, error, lead)
+    try:
+        depth = _place(tree, masked, lead)
+        if depth > MOST_DEPTH:
+            return Refusal(
+                0,
+                "expression-too-deep",
+                f"this expression nests {depth} deep, at most {MOST_DEPTH} is taken",
+                "split it into rules",
+            )
+        _allow(tree, masked)
+    except _Refused as refused:
+        return Refusal(offset_of(refused.node), "not-allowed-here", refused.message, refused.hint)
+    return Syntax(text, tree)
+
+
+def offset_of(node: ast.AST) -> int:
+    """Return the character offset of a node in the expression's text."""
+    return int(getattr(node, "offset", 0))
+
+
+def _syntax(text: str, error: Exception, lead: int) -> Refusal:
+    offset = min(max((getattr(error, "offset", None) or 1) - 1 + lead, 0), max(len(text) - 1, 0))
+    if not text.strip():
+        return Refusal(0, "not-an-expression", "an expression is missing here")
+    outside = re.sub(r"'[^']*'|\"[^\"]*\"", lambda match: " " * len(match[0]), text)
+    for pattern, hint in SLIPS:
+        slip = pattern.search(outside)
+        if slip:
+            return Refusal(slip.start(), "not-an-expression", f"`{slip[0]}` does not belong to the language", hint)
+    reason = error.msg if isinstance(error, SyntaxError) else "too deeply nested"
+    return Refusal(offset, "not-an-expression", f"this is not an expression: {reason}")
+
+
+def _place(tree: ast.expr, masked: Masked, lead: int) -> int:
+    """Give every node its character offset; return the depth. Iterative, so that no input exhausts the stack."""
+    encoded = masked.text.encode(errors="surrogatepass")
+    ascii_only = len(encoded) == len(masked.text)
+    todo: list[tuple[ast.AST, int]] = [(tree, 1)]
+    deepest = 0
+    while todo:
+        node, depth = todo.pop()
+        deepest = max(deepest, depth)
+        column = getattr(node, "col_offset", None)
+        if column is not None:
+            column += lead
+            placed = column if ascii_only else len(encoded[:column].decode(errors="surrogatepass"))
+            node.offset = placed  # type: ignore[attr-defined]  # our own mark on Python's node
+        todo += [(child, depth + 1) for child in ast.iter_child_nodes(node)]
+    return deepest
+
+
+def _allow(node: ast.AST, masked: Masked, parent: ast.AST | None = None) -> None:
+    if isinstance(node, OPERATORS):
+        return
+    check = _SPECIAL.get(type(node))
+    if check is not None:
+        check(node, masked, parent)
+    elif not isinstance(node, NODES):
+        word = _WORDS.get(type(node), type(node).__name__)
+        raise _Refused(
+            node,
+            f"{word} does not belong to the language",
+            "an expression computes one value from names, numbers and functions",
+        )
+    for child in ast.iter_child_nodes(node):
+        _allow(child, masked, node)
+
+
+def _constant(node: ast.Constant, masked: Masked, parent: ast.AST | None) -> None:
+    value, offset = node.value, offset_of(node)
+    if isinstance(value, str):
+        if masked.text[offset : offset + 1] not in "'\"":
+            raise _Refused(
+                node, "this form of text does not belong to the language", "write a name in plain quotes: 'BTC'"
+            )
+        return
+    if isinstance(value, bool | bytes | complex) or value is None or value is ...:
+        hint = f"write {str(value).lower()}" if isinstance(value, bool | None) else ""
+        raise _Refused(node, f"{value!r} does not belong to the language", hint)
+    written = re.match(NUMBER, masked.text[offset:])
+    rest = masked.text[offset + written.end() :] if written else "x"
+    if re.match(r"[A-Za-z_]", rest) or not abs(value) <= LARGEST:
+        raise _Refused(node, "a number is written in decimal and is at most 1e15")
+    if offset in masked.units:
+        unit, factor = masked.units[offset]
+        node.value = float(value) * factor
+        node.unit = unit  # type: ignore[attr-defined]  # our own mark on Python's node
+
+
+def _name(node: ast.Name, masked: Masked, parent: ast.AST | None) -> None:
+    if not (NAME.match(node.id) or CAPITALS.match(node.id)):
+        lower = node.id.lower()
+        hint = f"write {lower}" if NAME.match(lower) else ""
+        raise _Refused(node, f"{node.id} is not a name of the language", hint)
+
+
+def _attribute(node: ast.Attribute, masked: Masked, parent: ast.AST | None) -> None:
+    start = offset_of(node) + (node.end_col_offset or 0) - node.col_offset - len(node.attr)
+    node.attr = masked.words.get(start, node.attr)
+    case = isinstance(node.value, ast.Name) and re.match(r"[A-Z0-9][A-Za-z0-9_]*\Z", node.attr)
+    if not (NAME.match(node.attr) or case):
+        raise _Refused(node, f".{node.attr} is not a field's name")
+    if not isinstance(node.value, ast.Name | ast.Attribute | ast.Call):
+        raise _Refused(node, "a field can only be read from a name")
+
+
+def _call(node: ast.Call, masked: Masked, parent: ast.AST | None) -> None:
+    at = isinstance(node.func, ast.Attribute) and node.func.attr == "at" and isinstance(node.func.value, ast.Name)
+    if not (isinstance(node.func, ast.Name) or at):
+        raise _Refused(node, "only the language's functions can be called")
+    if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
+        raise _Refused(node, "a function takes its values in order, without names or stars")
+
+
+def _generator(node: ast.GeneratorExp, masked: Masked, parent: ast.AST | None) -> None:
+    over = isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name) and parent.func.id in AGGREGATES
+    if not over or len(parent.args) != 1:  # type: ignore[union-attr]  # `over` says that it is a call
+        raise _Refused(node, "`for … in …` stands alone inside sum, count, average, min or max")
+    if len(node.generators) != 1 or len(node.generators[0].ifs) > 1:
+        raise _Refused(node, "one `for` and one `if` at most", "join conditions with `and`")
+
+
+def _comprehension(node: ast.comprehension, masked: Masked, parent: ast.AST | None) -> None:
+    if node.is_async or not isinstance(node.target, ast.Name):
+        raise _Refused(node.target, "`for` takes one name")
+
+
+def _list(node: ast.List, masked: Masked, parent: ast.AST | None) -> None:
+    if node.elts and not (isinstance(parent, ast.Compare) and isinstance(parent.ops[-1], ast.In | ast.NotIn)):
+        raise _Refused(node, "a list stands only behind `in`", "elsewhere only the empty list [] can be written")
+
+
+_SPECIAL: dict[type[ast.AST], Callable[[Any, Masked, ast.AST | None], None]] = {
+    ast.Constant: _constant,
+    ast.Name: _name,
+    ast.Attribute: _attribute,
+    ast.Call: _call,
+    ast.GeneratorExp: _generator,
+    ast.comprehension: _comprehension,
+    ast.List: _list,
+}
+_WORDS = {
+    ast.Lambda: "lambda", ast.Subscript: "[…] behind a name", ast.Dict: "a mapping", ast.Set: "a set",
+    ast.Tuple: "a tuple", ast.ListComp: "[… for …]", ast.JoinedStr: "an f-string", ast.NamedExpr: ":=",
+    ast.Await: "await", ast.Yield: "yield",
+    ast.Mod: "modulo", ast.FloorDiv: "//", ast.Is: "is", ast.IsNot: "is not", ast.UAdd: "a leading +", ast.Invert: "~",
+    ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^", ast.LShift: "<<", ast.RShift: ">>", ast.MatMult: "@",
+}  # fmt: skip

@@ -1,0 +1,143 @@
+"""Names and dotted paths: what each refers to, and its type."""
+
+import ast
+from typing import TYPE_CHECKING
+
+from rulecap.language import types as t
+from rulecap.language.functions import ALL_NAMES
+from rulecap.language.grammar import CONSTANTS, offset_of
+from rulecap.language.scope import Cases
+from rulecap.language.terms import Const, Dated, Field, Local, Lookup, Read, Remembered, Rows, RuleValue, Term
+from rulecap.problems import did_you_mean
+
+if TYPE_CHECKING:
+    from rulecap.language.infer import Inference
+
+
+def dotted(node: ast.AST) -> str:
+    """Return the path of a name or a chain of fields, empty for anything else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        base = dotted(node.value)
+        return f"{base}.{node.attr}" if base else ""
+    return ""
+
+
+def read_path(inference: "Inference", node: ast.Name | ast.Attribute) -> Term:
+    """Return the term of a name or a field; where a condition proved it present, its type says so."""
+    term = _name(inference, node) if isinstance(node, ast.Name) else _attribute(inference, node)
+    if isinstance(term.type, t.Optional) and dotted(node) in inference.scope.known:
+        return _present(term)
+    return term
+
+
+def _present(term: Term) -> Term:
+    from dataclasses import replace
+
+    return replace(term, type=t.strip(term.type))
+
+
+def _name(inference: "Inference", node: ast.Name) -> Term:
+    scope, name, offset = inference.scope, node.id, offset_of(node)
+    words = scope.vocabulary
+    if name in scope.locals:
+        return Local(scope.locals[name], offset, name)
+    if name in words.rule_names():
+        return RuleValue(words.rule_type(name), offset, name)
+    if name in words.parameters:
+        parameter = words.parameters[name]
+        return (
+            Dated(parameter.type, offset, name) if parameter.dated else Const(parameter.type, offset, parameter.value)
+        )
+    if name in words.snapshot.fields:
+        return Read(words.snapshot.fields[name], offset, name)
+    if name == "memory":
+        return inference.wrong(
+            node, "unknown-name", "memory is read by name", f"memory.{next(iter(sorted(words.memory_names())), 'name')}"
+        )
+    if name in ALL_NAMES:
+        return inference.wrong(node, "unknown-name", f"{name} is a function", f"write {name}(…)")
+    known = {*scope.locals, *words.rule_names(), *words.parameters, *words.snapshot.fields, *CONSTANTS, "memory"}
+    return inference.wrong(node, "unknown-name", f"nothing is named {name}", did_you_mean(name, known))
+
+
+def _attribute(inference: "Inference", node: ast.Attribute) -> Term:
+    if isinstance(node.value, ast.Name) and node.value.id not in inference.scope.locals:
+        named = _named(inference, node, node.value.id)
+        if named is not None:
+            return named
+    assert isinstance(node.value, ast.Name | ast.Attribute | ast.Call)  # the allow-list takes nothing else
+    base = inference.infer(node.value)
+    if base.type == t.UNKNOWN:
+        return base
+    return _field(inference, node, base)
+
+
+def _named(inference: "Inference", node: ast.Attribute, name: str) -> Term | None:
+    """Return what a field of a rule or of memory names; none where it is a field like any other."""
+    words = inference.scope.vocabulary
+    if name == "memory":
+        return _remembered(inference, node)
+    cases = words.cases(name) if name in words.rule_names() else None
+    if cases is None:
+        return None
+    if node.attr == cases.word:
+        return Rows(t.ListOf(cases.type), offset_of(node), name)
+    if node.attr in cases.rows:
+        value, kind = cases.rows[node.attr]
+        return Const(kind, offset_of(node), value)
+    if not node.attr[0].islower():
+        return _unknown_case(inference, node, cases)
+    return None
+
+
+def _unknown_case(inference: "Inference", node: ast.Attribute, cases: Cases) -> Term:
+    return inference.wrong(node, "unknown-name", f"no case is named {node.attr}", did_you_mean(node.attr, cases.rows))
+
+
+def _remembered(inference: "Inference", node: ast.Attribute) -> Term:
+    words = inference.scope.vocabulary
+    if node.attr not in words.memory_names():
+        return inference.wrong(
+            node, "unknown-name", f"memory has no {node.attr}", did_you_mean(node.attr, words.memory_names())
+        )
+    return Remembered(words.memory_type(node.attr), offset_of(node), node.attr)
+
+
+def _field(inference: "Inference", node: ast.Attribute, base: Term) -> Term:
+    record = t.strip(base.type)
+    if not isinstance(record, t.Record):
+        return inference.wrong(
+            node, "unknown-name", f"{ast.unparse(node.value)} is a {record}: it has no field {node.attr}"
+        )
+    if node.attr not in record.fields:
+        hint = did_you_mean(node.attr, record.fields)
+        if record.word == "facts":
+            hint = f"declare it under inputs: facts.{node.attr}: {{unit: …}}"
+        return inference.wrong(node, "unknown-name", f"{ast.unparse(node.value)} has no field {node.attr}", hint)
+    kind = record.fields[node.attr]
+    if isinstance(base.type, t.Optional):
+        kind = t.optional(kind)
+    if isinstance(base, Const) and isinstance(base.value, dict):
+        return Const(kind, offset_of(node), base.value.get(node.attr))
+    if isinstance(base, Read):
+        return Read(kind, offset_of(node), f"{base.path}.{node.attr}")
+    return Field(kind, offset_of(node), base, node.attr)
+
+
+def lookup(inference: "Inference", node: ast.Call, name: str) -> Term:
+    """Return the term of `rule.at(key)`."""
+    words = inference.scope.vocabulary
+    cases = words.cases(name) if name in words.rule_names() else None
+    if cases is None:
+        return inference.wrong(
+            node, "wrong-type", f"{name} has no cases to look up", "`.at(…)` belongs to rules of kind bands or table"
+        )
+    if len(node.args) != 1:
+        return inference.wrong(node, "wrong-arguments", f"{name}.at takes one value")
+    key = inference.infer(node.args[0])
+    kind = inference.need(node.args[0], key)
+    if t.unify(kind, cases.key) is None:
+        return inference.wrong(node.args[0], "wrong-unit", f"{name} is looked up by a {cases.key}, this is a {kind}")
+    return Lookup(cases.gives, offset_of(node), name, key)

@@ -1,0 +1,102 @@
+"""The few values that Python has no word for, and how a value is shown to a person."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Final
+
+from rulecap import units
+
+
+class Any:
+    """The list of names that holds every name: `assets: any`."""
+
+    def __contains__(self, item: object) -> bool:
+        """Return true for every name."""
+        return True
+
+    def __repr__(self) -> str:
+        """Return the word that a policy writes."""
+        return "any"
+
+
+ANY: Final = Any()
+
+
+def iso(moment: datetime) -> str:
+    """Return a UTC time as ISO-8601 with Z."""
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def show(value: object, unit: str | None = None) -> str:
+    """Return a value as a person reads it, with its unit."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return SHOWN.get(unit or "", digits)(value)
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, list | tuple):
+        return ", ".join(show(item, unit) for item in value) or "nothing"
+    if isinstance(value, dict):
+        return str(value["name"]) if "name" in value else _fields(value.items())
+    return "none" if value is None else str(value)
+
+
+def _fields(items: Iterable[tuple[str, object]]) -> str:
+    return ", ".join(f"{name} {show(value)}" for name, value in items)
+
+
+CENTS_FROM, LARGE = 0.01, 1e15
+
+
+def money(value: float) -> str:
+    """Return an amount with cents, without them where there are none."""
+    if value < 0:
+        return "-" + money(-value)
+    if value and value < CENTS_FROM:
+        return f"${digits(value)}"
+    text = f"${value:,.2f}"
+    return text[:-3] if text.endswith(".00") else text
+
+
+def digits(value: float) -> str:
+    """Return a number with at most four decimals, or four significant digits where it is small."""
+    if -1 < value < 1:
+        return f"{value:.4g}" if value else "0"
+    if not -LARGE < value < LARGE:
+        return f"{value:.6e}" if math.isfinite(value) else str(value)
+    text = f"{value:,.4f}"
+    if text.endswith("0000"):
+        return text[:-5]
+    return text.rstrip("0") if text.endswith("0") else text
+
+
+def percent(value: float) -> str:
+    """Return a number of percents."""
+    return digits(value) + " %"
+
+
+def times(value: float) -> str:
+    """Return a leverage."""
+    return digits(value) + "x"
+
+
+def hours(value: float) -> str:
+    """Return a number of hours."""
+    return digits(value) + " h"
+
+
+def seconds(value: float) -> str:
+    """Return a number of seconds."""
+    return digits(value) + " s"
+
+
+# How a number of each unit is shown; any other number is shown by its digits.
+SHOWN: Mapping[str, Callable[[float], str]] = {
+    units.USD: money,
+    units.PERCENT: percent,
+    units.LEVERAGE: times,
+    units.HOURS: hours,
+    units.SECONDS: seconds,
+}

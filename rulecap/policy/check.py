@@ -1,0 +1,182 @@
+"""From a written policy to a checked one: every part in turn, all findings gathered."""
+
+from dataclasses import replace
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from rulecap.language import types as t
+from rulecap.language.functions import ALL_NAMES
+from rulecap.language.grammar import CONSTANTS
+from rulecap.language.infer import infer
+from rulecap.language.scope import Scope
+from rulecap.policy.checks.coverage import check_coverage
+from rulecap.policy.checks.decisions import check_decision, check_hand_overs
+from rulecap.policy.checks.inputs import check_inputs, declared_snapshot
+from rulecap.policy.checks.parameters import check_parameters
+from rulecap.policy.graph import MEMORY, circle_problem, graph_of, order
+from rulecap.policy.model import Decision, Input, Parameter, PolicyText, Remembered
+from rulecap.policy.nodes import Mapping, Node, Scalar, problem_at
+from rulecap.policy.plan import plan_of
+from rulecap.policy.typed import TypedMemory, TypedPolicy
+from rulecap.policy.vocabulary import Vocabulary
+from rulecap.problems import Problem, did_you_mean
+from rulecap.rules.kinds import KINDS
+from rulecap.rules.parts import Part, Rule
+
+P = TypeVar("P", bound=Part)
+
+
+def read_policy(node: Mapping) -> PolicyText:
+    """Return the policy that a merged document is; parts that the schema refuses are left out, and reported there."""
+    return PolicyText(
+        node,
+        _word(node, "policy"),
+        _word(node, "version"),
+        _word(node, "title"),
+        _section(node, "inputs", Input),
+        _section(node, "parameters", Parameter),
+        _section(node, "memory", Remembered),
+        _section(node, "decisions", Decision),
+        _rules(node),
+    )
+
+
+def _word(node: Mapping, key: str) -> str:
+    found = node.get(key)
+    return found.text if isinstance(found, Scalar) else ""
+
+
+def _section(node: Mapping, name: str, model: type[P]) -> dict[str, P]:
+    section = node.get(name)
+    found = {}
+    for key, part in section.items() if isinstance(section, Mapping) else ():
+        try:
+            found[key] = model.model_validate(part)
+        except ValidationError:  # the schema has reported it, in better words
+            continue
+    return found
+
+
+def _rules(node: Mapping) -> dict[str, Rule]:
+    section = node.get("rules")
+    found: dict[str, Rule] = {}
+    for name, part in section.items() if isinstance(section, Mapping) else ():
+        kind = part.get("kind") if isinstance(part, Mapping) else None
+        model = KINDS.get(kind.text) if isinstance(kind, Scalar) else None
+        if model is None or not isinstance(part, Mapping):
+            continue
+        try:
+            found[name] = model.read(name, part)
+        except ValidationError:  # the schema has reported it, in better words
+            continue
+    return found
+
+
+def check_policy(node: Mapping, problems: list[Problem]) -> TypedPolicy:
+    """Return the checked policy; everything that is wrong goes into `problems`."""
+    text = read_policy(node)
+    if not problems:
+        problems += _unread(text, node)
+    _names(text, node, problems)
+    parameters, dated = check_parameters(text, problems)
+    snapshot = declared_snapshot(text, problems)
+    rules = node.get("rules")
+    written = frozenset(name for name, _ in rules.items()) if isinstance(rules, Mapping) else frozenset()
+    words = Vocabulary(text, snapshot, parameters, problems, written_rules=written)
+    in_order = _check_rules(text, words)
+    memory = {name: _memory(name, words) for name in text.memory}
+    decisions = {name: check_decision(name, one, words) for name, one in text.decisions.items()}
+    check_hand_overs(text, problems)
+    inputs = check_inputs(text, snapshot, problems)
+    policy = TypedPolicy(
+        text, snapshot, parameters, dated, words.rules, memory, decisions, inputs, tuple(in_order), words.demands
+    )
+    if not problems:
+        check_coverage(policy, [plan_of(policy, decision) for decision in decisions.values()], problems)
+    return policy
+
+
+def _unread(text: PolicyText, node: Mapping) -> list[Problem]:
+    """Nothing is left out silently: a part that the schema took and the model does not is a finding."""
+    read = {
+        "inputs": text.inputs,
+        "parameters": text.parameters,
+        "memory": text.memory,
+        "decisions": text.decisions,
+        "rules": text.rules,
+    }
+    parts = [(node.get(section), names) for section, names in read.items()]
+    return [
+        problem_at(key, "not-understood", f"{key.text} has a form that the language does not know")
+        for part, names in parts
+        for key, _ in (part.entries if isinstance(part, Mapping) else ())
+        if key.text not in names
+    ]
+
+
+def _check_rules(text: PolicyText, words: Vocabulary) -> list[str]:
+    graph = graph_of(text)
+    in_order, circles = order(graph)
+    words.problems += [circle_problem(circle, graph) for circle in circles]
+    circular = {name for circle in circles for name in circle}
+    for name in in_order:
+        if name in circular:
+            continue
+        if name.startswith(MEMORY):
+            words.check_memory(name.removeprefix(MEMORY))
+        else:
+            words.check_rule(name)
+    return [name for name in in_order if name not in circular]
+
+
+def _memory(name: str, words: Vocabulary) -> TypedMemory:
+    written = words.text.memory[name]
+    following = infer(written.next, Scope(words, words.problems, words.demands.setdefault("memory", {})))
+    kind = words.memory_type(name)
+    joined = t.unify(kind, following.type)
+    if joined is None:
+        message = f"{name} starts as a {kind}, its next value is a {following.type}"
+        words.problems.append(written.next.problem(0, "wrong-unit", message, "say what it holds with unit: or type:"))
+    elif isinstance(following.type, t.Optional) and not isinstance(kind, t.Optional) and kind != t.UNKNOWN:
+        words.problems.append(
+            written.next.problem(0, "optional-not-discharged", f"{name} may become none", "write default(…, …)")
+        )
+    start = words.starts.get(name)
+    kind = _named(kind, following.type, start.type if start else t.UNKNOWN)
+    return TypedMemory(kind, (written.start, start or following), (written.next, following))
+
+
+def _named(kind: t.Type, following: t.Type, start: t.Type) -> t.Type:
+    """Return the memory's type with all names that it can hold, where they are known."""
+    if not isinstance(t.strip(kind), t.Text):
+        return kind
+    joined = t.unify(t.strip(following), t.strip(start)) if start != t.NOTHING else t.strip(following)
+    options = replace(joined) if isinstance(joined, t.Text) else t.TEXT
+    return t.optional(options) if isinstance(kind, t.Optional) else options
+
+
+def _names(text: PolicyText, node: Mapping, problems: list[Problem]) -> None:
+    """A name means one thing: rules and parameters share one space with the snapshot and the language's words."""
+    from rulecap.snapshot import Snapshot
+
+    taken = {
+        **dict.fromkeys(Snapshot.model_fields, "a part of the snapshot"),
+        **dict.fromkeys(ALL_NAMES, "a function of the language"),
+    }
+    taken |= {
+        **dict.fromkeys(CONSTANTS, "a word of the language"),
+        "memory": "a word of the language",
+        "value": "the running value of an adjust rule",
+    }
+    for section in ("parameters", "rules"):
+        part = node.get(section)
+        for key in [key for key, _ in part.entries] if isinstance(part, Mapping) else []:
+            if key.text in taken:
+                problems.append(problem_at(key, "name-taken", f"{key.text} is {taken[key.text]}", "take another name"))
+            taken[key.text] = f"the name of another of the policy's {section}"
+    if "decisions" not in node and "extends" not in node:
+        problems.append(problem_at(node, "missing-key", "a policy has decisions", "write decisions: {…}"))
+
+
+__all__ = ["Node", "check_policy", "did_you_mean", "read_policy"]

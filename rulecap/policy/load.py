@@ -1,0 +1,45 @@
+"""The spine: files → merged document → schema → checked policy; all or nothing, every finding at once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rulecap.policy.check import check_policy
+from rulecap.policy.sources import Sources, read_sources
+from rulecap.policy.typed import TypedPolicy
+from rulecap.problems import PolicyError, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A checked policy with its sources and warnings."""
+
+    policy: TypedPolicy
+    sources: Sources
+    warnings: tuple[Problem, ...]
+
+
+def load(where: str | Path) -> Loaded:
+    """Return the checked policy in a folder, in an overlay file, or of a shipped name.
+
+    Raises:
+        PolicyError: with every finding, in the order of file and line.
+    """
+    sources = read_sources(where)
+    problems = list(sources.problems)
+    policy = check_policy(sources.document, problems) if sources.document is not None else None
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if policy is None or errors:
+        raise PolicyError(_in_order(problems))
+    return Loaded(policy, sources, tuple(_in_order(problems)))
+
+
+def _in_order(problems: list[Problem]) -> list[Problem]:
+    """Return each finding once, by file, line and column."""
+    unique = dict.fromkeys(problems)
+    return sorted(
+        unique,
+        key=lambda one: (
+            one.location is None,
+            one.location and (one.location.file, one.location.line, one.location.column),
+        ),
+    )

@@ -1,0 +1,214 @@
+"""The files of a policy: found, read, included, merged, overlaid. Nothing outside its folders is read."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from rulecap.location import Location
+from rulecap.policy import overlay
+from rulecap.policy.document import parse_document
+from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, SourceFile, plain, problem_at
+from rulecap.policy.schema import validate
+from rulecap.problems import PolicyError, Problem, did_you_mean
+from rulecap.resources import resource_folder
+
+MAIN = "policy.yaml"
+SECTIONS = ("inputs", "parameters", "memory", "decisions", "rules")
+LARGEST_FILE = 1_048_576
+DEEPEST_EXTENDS = 8
+NO_MEANING = ("title", "why", "source")
+
+
+@dataclass(slots=True)
+class Sources:
+    """The merged document of a policy and the bytes of its files by name; findings so far."""
+
+    document: Mapping | None = None
+    files: dict[str, bytes] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over names and exact bytes of the files, in the names' order, hexadecimal."""
+        total = hashlib.sha256()
+        for name in sorted(self.files):
+            for part in (name.encode(), self.files[name]):
+                total.update(len(part).to_bytes(8, "big") + part)
+        return total.hexdigest()
+
+    @property
+    def meaning(self) -> str:
+        """SHA-256 over what the document says, without comments, layout and explanatory texts, hexadecimal."""
+        said = _meaning(plain(self.document)) if self.document is not None else None
+        return hashlib.sha256(
+            json.dumps(said, sort_keys=True, ensure_ascii=False).encode(errors="surrogatepass")
+        ).hexdigest()
+
+
+def _meaning(value: object) -> object:
+    if isinstance(value, dict):
+        kept = {
+            name: part
+            for name, part in value.items()
+            if name not in NO_MEANING or not isinstance(part, str) or "verdict" in value
+        }
+        return {name: _meaning(part) for name, part in kept.items()}
+    return [_meaning(item) for item in value] if isinstance(value, list) else value
+
+
+def shipped() -> dict[str, Path]:
+    """Return the policies that come with the package, by name."""
+    folder = resource_folder("policies")
+    found = {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{MAIN}"))}
+    return found | {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def find_policy(where: str | Path) -> Path:
+    """Return the folder or overlay file of a policy, by its path or by the name of a shipped one.
+
+    Raises:
+        PolicyError: there is no such policy.
+    """
+    path = Path(where)
+    if isinstance(where, str) and where in shipped() and not (path / MAIN).is_file():
+        return shipped()[where]
+    if path.is_file() or (path / MAIN).is_file():
+        return path.parent if path.name == MAIN else path
+    what = (
+        f"there is no policy in {where}: a folder needs a {MAIN}" if path.is_dir() else f"there is no policy at {where}"
+    )
+    raise PolicyError([Problem("no-such-policy", what, path=str(where), hint=did_you_mean(str(where), shipped()))])
+
+
+def read_sources(where: str | Path) -> Sources:
+    """Return the merged document of a policy, its files, and all findings of reading them.
+
+    Raises:
+        PolicyError: there is no such policy.
+    """
+    sources = Sources()
+    _read(find_policy(where), "", sources, 0)
+    return sources
+
+
+def _read(place: Path, prefix: str, sources: Sources, depth: int) -> None:
+    folder, name = (place, MAIN) if place.is_dir() else (place.parent, place.name)
+    main = _file(folder, name, prefix, sources)
+    if main is None:
+        return
+    extends = main.get("extends")
+    if isinstance(extends, Scalar):
+        _extend(folder, main, extends, prefix, sources, depth)
+        return
+    parts = [main, *_included(folder, main, prefix, sources)]
+    sources.document = _merge(main, parts, sources.problems)
+
+
+def _extend(folder: Path, main: Mapping, extends: Scalar, prefix: str, sources: Sources, depth: int) -> None:
+    base = _base(folder, extends, sources)
+    if base is None or depth >= DEEPEST_EXTENDS:
+        if base is not None:
+            sources.problems.append(problem_at(extends, "cycle", "overlays extend each other in a circle"))
+        return
+    _read(base, f"{prefix}{PurePosixPath(extends.text).stem}/", sources, depth + 1)
+    if sources.document is None:
+        return
+    document, problems = overlay.apply(sources.document, main)
+    sources.problems += problems
+    sources.document = _renamed(document, main)
+    sources.problems += validate(sources.document)
+
+
+def _base(folder: Path, extends: Scalar, sources: Sources) -> Path | None:
+    beside = folder / extends.text
+    if extends.text in shipped():
+        return shipped()[extends.text]
+    if (beside / MAIN).is_file() or (beside.is_file() and beside.suffix == ".yaml"):
+        return beside
+    hint = (
+        did_you_mean(extends.text, shipped())
+        or f"a shipped policy ({', '.join(shipped())}) or a path relative to this file"
+    )
+    sources.problems.append(problem_at(extends, "no-such-policy", f"there is no policy {extends.text}", hint))
+    return None
+
+
+def _renamed(document: Mapping, main: Mapping) -> Mapping:
+    """Return the overlaid document under the overlay's own name, version and title."""
+    own = {key.text: (key, value) for key, value in main.entries if key.text in ("policy", "version", "title", "why")}
+    kept = tuple(own.pop(key.text, (key, value)) for key, value in document.entries)
+    return Mapping((*kept, *own.values()), document.source, document.line, document.column)
+
+
+def _file(folder: Path, name: str, prefix: str, sources: Sources, asked: Scalar | None = None) -> Mapping | None:
+    try:
+        with (folder / name).open("rb") as stream:
+            content = stream.read(LARGEST_FILE + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        message = f"{name} cannot be read: {reason}"
+        known = [path.name for path in folder.glob("*.yaml")]
+        hint = did_you_mean(name, known)
+        sources.problems.append(
+            problem_at(asked, "bad-include", message, hint)
+            if asked
+            else Problem("bad-include", message, Location(prefix + name, 1, 1))
+        )
+        return None
+    sources.files[prefix + name] = content
+    node, problems = parse_document(content, prefix + name)
+    sources.problems += problems
+    if isinstance(node, Mapping):
+        sources.problems += validate(node)
+        return node
+    if node is not None:
+        sources.problems.append(
+            problem_at(node, "wrong-type", "a policy file is a mapping: `name: value` on each line")
+        )
+    return None
+
+
+def _included(folder: Path, main: Mapping, prefix: str, sources: Sources) -> list[Mapping]:
+    include = main.get("include")
+    parts = []
+    for item in include.items if isinstance(include, Sequence) else ():
+        if not isinstance(item, Scalar):
+            continue
+        path = PurePosixPath(item.text)
+        inside = not path.is_absolute() and ".." not in path.parts and "\\" not in item.text and "\0" not in item.text
+        if not inside or path.suffix != ".yaml" or prefix + item.text in sources.files:
+            message = "is included twice" if prefix + item.text in sources.files else "is no file of this folder"
+            sources.problems.append(
+                problem_at(
+                    item, "bad-include", f"{item.text} {message}", "write the name of a .yaml file beside this one"
+                )
+            )
+            continue
+        found = _file(folder, item.text, prefix, sources, item)
+        if found is not None:
+            parts.append(found)
+    return parts
+
+
+def _merge(main: Mapping, parts: list[Mapping], problems: list[Problem]) -> Mapping:
+    """Return the main document with the sections of all files joined; a name that two files give is a finding."""
+    entries: list[tuple[Scalar, Node]] = [(key, value) for key, value in main.entries if key.text not in SECTIONS]
+    for section in SECTIONS:
+        joined: dict[str, tuple[Scalar, Node]] = {}
+        head = next((part.key(section) for part in parts if section in part), None)
+        for part in parts:
+            found = part.get(section)
+            for key, value in found.entries if isinstance(found, Mapping) else ():
+                if key.text in joined:
+                    first = joined[key.text][0].location
+                    problems.append(
+                        problem_at(key, "duplicate-key", f"{key.text} is given in {first.file}:{first.line} already")
+                    )
+                joined.setdefault(key.text, (key, value))
+        if head is not None:
+            entries.append((head, Mapping(tuple(joined.values()), head.source, head.line, head.column)))
+    return Mapping(tuple(entries), main.source, main.line, main.column)
+
+
+__all__ = ["SourceFile", "Sources", "find_policy", "read_sources", "shipped"]

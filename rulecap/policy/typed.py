@@ -1,0 +1,85 @@
+"""A checked policy: every expression with its type, every value with its unit, ready to be planned."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from rulecap.language.expression import Expression
+from rulecap.language.scope import Cases, ParameterValue
+from rulecap.language.terms import Term
+from rulecap.language.types import Record, Type
+from rulecap.location import Location
+from rulecap.policy.model import PolicyText
+from rulecap.rules.typed import Typed
+
+OutputTerms = dict[str, "tuple[Expression, Term] | OutputTerms"]
+Told = tuple[tuple[Expression, Term] | None, tuple[str | tuple[Expression, Term], ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class DatedParameter:
+    """A parameter's values by the time from which each holds, ascending; `location` is the parameter's."""
+
+    values: tuple[tuple[datetime, object], ...]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class TypedMemory:
+    """A remembered value: its type, where it starts, what it becomes."""
+
+    type: Type
+    start: tuple[Expression, Term]
+    next: tuple[Expression, Term]
+
+
+@dataclass(frozen=True, slots=True)
+class InputCheck:
+    """What is expected of a path: a range (inclusive), names, or equality with another path; `type` is a fact's."""
+
+    path: str
+    low: float | None = None
+    high: float | None = None
+    names: frozenset[str] | None = None
+    same_as: str | None = None
+    type: Type | None = None
+    optional: bool = True
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TypedDecision:
+    """A decision with its terms; `guaranteed` are the snapshot's paths that it may rely on."""
+
+    name: str
+    title: str
+    requires: tuple[str, ...]
+    guaranteed: frozenset[str]
+    hand_over: tuple[tuple[tuple[Expression, Term], str], ...]
+    outputs: OutputTerms
+    on_error: dict[str, object]
+    explain: tuple[Told, ...]
+    location: Location
+    anyway: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TypedPolicy:
+    """All of a policy, checked.
+
+    Attributes:
+        order: rules and `memory.name`s, each behind what it reads.
+        demands: for each of them the optional paths of the snapshot that it cannot do without, and where it reads them.
+    """
+
+    text: PolicyText
+    snapshot: Record
+    parameters: Mapping[str, ParameterValue]
+    dated: Mapping[str, DatedParameter]
+    rules: Mapping[str, Typed]
+    memory: Mapping[str, TypedMemory]
+    decisions: Mapping[str, TypedDecision]
+    inputs: tuple[InputCheck, ...]
+    order: tuple[str, ...]
+    demands: Mapping[str, Mapping[str, Location]]
+    tables: Mapping[str, Cases] = field(default_factory=dict)

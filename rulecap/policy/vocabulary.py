@@ -1,0 +1,85 @@
+"""What a policy's names mean, as far as it has been checked; a rule is checked behind those that it reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rulecap.language import types as t
+from rulecap.language.scope import Cases, ParameterValue, Scope
+from rulecap.language.terms import Const, Term
+from rulecap.location import Location
+from rulecap.policy.model import PolicyText
+from rulecap.problems import Problem
+from rulecap.rules.typed import Typed
+
+
+@dataclass(slots=True)
+class Vocabulary:
+    """The names of one policy; grows while its rules are checked, and is read only through a Scope."""
+
+    text: PolicyText
+    snapshot: t.Record
+    parameters: Mapping[str, ParameterValue]
+    problems: list[Problem]
+    rules: dict[str, Typed] = field(default_factory=dict)
+    memory: dict[str, t.Type] = field(default_factory=dict)
+    starts: dict[str, Term] = field(default_factory=dict)
+    demands: dict[str, dict[str, Location]] = field(default_factory=dict)
+    written_rules: frozenset[str] = frozenset()
+
+    def rule_names(self) -> frozenset[str]:
+        """Return the names of all rules, also of those that could not be read."""
+        return self.written_rules
+
+    def memory_names(self) -> frozenset[str]:
+        """Return the names in memory."""
+        return frozenset(self.text.memory)
+
+    def rule_type(self, name: str) -> t.Type:
+        """Return the type of a rule's value; unknown where the rule is wrong, which is reported there."""
+        return self.rules[name].type if name in self.rules else t.UNKNOWN
+
+    def rule_kind(self, name: str) -> str:
+        """Return the kind of a rule."""
+        return self.text.rules[name].kind if name in self.text.rules else ""
+
+    def cases(self, name: str) -> Cases | None:
+        """Return the cases of a bands or table rule."""
+        return self.rules[name].cases if name in self.rules else None
+
+    def memory_type(self, name: str) -> t.Type:
+        """Return the type of a remembered value."""
+        return self.memory.get(name, t.UNKNOWN)
+
+    def scope(self, name: str) -> Scope:
+        """Return a scope whose demands are kept under a name."""
+        return Scope(self, self.problems, self.demands.setdefault(name, {}))
+
+    def check_rule(self, name: str) -> None:
+        """Check a rule and keep it."""
+        rule = self.text.rules[name]
+        self.rules[name] = rule.check(self.scope(name))  # type: ignore[attr-defined]  # every kind has `check`
+
+    def check_memory(self, name: str) -> None:
+        """Take a remembered value's type from what it declares, else from where it starts."""
+        from rulecap.language.infer import infer
+
+        written = self.text.memory[name]
+        term = infer(written.start, self.scope("memory." + name))
+        kind = term.type
+        word = written.unit or written.type
+        if word is not None:
+            declared = t.declared(word)
+            if t.unify(declared, t.strip(kind)) is None and kind != t.NOTHING:
+                self.problems.append(
+                    written.start.problem(0, "wrong-unit", f"{name} is declared {word}, it starts as a {kind}")
+                )
+            kind = t.optional(declared) if kind == t.NOTHING or isinstance(kind, t.Optional) else declared
+        elif kind in (t.NOTHING, t.BARE):
+            self.problems.append(
+                written.start.problem(0, "missing-unit", f"say what {name} will hold", "write unit: USD or type: time")
+            )
+            kind = t.UNKNOWN
+        elif isinstance(kind, t.Text):
+            kind = t.TEXT
+        self.memory[name] = kind
+        self.starts[name] = term if term.type != t.UNKNOWN else Const(t.UNKNOWN, 0, None)

@@ -1,0 +1,88 @@
+"""The YAML parser's complaints, said in the words of somebody who writes a policy and not a parser."""
+
+import re
+from dataclasses import dataclass
+
+from rulecap.location import Location
+from rulecap.policy.nodes import SourceFile
+from rulecap.problems import Problem
+
+WRITE_KEY = "write `key: value`, or indent it"
+INDENTED = "this line is indented, but the key above has its value already"
+SECOND_COLON = "a second `:` in one line"
+QUOTE_IT = 'put the whole text in quotes: "…"'
+ALIGN = "indent it by spaces, exactly as far as the lines that it belongs to"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """One of the parser's complaints.
+
+    Attributes:
+        says: what is searched in its "context; problem".
+        message: what that means; `{1}` is what the search found.
+        hint: what to write.
+        begins: the place is where the construct begins (an unclosed quote), not where the parser gave up.
+    """
+
+    says: str
+    message: str
+    hint: str = ""
+    begins: bool = False
+
+
+MEANINGS = (
+    Meaning(r"found character '\\t'", "a tab stands between the words or before them", "write spaces"),
+    Meaning(r"found character '(.)' that cannot start", "a text without quotes cannot begin with `{1}`", QUOTE_IT),
+    Meaning(r"mapping values are not allowed", SECOND_COLON, QUOTE_IT),
+    Meaning(r"sequence entries are not allowed", "a list cannot begin here", "put the `-` on a line of its own"),
+    Meaning(r"block collection; expected <block end>", "this line does not fit the list above it", ALIGN),
+    Meaning(r"block mapping; expected <block end>", "this line does not fit the keys above it", ALIGN),
+    Meaning(r"could not find expected ':'", "this is neither a key with `:` nor a text", WRITE_KEY, begins=True),
+    Meaning(r"quoted scalar; found unexpected", "a quote is opened and never closed", "close it", begins=True),
+    Meaning(r"'\]', but got '<stream end>'", "a `[` is opened and never closed", "close it with `]`", begins=True),
+    Meaning(r"'\}', but got '<stream end>'", "a `{` is opened and never closed", "close it with `}`", begins=True),
+    Meaning(r"but got '([\[{])'", "inside brackets or braces a text without quotes cannot hold `{1}`", QUOTE_IT),
+    Meaning(r"expected ',' or '(.)'", "a comma or the closing `{1}` is missing before this", QUOTE_IT),
+    Meaning(r"node content, but found '<block", "this line is indented too far", ALIGN),
+    Meaning(r"node content, but found", "a value is missing before this", "write it, or put a text in quotes"),
+    Meaning(r"block scalar; expected", "`|` and `>` begin a text of several lines, on the next line", QUOTE_IT),
+    Meaning(r"(?:alias|anchor); expected alpha", "a text without quotes cannot begin with `*` or `&`", QUOTE_IT, True),
+    Meaning(r"escape character|escape sequence", "this `\\` in double quotes is no escape", "write it twice"),
+    Meaning(r"incompatible YAML|%YAML", "this is another version of YAML", "leave the `%YAML` line out"),
+    Meaning(r"tag", "tags (`!…`) are not part of a policy", QUOTE_IT, begins=True),
+)
+
+
+def syntax_problem(source: SourceFile, error: Exception) -> Problem:
+    """Return the parser's error as a finding with a place in the file."""
+    complaint = f"{getattr(error, 'context', None) or ''}; {getattr(error, 'problem', None) or error}"
+    for meaning in MEANINGS:
+        if found := re.search(meaning.says, complaint):
+            place = _place(source, error, meaning.begins)
+            if meaning.message == SECOND_COLON and _is_first_colon(source, place):
+                return source.problem("yaml-syntax", INDENTED, place, ALIGN)
+            return source.problem("yaml-syntax", _filled(meaning.message, found), place, meaning.hint)
+    message = f"this cannot be read as YAML: {complaint.strip('; ')}"
+    return source.problem("yaml-syntax", message, _place(source, error, begins=False))
+
+
+def _filled(message: str, found: re.Match[str]) -> str:
+    """Return the message with what the pattern found in place of `{1}` and `{2}`."""
+    for number, text in enumerate(found.groups(), start=1):
+        message = message.replace(f"{{{number}}}", text)
+    return message
+
+
+def _place(source: SourceFile, error: Exception, begins: bool) -> Location:
+    """Return where the faulty construct begins, or where it became faulty."""
+    marks = [getattr(error, "context_mark", None), getattr(error, "problem_mark", None)]
+    for mark in marks if begins else reversed(marks):
+        if mark is not None:
+            return Location(source.name, mark.line + 1, mark.column + 1)
+    return Location(source.name, 1, 1)
+
+
+def _is_first_colon(source: SourceFile, place: Location) -> bool:
+    """Tell whether no key stands before this colon in its line."""
+    return ":" not in source.line(place.line)[: place.column - 1]
