@@ -1,0 +1,72 @@
+"""What a command was asked about: its policy, snapshot and memory, read from where the arguments say."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rulecap.cli.usage import UsageError
+from rulecap.engine.decision import Decision
+from rulecap.engine.policy import Policy, load_policy
+from rulecap.policy.sources import find_policy
+from rulecap.problems import PolicyError, did_you_mean
+
+
+def evaluate(asked: argparse.Namespace) -> tuple[Policy, Decision]:
+    """Return the policy that was named and its decision.
+
+    Raises:
+        UsageError: no such policy or decision, an unreadable snapshot or memory.
+        PolicyError: the policy has problems.
+    """
+    policy = load(asked.policy)
+    if asked.decision not in policy.decisions:
+        hint = did_you_mean(asked.decision, policy.decisions)
+        raise UsageError(f"policy {policy.name} has no decision {asked.decision}: {hint}".removesuffix(": "))
+    memory = _memory(asked.memory) if asked.memory else None
+    return policy, policy.evaluate(_bytes(asked.snapshot), decision=asked.decision, memory=memory)
+
+
+def load(where: str) -> Policy:
+    """Return the policy.
+
+    Raises:
+        UsageError: there is no such policy.
+        PolicyError: it has problems.
+    """
+    try:
+        return load_policy(where)
+    except PolicyError as error:
+        absent = next((problem for problem in error.problems if problem.code == "no-such-policy"), None)
+        if absent is None or absent.location is not None:
+            raise
+        raise UsageError(f"{absent.message}: {absent.hint}".removesuffix(": ")) from error
+
+
+def case_files(where: str) -> list[Path]:
+    """Return a policy's test files: tests/*.yaml in its folder; for an overlay x.yaml, tests/x.yaml beside it."""
+    place = find_policy(where)
+    here = Path.cwd()
+    if place.is_relative_to(here):
+        place = place.relative_to(here)
+    beside = sorted((place / "tests").glob("*.yaml")) if place.is_dir() else [place.parent / "tests" / place.name]
+    return [path for path in beside if path.is_file()]
+
+
+def _memory(name: str) -> dict[str, Any]:
+    try:
+        memory = json.loads(_bytes(name))
+    except ValueError as error:
+        raise UsageError(f"the memory {name} is not JSON: {error}") from error
+    if not isinstance(memory, dict):
+        raise UsageError(f"the memory {name} is not a JSON object of remembered names and values")
+    return memory
+
+
+def _bytes(name: str) -> bytes:
+    """Return the file's bytes, or standard input's for `-`."""
+    try:
+        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {name}: {error.strerror}") from error

@@ -1,0 +1,72 @@
+"""The command `rulecap`: its arguments, and what ends it."""
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+from rulecap.cli import check, explain, schema, test
+from rulecap.cli import eval as evaluate
+from rulecap.cli.usage import UsageError
+from rulecap.version import __version__
+
+COMMANDS = (evaluate, explain, check, test, schema)
+USAGE = 2
+# What a shell reports for a program that a signal ended.
+INTERRUPTED, PIPE_CLOSED = 130, 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 fine, 1 the thing checked is not fine, 2 usage."""
+    _be_printable()
+    try:
+        asked = parser().parse_args(arguments)
+        code = _run(asked)
+        sys.stdout.flush()
+    except UsageError as error:
+        print(f"rulecap: {error}", file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _forget_output()
+        return PIPE_CLOSED
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    whole = argparse.ArgumentParser(
+        prog="rulecap",
+        description="Decide how large a trade may be, at what leverage, and why: by a policy in YAML.",
+        epilog="Exit code: 0 fine, 1 the thing checked is not fine, 2 usage.",
+        allow_abbrev=False,
+    )
+    whole.add_argument("--version", action="version", version=f"rulecap {__version__}")
+    commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_to(commands)
+    return whole
+
+
+def _run(asked: argparse.Namespace) -> int:
+    """Run the command; a policy with problems is reported the same way by all of them."""
+    from rulecap.problems import PolicyError
+
+    try:
+        return int(asked.run(asked))
+    except PolicyError as error:
+        return check.refuse(asked, error)
+
+
+def _be_printable() -> None:
+    """Let a terminal that lacks a character show `?` for it rather than fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _forget_output() -> None:
+    """Point standard output away from the closed pipe, so that Python's last flush does not complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

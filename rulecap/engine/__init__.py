@@ -1,0 +1,1 @@
+"""Evaluation: plan, compiler, decision, trace; no clock, no file, no network."""

@@ -1,0 +1,258 @@
+"""The compiler: the plan of a decision becomes one Python function that keeps every step's value."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import CodeType
+from typing import Any
+
+from rulecap.engine.outputs import output_source
+from rulecap.language import types as t
+from rulecap.language.emit import Emitter
+from rulecap.language.terms import Read, Term, walk
+from rulecap.location import Location
+from rulecap.policy.plan import Plan, leaves, terms_of
+from rulecap.policy.typed import DatedParameter, InputCheck, OutputTerms, TypedPolicy
+from rulecap.rules.bands import TypedBands
+from rulecap.rules.code import Code
+from rulecap.rules.table import TypedTable
+
+Origin = tuple[str, Location] | None
+
+
+class BeforeFirstDate(Exception):
+    """A dated parameter has no value yet at the snapshot's time."""
+
+    def __init__(self, name: str, location: Location) -> None:
+        """Keep which parameter."""
+        super().__init__(f"{name} has no value before its first date")
+        self.name, self.location = name, location
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A compiled function.
+
+    Attributes:
+        run: snapshot and memory → (outputs, next memory, values), or none where the input is refused.
+        names: what the values are, in order: rules and `memory.name`s.
+        origins: rule and place of each line of the source.
+        source: the Python source, for a reader.
+    """
+
+    run: Callable[[Any, Mapping[str, Any]], tuple[dict[str, Any], dict[str, Any], tuple[Any, ...]] | None]
+    names: tuple[str, ...]
+    origins: tuple[Origin, ...]
+    source: str
+    code: CodeType
+
+
+def compile_plan(policy: TypedPolicy, plan: Plan) -> Compiled:
+    """Return the function of a plan."""
+    code = new_code(policy, plan)
+    _preload(code, policy, plan)
+    _guards(code, policy, plan)
+    for name in plan.names:
+        write_step(code, policy, name)
+    _answer(code, policy, plan)
+    return finish(code, "decide", "S, M", plan.names)
+
+
+def new_code(policy: TypedPolicy, plan: Plan) -> Code:
+    """Return an empty function body that knows the policy's cases."""
+    tables = {name: rule for name, rule in policy.rules.items() if isinstance(rule, TypedBands | TypedTable)}
+    lookups = {name: rule.lookup() for name, rule in tables.items()}
+    rows = {name: tuple(value for value, _ in rule.table.rows.values()) for name, rule in tables.items()}
+    return Code(Emitter(lookups, rows), wanted=plan.adjusted)
+
+
+def finish(code: Code, name: str, parameters: str, names: tuple[str, ...]) -> Compiled:
+    """Return the compiled function; its file name is no file, its line numbers are those of `origins`."""
+    source = "\n".join([f"def {name}({parameters}):", *code.lines, ""])
+    compiled = compile(source, f"<rulecap {name}>", "exec")
+    space: dict[str, Any] = dict(code.emitter.constants)
+    exec(compiled, space)  # noqa: S102  # the source is written by this module from checked terms only
+    return Compiled(space[name], names, (None, *code.origins), source, space[name].__code__)
+
+
+def write_step(code: Code, policy: TypedPolicy, name: str) -> None:
+    """Write the lines of a rule, or of a remembered value where the memory has none."""
+    if name.startswith("memory."):
+        written, term = policy.memory[name.removeprefix("memory.")].start
+        variable = "m_" + name.removeprefix("memory.")
+        code.origin = (name, written.location())
+        code.line(f"{variable} = M.get({name.removeprefix('memory.')!r})")
+        code.line(f"if {variable} is None: {variable} = {code.term(term)}")
+        return
+    rule = policy.rules[name]
+    code.origin = (name, rule.rule.location)
+    rule.write(code)
+
+
+def variable_of(name: str) -> str:
+    """Return the variable of a rule or a remembered value."""
+    return "m_" + name.removeprefix("memory.") if name.startswith("memory.") else "r_" + name
+
+
+def preload(
+    code: Code, policy: TypedPolicy, terms: Iterable[Term], guaranteed: frozenset[str], dated: Iterable[str]
+) -> None:
+    """Write one line for each of the snapshot's values that the terms read, and for each dated parameter."""
+    paths = {one.path for term in terms for one in walk(term) if isinstance(one, Read)}
+    loaded: set[str] = set()
+    for path in sorted(paths):
+        _load(code, policy, path, guaranteed, loaded)
+    for name in sorted(dated):
+        _load(code, policy, "as_of", guaranteed, loaded)
+        code.line(f"p_{name} = {code.emitter.named('at_' + name, _dated(name, policy.dated[name]))}(s_as_of)")
+
+
+def _load(code: Code, policy: TypedPolicy, path: str, guaranteed: frozenset[str], loaded: set[str]) -> None:
+    if path in loaded:
+        return
+    loaded.add(path)
+    parent, _, name = path.rpartition(".")
+    variable = "s_" + path.replace(".", "__")
+    if not parent:
+        code.line(f"{variable} = S.{name}")
+        return
+    _load(code, policy, parent, guaranteed, loaded)
+    holder = "s_" + parent.replace(".", "__")
+    value = f"{holder}.get({name!r})" if parent == "facts" else f"{holder}.{name}"
+    optional = parent not in guaranteed and isinstance(policy.snapshot.fields[parent.split(".")[0]], t.Optional)
+    optional = optional or parent == "facts"
+    code.line(f"{variable} = None if {holder} is None else {value}" if optional else f"{variable} = {value}")
+
+
+def _dated(name: str, parameter: DatedParameter) -> Callable[[datetime], object]:
+    values = tuple(reversed(parameter.values))
+
+    def value_at(moment: datetime) -> object:
+        for start, value in values:
+            if moment >= start:
+                return value
+        raise BeforeFirstDate(name, parameter.location)
+
+    return value_at
+
+
+def _preload(code: Code, policy: TypedPolicy, plan: Plan) -> None:
+    terms = list(all_terms(policy, plan))
+    terms += [Read(t.UNKNOWN, 0, path) for path in plan.decision.requires]
+    for check in enforced(policy, plan):
+        paths = [check.path, *([check.same_as] if check.same_as else [])]
+        terms += [Read(t.UNKNOWN, 0, _list_of(policy, path) or path) for path in paths]
+    # Requirements are looked at before they are relied on, so what they imply is loaded as if it could be absent.
+    preload(code, policy, terms, frozenset(), plan.dated)
+
+
+def all_terms(policy: TypedPolicy, plan: Plan) -> Iterable[Term]:
+    """Yield every term that a plan evaluates."""
+    yield from (term for _, term in leaves(plan.decision.outputs))
+    for name in plan.names:
+        yield from terms_of(policy, name)
+    if plan.advances:
+        yield from (memory.next[1] for memory in policy.memory.values())
+    for when, parts in plan.decision.explain:
+        yield from ([when[1]] if when else [])
+        yield from (part[1] for part in parts if not isinstance(part, str))
+
+
+def enforced(policy: TypedPolicy, plan: Plan) -> list[InputCheck]:
+    """Return the input checks that concern what the plan reads."""
+    parts = {path.split(".")[0] for path in plan.reads}
+    found = []
+    for check in policy.inputs:
+        if check.same_as is not None:
+            if {check.path.split(".")[0], check.same_as.split(".")[0]} <= parts:
+                found.append(check)
+        elif check.path in plan.reads and not (plan.decision.anyway and check.low is not None and check.type is None):
+            found.append(check)
+    return found
+
+
+def _list_of(policy: TypedPolicy, path: str) -> str | None:
+    """Return the list that a path of elements' fields runs through, none for a plain path."""
+    kind: t.Type = policy.snapshot
+    parts = path.split(".")
+    for end, part in enumerate(parts, 1):
+        record = t.strip(kind)
+        kind = record.fields[part] if isinstance(record, t.Record) else t.UNKNOWN
+        if isinstance(t.strip(kind), t.ListOf) and end < len(parts):
+            return ".".join(parts[:end])
+    return None
+
+
+def _guards(code: Code, policy: TypedPolicy, plan: Plan) -> None:
+    """Refuse, without saying why, an input that the plan cannot work with; the slow path then says why."""
+    missing = [f"s_{path.replace('.', '__')} is None" for path in plan.decision.requires]
+    if missing:
+        code.line(f"if {' or '.join(missing)}: return None")
+    for check in enforced(policy, plan):
+        code.line(f"if {_refusal(code, policy, check)}: return None")
+
+
+def _refusal(code: Code, policy: TypedPolicy, check: InputCheck) -> str:
+    many = _list_of(policy, check.path)
+    value = "s_" + check.path.replace(".", "__")
+    if many is not None:
+        value = f"v_one.{check.path.removeprefix(many + '.')}"
+    refusal = _outside(code, value, check)
+    if many is None:
+        return refusal
+    holder = "s_" + many.replace(".", "__")
+    return f"any([{refusal} for v_one in {holder} or ()])"
+
+
+def _outside(code: Code, value: str, check: InputCheck) -> str:
+    if check.same_as is not None:
+        other = "s_" + check.same_as.replace(".", "__")
+        return f"{value} is not None and {other} is not None and {value} != {other}"
+    if check.type is not None:
+        fits = code.emitter.named(f"fits_{check.path.replace('.', '_')}", fact_test(check))
+        return f"not {fits}({value})"
+    absent = f"{value} is not None and "
+    if check.names is not None:
+        return f"{absent}{value} not in {code.emitter.constant(check.names)}"
+    return f"{absent}not {check.low!r} <= {value} <= {check.high!r}" if check.low is not None else "False"
+
+
+def fact_test(check: InputCheck) -> Callable[[object], bool]:
+    """Return what tells whether a fact is of its declared type, within its range, one of its names."""
+
+    def fits(value: object) -> bool:
+        if value is None:
+            return check.optional
+        kind = t.strip(check.type) if check.type is not None else t.UNKNOWN
+        if isinstance(kind, t.Number):
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            return number and (check.low is None or check.high is None or check.low <= value <= check.high)  # type: ignore[operator]
+        if isinstance(kind, t.Text):
+            return isinstance(value, str) and (check.names is None or value in check.names)
+        return isinstance(value, bool) if kind == t.FLAG else isinstance(value, datetime)
+
+    return fits
+
+
+def _answer(code: Code, policy: TypedPolicy, plan: Plan) -> None:
+    code.origin = (f"decision.{plan.decision.name}", plan.decision.location)
+    code.line(f"O = {_outputs(code, plan.decision.outputs)}", plan.decision.location)
+    entries = []
+    for name, memory in policy.memory.items() if plan.advances else ():
+        written, term = memory.next
+        code.origin = (f"memory.{name}", written.location())
+        code.line(f"n_{name} = {code.finite(term)}")
+        entries.append(f"{name!r}: {output_source(code, f'n_{name}', term.type)}")
+    code.origin = None
+    values = "".join(f"{variable_of(name)}, " for name in plan.names)
+    code.line(f"return O, {{{', '.join(entries)}}}, ({values})")
+
+
+def _outputs(code: Code, outputs: OutputTerms) -> str:
+    parts = []
+    for name, part in outputs.items():
+        source = (
+            _outputs(code, part) if isinstance(part, dict) else output_source(code, code.finite(part[1]), part[1].type)
+        )
+        parts.append(f"{name!r}: {source}")
+    return "{" + ", ".join(parts) + "}"

@@ -1,0 +1,65 @@
+"""A decision: what to do, what was wrong, what to remember, and how it came about."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rulecap.problems import Problem
+
+if TYPE_CHECKING:
+    from rulecap.engine.trace import Trace
+
+
+class Decision:
+    """The answer to one evaluation. Outputs and memory are plain dicts of JSON types and belong to the caller.
+
+    Attributes:
+        decision: the decision that was asked for.
+        answered_by: the decision that answered; another one where the asked one handed over.
+        outputs: the answers by name; the decision's `on_error` where it could not be made.
+        memory: what to give to the next evaluation; the given one, unchanged, where something was wrong.
+        problems: what was wrong, empty where nothing was.
+        ok: whether the outputs are computed ones.
+    """
+
+    __slots__ = (
+        "_partial",
+        "_snapshot",
+        "_steps",
+        "answered_by",
+        "decision",
+        "memory",
+        "ok",
+        "outputs",
+        "problems",
+        "record_id",
+    )
+
+    def __init__(  # noqa: PLR0913, PLR0917  # it is a record of one evaluation, made in one place
+        self,
+        decision: str,
+        answered_by: str,
+        outputs: dict[str, Any],
+        memory: dict[str, Any],
+        problems: tuple[Problem, ...] = (),
+        ok: bool = True,
+        snapshot: Any = None,
+        steps: Any = None,
+        partial: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Keep the parts; the trace is made of `steps` when it is asked for."""
+        self.decision, self.answered_by = decision, answered_by
+        self.outputs, self.memory = outputs, memory
+        self.problems, self.ok = problems, ok
+        self.record_id: str | None = None
+        self._snapshot, self._steps, self._partial = snapshot, steps, partial
+
+    @property
+    def trace(self) -> "Trace":
+        """How the decision came about, rendered when it is asked for."""
+        from rulecap.engine.trace import Trace
+
+        return Trace(self, self._snapshot, self._steps, self._partial or {})
+
+    def __repr__(self) -> str:
+        """Return a short text."""
+        return f"Decision({self.decision!r}, ok={self.ok}, outputs={self.outputs!r})"

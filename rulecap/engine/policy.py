@@ -1,0 +1,133 @@
+"""A loaded policy: what a bot holds on to."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rulecap.engine.decision import Decision
+from rulecap.engine.evaluator import Evaluator
+from rulecap.engine.memory import MemoryReader
+from rulecap.policy.load import Loaded, load
+from rulecap.policy.typed import TypedPolicy
+from rulecap.problems import Problem, did_you_mean
+from rulecap.snapshot import Snapshot, read_snapshot
+
+
+class Policy:
+    """A checked policy. Immutable, safe to share between threads; decisions are compiled when first asked for.
+
+    Attributes:
+        name: as the policy file says, with `version` and `title`.
+        digest: SHA-256 over the exact bytes and relative names of its files, hexadecimal.
+        meaning: the same over what they say, without comments, layout and explanatory texts.
+        warnings: findings that do not keep the policy from being used.
+    """
+
+    __slots__ = (
+        "_evaluators",
+        "_loaded",
+        "_reader",
+        "digest",
+        "meaning",
+        "name",
+        "title",
+        "version",
+        "warnings",
+    )
+
+    def __init__(self, loaded: Loaded) -> None:
+        """Take a checked policy."""
+        text = loaded.policy.text
+        self.name, self.version, self.title = text.name, text.version, text.title
+        self.digest, self.meaning = loaded.sources.digest, loaded.sources.meaning
+        self.warnings = loaded.warnings
+        self._loaded = loaded
+        self._reader = MemoryReader(loaded.policy.memory)
+        self._evaluators: dict[str, Evaluator] = {}
+
+    @property
+    def decisions(self) -> tuple[str, ...]:
+        """The names of the decisions, in the files' order."""
+        return tuple(self._loaded.policy.decisions)
+
+    @property
+    def typed(self) -> TypedPolicy:
+        """The checked policy, for tools."""
+        return self._loaded.policy
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        """The exact bytes of its files by relative name."""
+        return dict(self._loaded.sources.files)
+
+    def evaluate(
+        self, snapshot: object, decision: str = "position", memory: Mapping[str, Any] | None = None
+    ) -> Decision:
+        """Return a decision on a snapshot; never raises for data.
+
+        Args:
+            snapshot: a Snapshot, a dict that follows JSON's rules, or JSON as text or bytes.
+            decision: which question is asked.
+            memory: what the last decision on this account gave; none at the start.
+
+        Returns:
+            The decision. Where the snapshot, the memory or the decision's name is wrong, `ok` is false, `problems` name
+            what is wrong, the outputs are the decision's `on_error`, and the memory comes back unchanged.
+        """
+        evaluator = self._evaluators.get(decision) if isinstance(decision, str) else None
+        if evaluator is None:
+            evaluator = self._compile(decision) if isinstance(decision, str) else None
+            if evaluator is None:
+                problem = Problem(
+                    "unknown-decision",
+                    f"the policy has no decision {decision!s:.64}",
+                    hint=did_you_mean(str(decision), self.decisions),
+                )
+                return Decision(
+                    str(decision), "", {}, dict(memory) if isinstance(memory, Mapping) else {}, (problem,), ok=False
+                )
+        if snapshot.__class__ is not Snapshot:
+            read = read_snapshot(snapshot)
+            if isinstance(read, list):
+                return evaluator.refused(decision, memory, read)
+            snapshot = read
+        if evaluator.hands_over is not None:
+            target = evaluator.hands_over(snapshot)
+            if target is not None:
+                evaluator = self._evaluators.get(target) or self._compile(target) or evaluator
+        return evaluator.evaluate(decision, snapshot, memory)
+
+    def reference(
+        self, snapshot: object, decision: str = "position", memory: Mapping[str, Any] | None = None
+    ) -> Decision:
+        """Return what `evaluate` returns, by the slow reference evaluator that the compiled one is held against."""
+        from rulecap.engine.evaluator import evaluate_by_reference
+
+        evaluator = self._evaluators.get(decision) or self._compile(decision)
+        read = read_snapshot(snapshot)
+        if evaluator is None or isinstance(read, list):
+            return self.evaluate(snapshot, decision, memory)
+        if evaluator.hands_over is not None:
+            evaluator = self._compile(evaluator.hands_over(read) or decision) or evaluator
+        return evaluate_by_reference(evaluator, decision, read, memory)
+
+    def _compile(self, decision: str) -> Evaluator | None:
+        known = self._evaluators.get(decision)
+        typed = self._loaded.policy.decisions.get(decision)
+        if known is not None or typed is None:
+            return known
+        # Two threads may both compile at first; one result is kept, and both are the same.
+        return self._evaluators.setdefault(decision, Evaluator(self._loaded.policy, typed, self._reader))
+
+    def __repr__(self) -> str:
+        """Return name, version and the digest's beginning."""
+        return f"Policy({self.name!r}, version={self.version!r}, digest={self.digest[:12]!r})"
+
+
+def load_policy(where: str | Path) -> Policy:
+    """Return the policy in a folder, in an overlay file, or of a shipped name.
+
+    Raises:
+        PolicyError: with every problem of the policy, each at its file, line and column.
+    """
+    return Policy(load(where))

@@ -1,0 +1,46 @@
+"""Coverage: whatever a decision reads of the snapshot's optional parts is in its `requires`; no rule is left over."""
+
+from collections.abc import Iterable
+
+from rulecap.policy.nodes import problem_at
+from rulecap.policy.plan import Plan
+from rulecap.policy.typed import TypedPolicy
+from rulecap.problems import Problem
+
+
+def check_coverage(policy: TypedPolicy, plans: Iterable[Plan], problems: list[Problem]) -> None:
+    """Note each optional path that a decision reads without requiring it, and rules that no decision needs."""
+    used: set[str] = set()
+    for plan in plans:
+        used |= set(plan.names)
+        for path, (reader, place) in plan.demands.items():
+            if path in plan.decision.guaranteed:
+                continue
+            of_rule = f" (in {reader})" if not reader.startswith("decision.") else ""
+            source = policy.text.node.source
+            file = next(
+                (rule.node.source for rule in policy.text.rules.values() if rule.node.source.name == place.file), source
+            )
+            message = (
+                f"{path} may be none, and the decision {plan.decision.name} reads it{of_rule} without requiring it"
+            )
+            hint = f"add {path} to the decision's requires, or write default({path}, …)"
+            line = file.line(place.line) if file.name == place.file else ""
+            problems.append(Problem("optional-not-discharged", message, place, hint=hint, source_line=line))
+    for name, rule in policy.text.rules.items():
+        if name not in used:
+            section = policy.text.node.get("rules")
+            key = getattr(section, "key", lambda _: None)(name)
+            found = problem_at(
+                key or rule.node, "unused-rule", f"no decision needs {name}", "use it in an output, or take it out"
+            )
+            problems.append(
+                Problem(
+                    found.code,
+                    found.message,
+                    found.location,
+                    hint=found.hint,
+                    source_line=found.source_line,
+                    severity="warning",
+                )
+            )

@@ -1,0 +1,1 @@
+"""The kinds of rules. Each says its model, its types, its code, its trace and its text."""

@@ -1,0 +1,171 @@
+"""`kind: actions` — what to do with which elements of a list, in which order, until when."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from rulecap.language import types as t
+from rulecap.language.expression import Expression, problem_at
+from rulecap.language.grammar import Syntax
+from rulecap.language.presence import proven
+from rulecap.language.scope import Scope
+from rulecap.language.terms import Term
+from rulecap.rules.code import Code
+from rulecap.rules.lists import Each, Loop, check_no_clash, loop
+from rulecap.rules.parts import Formula, Formulas, Items, Part, Rule
+from rulecap.rules.typed import Checker, Typed
+
+Terms = dict[str, tuple[Expression, Term]]
+
+
+class Action(Part):
+    """What is done for each element that fits, lowest `first` first, as long as `while` holds."""
+
+    when: Formula | None = None
+    over: Each = Field(alias="for")
+    where: Formula | None = None
+    first: Formula | None = None
+    sums: Formulas = Field(default_factory=dict)
+    as_long_as: Formula | None = Field(default=None, alias="while")
+    do: Formulas
+
+
+class ActionsRule(Rule):
+    """A list of actions."""
+
+    kind: Literal["actions"]
+    actions: Annotated[tuple[Action, ...], Items]
+
+    def check(self, scope: Scope) -> "TypedActions":
+        """Return the rule with its type; all actions have the same fields."""
+        checker = Checker(scope, self)
+        typed = tuple(_typed(checker, action) for action in self.actions)
+        kind: t.Type = t.UNKNOWN
+        for action in typed:
+            record = t.Record({name: term.type for name, (_, term) in action.do.items()}, "key", "action")
+            fits = isinstance(kind, t.Record) and set(kind.fields) != set(record.fields)
+            joined = None if fits else t.unify(kind, record)
+            if joined is None:
+                first = next(iter(action.do.values()))[0]
+                scope.problems.append(
+                    problem_at(
+                        first.scalar, 0, "wrong-type", "all actions of a rule have the same fields, of the same units"
+                    )
+                )
+            kind = joined or kind
+        return TypedActions(self, t.ListOf(kind), typed)
+
+
+def _typed(checker: Checker, action: Action) -> "TypedAction":
+    when = None
+    if action.when is not None:
+        when = (action.when, checker.condition(action.when))
+        if isinstance(action.when.syntax, Syntax):
+            checker = Checker(checker.scope.knowing(proven(action.when.syntax.tree, True)), checker.rule)
+    elements = loop(checker, action.over, action.where)
+    first = (action.first, checker.term(action.first, elements.scope)) if action.first else None
+    sums = {name: (written, checker.number(written, elements.scope)) for name, written in action.sums.items()}
+    check_no_clash(action.sums, checker)
+    within = elements.scope.bind(**{name: term.type for name, (_, term) in sums.items()})
+    goes_on = (action.as_long_as, checker.condition(action.as_long_as, within)) if action.as_long_as else None
+    do = {name: (written, checker.term(written, elements.scope)) for name, written in action.do.items()}
+    return TypedAction(action, when, elements, first, sums, goes_on, do)
+
+
+@dataclass(frozen=True, slots=True)
+class TypedAction:
+    """An action with its terms."""
+
+    action: Action
+    when: tuple[Expression, Term] | None
+    loop: Loop
+    first: tuple[Expression, Term] | None
+    sums: Terms
+    goes_on: tuple[Expression, Term] | None
+    do: Terms
+
+    def terms(self) -> list[Term]:
+        """Return all terms."""
+        single = [part[1] for part in (self.when, self.first, self.goes_on) if part]
+        return [*single, *self.loop.terms(), *(term for _, term in [*self.sums.values(), *self.do.values()])]
+
+    def candidates(self, code: Code) -> str:
+        """Return source of the elements in their order."""
+        element, source = self.loop.variable, code.term(self.loop.source)
+        where = f" if {code.term(self.loop.where[1])}" if self.loop.where else ""
+        if self.first is None:
+            return f"[{element} for {element} in {source}{where}]" if where else source
+        order = code.emitter.named("f_lowest_first", lowest_first)
+        return f"{order}([({code.finite(self.first[1])}, {element}) for {element} in {source}{where}])"
+
+
+def lowest_first(pairs: list[tuple[float | None, Any]]) -> list[Any]:
+    """Return elements by their key, lowest first, none last; ties keep the list's order."""
+    return [element for _, element in sorted(pairs, key=lambda pair: (pair[0] is None, pair[0] or 0.0))]
+
+
+@dataclass(frozen=True, slots=True)
+class TypedActions(Typed):
+    """Actions with their terms."""
+
+    actions: tuple[TypedAction, ...]
+
+    def terms(self) -> Iterable[Term]:
+        """Return the terms of all actions."""
+        return [term for action in self.actions for term in action.terms()]
+
+    def write(self, code: Code) -> None:
+        """Build the list of actions."""
+        code.line(f"{self.variable} = []")
+        for action in self.actions:
+            if action.when is None:
+                self._write(code, action)
+                continue
+            with code.block(f"if {code.term(action.when[1])}:", action.when[0].location()):
+                self._write(code, action)
+
+    def _write(self, code: Code, action: TypedAction) -> None:
+        for name in action.sums:
+            code.line(f"e_{name} = 0.0")
+        with code.block(
+            f"for {action.loop.variable} in {action.candidates(code)}:", action.loop.over.expression.location()
+        ):
+            if action.goes_on:
+                code.line(f"if not {code.term(action.goes_on[1])}: break", action.goes_on[0].location())
+            for number, (written, term) in enumerate(action.do.values()):
+                code.line(f"v_{number} = {code.finite(term)}", written.location())
+            fields = ", ".join(f"{name!r}: v_{number}" for number, name in enumerate(action.do))
+            code.line(f"{self.variable}.append({{{fields}}})")
+            for name, (written, term) in action.sums.items():
+                code.line(f"e_{name} = e_{name} + {code.finite(term)}", written.location())
+
+    def detail(self, code: Code) -> str:
+        """Each action: whether its condition held and how many candidates there were."""
+        name = f"d_{self.name}"
+        code.line(f"{name} = []")
+        for action in self.actions:
+            holds = code.term(action.when[1]) if action.when else "True"
+            written = action.action
+            static = {
+                "when": written.when.text if written.when else None,
+                "for": written.over.scalar.text,
+                "where": written.where.text if written.where else None,
+                "first": written.first.text if written.first else None,
+                "while": written.as_long_as.text if written.as_long_as else None,
+                "line": written.location.line,
+            }
+            code.line(f"v_holds = {holds}")
+            count = f"len({action.candidates(code)}) if v_holds else 0"
+            code.line(f"{name}.append({{**{code.emitter.constant(static)}, 'holds': v_holds, 'candidates': {count}}})")
+        return f"{{'actions': {name}}}"
+
+
+def lines(detail: dict[str, Any]) -> list[str]:
+    """Return the explanation of a step."""
+    told = []
+    for action in detail["actions"]:
+        when = f" when {action['when']}" if action["when"] else ""
+        told.append(f"{'✓' if action['holds'] else '✗'} for {action['for']}{when}: {action['candidates']} candidates")
+    return told

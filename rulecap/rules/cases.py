@@ -1,0 +1,79 @@
+"""What bands and tables share: named cases with typed columns."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rulecap.language import types as t
+from rulecap.language.literals import Literal, literal
+from rulecap.language.types import Record, Type
+from rulecap.policy.nodes import Node, Scalar, problem_at
+from rulecap.problems import Problem
+from rulecap.rules.parts import Case
+
+
+def columns(case: Case, problems: list[Problem]) -> dict[str, Literal]:
+    """Return the case's columns with their types."""
+    return {name: literal(node, problems) for name, node in case.columns.items()}
+
+
+def join(cases: Sequence[tuple[Case, dict[str, Literal]]], problems: list[Problem]) -> dict[str, Type]:
+    """Return each column's type over all cases: optional where a case lacks it; a clash is noted at its value."""
+    joined: dict[str, Type] = {}
+    for name in dict.fromkeys(name for _, parts in cases for name in parts):
+        kind: Type = t.UNKNOWN
+        for _, parts in cases:
+            if name not in parts:
+                kind = t.optional(kind) if kind != t.UNKNOWN else t.NOTHING
+                continue
+            both = t.unify(kind, parts[name].type)
+            if both is None:
+                problems.append(_clash(name, parts[name].node, parts[name].type, kind))
+            kind = both or kind
+        joined[name] = kind
+    return joined
+
+
+def _clash(name: str, node: Node, kind: Type, others: Type) -> Problem:
+    numbers = isinstance(t.strip(kind), t.Number) and isinstance(t.strip(others), t.Number)
+    return problem_at(
+        node, "wrong-unit" if numbers else "wrong-type", f"{name} is a {kind} here and a {t.strip(others)} above"
+    )
+
+
+def repeated_names(cases: Sequence[Case], problems: list[Problem]) -> None:
+    """Note every second case of one name."""
+    seen: set[str] = set()
+    for case in cases:
+        if case.name in seen:
+            node = case.node.get("name")
+            assert isinstance(node, Scalar)  # the schema asks for it
+            problems.append(
+                problem_at(
+                    node,
+                    "duplicate-case",
+                    f"there is a case named {case.name} already",
+                    "every case has a name of its own",
+                )
+            )
+        seen.add(case.name)
+
+
+def row_type(name: str, parts: dict[str, Literal], more: dict[str, Type]) -> Record:
+    """Return the exact type of one case."""
+    return Record(
+        {"name": t.Text(frozenset({name})), **{column: part.type for column, part in parts.items()}, **more},
+        "key",
+        "case",
+    )
+
+
+def row_value(name: str, parts: dict[str, Literal], more: dict[str, Any]) -> dict[str, object]:
+    """Return the value of one case."""
+    return {"name": name, **{column: part.value for column, part in parts.items()}, **more}
+
+
+def complete(rows: Sequence[dict[str, object]], names: Sequence[str]) -> None:
+    """Give every case every column, none where it has no value of its own, so that compiled code can read it."""
+    for row in rows:
+        for name in names:
+            row.setdefault(name, None)

@@ -1,0 +1,87 @@
+"""`kind: formula` — one expression."""
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from rulecap.language.emit import reads
+from rulecap.language.expression import Expression
+from rulecap.language.grammar import Syntax, offset_of
+from rulecap.language.paths import dotted
+from rulecap.language.scope import Scope
+from rulecap.language.terms import Default, Term, walk
+from rulecap.rules.code import Code
+from rulecap.rules.parts import Formula, Rule
+from rulecap.rules.typed import Checker, Typed, coerced, shown_reads
+
+
+class FormulaRule(Rule):
+    """A value by an expression."""
+
+    kind: Literal["formula"]
+    formula: Formula
+
+    def check(self, scope: Scope) -> "TypedFormula":
+        """Return the rule with its type."""
+        checker = Checker(scope, self)
+        term = checker.term(self.formula)
+        return TypedFormula(self, checker.declared(self.formula, term), self.formula, term)
+
+
+@dataclass(frozen=True, slots=True)
+class TypedFormula(Typed):
+    """A formula with its term."""
+
+    formula: Expression
+    term: Term
+
+    def terms(self) -> Iterable[Term]:
+        """Return the one term."""
+        return (self.term,)
+
+    def write(self, code: Code) -> None:
+        """Assign the value."""
+        at = self.formula.location()
+        code.line(f"{self.variable} = {coerced(code, self.term, self.type)}", at)
+        code.check_finite(self.variable, self.type, (self.term,), at)
+
+    def detail(self, code: Code) -> str:
+        """The formula, the formula with values, and which absent values were assumed."""
+        parts = [f"'formula': {self.formula.text!r}", f"'with_values': {with_values(code, self.formula, self.term)}"]
+        assumed = [one for one in walk(self.term) if isinstance(one, Default) and reads(one.value)]
+        if assumed:
+            tests = ", ".join(
+                f"*([{reads(one.value)!r}] if {code.emitter.carefully(one.value)} is None else [])" for one in assumed
+            )
+            parts.append(f"'assumed': [{tests}]")
+        return "{" + ", ".join(parts) + "}"
+
+
+def with_values(code: Code, expression: Expression, term: Term) -> str:
+    """Return source of the expression's text with the values that were read put in."""
+    assert isinstance(expression.syntax, Syntax)  # a refused expression never gets this far
+    values = shown_reads((term,))
+    pieces: list[str] = []
+    done = 0
+    for start, end, name in sorted(_names(expression.syntax.tree)):
+        if name in values and start >= done:
+            pieces += [repr(expression.text[done:start]), f"repr({code.emitter.carefully(values[name])})"]
+            done = end
+    pieces.append(repr(expression.text[done:]))
+    return " + ".join(piece for piece in pieces if piece != "''") or "''"
+
+
+def _names(tree: ast.AST) -> Iterable[tuple[int, int, str]]:
+    for node in ast.walk(tree):
+        name = dotted(node)
+        if name and isinstance(node, ast.Name | ast.Attribute):
+            start = offset_of(node)
+            yield start, start + len(name), name
+
+
+def lines(detail: dict[str, object]) -> list[str]:
+    """Return the explanation of a step."""
+    assumed = [f"{name} is not known: assumed" for name in detail.get("assumed") or ()]  # type: ignore[attr-defined]
+    same = detail["formula"] == detail["with_values"]
+    return [str(detail["formula"]), *([] if same else [f"= {detail['with_values']}"]), *assumed]

@@ -1,0 +1,133 @@
+"""`kind: table` — the row that a name belongs to."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from rulecap.language import types as t
+from rulecap.language.expression import Expression
+from rulecap.language.literals import jsonable, literal
+from rulecap.language.scope import Cases, Scope
+from rulecap.language.terms import Term
+from rulecap.language.values import ANY
+from rulecap.policy.nodes import problem_at
+from rulecap.rules.cases import columns, complete, join, repeated_names, row_type, row_value
+from rulecap.rules.code import Code, record
+from rulecap.rules.parts import Case, Formula, Items, Rule, Written
+from rulecap.rules.typed import Checker, Typed
+
+
+class Row(Case):
+    """A row and the names that belong to it."""
+
+    SELECTORS: ClassVar = frozenset({"is"})
+
+    names: Written
+
+    @classmethod
+    def _keys(cls, parts: dict[str, Any]) -> dict[str, Any]:
+        kept = super()._keys(parts)
+        kept["names"] = kept.pop("is", None)
+        return kept
+
+
+class TableRule(Rule):
+    """A row by a name."""
+
+    kind: Literal["table"]
+    of: Formula
+    rows: Annotated[tuple[Row, ...], Items]
+    otherwise: Case | None = None
+
+    def check(self, scope: Scope) -> "TypedTable":
+        """Return the rule with its type; a name belongs to one row only."""
+        checker = Checker(scope, self)
+        of = checker.present(self.of, checker.term(self.of), scope)
+        if not isinstance(of.type, t.Text) and of.type != t.UNKNOWN:
+            scope.problems.append(
+                self.of.problem(
+                    0,
+                    "wrong-type",
+                    f"a table is looked up by a name, this is a {of.type}",
+                    "for a number, take kind: bands",
+                )
+            )
+        cases: list[Case] = [*self.rows, *([self.otherwise] if self.otherwise else [])]
+        parts = [(case, columns(case, scope.problems)) for case in cases]
+        repeated_names(cases, scope.problems)
+        shared = join(parts, scope.problems)
+        kind = t.Record({"name": t.Text(frozenset(case.name for case in cases)), **shared}, "key", "row")
+        rows = {
+            case.name: (row_value(case.name, values, {}), row_type(case.name, values, {})) for case, values in parts
+        }
+        complete([value for value, _ in rows.values()], list(shared))
+        index, catch_all = _index(self, rows, scope)
+        matched = kind if catch_all is not None else t.optional(kind)
+        return TypedTable(self, matched, self.of, of, index, catch_all, Cases(t.TEXT, rows, kind, matched, "rows"))
+
+
+def _index(
+    rule: TableRule, rows: dict[str, Any], scope: Scope
+) -> tuple[dict[str, dict[str, object]], dict[str, object] | None]:
+    index: dict[str, dict[str, object]] = {}
+    catch_all = rows[rule.otherwise.name][0] if rule.otherwise else None
+    for row in rule.rows:
+        names = literal(row.names, scope.problems) if row.names is not None else None
+        if names is not None and names.value is ANY:
+            catch_all = rows[row.name][0]
+            continue
+        listed = names.value if names is not None and isinstance(names.value, tuple) else ()
+        for name, node in zip(listed, getattr(row.names, "items", ()), strict=False):
+            if name in index:
+                scope.problems.append(
+                    problem_at(node, "duplicate-case", f"{name} belongs to {index[name]['name']} already")
+                )
+            index.setdefault(str(name), rows[row.name][0])
+    return index, catch_all
+
+
+@dataclass(frozen=True, slots=True)
+class TypedTable(Typed):
+    """A table with the term of its key."""
+
+    of: Expression
+    key: Term
+    index: dict[str, dict[str, object]]
+    catch_all: dict[str, object] | None
+    table: Cases
+
+    @property
+    def cases(self) -> Cases:
+        """The rows."""
+        return self.table
+
+    def terms(self) -> Iterable[Term]:
+        """Return the one term."""
+        return (self.key,)
+
+    def lookup(self) -> Callable[[str], dict[str, object] | None]:
+        """Return the function behind `.at(…)`."""
+        index, catch_all = self.index, self.catch_all
+
+        def find(key: str) -> dict[str, object] | None:
+            return index.get(key, catch_all)
+
+        return find
+
+    def write(self, code: Code) -> None:
+        """Assign the row."""
+        otherwise = "None" if self.catch_all is None else code.emitter.constant(self.catch_all)
+        find = code.emitter.constant(self.index.get)
+        code.line(f"{self.variable} = {find}({code.term(self.key)}, {otherwise})", self.of.location())
+
+    def detail(self, code: Code) -> str:
+        """The key and the row."""
+        rows = code.emitter.constant({name: jsonable(value) for name, (value, _) in self.table.rows.items()})
+        row = self.variable
+        matched = f"None if {row} is None else {row}['name']"
+        return record({"of": repr(self.of.text), "key": code.term(self.key), "matched": matched, "rows": rows})
+
+
+def lines(detail: dict[str, Any]) -> list[str]:
+    """Return the explanation of a step."""
+    return [f"{detail['of']} = {detail['key']} is {detail['matched'] or 'in no row'}"]

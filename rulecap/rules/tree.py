@@ -1,0 +1,199 @@
+"""`kind: tree` — a decision tree: the first branch that holds."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from rulecap.language import types as t
+from rulecap.language.expression import Expression, expression
+from rulecap.language.grammar import Syntax
+from rulecap.language.presence import proven
+from rulecap.language.scope import Scope
+from rulecap.language.terms import Term
+from rulecap.policy.nodes import Mapping, Scalar
+from rulecap.rules.code import Code, whole_possible
+from rulecap.rules.parts import Formula, Items, Part, Rule
+from rulecap.rules.typed import Checker, Typed, as_float, condition_detail
+
+
+def _leaf_or_tree(value: object) -> object:
+    if isinstance(value, Scalar):
+        return expression(value)
+    return Twig.model_validate(value) if isinstance(value, Mapping) else value
+
+
+Leaf = Annotated[Any, BeforeValidator(_leaf_or_tree)]
+
+
+class Branch(Part):
+    """A condition and what holds then: a value or a tree."""
+
+    when: Formula = Field(alias="if")
+    then: Leaf
+
+
+class Twig(Part):
+    """A tree within a tree."""
+
+    branches: Annotated[tuple[Branch, ...], Items]
+    otherwise: Leaf
+
+
+class TreeRule(Rule):
+    """The value of the first branch that holds."""
+
+    kind: Literal["tree"]
+    branches: Annotated[tuple[Branch, ...], Items]
+    otherwise: Leaf
+
+    def check(self, scope: Scope) -> "TypedTree":
+        """Return the rule with its type, which holds the values of all branches."""
+        checker = Checker(scope, self)
+        root = _check(checker, self, scope)
+        kind: t.Type | None = t.UNKNOWN
+        for leaf in root.leaves():
+            joined = t.unify(kind, leaf.term.type) if kind is not None else None
+            if joined is None:
+                scope.problems.append(
+                    leaf.expression.problem(
+                        0, "wrong-type", f"this branch gives a {leaf.term.type}, those above a {kind}"
+                    )
+                )
+            kind = joined or kind
+        first = next(root.leaves())
+        typed = checker.declared(first.expression, Term(kind or t.UNKNOWN, 0))
+        return TypedTree(self, typed, root)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A leaf."""
+
+    expression: Expression
+    term: Term
+
+    def leaves(self) -> Iterator["Value"]:
+        """Yield itself."""
+        yield self
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Conditions and what follows each, and what holds otherwise."""
+
+    branches: tuple[tuple[Expression, Term, "Value | Fork"], ...]
+    otherwise: "Value | Fork"
+
+    def leaves(self) -> Iterator[Value]:
+        """Yield all values that can come out."""
+        for _, _, then in self.branches:
+            yield from then.leaves()
+        yield from self.otherwise.leaves()
+
+
+def _check(checker: Checker, tree: TreeRule | Twig, scope: Scope) -> Fork:
+    branches = []
+    for branch in tree.branches:
+        term = checker.condition(branch.when, scope)
+        holds, fails = _proven(branch.when, True), _proven(branch.when, False)
+        branches.append((branch.when, term, _leaf(checker, branch.then, scope.knowing(holds))))
+        scope = scope.knowing(fails)
+    return Fork(tuple(branches), _leaf(checker, tree.otherwise, scope))
+
+
+def _proven(condition: Expression, truth: bool) -> frozenset[str]:
+    return proven(condition.syntax.tree, truth) if isinstance(condition.syntax, Syntax) else frozenset()
+
+
+def _leaf(checker: Checker, leaf: Any, scope: Scope) -> Value | Fork:
+    if isinstance(leaf, Twig):
+        return _check(checker, leaf, scope)
+    return Value(leaf, checker.term(leaf, scope))
+
+
+@dataclass(frozen=True, slots=True)
+class TypedTree(Typed):
+    """A tree with its terms."""
+
+    root: Fork
+
+    def terms(self) -> Iterable[Term]:
+        """Return the terms of all conditions and values."""
+        return list(_terms(self.root))
+
+    def write(self, code: Code) -> None:
+        """Assign the value by a chain of conditions."""
+        self._write(code, self.root)
+        leaves = tuple(leaf.term for leaf in self.root.leaves())
+        code.check_finite(self.variable, self.type, leaves)
+
+    def _write(self, code: Code, node: Value | Fork) -> None:
+        if isinstance(node, Value):
+            code.line(f"{self.variable} = {self._value(code, node.term)}", node.expression.location())
+            return
+        word = "if"
+        for condition, term, then in node.branches:
+            with code.block(f"{word} {code.term(term)}:", condition.location()):
+                self._write(code, then)
+            word = "elif"
+        with code.block("else:"):
+            self._write(code, node.otherwise)
+
+    def _value(self, code: Code, term: Term) -> str:
+        text = code.term(term)
+        number = isinstance(t.strip(self.type), t.Number) and t.strip(self.type) not in (t.COUNT, t.BARE)
+        return f"{code.emitter.named('f_float', as_float)}({text})" if number and whole_possible(term) else text
+
+    def detail(self, code: Code) -> str:
+        """Each branch that was reached, with its condition's values; the last of them is the one taken."""
+        name = f"d_{self.name}"
+        code.line(f"{name} = []")
+        self._trace(code, self.root, name)
+        return f"{{'branches': {name}}}"
+
+    def _trace(self, code: Code, node: Value | Fork, name: str) -> None:
+        if isinstance(node, Value):
+            return
+        depth = code.depth
+        for condition, term, then in node.branches:
+            code.line(f"{name}.append({condition_detail(code, condition, term)})")
+            value = then.expression.text if isinstance(then, Value) else "…"
+            code.line(f"{name}[-1]['then'] = {value!r}")
+            with code.block(f"if {name}[-1]['holds']:"):
+                self._trace(code, then, name)
+                code.line("pass")
+            code.line("else:")
+            code.depth += 1
+        code.line(f"{name}.append({{'otherwise': {_text(node.otherwise)!r}}})")
+        self._trace(code, node.otherwise, name)
+        code.depth = depth
+
+
+def _text(node: Value | Fork) -> str:
+    return node.expression.text if isinstance(node, Value) else "…"
+
+
+def _terms(node: Value | Fork) -> Iterator[Term]:
+    if isinstance(node, Value):
+        yield node.term
+        return
+    for _, term, then in node.branches:
+        yield term
+        yield from _terms(then)
+    yield from _terms(node.otherwise)
+
+
+def lines(detail: dict[str, Any]) -> list[str]:
+    """Return the explanation of a step."""
+    from rulecap.rules.checks import why_not
+
+    told = []
+    for branch in detail["branches"]:
+        if "otherwise" in branch:
+            told.append(f"otherwise {branch['otherwise']}")
+        else:
+            mark = "✓" if branch["holds"] else "✗"
+            told.append(f"{mark} {branch['if']} → {branch['then']}{why_not(branch)}")
+    return told

@@ -1,0 +1,263 @@
+"""What every checked rule can do: name its type and terms, write its code, write the source of its trace detail."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from rulecap.language import types as t
+from rulecap.language.emit import reads
+from rulecap.language.expression import Expression
+from rulecap.language.infer import infer
+from rulecap.language.scope import Cases, Scope
+from rulecap.language.terms import (
+    Aggregate,
+    Call,
+    Compare,
+    Const,
+    Known,
+    Local,
+    Logic,
+    Not,
+    Read,
+    RuleValue,
+    Term,
+    children,
+    walk,
+)
+from rulecap.rules.code import Code, record, unit_name, whole_possible
+from rulecap.rules.parts import Rule
+
+MOST_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Typed(ABC):
+    """A rule whose every expression has a type."""
+
+    rule: Rule
+    type: t.Type
+
+    @property
+    def name(self) -> str:
+        """The rule's name."""
+        return self.rule.name
+
+    @property
+    def cases(self) -> Cases | None:
+        """The cases, of a bands or table rule."""
+        return None
+
+    @abstractmethod
+    def terms(self) -> Iterable[Term]:
+        """Return every term of the rule, in order."""
+
+    @abstractmethod
+    def write(self, code: Code) -> None:
+        """Write lines that put the rule's value into its variable."""
+
+    @abstractmethod
+    def detail(self, code: Code) -> str:
+        """Return source of the trace's detail; lines that it needs are written first."""
+
+    @property
+    def variable(self) -> str:
+        """The Python variable of the rule's value."""
+        return f"r_{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    """Infers the expressions of one rule and notes what does not fit."""
+
+    scope: Scope
+    rule: Rule
+
+    def term(self, expression: Expression, scope: Scope | None = None) -> Term:
+        """Return the typed term of an expression."""
+        return infer(expression, scope or self.scope)
+
+    def condition(self, expression: Expression, scope: Scope | None = None) -> Term:
+        """Return the term of a condition."""
+        within = scope or self.scope
+        term = self.present(expression, infer(expression, within), within)
+        if term.type not in (t.FLAG, t.UNKNOWN):
+            within.problems.append(
+                expression.problem(
+                    0, "wrong-type", f"a condition is needed here, this is a {term.type}", "compare it with something"
+                )
+            )
+        return term
+
+    def number(self, expression: Expression, scope: Scope | None = None) -> Term:
+        """Return the term of a number, which must be present."""
+        within = scope or self.scope
+        term = self.present(expression, infer(expression, within), within)
+        if not isinstance(term.type, t.Number) and term.type != t.UNKNOWN:
+            within.problems.append(
+                expression.problem(0, "wrong-type", f"a number is needed here, this is a {term.type}")
+            )
+        return term
+
+    def list_of(self, expression: Expression, absent: bool = False) -> tuple[Term, t.Type]:
+        """Return the term of a list and its elements' type; `absent` takes a list that may be none."""
+        term = infer(expression, self.scope)
+        term = term if absent else self.present(expression, term, self.scope)
+        kind = t.strip(term.type)
+        if isinstance(kind, t.ListOf):
+            return term, kind.item
+        if kind != t.UNKNOWN:
+            self.scope.problems.append(expression.problem(0, "wrong-type", f"a list is needed here, this is a {kind}"))
+        return term, t.UNKNOWN
+
+    def present(self, expression: Expression, term: Term, scope: Scope) -> Term:
+        """Return the term of a value that must be present; where it may be absent, a demand or a finding."""
+        if not isinstance(term.type, t.Optional):
+            return term
+        if isinstance(term, Read):
+            scope.demands.setdefault(term.path, expression.location(term.offset))
+        else:
+            hint = f"write default({expression.text}, …)"
+            scope.problems.append(
+                expression.problem(term.offset, "optional-not-discharged", f"{expression.text} may be none here", hint)
+            )
+            return replace(term, type=t.UNKNOWN)
+        return replace(term, type=term.type.inner)
+
+    def same_unit(self, expression: Expression, term: Term, wanted: t.Type, what: str) -> None:
+        """Note a finding where a number is not of the wanted unit."""
+        a, b = t.strip(term.type), t.strip(wanted)
+        if isinstance(a, t.Number) and isinstance(b, t.Number) and t.same_unit(a, b) is None:
+            from rulecap.language.unit_errors import _rewritten
+
+            tree = getattr(expression.syntax, "tree", None)
+            hint = _rewritten(tree, a, b) if tree is not None else ""
+            self.scope.problems.append(
+                expression.problem(0, "wrong-unit", f"{what} is {_a(b)}, this gives {_a(a)}", hint)
+            )
+
+    def declared(self, expression: Expression, term: Term) -> t.Type:
+        """Return the type of the rule's value: what it declares, held against what was inferred."""
+        unit, inferred = self.rule.unit, t.strip(term.type)
+        if unit is None:
+            if isinstance(inferred, t.Number):
+                word = "ratio, score or count" if inferred == t.BARE else str(inferred)
+                self._missing_unit(word)
+            return term.type
+        wanted = t.declared(unit)
+        if isinstance(wanted, t.Number) and isinstance(inferred, t.Number):
+            self.same_unit(expression, term, wanted, self.rule.name)
+        elif t.unify(wanted, inferred) is None:
+            self.scope.problems.append(
+                expression.problem(0, "wrong-type", f"{self.rule.name} is declared a {wanted}, this is a {inferred}")
+            )
+        return t.optional(wanted) if isinstance(term.type, t.Optional) or term.type == t.NOTHING else wanted
+
+    def _missing_unit(self, word: str) -> None:
+        node = self.rule.node
+        key = node.key("kind")
+        assert key is not None  # the schema asks for it
+        self.scope.problems.append(
+            key.source.problem(
+                "missing-unit", f"{self.rule.name} is a number: say its unit", key.location, f"write unit: {word}"
+            )
+        )
+
+    def element(self, expression: Expression, name: str, kind: t.Type) -> Scope:
+        """Return a scope in which a list's element has a name."""
+        words = self.scope.vocabulary
+        if name in words.rule_names() or name in words.parameters or name in words.snapshot.fields or name == "memory":
+            self.scope.problems.append(
+                expression.problem(
+                    0, "name-taken", f"{name} already means something here", "take another name behind `as`"
+                )
+            )
+        return self.scope.bind(**{name: kind})
+
+
+def _a(unit: t.Number) -> str:
+    return "in USD" if unit == t.USD else str(unit)
+
+
+def coerced(code: Code, term: Term, kind: t.Type) -> str:
+    """Return source of a number as its unit has it: a float, but a count may be whole."""
+    text = code.term(term)
+    if not isinstance(t.strip(kind), t.Number) or t.strip(kind) in (t.COUNT, t.BARE) or not whole_possible(term):
+        return text
+    return f"{code.emitter.named('f_float', as_float)}({text})"
+
+
+def as_float(value: float | None) -> float | None:
+    """Return a number as a float, none as none."""
+    return None if value is None else float(value)
+
+
+def shown_reads(terms: Iterable[Term]) -> dict[str, Term]:
+    """Return what a trace shows as read: scalars by their dotted names, in order; lists by the fields that are used."""
+    found: dict[str, Term] = {}
+    for term in terms:
+        _gather(term, found)
+    return found
+
+
+def _gather(term: Term, found: dict[str, Term]) -> None:
+    name = reads(term)
+    if name is not None and is_scalar(term.type):
+        found.setdefault(name, term)
+        return
+    if isinstance(term, Aggregate):
+        _gather(term.source, found)
+        for inner in (term.element, term.condition):
+            for one in walk(inner) if inner is not None else ():
+                if not _local(one) and reads(one) is not None and is_scalar(one.type):
+                    found.setdefault(str(reads(one)), one)
+        return
+    for child in children(term):
+        _gather(child, found)
+
+
+def _local(term: Term) -> bool:
+    return any(isinstance(one, Local) for one in walk(term))
+
+
+def is_scalar(kind: t.Type) -> bool:
+    """Return whether a value is shown as it is, without parts."""
+    return isinstance(t.strip(kind), t.Number | t.Text) or t.strip(kind) in (t.FLAG, t.TIME, t.NOTHING)
+
+
+def condition_detail(code: Code, expression: Expression, term: Term) -> str:
+    """Return source of a condition's detail: its text, whether it holds, and each comparison with its distance."""
+    compared = f"[{', '.join(_compared(code, expression, term))}]"
+    return record({"if": repr(expression.text), "holds": code.term(term), "compared": compared})
+
+
+def _compared(code: Code, expression: Expression, term: Term) -> Iterator[str]:
+    if isinstance(term, Not):
+        yield from _compared(code, expression, term.operand)
+    elif isinstance(term, Logic):
+        yield from _joined(code, expression, term)
+    elif isinstance(term, Compare) and all(is_scalar(operand.type) for operand in term.operands):
+        function = code.emitter.named("f_compared", compared)
+        for left, operator, right in zip(term.operands, term.operators, term.operands[1:], strict=False):
+            yield f"{function}({code.term(left)}, {operator!r}, {code.term(right)})"
+    elif isinstance(term, Known):
+        yield f"{{'known': {reads(term.value)!r}, 'is': {code.term(term)}}}"
+
+
+def _joined(code: Code, expression: Expression, term: Logic) -> Iterator[str]:
+    """A later operand is only looked at where the earlier ones leave it open, as in evaluation."""
+    guard = ""
+    for operand in term.operands:
+        inner = ", ".join(_compared(code, expression, operand))
+        if inner:
+            yield f"*([{inner}] if {guard} else [])" if guard else inner
+        own = code.term(operand) if term.operator == "and" else f"not {code.term(operand)}"
+        guard = f"{guard} and {own}" if guard else own
+
+
+def compared(left: object, operator: str, right: object) -> dict[str, object]:
+    """Return a comparison as the trace shows it; `by` is how far the left side is above the right."""
+    numbers = isinstance(left, int | float) and isinstance(right, int | float) and not isinstance(left, bool)
+    return {"left": left, "is": operator, "right": right, "by": left - right if numbers else None}  # type: ignore[operator]
+
+
+__all__ = ["Call", "Checker", "Const", "RuleValue", "Typed", "field", "unit_name"]
