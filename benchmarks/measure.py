@@ -1,0 +1,119 @@
+"""Measuring: interleaved rounds and medians, so that a busy machine spoils both sides of a ratio alike."""
+
+import gc
+import statistics
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+Call = Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Seconds per call of several things, round by round: `seconds[name][round]`."""
+
+    seconds: Mapping[str, tuple[float, ...]]
+
+    def median(self, name: str) -> float:
+        """Return the median over the rounds, in seconds."""
+        return statistics.median(self.seconds[name])
+
+    def ratio(self, name: str, other: str) -> float:
+        """Return the median of the per-round ratios: how many times as long as the other it takes."""
+        pairs = zip(self.seconds[name], self.seconds[other], strict=True)
+        return statistics.median(a / b for a, b in pairs)
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Keep the garbage collector from running inside a measurement; it ran just before."""
+    gc.collect()
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def time_calls(calls: Mapping[str, Call], rounds: int, seconds_each: float = 0.02) -> Timings:
+    """Return timings of the calls, taken in turn in every round, each round starting with another one.
+
+    Args:
+        calls: what to time, by name.
+        rounds: how often each is timed.
+        seconds_each: about how long one timing takes; the calls are repeated to fill it.
+    """
+    counts = {name: _repetitions(call, seconds_each) for name, call in calls.items()}
+    names = list(calls)
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(rounds):
+        shift = turn % len(names)
+        for name in names[shift:] + names[:shift]:
+            with without_collector():
+                seconds[name].append(_time(calls[name], counts[name]) / counts[name])
+    return Timings({name: tuple(values) for name, values in seconds.items()})
+
+
+def _time(call: Call, repetitions: int) -> float:
+    """Return how long that many calls take."""
+    loop = range(repetitions)
+    start = time.perf_counter()
+    for _ in loop:
+        call()
+    return time.perf_counter() - start
+
+
+def _repetitions(call: Call, seconds: float) -> int:
+    """Return how many calls fill that time, after warming up."""
+    repetitions = 1
+    while True:
+        taken = _time(call, repetitions)
+        if taken >= seconds / 4:
+            return max(1, round(repetitions * seconds / taken))
+        repetitions *= 2
+
+
+def time_processes(commands: Mapping[str, Sequence[str]], rounds: int) -> Timings:
+    """Return how long the commands take as processes, from start to end, in turn in every round."""
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    for command in commands.values():
+        _run(command)  # files into the page cache, bytecode written
+    for _ in range(rounds):
+        for name, command in commands.items():
+            seconds[name].append(_run(command))
+    return Timings({name: tuple(values) for name, values in seconds.items()})
+
+
+def _run(command: Sequence[str]) -> float:
+    """Return how long a process takes; raises where it fails."""
+    start = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+def python(code: str) -> list[str]:
+    """Return the command that runs a line of Python in a fresh process."""
+    return [sys.executable, "-c", code]
+
+
+def memory_kept(make: Call) -> int:
+    """Return how many bytes what `make` returns keeps allocated, module-level caches warmed before."""
+    make()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        kept = make()
+        gc.collect()
+        after = tracemalloc.get_traced_memory()[0]
+        del kept
+        return after - before
+    finally:
+        tracemalloc.stop()

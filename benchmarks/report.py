@@ -1,0 +1,92 @@
+"""The results as a table: on the terminal, and as docs/performance.md."""
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+
+from benchmarks.suite import Row
+
+PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
+HEADINGS = ("measured", "", "compared", "to reach", "reached")
+
+INTRODUCTION = """# Performance
+
+How fast `rulecap` is, measured in one run against hand-written Python, simpleeval and zen-engine. The figures are of
+the machine named below; the ratios are what carries over to another one. Repeat them, and write this page again, with
+
+```
+make bench                       # prints the tables
+python -m benchmarks --write     # prints them, and writes docs/performance.md
+```
+
+The decision is `position` of `policies/default`, on `policies/default/examples/sushi_recorded.json`: a recorded
+market with a 100-level order book, and an account with five open positions. `rulecap` keeps every step's value, so
+that the trace can be rendered afterwards. `benchmarks/handwritten.py` is the same decision as a programmer would
+write it, with the same outputs to the last text, asserted before anything is timed, and nothing to look back on.
+simpleeval and zen-engine evaluate the decision's scalar steps only (`benchmarks/steps.py`): what the order book
+measures and sums over positions are handed to them as numbers, and the lists of reasons, adjustments and slices are
+left out.
+"""
+
+METHOD = """## How it is measured
+
+Everything within a table's comparison is timed in turn, round by round, each round starting with another one; the
+garbage collector runs before each timing and not in it. Figures are medians over the rounds, ratios are medians of
+the rounds' own ratios, so that a busy moment spoils both sides alike. Processes are timed from start to end; "beyond
+that" is the difference of medians. Memory is what `tracemalloc` counts. No test asserts a time:
+`tests/test_benchmarks.py` holds the peers to equal results, no more.
+"""
+
+
+def environment() -> str:
+    """Return the machine and the versions in a line."""
+    packages = ", ".join(f"{name} {_version(name)}" for name in ("pydantic", "simpleeval", "zen-engine"))
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return f"{_processor()}, {os.cpu_count()} cores, {platform.system()}; {python}; {packages}"
+
+
+def _version(package: str) -> str:
+    """Return an installed package's version."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _processor() -> str:
+    """Return the processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def terminal(title: str, rows: Sequence[Row]) -> str:
+    """Return a group of rows as aligned text."""
+    cells = [_cells(row) for row in rows]
+    widths = [max(len(cell[column]) for cell in cells) for column in range(5)]
+    lines = ["  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=True)).rstrip() for cell in cells]
+    return "\n".join([title, *(f"  {line}" for line in lines)])
+
+
+def _cells(row: Row) -> tuple[str, str, str, str, str]:
+    """Return a row's cells."""
+    reached = "" if row.reached is None else "yes" if row.reached else "NO"
+    return row.what, row.figure, row.compared, row.target, reached
+
+
+def page(groups: Mapping[str, Sequence[Row]]) -> str:
+    """Return the whole page."""
+    tables = [f"## {title}\n\n{_table(rows)}" for title, rows in groups.items()]
+    return "\n".join([INTRODUCTION, f"Measured on: {environment()}.\n", *tables, METHOD])
+
+
+def _table(rows: Sequence[Row]) -> str:
+    """Return a group of rows as a Markdown table."""
+    lines = [f"| {' | '.join(HEADINGS)} |", "|---|---:|---|---|---|"]
+    lines += [f"| {' | '.join(_cells(row))} |" for row in rows]
+    return "\n".join(lines) + "\n"

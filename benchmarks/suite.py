@@ -1,0 +1,164 @@
+"""What is measured, against what, and the figure to reach: one function for each group of rows."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks import case, handwritten, rivals
+from benchmarks.measure import memory_kept, python, time_calls, time_processes
+from benchmarks.steps import STEPS
+from rulecap import Snapshot, load_policy
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        what: what was measured.
+        figure: the figure with its unit.
+        compared: in words, with what, and how many times as much or as fast.
+        target: the figure to reach, "" where there is none.
+        reached: whether it was, None where there is no target.
+    """
+
+    what: str
+    figure: str
+    compared: str = ""
+    target: str = ""
+    reached: bool | None = None
+
+
+def evaluation(rounds: int) -> list[Row]:
+    """Return one position decision, its snapshot already a model, beside hand-written code and two rule engines."""
+    policy, snapshot = case.default_policy(), case.recorded_snapshot()
+    case.check_equal()
+    scalars = case.scalars()
+    timings = time_calls(
+        {
+            "rulecap": lambda: policy.evaluate(snapshot, "position"),
+            "hand": lambda: handwritten.decide(snapshot, None),
+            "simpleeval": rivals.simpleeval(scalars),
+            "zen": rivals.zen_engine(scalars, trace=False),
+            "zen traced": rivals.zen_engine(scalars, trace=True),
+        },
+        rounds,
+    )
+
+    def faster(name: str) -> str:
+        return f"rulecap is {timings.ratio(name, 'rulecap'):.1f} × as fast"
+
+    slower, lead = timings.ratio("rulecap", "hand"), timings.ratio("zen traced", "rulecap")
+    count = f"the {len(STEPS)} scalar steps alone"
+    return [
+        Row("`evaluate` of the position decision, every step kept", micro(timings.median("rulecap"))),
+        Row(
+            "hand-written Python, the same outputs, no trace",
+            micro(timings.median("hand")),
+            f"rulecap takes {slower:.2f} × as long",
+            "≤ 1.5 ×",
+            slower <= 1.5,
+        ),
+        Row(f"simpleeval, {count}, each parsed once", micro(timings.median("simpleeval")), faster("simpleeval")),
+        Row(f"zen-engine, {count}, no trace", micro(timings.median("zen")), faster("zen")),
+        Row(
+            f"zen-engine, {count}, with trace",
+            micro(timings.median("zen traced")),
+            faster("zen traced"),
+            "≥ 6 ×",
+            lead >= 6,
+        ),
+    ]
+
+
+def bytes_to_bytes(rounds: int) -> list[Row]:
+    """Return JSON in, outputs as JSON out, beside parsing and evaluating alone; and the trace as JSON."""
+    policy, text = case.default_policy(), case.recorded_json()
+    model = case.recorded_snapshot()
+
+    def render() -> bytes:
+        return policy.evaluate(model, "position").trace.to_json()
+
+    timings = time_calls(
+        {
+            "all": lambda: json.dumps(policy.evaluate(text, "position").outputs, allow_nan=False).encode(),
+            "parts": lambda: policy.evaluate(Snapshot.model_validate_json(text), "position"),
+            "parse": lambda: Snapshot.model_validate_json(text),
+            "traced": render,
+            "untraced": lambda: policy.evaluate(model, "position"),
+        },
+        rounds,
+    )
+    ratio = timings.ratio("all", "parts")
+    rendering = timings.median("traced") - timings.median("untraced")
+    return [
+        Row(f"pydantic parse of the snapshot ({len(text):,} bytes of JSON)", micro(timings.median("parse"))),
+        Row("the same parse, and the evaluation", micro(timings.median("parts"))),
+        Row(
+            "JSON bytes in, validated, decided, outputs as JSON bytes",
+            micro(timings.median("all")),
+            f"{ratio:.2f} × parse and evaluation",
+            "≤ 1.3 ×",
+            ratio <= 1.3,
+        ),
+        Row(
+            f"trace rendered to JSON ({len(render()):,} bytes)",
+            micro(rendering),
+            "",
+            "≤ 200 µs",
+            rendering <= 200e-6,
+        ),
+    ]
+
+
+LOAD = "import rulecap; rulecap.load_policy('default')"
+
+
+def loading(rounds: int) -> list[Row]:
+    """Return loading and checking the default policy, in a fresh process and in a warm one, and what it keeps."""
+    cold = time_processes({"load": python(LOAD)}, max(5, rounds // 3)).median("load")
+    warm = time_calls({"load": lambda: load_policy("default")}, max(5, rounds // 3)).median("load")
+    kept = memory_kept(lambda: load_policy("default"))
+    return [
+        Row("load and check of the default policy, whole cold process", milli(cold), "", "≤ 0.6 s", cold <= 0.6),
+        Row("the same again in a warm process", milli(warm), "", "≤ 150 ms", warm <= 0.15),
+        Row("memory that a loaded policy keeps", f"{kept / 1e6:.2f} MB", "", "≤ 5 MB", kept <= 5e6),
+    ]
+
+
+def starting(rounds: int) -> list[Row]:
+    """Return what `import rulecap` and `rulecap --version` take beyond a bare Python process."""
+    timings = time_processes(
+        {
+            "bare": python("pass"),
+            "import": python("import rulecap"),
+            "version": [sys.executable, "-m", "rulecap", "--version"],
+        },
+        rounds,
+    )
+    bare = timings.median("bare")
+    more = {name: timings.median(name) - bare for name in ("import", "version")}
+    return [
+        Row("bare Python process", milli(bare)),
+        Row("`import rulecap`, beyond that", milli(more["import"]), "", "≤ 120 ms", more["import"] <= 0.12),
+        Row("`rulecap --version`, beyond that", milli(more["version"]), "", "≤ 60 ms", more["version"] <= 0.06),
+    ]
+
+
+GROUPS: tuple[tuple[str, Callable[[int], list[Row]]], ...] = (
+    ("One decision", evaluation),
+    ("From bytes to bytes", bytes_to_bytes),
+    ("Loading a policy", loading),
+    ("Starting", starting),
+)
+
+
+def micro(seconds: float) -> str:
+    """Return seconds as microseconds."""
+    return f"{seconds * 1e6:,.1f} µs"
+
+
+def milli(seconds: float) -> str:
+    """Return seconds as milliseconds."""
+    return f"{seconds * 1e3:,.1f} ms"
