@@ -147,7 +147,9 @@ def differences(one: Any, other: Any, place: str = "") -> list[str]:
     if isinstance(one, dict) and isinstance(other, dict):
         keys = sorted(one.keys() | other.keys())
         return [text for key in keys for text in differences(one.get(key), other.get(key), f"{place}.{key}")]
-    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+    if isinstance(one, list) and isinstance(other, list):
+        if len(one) != len(other):
+            return [f"{place.lstrip('.')}: {len(one)} and {len(other)} items"]
         pairs = enumerate(zip(one, other, strict=True))
         return [text for at, (left, right) in pairs for text in differences(left, right, f"{place}[{at}]")]
     if _number(one) and _number(other):

@@ -24,6 +24,8 @@ def need_signal(s: Snapshot, *fields: str) -> None:
     """Require fields of the signal, and a regime that the policy knows."""
     for field in fields:
         need(trade.of_signal(s, field) is not None, f"signal.{field}")
+    if "win_rate" in fields and s.get("risked_at_the_stop"):
+        need(trade.of_signal(s, "stop_distance_pct") is not None, "signal.stop_distance_pct")
     need(trade.of_signal(s, "market_regime", "TRENDING") in REGIMES, "market_regime")
 
 
@@ -77,6 +79,8 @@ def decide_leverage(s: Snapshot, memory: Memory | None) -> Outputs:
 def decide_kelly(s: Snapshot, memory: Memory | None) -> Outputs:
     """Return the Kelly sizing."""
     need_signal(s, "win_rate")
+    if s.get("risked_at_the_stop") and s.get("market"):
+        need_same_symbol(s)  # the market's fee is part of the risk
     return trade.kelly(s)
 
 
@@ -117,11 +121,15 @@ DECISIONS: dict[str, Callable[[Snapshot, Memory | None], Outputs]] = {
 }
 
 
-def decide(decision: str, snapshot: Snapshot, memory: Memory | None = None) -> tuple[Outputs, dict[str, Any]]:
-    """Return the outputs of a decision and the next memory.
+def decide(
+    decision: str, snapshot: Snapshot, memory: Memory | None = None, *, policy: str = "default"
+) -> tuple[Outputs, dict[str, Any]]:
+    """Return the outputs of a decision and the next memory, by the policy `default` or `stop-risk`.
 
     Raises:
         InputError: the snapshot lacks what the decision needs.
     """
+    if policy == "stop-risk":
+        snapshot = snapshot | {"risked_at_the_stop": True}
     need(abs(account.wallet(snapshot)) <= 1e12, "total_wallet_balance")
     return DECISIONS[decision](snapshot, memory), account.drawdown(snapshot, memory)[1]

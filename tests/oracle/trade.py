@@ -56,9 +56,18 @@ def kelly_chain(s: Snapshot) -> tuple[float, Chain]:
     return kelly_pct, chain
 
 
+def risked_pct(s: Snapshot) -> float:
+    """Return how much of its notional a position risks: all of it, or what the stop and the fees for both ways lose."""
+    stop = of_signal(s, "stop_distance_pct")
+    if not s.get("risked_at_the_stop") or stop is None:
+        return 100.0
+    fee = (s.get("market") or {}).get("taker_fee_pct")
+    return float(stop + 2 * (0.05 if fee is None else fee))
+
+
 def desired_notional(s: Snapshot) -> float:
     """Return the size that Kelly asks for, before liquidity and protections."""
-    return max(0.0, wallet(s)) * kelly_chain(s)[1].value / 100
+    return max(0.0, wallet(s)) * kelly_chain(s)[1].value / risked_pct(s)
 
 
 def kelly(s: Snapshot) -> Outputs:
@@ -307,7 +316,7 @@ def position(s: Snapshot, memory: Memory | None) -> Outputs:
         "position_size_usd": usd,
         "quantity": size["quantity"] if placed else 0.0,
         "margin_required": size["margin_required"] if placed else 0.0,
-        "risk_pct": 100 * usd / wallet(s) if wallet(s) > 0 else 0.0,
+        "risk_pct": 100 * usd / wallet(s) * risked_pct(s) / 100 if wallet(s) > 0 else 0.0,
         "would_be": size,
         "execution_method": how["execution_method"],
         "slices": how["slices"] if placed else [],

@@ -32,6 +32,7 @@ POSITION_OPTIONAL = {"score": ["score"], "percent": ["volatility_pct"], "price":
 BRACKET = {"USD": ["max_notional", "maintenance_amount"], "leverage": ["max_leverage"], "ratio": ["maintenance_margin_rate"]}
 ASSET = {"percent": ["volatility_pct"]}
 REGIMES = ("STRONG_TREND", "TRENDING", "RANGING", "VOLATILE")
+PARTS = ("signal.", "market.")
 REQUIRES = ["signal.score", "signal.win_rate", "market"]
 
 
@@ -108,7 +109,7 @@ class Writer:
         n.optional["seconds"] += ["age_seconds"]
         n.optional["count"] += ["signal.trades"]
         n.optional["quantity"] += ["signal.quantity"]
-        n.flags += ["signal.reduce_only"]
+        n.flags += ["(signal.reduce_only and true)"]
         n.optional_flags += ["facts.holiday"]
         n.texts += [("signal.side", ("BUY", "SELL")), ("signal.symbol", None), ("market.base", None), ("facts.venue", ("demo", "real"))]
         n.times += ["as_of"]
@@ -129,13 +130,12 @@ class Writer:
             self.names.present[unit].append(name)
         self.parameters["told"] = {"value": self.pick(REGIMES)}
         self.parameters["switched"] = {"value": self.chance(0.5)}
-        self.names.texts.append(("told", None))
         self.names.flags.append("switched")
 
     def _memory(self) -> None:
         for unit in ("USD", "count", "ratio"):
             name = self.fresh("kept")
-            self.memory[name] = {"unit": unit, "start": self.number(unit, 1)}
+            self.memory[name] = {"unit": unit, "start": self.sure(unit, 1)[0]}
             self._later("present", unit, f"memory.{name}")
         self.memory["once"] = {"unit": "percent", "start": "none"}
         self._later("optional", "percent", "memory.once")
@@ -174,12 +174,28 @@ class Writer:
                 forms += [self._derived, self._derived]
         return self.pick(forms)(unit, depth - 1)
 
+    def sure(self, unit: str, depth: int) -> Number:
+        """Return an expression that is present by itself: a part that the decision requires is computed with, not passed on."""
+        text, found = self.num(unit, depth)
+        return (f"max({text}, {text})" if text.startswith(PARTS) else text), found
+
+    def sure_text(self, depth: int) -> tuple[str, tuple[str, ...] | None]:
+        text, options = self.text(depth)
+        while text.startswith(PARTS):
+            text, options = self.text(depth)
+        return text, options
+
     def _leaf(self, unit: str, depth: int) -> Number:
         known = self.names.present[unit]
         if unit not in ("price", "quantity") and (not known or self.chance(0.35)):
             text = str(self.literal(unit))
             return text, BARE if unit in ADAPTS else unit
-        return self.pick(known), unit
+        path = self.pick(known)
+        return path, self.tag(path, unit)
+
+    def tag(self, path: str, unit: str) -> str:
+        """A column of plain numbers has no unit."""
+        return BARE if unit in ADAPTS and path.rpartition(".")[2].startswith("column_") else unit
 
     def _arithmetic(self, unit: str, depth: int) -> Number:
         (a, x), (b, y) = self.num(unit, depth), self.num(unit, depth)
@@ -218,7 +234,7 @@ class Writer:
         return f"abs({a})", x
 
     def _chosen(self, unit: str, depth: int) -> Number:
-        (a, x), (b, y) = self.num(unit, depth), self.num(unit, depth)
+        (a, x), (b, y) = self.sure(unit, depth), self.sure(unit, depth)
         return f"({a} if {self.flag(depth)} else {b})", x if x != BARE else y
 
     def _discharged(self, unit: str, depth: int) -> Number:
@@ -227,12 +243,13 @@ class Writer:
         if not optional:
             return self._chosen(unit, depth)
         path = self.pick(optional)
-        b, y = self.num(unit, depth)
+        b, y = self.sure(unit, depth)
         form = self.pick(("default", "known", "and", "unknown"))
         if form == "default":
-            return f"default({path}, {b})", unit
+            x = self.tag(path, unit)
+            return f"default({path}, {b})", x if x != BARE else y
         with self.narrowed(unit, path):
-            a, x = self.num(unit, max(depth, 1))
+            a, x = self.sure(unit, max(depth, 1))
             more = f" and {self.flag(depth)}" if form == "and" else ""
         joined = x if x != BARE else y
         if form == "unknown":
@@ -255,18 +272,22 @@ class Writer:
             rule, columns, total, rows = self.pick(self.tables)
             fits = [name for name, kind in columns.items() if kind == unit]
             if fits:
-                key = self.text(depth)[0]
+                key, column = self.text(depth)[0], BARE if unit in ADAPTS else unit
                 if self.chance(0.3):
-                    return f"{rule}.{self.pick(rows)}.{self.pick(fits)}", unit
+                    return f"{rule}.{self.pick(rows)}.{self.pick(fits)}", column
                 found = f"{rule}.at({key}).{self.pick(fits)}"
-                return (found, unit) if total else (f"default({found}, {self.number(unit, 0)})", unit)
+                if total:
+                    return found, column
+                b, y = self.sure(unit, 0)
+                return f"default({found}, {b})", column if column != BARE else y
         if self.cases:
             rule, key, columns, rows = self.pick(self.cases)
             fits = [name for name, kind in columns.items() if kind == unit]
             if fits:
+                column = BARE if unit in ADAPTS else unit
                 if self.chance(0.3):
-                    return f"{rule}.{self.pick(rows)}.{self.pick(fits)}", unit
-                return f"{rule}.at({self.number(key, depth)}).{self.pick(fits)}", unit
+                    return f"{rule}.{self.pick(rows)}.{self.pick(fits)}", column
+                return f"{rule}.at({self.number(key, depth)}).{self.pick(fits)}", column
         return self._leaf(unit, depth)
 
     @contextmanager
@@ -310,19 +331,23 @@ class Writer:
             if function == "count":
                 return f"count({name} for {name} in {source} if {self.flag(depth)})", "count"
             own = [path for path in self.names.present[unit] if path.startswith(name + ".")]
-            element, x = (self.pick(own), unit) if own and self.chance(0.6) else self.num(unit, depth)
+            element, x = self._own(own, unit) if own and self.chance(0.6) else self.num(unit, depth)
             condition = ""
             if self.chance(0.5):
                 maybe = [p for p in self.names.optional[unit] if p.startswith(name + ".")]
                 if maybe and self.chance(0.5):
-                    element, x, condition = maybe[0], unit, f" if known({maybe[0]})"
+                    element, x, condition = maybe[0], self.tag(maybe[0], unit), f" if known({maybe[0]})"
                 else:
                     condition = f" if {self.flag(depth)}"
         whole = f"{function}({element} for {name} in {source}{condition})"
         if function == "sum":
             return whole, x
-        b, y = self.num(unit, 0)
+        b, y = self.sure(unit, 0)
         return f"default({whole}, {b})", x if x != BARE else y
+
+    def _own(self, paths: list[str], unit: str) -> Number:
+        path = self.pick(paths)
+        return path, self.tag(path, unit)
 
     def flag(self, depth: int) -> str:
         forms = [self._compared]
@@ -359,14 +384,15 @@ class Writer:
 
     def _known(self, depth: int) -> str:
         every = [path for paths in self.names.optional.values() for path in paths] + self.names.optional_times
-        return f"known({self.pick(every)})"
+        return f"(known({self.pick(every)}) == true)"  # compared, it proves nothing to what stands beside it
 
     def _guarded(self, depth: int) -> str:
         unit = self.pick([unit for unit in UNITS if self.names.optional[unit]])
         path = self.pick(self.names.optional[unit])
         with self.narrowed(unit, path):
             inner = f"({path} {self.pick('<>')} {self.number(unit, depth)})"
-        return f"(known({path}) and {inner})" if self.chance(0.5) else f"(not known({path}) or {inner})"
+        joined = f"known({path}) and {inner}" if self.chance(0.5) else f"not known({path}) or {inner}"
+        return f"(({joined}) == true)"
 
     def _member(self, depth: int) -> str:
         if self.chance(0.4):
@@ -379,7 +405,7 @@ class Writer:
 
     def text(self, depth: int) -> tuple[str, tuple[str, ...] | None]:
         if depth > 0 and self.chance(0.25):
-            (a, x), (b, y) = self.text(depth - 1), self.text(depth - 1)
+            (a, x), (b, y) = self.sure_text(depth - 1), self.sure_text(depth - 1)
             return f"({a} if {self.flag(depth - 1)} else {b})", x + y if x is not None and y is not None else None
         if self.chance(0.15):
             return f"weekday({self.time(depth - 1)})", ("MONDAY", "TUESDAY", "SUNDAY")
@@ -398,7 +424,7 @@ class Writer:
         kind = self.pick(("number",) * 6 + ("flag", "text", "time", "absent", "absent"))
         if kind == "number":
             unit = self.pick(UNITS)
-            self.rules[name] = {"kind": "formula", "unit": unit, "formula": self.number(unit, 3)}
+            self.rules[name] = {"kind": "formula", "unit": unit, "formula": self.sure(unit, 3)[0]}
             self.names.present[unit].append(name)
         elif kind == "absent":
             unit = self.pick(UNITS)
@@ -411,7 +437,7 @@ class Writer:
             self.rules[name] = {"kind": "formula", "formula": self.flag(3)}
             self.names.flags.append(name)
         elif kind == "text":
-            text, options = self.text(2)
+            text, options = self.sure_text(2)
             self.rules[name] = {"kind": "formula", "formula": text}
             self.names.texts.append((name, options))
         else:
@@ -477,10 +503,13 @@ class Writer:
 
     def _tree(self, name: str) -> None:
         unit = self.pick((*UNITS, "text"))
-        options = ("GO", "WAIT", "STOP")
+        used: list[str] = []
 
         def leaf() -> str:
-            return self.number(unit, 2) if unit != "text" else self.pick(options)
+            if unit != "text":
+                return self.sure(unit, 2)[0]
+            used.append(self.pick(("GO", "WAIT", "STOP")))
+            return used[-1]
 
         def twig(depth: int) -> Json:
             branches = []
@@ -491,7 +520,7 @@ class Writer:
 
         self.rules[name] = {"kind": "tree", **({"unit": unit} if unit != "text" else {}), **twig(2)}
         if unit == "text":
-            self.names.texts.append((name, None))
+            self.names.texts.append((name, tuple(dict.fromkeys(used))))
         else:
             self.names.present[unit].append(name)
         self.outputs.append(name)
@@ -567,9 +596,10 @@ class Writer:
         units: dict[str, str] = {}
         for _ in range(2):
             unit, column = self.pick(UNITS), self.fresh("field")
-            fields[column] = self._typed(unit, 2) if unit in ADAPTS else self.number(unit, 2)
+            text = self._typed(unit, 2) if unit in ADAPTS else self.sure(unit, 2)[0]
+            fields[column] = f"max({text}, {text})" if text.startswith(PARTS) else text
             units[column] = unit
-        fields["said"] = self.text(1)[0]
+        fields["said"] = self.sure_text(1)[0]
         if self.chance(0.3):
             fields["maybe"] = f"{self.number('USD', 1)} if {self.flag(1)} else none"
         return fields, units
@@ -600,7 +630,7 @@ class Writer:
                 if self.chance(0.5):
                     unit = self.pick(UNITS)
                     action["first"] = f"{self.number(unit, 1)} if {self.flag(1)} else none" if self.chance(0.3) else self.number(unit, 2)
-                action["do"] = {"action": "CLOSE", "amount": self.number("USD", 2), "note": self.text(1)[0]}
+                action["do"] = {"action": "CLOSE", "amount": self.sure("USD", 2)[0], "note": self.sure_text(1)[0]}
                 if self.chance(0.5):
                     action["sums"] = {total: self.number("USD", 1)}
                     self.names.present["USD"] += [total] * 4
@@ -663,12 +693,12 @@ class Writer:
         if one.get("type") == "time":
             return f"{self.time(1)} if {self.flag(2)} else memory.{name}"
         if one.get("type") == "text":
-            return self.text(1)[0]
+            return self.sure_text(1)[0]
         if one.get("type") == "flag":
             return self.flag(2)
         if one["start"] == "none":
             return f"{self.number('percent', 2)} if {self.flag(2)} else memory.{name}"
-        return self.number(one["unit"], 2)
+        return self.sure(one["unit"], 2)[0]
 
 
 def _by_unit(columns: dict[str, str]) -> dict[str, list[str]]:
@@ -697,8 +727,10 @@ def _ratio(w: Writer, depth: int) -> Number:
         return f"lower_confidence_bound({w.number('ratio', depth)}, {w.number('count', 0)}, {w.number('ratio', depth)})", "ratio"
     unit = w.pick(UNITS)
     (a, x), (b, y) = w.num(unit, depth), w.num(unit, depth)
-    if x == BARE and y == "ratio" or x == y == BARE:
-        return f"({a} / {b})", BARE if y == BARE else "ratio"
+    if y in (BARE, "ratio") and x not in ("ratio", BARE):
+        return f"({a} / {w._typed(unit, 0)})", "ratio"  # divided by a bare number it would keep its unit
+    if x == y == BARE:
+        return f"({a} / {b})", BARE
     return f"({a} / {b})", "ratio"
 
 
@@ -712,13 +744,13 @@ def _usd(w: Writer, depth: int) -> Number:
     own = f"book_depth(book, {side}, {levels})"
     if form == "within":
         own = f"largest_within(book, {side}, {w.number('percent', depth)}, {levels})"
-    return (own, "USD") if w.has_book else (f"({own} if known(book) else {w.number('USD', 0)})", "USD")
+    return (own, "USD") if w.has_book else (f"({own} if known(book) else {w.sure('USD', 0)[0]})", "USD")
 
 
 def _price(w: Writer, depth: int) -> Number:
     if w.chance(0.4):
         own = "mid_price(book)"
-        return (own, "price") if w.has_book else (f"({own} if known(book) else market.price)", "price")
+        return (own, "price") if w.has_book else (f"({own} if known(book) else max(market.price, market.price))", "price")
     return f"({w.number('USD', depth)} / {w.number('quantity', depth)})", "price"
 
 

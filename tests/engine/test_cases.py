@@ -1,0 +1,149 @@
+"""Tests in YAML: what is wrong with a test file is said with its place, and what runs is what it says."""
+
+from pathlib import Path
+
+import pytest
+
+from rulecap import load_policy
+from rulecap.engine.cases import load_cases, run_cases
+
+POLICY = """\
+language: 1
+policy: half
+version: 1.0.0
+title: Half of the wallet
+memory:
+  last: {start: none, next: account.total_wallet_balance, unit: USD}
+decisions:
+  position: {outputs: {bet: bet, last: memory.last}, on_error: {bet: none, last: none}}
+  other: {outputs: {twice: "bet * 2"}, on_error: {twice: none}}
+rules:
+  bet: {kind: formula, unit: USD, formula: account.total_wallet_balance * 0.5}
+"""
+HEAD = """\
+snapshot:
+  as_of: 2026-01-01T00:00:00Z
+  account: {id: a, total_wallet_balance: 100, available_balance: 100, margin_used: 0, unrealized_pnl: 0}
+tests:
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Return a function that runs the text of a test file and gives the results."""
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    policy = load_policy(tmp_path)
+
+    def run_text(text: str, word: str = ""):
+        (tmp_path / "tests").mkdir(exist_ok=True)
+        (tmp_path / "tests" / "t.yaml").write_text(text)
+        return run_cases(policy, tmp_path / "tests", word)
+
+    return run_text
+
+
+def problem_of(results):
+    assert len(results) == 1
+    assert not results[0].ok
+    (problem,) = results[0].problems
+    return problem.code, problem.location.line, problem.location.column
+
+
+def test_a_fine_file(run):
+    results = run(
+        HEAD + "  - {name: a, expect: {bet: 50, last: none}}\n  - {name: b, decision: other, expect: {twice: 100}}\n"
+    )
+    assert [(result.name, result.ok, result.location.line) for result in results] == [("a", True, 5), ("b", True, 6)]
+
+
+@pytest.mark.parametrize(
+    ("test", "problem"),
+    [
+        ("  - {name: a, expct: {bet: 50}}", ("unknown-key", 5, 15)),
+        ("  - {name: a, decision: positon, expect: {bet: 50}}", ("unknown-decision", 5, 25)),
+        ("  - {name: a}", ("missing-key", 5, 5)),
+        ("  - {expect: {bet: 50}}", ("missing-key", 5, 5)),
+        ("  - {name: a, snapshot: absent.json, expect: {bet: 50}}", ("no-such-file", 5, 25)),
+        ("  - {name: a, snapshot: bad.json, expect: {bet: 50}}", ("not-json", 5, 25)),
+        ("  - {name: a, snapshot: list.json, expect: {bet: 50}}", ("wrong-type", 5, 25)),
+        ("  - {name: a, set: {account.id.x: 1}, expect: {bet: 50}}", ("bad-path", 5, 21)),
+        ("  - {name: a, expect: {bet: 50}, steps: [{expect: {bet: 50}}]}", ("not-allowed", 5, 15)),
+        ("  - {name: a, steps: [{set: {}}]}", ("missing-key", 5, 25)),
+        ("  - {name: a, expect: {bet: 50}", ("yaml-syntax", 6, 1)),
+        ("  - 5", ("wrong-type", 5, 5)),
+        ("  []", ("too-few", 5, 3)),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said(run, tmp_path, test, problem):
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "bad.json").write_text("{")
+    (tmp_path / "tests" / "list.json").write_text("[]")
+    assert problem_of(run(f"{HEAD}{test}\n")) == problem
+
+
+def test_a_file_that_is_no_mapping(run):
+    assert problem_of(run("- 1\n")) == ("wrong-type", 1, 1)
+
+
+def test_without_a_snapshot(run):
+    assert problem_of(run("tests:\n  - {name: a, expect: {bet: 1}}\n")) == ("missing-key", 2, 5)
+
+
+def test_an_unknown_decision_in_a_step_names_the_step_and_keeps_what_was_found(run):
+    (result,) = run(
+        HEAD + "  - {name: a, steps: [{expect: {bet: 1}}, {decision: x, expect: {bet: 1}}]}\n",
+    )
+    assert [one.path for one in result.mismatches] == ["step 1: bet"]
+    assert [one.code for one in result.problems] == ["unknown-decision"]
+
+
+def test_memory_is_given_carried_and_compared(run):
+    (result,) = run(
+        HEAD
+        + """\
+  - name: a
+    memory: {last: 7}
+    steps:
+      - {set: {account.total_wallet_balance: 200}, expect: {bet: 100, last: 7}, memory_after: {last: 200}}
+      - {expect: {bet: 50, last: 200}}
+      - {decision: other, expect: {twice: 100}, trace: {bet: 50}}
+"""
+    )
+    assert result.ok, result.render()
+
+
+def test_expected_problems_are_all_and_only_those(run):
+    results = run(
+        HEAD
+        + """\
+  - {name: as said, set: {account.id: none}, problems: [missing-field], expect: {bet: none}}
+  - {name: another, set: {account.id: none}, problems: [out-of-range]}
+  - {name: none came, problems: [missing-field]}
+"""
+    )
+    assert [result.ok for result in results] == [True, False, False]
+    assert "problems: expected out-of-range, got account.id" in results[1].render()
+    assert "problems: expected missing-field, got none" in results[2].render()
+
+
+def test_a_snapshot_may_stand_in_a_file_beside(run, tmp_path):
+    (tmp_path / "s.json").write_text(
+        '{"as_of": "2026-01-01T00:00:00Z", "account": {"id": "a", "total_wallet_balance": 10,'
+        ' "available_balance": 1, "margin_used": 0, "unrealized_pnl": 0}}'
+    )
+    (result,) = run("snapshot: ../s.json\ntests:\n  - {name: a, expect: {bet: 5}}\n")
+    assert result.ok, result.render()
+
+
+def test_word_picks_by_test_or_file(run):
+    text = HEAD + "  - {name: Half of it, expect: {bet: 50}}\n  - {name: b, expect: {bet: 50}}\n"
+    assert [result.name for result in run(text, "half")] == ["Half of it"]
+    assert [result.name for result in run(text, "t.yaml")] == ["Half of it", "b"]
+
+
+def test_positions_in_a_case_file(tmp_path):
+    path = tmp_path / "t.yaml"
+    path.write_text(HEAD + "  - name: a\n    expect: {bet: 50}\n")
+    cases, problems = load_cases(Path(path))
+    assert not problems
+    assert (cases[0].location.line, cases[0].steps[0].decision) == (5, "position")
