@@ -12,6 +12,7 @@ from rulecap import Policy, Snapshot, load_policy
 ROOT = Path(__file__).parent.parent
 RECORDED = ROOT / "policies" / "default" / "examples" / "sushi_recorded.json"
 RELATIVE = 1e-9
+TEXTS = (".why", ".text", ".reason")
 
 
 @cache
@@ -141,9 +142,14 @@ def in_common(outputs: dict[str, Any]) -> dict[str, Any]:
 
 
 def differences(one: Any, other: Any, place: str = "") -> list[str]:
-    """Return where two answers differ; numbers may by a billionth, the sources of adjustments are not compared."""
+    """Return where two answers differ; numbers may by a billionth.
+
+    Of a text it counts that there is one, so that the wording may change; a hand-written step has no source line.
+    """
     if place.endswith(".source"):
         return []
+    if place.endswith(TEXTS):
+        one, other = bool(one), bool(other)
     if isinstance(one, dict) and isinstance(other, dict):
         keys = sorted(one.keys() | other.keys())
         return [text for key in keys for text in differences(one.get(key), other.get(key), f"{place}.{key}")]

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from simpleeval import SimpleEval  # type: ignore[import-untyped]  # it has no types
+from simpleeval import SimpleEval
 
 from benchmarks.steps import STEPS, zen
 

@@ -296,7 +296,7 @@ def books(draw: st.DrawFn, most_levels: int = 12) -> Json:
         gaps = draw(st.lists(st.floats(0, 0.004), min_size=1, max_size=most_levels))
         away, levels = draw(st.sampled_from([0.0, 0.00001, 0.002])), []
         for gap in gaps:
-            levels.append([mid * (1 + way * away), draw(st.floats(0, 1_000_000))])
+            levels.append([mid * (1 + way * away), draw(st.just(0.0) | st.floats(1e-9, 1_000_000))])
             away += gap
         sides.append(levels)
     return {"bids": sides[0], "asks": sides[1]}

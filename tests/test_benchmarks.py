@@ -34,12 +34,14 @@ def test_rule_engines_give_the_policys_answer_on_the_recorded_snapshot() -> None
     case.check_equal()
 
 
-def test_a_difference_is_found_and_the_sources_of_adjustments_are_not_compared() -> None:
-    one = {"reasons": [{"check": "edge", "source": 1}], "quantity": 1.0}
-    assert case.differences(one, {"reasons": [{"check": "edge", "source": 2}], "quantity": 1.0 + 1e-12}) == []
-    assert case.differences(one, {"reasons": [{"check": "heat"}], "quantity": 1.1}) == [
+def test_a_difference_is_found_but_no_other_wording_and_no_other_source_line() -> None:
+    one = {"reasons": [{"check": "edge", "source": 1, "text": "no edge"}], "quantity": 1.0}
+    same = {"reasons": [{"check": "edge", "source": 2, "text": "without an edge"}], "quantity": 1.0 + 1e-12}
+    assert case.differences(one, same) == []
+    assert case.differences(one, {"reasons": [{"check": "heat", "text": ""}], "quantity": 1.1}) == [
         "quantity: 1.0 is not 1.1",
         "reasons[0].check: 'edge' is not 'heat'",
+        "reasons[0].text: True is not False",
     ]
 
 

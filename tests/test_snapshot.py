@@ -593,7 +593,9 @@ def test_an_odd_value_anywhere_never_raises_and_is_found(seed: int, pick: int, o
         return
     again = read_snapshot(text)
     assert isinstance(again, list) == isinstance(found, list)
-    if isinstance(again, list) and isinstance(found, list) and "not-json" not in {p.code for p in again}:
+    if isinstance(ODD_VALUES[odd], dict) or not isinstance(again, list) or not isinstance(found, list):
+        return  # JSON makes texts of all keys
+    if "not-json" not in {p.code for p in again}:
         assert [(p.path, p.code) for p in again] == [(p.path, p.code) for p in found]
 
 

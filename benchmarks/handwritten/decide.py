@@ -46,14 +46,15 @@ def decide(snapshot: Snapshot, memory: Record | None) -> tuple[Record, Record]:
     wallet, margin_used = account.total_wallet_balance, account.margin_used
     equity, capital = wallet + account.unrealized_pnl, max(wallet, 0.0)
     margin_used_pct = margin_used_of(wallet, margin_used, positions)
-    band, zone, tier = band_of(wallet), zone_of(margin_used_pct), TIERS[tier_name(market.base or "")]
+    band, zone, base = band_of(wallet), zone_of(margin_used_pct), market.base or ""
+    tier = TIERS[tier_name(base)]
     drawdown = drawdown_of(snapshot.as_of, equity, account.net_deposits, memory)
     changes: list[Record] = []
 
     kelly, risk = kelly_of(signal, band, changes)
     desired = capital * risk / 100.0
     optimum, bracket = optimum_of(snapshot, wallet), bracket_of(market.brackets, desired)
-    leverage = leverage_of(optimum, band, tier, drawdown, bracket, changes)
+    leverage = leverage_of(optimum, band, base, drawdown, bracket, changes)
     liquidity = liquidity_of(snapshot.book, signal.side, desired)
     heat = heat_of(positions, wallet, margin_used, band)
     parity = parity_of(snapshot.assets, market.symbol)
@@ -123,26 +124,32 @@ class Order:
         self.notional = notional
 
     def protect(self, liquidity: Liquidity, heat: tuple[str, float, float], drawdown: Drawdown) -> None:
-        """Multiply by what liquidity, heat and drawdown leave."""
-        why = f"The impact of the desired notional is {liquidity.name}."
-        self.to("liquidity", self.notional * liquidity.size, why)
-        self.to("portfolio heat", self.notional * heat[2], f"Portfolio heat is {percent(heat[1])}: {heat[0]}.")
-        self.to("drawdown", self.notional * drawdown.size, f"The drawdown is {drawdown.name}.")
+        """Multiply by what liquidity, heat and drawdown leave; nothing of nothing is no change."""
+        if not self.notional:
+            return
+        if liquidity.size != 1.0:
+            why = f"× {plain(liquidity.size)}: the impact of {usd(self.notional)} is {liquidity.name}."
+            self.to("liquidity", self.notional * liquidity.size, why)
+        if heat[2] != 1.0:
+            why = f"× {plain(heat[2])}: portfolio heat is {percent(heat[1])}, {heat[0]}."
+            self.to("portfolio heat", self.notional * heat[2], why)
+        if drawdown.size != 1.0:
+            below = f"equity is {percent(drawdown.pct)} below its high-water mark, {drawdown.name}."
+            self.to("drawdown", self.notional * drawdown.size, f"× {plain(drawdown.size)}: {below}")
 
     def cap(self, liquidity: Liquidity, parity: float | None, room: float, band: Band, tier: str) -> None:
         """Cap by impact, risk parity, tier room and available balance."""
-        largest, leverage, account = liquidity.largest, self.leverage, self.snapshot.account
-        if largest is not None:
-            self.to("impact cap", min(self.notional, largest), f"Beyond {usd(largest)} the impact is over 0.2 %.")
-        if parity is not None:
+        largest, leverage, available = liquidity.largest, self.leverage, self.snapshot.account.available_balance
+        if largest is not None and largest < self.notional:
+            self.to("impact cap", largest, f"Beyond {usd(largest)} the impact is over 0.2 %.")
+        if parity is not None and self.capital * parity * leverage < self.notional:
             why = f"{self.snapshot.market.symbol} gets {percent(100.0 * parity)} of the capital as margin."
-            self.to("risk parity", min(self.notional, self.capital * parity * leverage), why)
-        if band is MEDIUM or band is LARGE:
-            why = f"The {tier} tier has {usd(room)} of margin left."
-            self.to("tier room", min(self.notional, room * leverage), why)
-        available = account.available_balance
-        why = f"{usd(available)} is available for margin."
-        self.to("available balance", min(self.notional, max(available, 0.0) * leverage), why)
+            self.to("risk parity", self.capital * parity * leverage, why)
+        if (band is MEDIUM or band is LARGE) and room * leverage < self.notional:
+            self.to("tier room", room * leverage, f"The {tier} tier has {usd(room)} of margin left.")
+        if max(available, 0.0) * leverage < self.notional:
+            why = f"{usd(available)} is available for margin."
+            self.to("available balance", max(available, 0.0) * leverage, why)
 
     def size(self) -> tuple[float, float]:
         """Return what the order is worth on the exchange's step, and its quantity."""
@@ -185,7 +192,7 @@ class Reasons:
     def of_account(self, snapshot: Any, band: Band, kelly: float, zone: str, margin_used_pct: float) -> None:
         """Edge, account size, asset, margin zone."""
         signal, base, wallet = snapshot.signal, snapshot.market.base, snapshot.account.total_wallet_balance
-        if kelly <= 0.0:
+        if kelly <= 1e-9:
             ratio = plain(signal.win_loss_ratio or 1.5)
             self.add(
                 "edge",
@@ -234,14 +241,16 @@ class Reasons:
         if market.brackets and bracket is None:
             text = f"a desired position of {usd(desired)} is above the exchange's largest bracket"
             self.add("exchange brackets", "REJECT", text)
-        if size[0] <= 0.0:
-            step = f"one step of {plain(market.quantity_step)} {market.base} at {plain(market.price)}"
-            self.add("quantity", "REJECT", f"{usd(notional)} is less than {step}: the quantity is 0")
         minimum = max(market.min_notional, market.min_quantity * market.price)
-        if size[0] < minimum:
+        if size[0] < minimum or size[0] <= 0.0:
             share = percent(100.0 * minimum / capital if capital > 0.0 else None)
-            text = f"an order of {usd(size[0])} is under the exchange's minimum of {usd(minimum)}"
-            self.add("exchange minimum", "REJECT", f"{text}, which would be {share} of the wallet")
+            if size[0] <= 0.0:
+                step = f"one step of {plain(market.quantity_step)} {market.base} at {plain(market.price)}"
+                text = f"{usd(notional)} is less than {step}, so the quantity is 0; the exchange's minimum of"
+                self.add("quantity", "REJECT", f"{text} {usd(minimum)} would be {share} of the wallet")
+            if size[0] < minimum:
+                text = f"an order of {usd(size[0])} is under the exchange's minimum of {usd(minimum)}"
+                self.add("exchange minimum", "REJECT", f"{text}, which would be {share} of the wallet")
         if age is not None and age > 60.0:
             self.add("snapshot age", "REJECT", f"the snapshot is {plain(age)} s old, more than 60 s")
 

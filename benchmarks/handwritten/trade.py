@@ -3,7 +3,7 @@
 from math import floor
 from typing import Any
 
-from benchmarks.handwritten.account import LARGE, MEDIUM, Band, Drawdown, Record, Tier, tier_name
+from benchmarks.handwritten.account import LARGE, MEDIUM, TIERS, Band, Drawdown, Record, Tier, tier_name
 from benchmarks.handwritten.book import depth
 from benchmarks.handwritten.text import percent, plain, usd
 
@@ -11,7 +11,7 @@ KELLY_REGIME = {"STRONG_TREND": 1.3, "TRENDING": 1.0, "RANGING": 0.7, "VOLATILE"
 LEVERAGE_REGIME = {"STRONG_TREND": 1.2, "TRENDING": 1.0, "RANGING": 0.8, "VOLATILE": 0.6}
 
 
-def change(rule: str, name: str, before: float, after: float, why: str = "") -> Record:
+def change(rule: str, name: str, before: float, after: float, why: str) -> Record:
     """Return one adjustment."""
     return {"rule": rule, "name": name, "from": before, "to": after, "why": why, "source": SOURCE}
 
@@ -29,14 +29,21 @@ def kelly_of(signal: Any, band: Band, changes: list[Record]) -> tuple[float, flo
     by_regime = by_band * KELLY_REGIME[regime]
     limited = min(5.0, max(0.5, by_regime))
     risk = min(band.risk_max, max(band.risk_min, limited))
-    why = (
-        f"A {band.name} account risks {percent(band.risk_min)} to {percent(band.risk_max)} a trade; the band has the "
-        "last word because the specification's worked trades follow it."
-    )
-    changes.append(change("adjusted_risk", "account size", half, by_band, f"A {band.name} account."))
-    changes.append(change("adjusted_risk", "market regime", by_band, by_regime, f"The market is {regime}."))
-    changes.append(change("adjusted_risk", "hard limits", by_regime, limited))
-    changes.append(change("adjusted_risk", "account band's risk", limited, risk, why))
+    if by_band != half:
+        why = f"× {plain(band.kelly)} for a {band.name} account."
+        changes.append(change("adjusted_risk", "account size", half, by_band, why))
+    if by_regime != by_band:
+        why = f"× {plain(KELLY_REGIME[regime])} in a {regime} market."
+        changes.append(change("adjusted_risk", "market regime", by_band, by_regime, why))
+    if limited != by_regime:
+        why = "Between 0.5 % and 5 % of the wallet, whatever the account."
+        changes.append(change("adjusted_risk", "hard limits", by_regime, limited, why))
+    if risk != limited:
+        why = (
+            f"A {band.name} account risks {percent(band.risk_min)} to {percent(band.risk_max)} a trade; the band has "
+            "the last word because the specification's worked trades follow it."
+        )
+        changes.append(change("adjusted_risk", "account band's risk", limited, risk, why))
     return kelly, risk
 
 
@@ -64,30 +71,33 @@ def bracket_of(brackets: Any, notional: float) -> Any:
 
 
 def leverage_of(
-    optimum: float, band: Band, tier: Tier, drawdown: Drawdown, bracket: Any, changes: list[Record]
+    optimum: float, band: Band, base: str, drawdown: Drawdown, bracket: Any, changes: list[Record]
 ) -> float:
     """Return the optimum narrowed by band, tier, drawdown and bracket, as a whole number."""
-    cap, least = band.leverage_max, band.leverage_min
+    cap, least, tier = band.leverage_max, band.leverage_min, TIERS[tier_name(base)]
     if band is MEDIUM or band is LARGE:
         cap, least = min(cap, tier.leverage_max), max(least, tier.leverage_min)
     least = min(least, cap)
     ranged = min(cap, max(least, optimum))
     held = after_cut = min(ranged, max(3.0, ranged - drawdown.cut))
-    why = f"A {band.name} account in the {tier.name} tier uses {plain(least)}x to {plain(cap)}x."
-    changes.append(change("allowed_leverage", "account band and tier", optimum, ranged, why))
-    why = f"The drawdown is {drawdown.name}: {plain(drawdown.cut)}x less, but not below 3x."
-    changes.append(change("allowed_leverage", "drawdown", ranged, after_cut, why))
-    if bracket is not None:
-        held = min(after_cut, bracket.max_leverage)
-        why = f"The exchange allows {plain(bracket.max_leverage)}x up to {usd(bracket.max_notional)}."
+    if ranged != optimum:
+        why = f"A {band.name} account uses {plain(least)}x to {plain(cap)}x for {base}."
+        changes.append(change("allowed_leverage", "account band and tier", optimum, ranged, why))
+    if after_cut != ranged:
+        why = f"The drawdown is {drawdown.name}: {plain(drawdown.cut)}x less, but not below 3x."
+        changes.append(change("allowed_leverage", "drawdown", ranged, after_cut, why))
+    if bracket is not None and bracket.max_leverage < after_cut:
+        held = bracket.max_leverage
+        why = f"The exchange allows {plain(held)}x up to {usd(bracket.max_notional)}."
         changes.append(change("allowed_leverage", "exchange bracket", after_cut, held, why))
     whole = float(floor(held + 1e-9))
-    why = "Exchanges take whole leverage only."
-    changes.append(change("allowed_leverage", "whole number", held, whole, why))
-    least_one = max(1.0, whole)
-    why = "Less than 1x does not exist on an exchange."
-    changes.append(change("allowed_leverage", "at least 1x", whole, least_one, why))
-    return least_one
+    if whole != held:
+        why = "Exchanges take whole leverage only."
+        changes.append(change("allowed_leverage", "whole number", held, whole, why))
+    if whole < 1.0:
+        why = "Less than 1x does not exist on an exchange."
+        changes.append(change("allowed_leverage", "at least 1x", whole, 1.0, why))
+    return max(1.0, whole)
 
 
 def parity_of(assets: Any, symbol: str) -> float | None:

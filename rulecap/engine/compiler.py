@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from types import CodeType
 from typing import Any
 
@@ -11,7 +11,7 @@ from rulecap.language import types as t
 from rulecap.language.emit import Emitter
 from rulecap.language.terms import Read, Term, walk
 from rulecap.location import Location
-from rulecap.policy.plan import Plan, leaves, terms_of
+from rulecap.policy.plan import Plan, leaves, said, terms_of
 from rulecap.policy.typed import DatedParameter, InputCheck, OutputTerms, TypedPolicy
 from rulecap.rules.bands import TypedBands
 from rulecap.rules.code import Code
@@ -119,9 +119,20 @@ def _load(code: Code, policy: TypedPolicy, path: str, guaranteed: frozenset[str]
     _load(code, policy, parent, guaranteed, loaded)
     holder = "s_" + parent.replace(".", "__")
     value = f"{holder}.get({name!r})" if parent == "facts" else f"{holder}.{name}"
+    if parent == "facts" and kind_at(policy, path) == t.TIME:
+        value = f"{code.emitter.named('f_fact_time', fact_time)}({value})"
     optional = parent not in guaranteed and isinstance(policy.snapshot.fields[parent.split(".")[0]], t.Optional)
     optional = optional or parent == "facts"
     code.line(f"{variable} = None if {holder} is None else {value}" if optional else f"{variable} = {value}")
+
+
+def kind_at(policy: TypedPolicy, path: str) -> t.Type:
+    """Return the type at a dotted path of the snapshot, its possible absence left out."""
+    kind: t.Type = policy.snapshot
+    for part in path.split("."):
+        record = t.strip(kind)
+        kind = record.fields.get(part, t.UNKNOWN) if isinstance(record, t.Record) else t.UNKNOWN
+    return t.strip(kind)
 
 
 def _dated(name: str, parameter: DatedParameter) -> Callable[[datetime], object]:
@@ -153,9 +164,7 @@ def all_terms(policy: TypedPolicy, plan: Plan) -> Iterable[Term]:
         yield from terms_of(policy, name)
     if plan.advances:
         yield from (memory.next[1] for memory in policy.memory.values())
-    for when, parts in plan.decision.explain:
-        yield from ([when[1]] if when else [])
-        yield from (part[1] for part in parts if not isinstance(part, str))
+    yield from said(plan.decision)
 
 
 def enforced(policy: TypedPolicy, plan: Plan) -> list[InputCheck]:
@@ -229,9 +238,18 @@ def fact_test(check: InputCheck) -> Callable[[object], bool]:
             return number and (check.low is None or check.high is None or check.low <= value <= check.high)  # type: ignore[operator]
         if isinstance(kind, t.Text):
             return isinstance(value, str) and (check.names is None or value in check.names)
-        return isinstance(value, bool) if kind == t.FLAG else isinstance(value, datetime)
+        return isinstance(value, bool) if kind == t.FLAG else isinstance(fact_time(value), datetime)
 
     return fits
+
+
+def fact_time(value: object) -> object:
+    """Return the time that a fact's ISO-8601 text is; anything else as it is, for the guards to refuse."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        return value if moment is None or moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return value
 
 
 def _answer(code: Code, policy: TypedPolicy, plan: Plan) -> None:

@@ -1,6 +1,7 @@
 """Evaluation of one decision: total, fail-closed, deterministic. No clock, no file, no network."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
 from typing import Any
@@ -96,9 +97,8 @@ class Evaluator:
             return self.refused(asked, memory, [*problems, *refusals(self.policy, plan, snapshot)], snapshot)
         values = dict(zip(compiled.names, answer[2], strict=True))
         kept = dict(memory) if isinstance(memory, Mapping) else {}
-        return Decision(
-            asked, self.decision.name, answer[0], kept, tuple(problems), True, snapshot, (self, None), values
-        )
+        said = tuple(replace(problem, severity="warning") for problem in problems)
+        return Decision(asked, self.decision.name, answer[0], kept, said, True, snapshot, (self, None), values)
 
     def _standing_still(self) -> tuple[Plan, Compiled]:
         if self._still is None:
@@ -200,7 +200,8 @@ def evaluate_by_reference(
     except Exception as error:  # noqa: BLE001  # as above
         return evaluator.refused(asked, memory, [failure] if failure else [*wrong, _noted(error)], snapshot)
     values.pop("memory")
-    return Decision(asked, plan.decision.name, values.pop("outputs"), kept, tuple(wrong), partial=values)
+    said = tuple(replace(problem, severity="warning") for problem in wrong)
+    return Decision(asked, plan.decision.name, values.pop("outputs"), kept, said, partial=values)
 
 
 def _noted(error: Exception) -> Problem:

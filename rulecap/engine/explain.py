@@ -50,8 +50,14 @@ def _steps(steps: list[dict[str, Any]]) -> Iterator[str]:
         yield f"{'└─' if last else '├─'} {step['rule']} = {_value(step)}   [{_place(step)}]"
         detail = step["detail"]
         lines = LINES[step["kind"]](detail) if detail is not None and step["kind"] != "adjust" else []
-        for line in lines:
+        for line in [*lines, *_numbers(step)]:
             yield f"{'   ' if last else '│  '}   {line}"
+
+
+def _numbers(step: dict[str, Any]) -> Iterator[str]:
+    """Tell where in the policy each number stands that took part."""
+    for name, spot in step["numbers"].items():
+        yield f"{name} = {show(step['reads'][name])} is set in {spot}"
 
 
 def _title(step: dict[str, Any]) -> str:

@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rulecap.engine.compiler import BeforeFirstDate
+from rulecap.engine.compiler import BeforeFirstDate, fact_time
 from rulecap.engine.outputs import json_value
 from rulecap.language import types as t
 from rulecap.language.expression import Expression, Template
 from rulecap.language.functions import round_down
 from rulecap.language.grammar import Syntax
 from rulecap.language.reference import CaseNames, Reference
+from rulecap.language.terms import Const
 from rulecap.language.values import ANY, show
 from rulecap.policy.plan import Plan
 from rulecap.policy.typed import OutputTerms, TypedPolicy
@@ -54,7 +55,15 @@ class Run:
             return self.values[name]
         if name in self.policy.parameters:
             return self._parameter(name)
-        return getattr(self.snapshot, name)
+        return self._facts() if name == "facts" else getattr(self.snapshot, name)
+
+    def _facts(self) -> dict[str, Any]:
+        """Return the facts, those that are declared times as times."""
+        declared = self.policy.snapshot.fields["facts"]
+        kinds = declared.fields if isinstance(declared, t.Record) else {}
+        times = {name for name, kind in kinds.items() if t.strip(kind) == t.TIME}
+        facts = (self.snapshot.facts or {}).items()
+        return {name: fact_time(value) if name in times else value for name, value in facts}
 
     def _parameter(self, name: str) -> Any:
         if name not in self.policy.dated:
@@ -138,10 +147,17 @@ def _compute(state: Run, name: str) -> None:
 
 
 def _outputs(state: Run, outputs: OutputTerms) -> dict[str, Any]:
-    return {
-        name: _outputs(state, part) if isinstance(part, dict) else json_value(_finite(state.of(part[0])))
-        for name, part in outputs.items()
-    }
+    answers: dict[str, Any] = {}
+    for name, part in outputs.items():
+        if isinstance(part, dict):
+            answers[name] = _outputs(state, part)
+        else:
+            expression, term = part
+            if isinstance(term, Const) and term.type == t.UNKNOWN:  # stands for what depends on the memory
+                answers[name] = json_value(term.value)
+            else:
+                answers[name] = json_value(_finite(state.of(expression)))
+    return answers
 
 
 def case_names(policy: TypedPolicy) -> dict[str, CaseNames]:

@@ -1,12 +1,16 @@
 """The trace's renderer: a second compiled function, from the values that evaluation kept to each step's parts."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from rulecap.engine.compiler import all_terms, finish, new_code, preload, variable_of
+from rulecap.language.terms import Const, Dated
+from rulecap.location import Location
+from rulecap.policy.nodes import Mapping
 from rulecap.policy.plan import Plan
 from rulecap.policy.typed import TypedPolicy
-from rulecap.rules.code import Code, unit_name
+from rulecap.rules.code import Code, place_source, record, spot, unit_name
 from rulecap.rules.typed import shown_reads
 
 Render = Callable[[Any, tuple[Any, ...]], list[dict[str, Any]]]
@@ -30,20 +34,60 @@ def compile_render(policy: TypedPolicy, plan: Plan) -> Render:
 def _step(code: Code, policy: TypedPolicy, name: str) -> None:
     rule = policy.rules[name]
     detail = rule.detail(code)
-    reads = ", ".join(f"{shown!r}: {code.emitter.carefully(term)}" for shown, term in shown_reads(rule.terms()).items())
-    written = rule.rule
-    fixed = {
-        "rule": name,
-        "kind": written.kind,
-        "title": written.title or written.because or name.replace("_", " "),
-        "unit": unit_name(rule.type),
-    }
-    place = written.location
-    head = ", ".join(f"{key!r}: {value!r}" for key, value in fixed.items())
-    source = f"{{'file': {place.file!r}, 'line': {place.line}}}"
-    code.line(
-        f"T.append({{{head}, 'value': {rule.variable}, 'reads': {{{reads}}}, 'detail': {detail}, 'source': {source}}})"
+    terms = shown_reads(rule.terms())
+    reads = record({shown: code.emitter.carefully(term) for shown, term in terms.items()})
+    numbers = record(
+        {shown: _spot(code, policy, term) for shown, term in terms.items() if isinstance(term, Const | Dated)}
     )
+    written = rule.rule
+    step = {
+        "rule": repr(name),
+        "kind": repr(written.kind),
+        "title": repr(written.title or written.because or name.replace("_", " ")),
+        "unit": repr(unit_name(rule.type)),
+        "value": rule.variable,
+        "reads": reads,
+        "numbers": numbers,
+        "detail": detail,
+        "source": place_source(written.location),
+    }
+    code.line(f"T.append({record(step)})")
+
+
+def _spot(code: Code, policy: TypedPolicy, term: Const | Dated) -> str:
+    """Return source of where a number of the policy stands, as `file:line`."""
+    if isinstance(term, Dated):
+        return f"{code.emitter.named('spot_' + term.name, dated_spot(policy, term.name))}(s_as_of)"
+    parameter = policy.text.parameters.get(term.name)
+    if parameter is not None:
+        return repr(spot(parameter.value.location))
+    rule, case, *path = term.name.split(".")
+    return repr(spot(_column(policy, rule, case, path)))
+
+
+def _column(policy: TypedPolicy, rule: str, name: str, path: list[str]) -> Location:
+    written = policy.text.rules[rule]
+    cases = [*getattr(written, "cases", ()), *getattr(written, "rows", ()), getattr(written, "otherwise", None)]
+    case = next(case for case in cases if case is not None and case.name == name)
+    node = case.node
+    for part in path:
+        inner = node.get(part) if isinstance(node, Mapping) else None
+        if inner is None:  # a band's `from` or `to`, which another case says
+            break
+        node = inner
+    place: Location = node.location
+    return place
+
+
+def dated_spot(policy: TypedPolicy, name: str) -> Callable[[datetime], str]:
+    """Return what tells where a dated parameter's value in force stands."""
+    starts = [start for start, _ in policy.dated[name].values]
+    places = [spot(one.value.location) for one in policy.text.parameters[name].values]
+
+    def at(moment: datetime) -> str:
+        return [place for start, place in zip(starts, places, strict=True) if start <= moment][-1]
+
+    return at
 
 
 def compile_said(policy: TypedPolicy, plan: Plan) -> Callable[[Any, tuple[Any, ...]], list[str]]:

@@ -76,10 +76,11 @@ def _bare(rule: Any, value: Any) -> dict[str, Any]:
     return {
         "rule": rule.name,
         "kind": rule.rule.kind,
-        "title": rule.rule.title or rule.rule.because or rule.name,
+        "title": rule.rule.title or rule.rule.because or rule.name.replace("_", " "),
         "unit": unit_name(rule.type),
         "value": value,
         "reads": {},
+        "numbers": {},
         "detail": None,
         "source": {"file": place.file, "line": place.line},
     }

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from rulecap.language import types as t
 from rulecap.language.functions import ALL_NAMES, FUNCTIONS, OVER_LISTS
-from rulecap.language.grammar import offset_of
+from rulecap.language.grammar import CONSTANTS, offset_of
 from rulecap.language.paths import dotted, lookup
 from rulecap.language.presence import proven
+from rulecap.language.scope import Vocabulary
 from rulecap.language.terms import Adjustments, Aggregate, Call, Default, Known, Term
-from rulecap.language.unit_errors import clash
+from rulecap.language.unit_errors import clash, rewritten, what, written
 from rulecap.problems import did_you_mean
 
 if TYPE_CHECKING:
@@ -33,9 +34,9 @@ def infer_call(inference: "Inference", node: ast.Call) -> Term:
     if infer is None:
         return inference.wrong(node, "wrong-arguments", f"{name} takes one list", f"write {name}(… for x in …)")
     if (count and len(node.args) != count) or not node.args:
-        return inference.wrong(
-            node, "wrong-arguments", f"{name} takes {count or 'two or more'} values, here are {len(node.args)}"
-        )
+        least = "one or more values" if name == "adjustments" else "two or more values"
+        takes = _values(count) if count else least
+        return inference.wrong(node, "wrong-arguments", f"{name} takes {takes}, not {len(node.args)}")
     return infer(inference, node, name)
 
 
@@ -43,15 +44,30 @@ def _fixed(inference: "Inference", node: ast.Call, name: str) -> Term:
     function = FUNCTIONS[name]
     if len(node.args) != len(function.parameters):
         takes = ", ".join(parameter for parameter, _ in function.parameters)
-        return inference.wrong(node, "wrong-arguments", f"{name} takes ({takes}), here are {len(node.args)} values")
+        counted = _values(len(function.parameters))
+        return inference.wrong(
+            node, "wrong-arguments", f"{name} takes {counted}, not {len(node.args)}", f"write {name}({takes})"
+        )
     arguments = tuple(inference.infer(argument) for argument in node.args)
     for argument, term, (parameter, wanted) in zip(node.args, arguments, function.parameters, strict=True):
         kind = term.type if isinstance(wanted, t.Optional) else inference.need(argument, term)
         if not fits(kind, wanted):
-            inference.wrong(
-                argument, _code(kind, wanted), f"{name} takes a {t.strip(wanted)} as {parameter}, this is a {kind}"
-            )
+            message, hint = _unfit(parameter, wanted, argument, kind)
+            inference.wrong(argument, _code(kind, wanted), f"{name}: {message}", hint)
     return Call(function.gives, offset_of(node), name, arguments)
+
+
+def _values(count: int) -> str:
+    return "one value" if count == 1 else f"{count} values"
+
+
+def _unfit(parameter: str, wanted: t.Type, argument: ast.AST, kind: t.Type) -> tuple[str, str]:
+    names = wanted.options if isinstance(wanted, t.Text) and isinstance(kind, t.Text) else None
+    if names:
+        shown = written(argument)
+        return f"{parameter} is one of {', '.join(sorted(names))}, {shown} is not", ""
+    said = f"{parameter} is {t.described(t.strip(wanted))}, {what(argument, kind)}"
+    return said, rewritten(argument, kind, t.strip(wanted))
 
 
 def fits(kind: t.Type, wanted: t.Type) -> bool:
@@ -101,7 +117,7 @@ def _root(inference: "Inference", node: ast.Call, name: str) -> Term:
         return inference.wrong(
             node,
             "wrong-unit",
-            f"sqrt takes a number without unit, this is a {unit}",
+            f"sqrt takes a number without unit, {what(node.args[0], unit)}",
             "divide by a number of the same unit",
         )
     return Call(t.RATIO, offset_of(node), name, (term,))
@@ -111,10 +127,11 @@ def _percent_of(inference: "Inference", node: ast.Call, name: str) -> Term:
     whole, share = (inference.infer(argument) for argument in node.args)
     unit, percent = inference.number(node.args[0], whole), inference.number(node.args[1], share)
     if percent not in (None, t.PERCENT):
-        hint = "multiply by a ratio; percent_of takes a percent" if percent == t.RATIO else "write 5%"
-        return inference.wrong(
-            node.args[1], "wrong-unit", f"percent_of takes a percent second, this is a {percent}", hint
-        )
+        hint = rewritten(node.args[1], percent or t.UNKNOWN, t.PERCENT)
+        if percent == t.RATIO:
+            hint = f"write {written(node.args[0])} * {written(node.args[1])}"
+        message = f"percent_of takes a percent second, {what(node.args[1], percent or t.UNKNOWN)}"
+        return inference.wrong(node.args[1], "wrong-unit", message, hint)
     return Call(unit or t.UNKNOWN, offset_of(node), name, (whole, share))
 
 
@@ -130,7 +147,7 @@ def _default(inference: "Inference", node: ast.Call, name: str) -> Term:
     value, other = (inference.infer(argument) for argument in node.args)
     if value.type not in (t.UNKNOWN, t.NOTHING) and not isinstance(value.type, t.Optional):
         return inference.wrong(
-            node, "never-absent", f"{ast.unparse(node.args[0])} is always known here", "leave default(…) out"
+            node, "never-absent", f"{written(node.args[0])} is always known here", "leave default(…) out"
         )
     kind = t.unify(t.strip(value.type), other.type)
     if kind is None:
@@ -146,11 +163,9 @@ def _known(inference: "Inference", node: ast.Call, name: str) -> Term:
 def _adjustments(inference: "Inference", node: ast.Call, name: str) -> Term:
     words = inference.scope.vocabulary
     for argument in node.args:
-        if (
-            not isinstance(argument, ast.Name)
-            or argument.id not in words.rule_names()
-            or words.rule_kind(argument.id) != "adjust"
-        ):
+        kind = words.rule_kind(argument.id) if isinstance(argument, ast.Name) else "none"
+        unread = not kind and isinstance(argument, ast.Name) and argument.id in words.rule_names()
+        if kind != "adjust" and not unread:
             known = [rule for rule in words.rule_names() if words.rule_kind(rule) == "adjust"]
             hint = did_you_mean(dotted(argument), known)
             return inference.wrong(argument, "wrong-arguments", "adjustments takes names of rules of kind adjust", hint)
@@ -177,11 +192,11 @@ def _over_list(inference: "Inference", node: ast.Call, name: str) -> Term:
         return Call(kind, offset_of(node), name, (term,))
     if not isinstance(kind, t.ListOf):
         return inference.wrong(
-            argument, "wrong-type", f"{name} takes a list, this is a {kind}", f"write {name}(… for x in …)"
+            argument, "wrong-type", f"{name} takes a list, {what(argument, kind)}", f"write {name}(… for x in …)"
         )
     if name != "count" and not isinstance(kind.item, t.Number):
         return inference.wrong(
-            argument, "wrong-type", f"{name} needs numbers, these are {kind.item}s", f"write {name}(x.… for x in …)"
+            argument, "wrong-type", f"{name} needs numbers, {what(argument, kind)}", f"write {name}(x.… for x in …)"
         )
     return Call(_aggregated(name, kind.item), offset_of(node), name, (term,))
 
@@ -192,7 +207,7 @@ def _comprehension(inference: "Inference", node: ast.Call, generator: ast.Genera
     source = inference.infer(loop.iter)
     kind = inference.need(loop.iter, source)
     if kind != t.UNKNOWN and not isinstance(kind, t.ListOf):
-        return inference.wrong(loop.iter, "wrong-type", f"`for … in` needs a list, this is a {kind}")
+        return inference.wrong(loop.iter, "wrong-type", f"`for … in` needs a list, {what(loop.iter, kind)}")
     if is_taken(inference, loop.target.id):
         return inference.wrong(
             loop.target,
@@ -214,9 +229,13 @@ def _comprehension(inference: "Inference", node: ast.Call, generator: ast.Genera
 
 def is_taken(inference: "Inference", name: str) -> bool:
     """Return whether a name means something already, so that binding it would hide that."""
-    words = inference.scope.vocabulary
-    taken = name in inference.scope.locals or name in words.rule_names() or name in words.parameters
-    return taken or name in words.snapshot.fields or name == "memory"
+    return name in inference.scope.locals or means_something(inference.scope.vocabulary, name)
+
+
+def means_something(words: Vocabulary, name: str) -> bool:
+    """Return whether a name is one of the policy's, of the snapshot's or of the language's own."""
+    of_policy = name in words.rule_names() or name in words.parameters or name in words.snapshot.fields
+    return of_policy or name in ALL_NAMES or name in CONSTANTS or name == "memory"
 
 
 def _aggregated(name: str, unit: t.Type) -> t.Type:

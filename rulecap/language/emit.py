@@ -206,6 +206,8 @@ def reads(term: Term) -> str | None:
             return path
         case RuleValue(name=name) | Dated(name=name):
             return name
+        case Const(name=name):
+            return name or None
         case Remembered(name=name):
             return f"memory.{name}"
         case Field(base=base, name=name):

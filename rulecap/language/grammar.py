@@ -1,14 +1,15 @@
 """What an expression may be: Python's parser, then this allow-list; nothing else reaches an evaluator."""
 
 import ast
+import keyword
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from rulecap.language.tokens import Masked, mask
-from rulecap.units import NUMBER
+from rulecap.language.tokens import STRING, Masked, mask
+from rulecap.units import NUMBER, SUFFIXES
 
 MOST_CHARACTERS, MOST_DEPTH, LARGEST = 2000, 40, 1e15
 CONSTANTS: dict[str, bool | None] = {"true": True, "false": False, "none": None}
@@ -20,13 +21,36 @@ OPERATORS = (
     ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn, ast.Load, ast.Store,
 )  # fmt: skip
 NODES = (ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.IfExp, ast.Compare)
+WORD_AFTER = r"(?!(?:and|or|not|if|else|in|for)\b)"
 SLIPS = (
     (re.compile(r"&&"), "write `and`"),
     (re.compile(r"\|\|"), "write `or`"),
+    (re.compile(r"<>"), "write !="),
+    (re.compile(r"=>"), "write >="),
+    (re.compile(r"=<"), "write <="),
     (re.compile(r"(?<![=!<>])=(?!=)"), "to compare, write =="),
     (re.compile(r"!(?!=)"), "write `not`"),
     (re.compile(r"%"), "there is no modulo; a percent is a number followed by %: 5%"),
+    (re.compile(r"\?"), "write `one if condition else another`"),
+    (re.compile(r"\$"), "an amount is written 5 USD"),
+    (re.compile(r"[;`{}@#]|:(?!=)"), ""),
 )
+A_PERCENT = "a percent is a number followed by %: 5%"
+MODULO = re.compile(rf"%(?=\s*{WORD_AFTER}[A-Za-z0-9_(])")
+UNKNOWN_UNIT = re.compile(rf"(?<![A-Za-z0-9_.]){NUMBER}(?P<unit>[A-Za-z_]\w*)")
+SPACED_UNIT = re.compile(rf"(?<![A-Za-z0-9_.]){NUMBER} +{WORD_AFTER}(?P<unit>[A-Za-z0-9_]+)")
+DANGLING = re.compile(r"(?:[-+*/<>=,.]|\b(?:and|or|not|if|else|in|for))\s*\Z")
+WRITTEN_UNITS = f"units are written {', '.join(f'5{suffix}' for suffix in SUFFIXES if suffix != 'USD')} or 5 USD"
+INSTEAD = {
+    "≥": "write >=",
+    "≤": "write <=",
+    "≠": "write !=",
+    "×": "write *",
+    "·": "write *",
+    "÷": "write /",
+    "–": "write -",
+    "−": "write -",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +86,13 @@ def parse(text: str) -> Syntax | Refusal:
         )
     lead = len(text) - len(text.lstrip())
     masked = mask(text)
+    refusal = _unfit_for_python(text, masked)
+    if refusal is not None:
+        return refusal
     try:
         tree = ast.parse(masked.text[lead:], mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        return _syntax(masked.text, error, lead)
+        return _syntax(text, masked.text, error, lead)
     try:
         depth = _place(tree, masked, lead)
         if depth > MOST_DEPTH:
@@ -86,17 +113,79 @@ def offset_of(node: ast.AST) -> int:
     return int(getattr(node, "offset", 0))
 
 
-def _syntax(text: str, error: Exception, lead: int) -> Refusal:
-    offset = min(max((getattr(error, "offset", None) or 1) - 1 + lead, 0), max(len(text) - 1, 0))
+def _unfit_for_python(text: str, masked: Masked) -> Refusal | None:
+    """Refuse what Python's parser would take in another sense, or take with a warning."""
+    backslash = text.find("\\")
+    if backslash >= 0:
+        return Refusal(backslash, "not-an-expression", "a backslash does not belong to the language")
+    outside = _outside_texts(masked.text)
+    strange = re.search(r"[^\x20-\x7e]", outside)
+    if strange:
+        message = f"`{strange[0]}` does not belong to the language"
+        return Refusal(strange.start(), "not-an-expression", message, INSTEAD.get(strange[0], ""))
+    unknown = UNKNOWN_UNIT.search(outside)
+    return _unknown_unit(unknown) if unknown else None
+
+
+def _unknown_unit(found: re.Match[str]) -> Refusal:
+    if keyword.iskeyword(found["unit"]):
+        return Refusal(found.start("unit"), "not-an-expression", f"a space is missing before `{found['unit']}`")
+    return Refusal(found.start(), "wrong-unit", f"{found[0]} has a unit that the language does not know", WRITTEN_UNITS)
+
+
+def _outside_texts(text: str) -> str:
+    return re.sub(STRING, lambda match: " " * len(match[0]), text)
+
+
+def _syntax(text: str, masked: str, error: Exception, lead: int) -> Refusal:
     if not text.strip():
         return Refusal(0, "not-an-expression", "an expression is missing here")
-    outside = re.sub(r"'[^']*'|\"[^\"]*\"", lambda match: " " * len(match[0]), text)
+    outside = _outside_texts(masked)
+    slip = _slip(outside) or _bracket(outside)
+    if slip:
+        return slip
+    if MODULO.search(_outside_texts(text)):
+        return Refusal(
+            _outside_texts(text).index("%"),
+            "not-an-expression",
+            "there is no modulo",
+            "a percent is a number followed by %: 5%",
+        )
+    if DANGLING.search(outside):
+        return Refusal(len(text.rstrip()) - 1, "not-an-expression", "something is missing behind this")
+    spaced = SPACED_UNIT.search(outside)
+    if spaced:
+        number = spaced["unit"][0].isdigit()
+        return (
+            Refusal(spaced.start(), "not-an-expression", "a number has no spaces") if number else _unknown_unit(spaced)
+        )
+    offset = min(max((getattr(error, "offset", None) or 1) - 1 + lead, 0), max(len(text) - 1, 0))
+    reason = error.msg if isinstance(error, SyntaxError) else "too deeply nested"
+    return Refusal(offset, "not-an-expression", f"this is not an expression: {reason}")
+
+
+def _slip(outside: str) -> Refusal | None:
     for pattern, hint in SLIPS:
         slip = pattern.search(outside)
         if slip:
             return Refusal(slip.start(), "not-an-expression", f"`{slip[0]}` does not belong to the language", hint)
-    reason = error.msg if isinstance(error, SyntaxError) else "too deeply nested"
-    return Refusal(offset, "not-an-expression", f"this is not an expression: {reason}")
+    return None
+
+
+def _bracket(outside: str) -> Refusal | None:
+    """Refuse a parenthesis or bracket without its other half."""
+    opened: list[int] = []
+    for offset, character in enumerate(outside):
+        if character in "([":
+            opened.append(offset)
+        elif character in ")]":
+            if not opened:
+                return Refusal(offset, "not-an-expression", f"`{character}` closes nothing")
+            opened.pop()
+    if opened:
+        return Refusal(opened[-1], "not-an-expression", f"`{outside[opened[-1]]}` is never closed")
+    quote = re.search("['\"]", outside)
+    return Refusal(quote.start(), "not-an-expression", "a quote is opened and never closed") if quote else None
 
 
 def _place(tree: ast.expr, masked: Masked, lead: int) -> int:
@@ -125,11 +214,9 @@ def _allow(node: ast.AST, masked: Masked, parent: ast.AST | None = None) -> None
         check(node, masked, parent)
     elif not isinstance(node, NODES):
         word = _WORDS.get(type(node), type(node).__name__)
-        raise _Refused(
-            node,
-            f"{word} does not belong to the language",
-            "an expression computes one value from names, numbers and functions",
-        )
+        hint = _HINTS.get(type(node), "an expression computes one value from names, numbers and functions")
+        place = parent if isinstance(node, ast.operator | ast.unaryop | ast.cmpop) and parent is not None else node
+        raise _Refused(place, f"{word} does not belong to the language", hint)
     for child in ast.iter_child_nodes(node):
         _allow(child, masked, node)
 
@@ -137,14 +224,18 @@ def _allow(node: ast.AST, masked: Masked, parent: ast.AST | None = None) -> None
 def _constant(node: ast.Constant, masked: Masked, parent: ast.AST | None) -> None:
     value, offset = node.value, offset_of(node)
     if isinstance(value, str):
-        if masked.text[offset : offset + 1] not in "'\"":
+        length = (node.end_col_offset or 0) - node.col_offset
+        if masked.text[offset : offset + 1] not in "'\"" or length != len(value.encode(errors="surrogatepass")) + len(
+            "''"
+        ):
             raise _Refused(
                 node, "this form of text does not belong to the language", "write a name in plain quotes: 'BTC'"
             )
         return
     if isinstance(value, bool | bytes | complex) or value is None or value is ...:
         hint = f"write {str(value).lower()}" if isinstance(value, bool | None) else ""
-        raise _Refused(node, f"{value!r} does not belong to the language", hint)
+        shown = "`...`" if value is ... else repr(value)
+        raise _Refused(node, f"{shown} does not belong to the language", hint)
     written = re.match(NUMBER, masked.text[offset:])
     rest = masked.text[offset + written.end() :] if written else "x"
     if re.match(r"[A-Za-z_]", rest) or not abs(value) <= LARGEST:
@@ -213,4 +304,12 @@ _WORDS = {
     ast.Await: "await", ast.Yield: "yield",
     ast.Mod: "modulo", ast.FloorDiv: "//", ast.Is: "is", ast.IsNot: "is not", ast.UAdd: "a leading +", ast.Invert: "~",
     ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^", ast.LShift: "<<", ast.RShift: ">>", ast.MatMult: "@",
+}  # fmt: skip
+_HINTS = {
+    ast.Is: "write ==", ast.IsNot: "write !=", ast.FloorDiv: "write floor(a / b)", ast.UAdd: "leave it out",
+    ast.Mod: A_PERCENT, ast.Subscript: "an element of a list is named by a rule of kind pick",
+    ast.Tuple: "a number is written without commas, a list behind `in` in brackets: in [A, B]",
+    ast.ListComp: "inside sum, count, average, min or max there are no brackets: sum(… for x in …)",
+    ast.BitAnd: "write `and`", ast.BitOr: "write `or`", ast.BitXor: "a power is written **", ast.Invert: "write `not`",
+    ast.JoinedStr: "texts with values in braces stand in `why`, `say` and `explain`",
 }  # fmt: skip

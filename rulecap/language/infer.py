@@ -12,7 +12,7 @@ from rulecap.language.paths import dotted, read_path
 from rulecap.language.presence import proven
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Binary, Choice, Compare, Const, Listing, Logic, Member, Negative, Not, Read, Term
-from rulecap.language.unit_errors import clash, misuse
+from rulecap.language.unit_errors import as_unit, clash, misuse, what, written
 from rulecap.problems import did_you_mean
 
 OPERATORS: dict[type[ast.AST], str] = {
@@ -60,16 +60,14 @@ class Inference:
             return self.wrong(node, "optional-not-discharged", "none is no value to compute with").type
         if not isinstance(term.type, t.Optional):
             return term.type
+        if isinstance(term, Choice) and isinstance(node, ast.IfExp):
+            return t.unify(self.need(node.body, term.then), self.need(node.orelse, term.other)) or t.UNKNOWN
         if isinstance(term, Read):
             self.scope.demands.setdefault(term.path, self.expression.location(offset_of(node)))
             return term.type.inner
-        name = dotted(node) or "this value"
-        hint = (
-            f"write default({name}, …) or guard it with known({name})"
-            if dotted(node)
-            else "guard it with default(…, …)"
-        )
-        self.wrong(node, "optional-not-discharged", f"{name} may be none here", hint)
+        name = written(node)
+        guard = f" or guard it with known({name})" if dotted(node) else ""
+        self.wrong(node, "optional-not-discharged", f"{name} may be none here", f"write default({name}, …){guard}")
         return t.UNKNOWN
 
     def number(self, node: ast.AST, term: Term) -> t.Number | None:
@@ -77,19 +75,15 @@ class Inference:
         kind = self.need(node, term)
         if isinstance(kind, t.Number) or kind == t.UNKNOWN:
             return kind if isinstance(kind, t.Number) else None
-        self.wrong(node, "wrong-type", f"a number is needed here, {ast.unparse(node)} is a {kind}")
+        self.wrong(node, "wrong-type", f"a number is needed here, {what(node, kind)}")
         return None
 
     def condition(self, node: ast.AST, term: Term) -> None:
         """Note a finding where a term is no condition."""
         kind = self.need(node, term)
         if kind not in (t.FLAG, t.UNKNOWN):
-            self.wrong(
-                node,
-                "wrong-type",
-                f"a condition is needed here, {ast.unparse(node)} is a {kind}",
-                "compare it with something",
-            )
+            message = f"a condition is needed here, {what(node, kind)}"
+            self.wrong(node, "wrong-type", message, "compare it with something")
 
     # One method for each kind of node.
 
@@ -122,6 +116,11 @@ class Inference:
         left, right, operator = self.infer(node.left), self.infer(node.right), OPERATORS[type(node.op)]
         if t.strip(left.type) == t.TIME and operator in "+-":
             return self._moved(node, left, right, operator)
+        if _both_texts(left, right):
+            hint = "texts with values in braces stand in `why`, `say` and `explain`"
+            return self.wrong(
+                node, "wrong-type", f"names cannot be computed with: there is no {operator} of names", hint
+            )
         a, b = self.number(node.left, left), self.number(node.right, right)
         kind: t.Type = t.UNKNOWN
         if a is not None and b is not None:
@@ -145,14 +144,15 @@ class Inference:
 
     def _moved(self, node: ast.BinOp, left: Term, right: Term, operator: str) -> Term:
         self.need(node.left, left)
+        if t.strip(right.type) == t.TIME:
+            hint = "hours_between(earlier, later) gives the hours between two times"
+            return self.wrong(node, "wrong-type", f"there is no {operator} of two times", hint)
         unit = self.number(node.right, right)
         if unit not in (None, t.HOURS):
-            what = (
-                "hours_between(earlier, later) gives the hours between two times"
-                if t.strip(right.type) == t.TIME
-                else "write 24h"
-            )
-            return self.wrong(node.right, "wrong-unit", f"a time moves by hours, not by {unit}", what)
+            constant = isinstance(right, Const) and isinstance(right.value, int | float)
+            hint = as_unit(float(right.value), unit, t.HOURS) if constant else ""  # type: ignore[attr-defined]  # it is a constant
+            message = f"a time moves by hours, {what(node.right, unit or t.UNKNOWN)}"
+            return self.wrong(node.right, "wrong-unit", message, hint or "hours are written 24h")
         return Binary(t.TIME, offset_of(node), operator, left, right)
 
     def _logic(self, node: ast.BoolOp) -> Term:
@@ -183,6 +183,13 @@ class Inference:
         if isinstance(node.ops[-1], ast.In | ast.NotIn):
             return self._member(node)
         nodes = [node.left, *node.comparators]
+        nothing = next((one for one in nodes if isinstance(one, ast.Name) and one.id == "none"), None)
+        if nothing is not None:
+            other = next((written(one) for one in nodes if one is not nothing), "x")
+            not_known = "" if isinstance(node.ops[0], ast.NotEq) else "not "
+            return self.wrong(
+                nothing, "wrong-type", "nothing is compared with none", f"write {not_known}known({other})"
+            )
         terms = [self.infer(operand) for operand in nodes]
         for (a, left), (b, right), op in zip(
             zip(nodes, terms, strict=True), list(zip(nodes, terms, strict=True))[1:], node.ops, strict=False
@@ -194,29 +201,28 @@ class Inference:
     def _comparable(self, a: ast.AST, left: Term, b: ast.AST, right: Term, equality: bool) -> None:
         x, y = self.need(a, left), self.need(b, right)
         kind = t.unify(x, y)
+        if t.UNKNOWN in (x, y):
+            return
         if kind is None:
             message, hint = clash(a, x, b, y)
             self.wrong(b, "wrong-unit" if _numbers(left, right) else "wrong-type", message, hint)
         elif isinstance(x, t.Text) and isinstance(y, t.Text) and equality:
-            self._possible(a, left, y)
-            self._possible(b, right, x)
-        elif not (isinstance(kind, t.Number) or kind in (t.TIME, t.UNKNOWN) or (equality and kind in (t.FLAG,))):
-            self.wrong(
-                b,
-                "wrong-type",
-                f"a {kind} cannot be compared like this",
-                "write its name or a condition" if equality else "",
+            if not self._possible(b, right, x):
+                self._possible(a, left, y)
+        elif not (isinstance(kind, t.Number) or kind == t.TIME or (equality and kind == t.FLAG)):
+            hint = (
+                "compare its fields" if isinstance(kind, t.Record | t.ListOf) else "== and != are for names and flags"
             )
+            self.wrong(b, "wrong-type", f"{t.described(kind)} cannot be compared like this", hint)
 
-    def _possible(self, node: ast.AST, term: Term, options: t.Type) -> None:
+    def _possible(self, node: ast.AST, term: Term, options: t.Type) -> bool:
+        """Note a finding where a written name is none of those that the other side can be; return whether there is one."""
         names = options.options if isinstance(options, t.Text) else None
-        if isinstance(term, Const) and names is not None and isinstance(term.value, str) and term.value not in names:
-            self.wrong(
-                node,
-                "unknown-name",
-                f"{term.value} is not one of the names that this can be",
-                did_you_mean(term.value, names),
-            )
+        if not isinstance(term, Const) or names is None or not isinstance(term.value, str) or term.value in names:
+            return False
+        message = f"{term.value} is not one of the names that this can be"
+        self.wrong(node, "unknown-name", message, did_you_mean(term.value, names))
+        return True
 
     def _member(self, node: ast.Compare) -> Term:
         if len(node.ops) > 1:
@@ -231,8 +237,9 @@ class Inference:
         else:
             container = self.infer(holder)
             listed = self.need(holder, container)
-            if listed != t.UNKNOWN and not (isinstance(listed, t.ListOf) and t.unify(listed.item, kind)):
-                return self.wrong(holder, "wrong-type", f"`in` needs a list of {kind}, this is a {listed}")
+            fits = isinstance(listed, t.ListOf) and t.unify(listed.item, kind)
+            if t.UNKNOWN not in (listed, kind) and not fits:
+                return self.wrong(holder, "wrong-type", f"`in` needs a {t.ListOf(kind)}, {what(holder, listed)}")
         return Member(t.FLAG, offset_of(node), item, container, isinstance(node.ops[0], ast.NotIn))
 
     def _empty(self, node: ast.List) -> Term:
@@ -245,6 +252,10 @@ class Inference:
         ast.Constant: _constant, ast.Name: _path, ast.Attribute: _path, ast.UnaryOp: _unary, ast.BinOp: _binary,
         ast.BoolOp: _logic, ast.IfExp: _choice, ast.Compare: _compare, ast.Call: _call, ast.List: _empty,
     }  # fmt: skip
+
+
+def _both_texts(a: Term, b: Term) -> bool:
+    return isinstance(t.strip(a.type), t.Text) and isinstance(t.strip(b.type), t.Text)
 
 
 def _numbers(a: Term, b: Term) -> bool:

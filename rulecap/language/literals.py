@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from rulecap.language import types as t
-from rulecap.language.grammar import LARGEST
+from rulecap.language.grammar import LARGEST, WRITTEN_UNITS
 from rulecap.language.types import Record, Type
 from rulecap.language.values import ANY
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
@@ -13,6 +13,11 @@ from rulecap.problems import Problem
 from rulecap.units import LITERAL, SUFFIXES
 
 SIGNED = re.compile(rf"(?P<sign>-?)(?:{LITERAL.pattern})\Z")
+# What looks like a number with some unit, and what does so but is a name: a date, a symbol such as 1INCH.
+UNIT_LIKE = re.compile(
+    r"[-+]?\.?\d[\d.,_]*(?:\s?\S{0,4}|\s?(?:percent|dollars?|hours?|minutes?|seconds?|days?|times|basis points?))\Z"
+)
+A_NAME = re.compile(r"\d{4}-\d\d-\d\d|\d+[A-Z]{2,}")
 LONGEST_TEXT = 400
 
 
@@ -39,13 +44,9 @@ def _scalar(node: Scalar, problems: list[Problem]) -> Literal:
     if isinstance(value, bool):
         return Literal(value, t.FLAG, node)
     if isinstance(value, int | float):
-        if not (math.isfinite(value) and abs(value) <= LARGEST):
-            problems.append(
-                problem_at(
-                    node, "out-of-range", f"{node.text} is no number that a policy can hold", "numbers go up to 1e15"
-                )
-            )
-            return Literal(None, t.UNKNOWN, node)
+        too_large = _bounded(value, node, problems)
+        if too_large:
+            return too_large
         return Literal(value, t.BARE, node)
     if value is None or value == "none":
         return Literal(None, t.NOTHING, node)
@@ -54,22 +55,37 @@ def _scalar(node: Scalar, problems: list[Problem]) -> Literal:
     with_unit = SIGNED.match(value)
     if with_unit:
         unit, factor = SUFFIXES[with_unit["suffix"]]
-        return Literal(float(with_unit["sign"] + with_unit["number"]) * factor, t.NUMBERS[unit], node)
-    if re.match(r"-?\.?\d[\d.,_]*\s?\S{0,4}\Z", value) and not re.match(r"\d{4}-\d\d-\d\d|\d+[A-Z]{2,}", value):
-        hint = f"units are written {', '.join(f'5{suffix}' for suffix in SUFFIXES if suffix != 'USD')} or 5 USD"
-        problems.append(problem_at(node, "wrong-unit", f"{value} has a unit that the language does not know", hint))
+        number = float(with_unit["sign"] + with_unit["number"].replace("_", "")) * factor
+        return _bounded(number, node, problems) or Literal(number, t.NUMBERS[unit], node)
+    if UNIT_LIKE.match(value) and not A_NAME.match(value):
+        message = f"{value} has a unit that the language does not know"
+        problems.append(problem_at(node, "wrong-unit", message, WRITTEN_UNITS))
         return Literal(None, t.UNKNOWN, node)
     if len(value) > LONGEST_TEXT:
         problems.append(problem_at(node, "out-of-range", f"a name has at most {LONGEST_TEXT} characters"))
     return Literal(value, t.Text(frozenset({value})), node)
 
 
+def _bounded(number: float, node: Scalar, problems: list[Problem]) -> Literal | None:
+    """Note a number that is too large, and return what stands for it."""
+    if math.isfinite(number) and abs(number) <= LARGEST:
+        return None
+    message = f"{node.text} is no number that a policy can hold"
+    problems.append(problem_at(node, "out-of-range", message, "numbers go up to 1e15"))
+    return Literal(None, t.UNKNOWN, node)
+
+
 def _list(node: Sequence, problems: list[Problem]) -> Literal:
     items = [literal(item, problems) for item in node.items]
-    kind = t.unify_all(item.type for item in items)
-    if kind is None:
-        problems.append(problem_at(node, "wrong-type", "the values of a list are of one type and unit"))
-        kind = t.UNKNOWN
+    kind: Type = t.UNKNOWN
+    for item in items:
+        both = t.unify(kind, item.type)
+        if both is None:
+            code = "wrong-unit" if isinstance(kind, t.Number) and isinstance(item.type, t.Number) else "wrong-type"
+            message = f"the values of a list are of one type: this is {t.described(item.type)}, those before {t.described(kind)}"
+            problems.append(problem_at(item.node, code, message))
+            return Literal(None, t.UNKNOWN, node)
+        kind = both
     if kind == t.UNKNOWN and not items:
         kind = t.TEXT
     return Literal(tuple(item.value for item in items), t.ListOf(kind), node)

@@ -8,6 +8,7 @@ from rulecap.language.functions import ALL_NAMES
 from rulecap.language.grammar import CONSTANTS, offset_of
 from rulecap.language.scope import Cases
 from rulecap.language.terms import Const, Dated, Field, Local, Lookup, Read, Remembered, Rows, RuleValue, Term
+from rulecap.language.unit_errors import rewritten, what, written
 from rulecap.problems import did_you_mean
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ def _name(inference: "Inference", node: ast.Name) -> Term:
     if name in words.parameters:
         parameter = words.parameters[name]
         return (
-            Dated(parameter.type, offset, name) if parameter.dated else Const(parameter.type, offset, parameter.value)
+            Dated(parameter.type, offset, name)
+            if parameter.dated
+            else Const(parameter.type, offset, parameter.value, name)
         )
     if name in words.snapshot.fields:
         return Read(words.snapshot.fields[name], offset, name)
@@ -86,7 +89,7 @@ def _named(inference: "Inference", node: ast.Attribute, name: str) -> Term | Non
         return Rows(t.ListOf(cases.type), offset_of(node), name)
     if node.attr in cases.rows:
         value, kind = cases.rows[node.attr]
-        return Const(kind, offset_of(node), value)
+        return Const(kind, offset_of(node), value, dotted(node))
     if not node.attr[0].islower():
         return _unknown_case(inference, node, cases)
     return None
@@ -108,19 +111,20 @@ def _remembered(inference: "Inference", node: ast.Attribute) -> Term:
 def _field(inference: "Inference", node: ast.Attribute, base: Term) -> Term:
     record = t.strip(base.type)
     if not isinstance(record, t.Record):
-        return inference.wrong(
-            node, "unknown-name", f"{ast.unparse(node.value)} is a {record}: it has no field {node.attr}"
-        )
+        elements = f"its elements have them: sum(x.{node.attr} for x in {written(node.value)})"
+        hint = elements if isinstance(record, t.ListOf) else ""
+        message = f"{what(node.value, record)}: it has no field {node.attr}"
+        return inference.wrong(node, "unknown-name", message, hint)
     if node.attr not in record.fields:
         hint = did_you_mean(node.attr, record.fields)
-        if record.word == "facts":
+        if record.word == "facts" and not hint.startswith("did you mean"):
             hint = f"declare it under inputs: facts.{node.attr}: {{unit: …}}"
-        return inference.wrong(node, "unknown-name", f"{ast.unparse(node.value)} has no field {node.attr}", hint)
+        return inference.wrong(node, "unknown-name", f"{written(node.value)} has no field {node.attr}", hint)
     kind = record.fields[node.attr]
     if isinstance(base.type, t.Optional):
         kind = t.optional(kind)
     if isinstance(base, Const) and isinstance(base.value, dict):
-        return Const(kind, offset_of(node), base.value.get(node.attr))
+        return Const(kind, offset_of(node), base.value.get(node.attr), dotted(node))
     if isinstance(base, Read):
         return Read(kind, offset_of(node), f"{base.path}.{node.attr}")
     return Field(kind, offset_of(node), base, node.attr)
@@ -130,14 +134,18 @@ def lookup(inference: "Inference", node: ast.Call, name: str) -> Term:
     """Return the term of `rule.at(key)`."""
     words = inference.scope.vocabulary
     cases = words.cases(name) if name in words.rule_names() else None
+    if cases is None and name in words.rule_names() and words.rule_type(name) == t.UNKNOWN:
+        return Const(t.UNKNOWN, offset_of(node), None)
     if cases is None:
-        return inference.wrong(
-            node, "wrong-type", f"{name} has no cases to look up", "`.at(…)` belongs to rules of kind bands or table"
-        )
+        hint = "`.at(…)` belongs to rules of kind bands or table"
+        return inference.wrong(node, "wrong-type", f"{name} has no cases to look up", hint)
     if len(node.args) != 1:
-        return inference.wrong(node, "wrong-arguments", f"{name}.at takes one value")
+        return inference.wrong(node, "wrong-arguments", f"{name}.at takes one value, not {len(node.args)}")
     key = inference.infer(node.args[0])
     kind = inference.need(node.args[0], key)
     if t.unify(kind, cases.key) is None:
-        return inference.wrong(node.args[0], "wrong-unit", f"{name} is looked up by a {cases.key}, this is a {kind}")
+        numbers = isinstance(kind, t.Number) and isinstance(cases.key, t.Number)
+        message = f"{name} is looked up by what is {t.described(cases.key)}, {what(node.args[0], kind)}"
+        hint = rewritten(node.args[0], kind, cases.key)
+        return inference.wrong(node.args[0], "wrong-unit" if numbers else "wrong-type", message, hint)
     return Lookup(cases.gives, offset_of(node), name, key)

@@ -15,9 +15,10 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Const(Term):
-    """A value written in the policy."""
+    """A value written in the policy; `name` is the parameter or the case's column that it was given as."""
 
     value: object
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

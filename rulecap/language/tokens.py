@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rulecap.units import LITERAL, SUFFIXES
 
+SPACE = re.compile(r"[\t\n\v\f\r]")
 STRING = r"'[^']*'|\"[^\"]*\""
 TOKEN = re.compile(
     rf"(?P<string>{STRING})|(?<![A-Za-z0-9_.])(?P<literal>{LITERAL.pattern})|\.(?P<word>[A-Za-z]+)(?![A-Za-z0-9_])"
@@ -42,4 +43,4 @@ def mask(text: str) -> Masked:
             return "._" + match["word"][1:]
         return match[0]
 
-    return Masked(TOKEN.sub(blank, text.replace("\n", " ")), found_units, words)
+    return Masked(TOKEN.sub(blank, SPACE.sub(" ", text)), found_units, words)

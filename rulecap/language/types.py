@@ -65,7 +65,8 @@ class ListOf(Type):
 
     def __str__(self) -> str:
         """Return a phrase for messages."""
-        return f"list of {self.item}"
+        plural = "s" if isinstance(self.item, Text | Record) else ""
+        return f"list of {self.item}{plural}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ BARE = Number(PURE, "bare")
 NAMES_OF: dict[Number, str] = {number: name for name, number in NUMBERS.items()} | {BARE: "number without unit"}
 PERCENT, RATIO, USD, PRICE, QUANTITY = (NUMBERS[name] for name in units.UNITS[:5])
 LEVERAGE, HOURS, SECONDS, SCORE, COUNT = (NUMBERS[name] for name in units.UNITS[5:])
+RANGES = {units.RATIO: " (0 to 1)", units.SCORE: " (0 to 100)"}
 ADAPTS = frozenset({units.RATIO, units.SCORE, units.COUNT, "bare"})
 NEUTRAL = frozenset({units.RATIO, "bare"})
 
@@ -125,6 +127,18 @@ NEUTRAL = frozenset({units.RATIO, "bare"})
 def declared(name: str) -> Type:
     """Return the type that a `unit:` or `type:` word names."""
     return NUMBERS.get(name) or {"flag": FLAG, "time": TIME, "text": TEXT}[name]
+
+
+def described(kind: Type) -> str:
+    """Return what a value is, as a sentence says it: `a percent`, `in USD`, `an account`."""
+    if isinstance(kind, Optional):
+        return f"{described(kind.inner)} or none"
+    word = str(kind)
+    if kind in (NOTHING, UNKNOWN):
+        return word
+    if isinstance(kind, Number) and (kind in (USD, HOURS, SECONDS) or kind not in NAMES_OF):
+        return f"in {word}"
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}{RANGES.get(word, '')}"
 
 
 def strip(kind: Type) -> Type:

@@ -1,60 +1,80 @@
 """Messages about units that do not go together: both sides named, and what to write."""
 
 import ast
+from copy import deepcopy
 
 from rulecap.language import types as t
-from rulecap.language.values import digits
 
 WRITTEN = {t.PERCENT: "{}%", t.USD: "{} USD", t.LEVERAGE: "{}x", t.HOURS: "{}h", t.SECONDS: "{}s"}
-RANGES = {t.RATIO: " (0 to 1)", t.SCORE: " (0 to 100)"}
+COMPUTED_ONLY = {
+    t.PRICE: "a price has no literal: USD / quantity gives one",
+    t.QUANTITY: "a quantity has no literal: USD / price gives one",
+}
 
 
 def clash(left: ast.AST, a: t.Type, right: ast.AST, b: t.Type) -> tuple[str, str]:
     """Return message and hint for two values that cannot be compared, added or stand for each other."""
     x, y = t.strip(a), t.strip(b)
-    message = f"{_what(left, x)}, {_what(right, y)}"
-    for (node, kind), other in (((left, x), y), ((right, y), x)):
-        hint = _rewritten(node, kind, other)
-        if hint:
-            return message, hint
-    return message, ""
+    return f"{what(left, x)}, {what(right, y)}", rewritten(right, y, x) or rewritten(left, x, y)
 
 
 def misuse(operator: str, left: ast.AST, a: t.Number, right: ast.AST, b: t.Number) -> tuple[str, str]:
     """Return message and hint for arithmetic on units that it makes no sense for."""
     if operator == "*":
         whole, share = (left, right) if b == t.PERCENT else (right, left)
-        return f"{a} times {b} would be off by 100", f"write percent_of({ast.unparse(whole)}, {ast.unparse(share)})"
+        return f"{a} times {b} would be off by 100", f"write percent_of({written(whole)}, {written(share)})"
     if operator == "**":
-        return f"a power needs numbers without unit, this is {a} ** {b}", "divide by a number of the same unit first"
+        sides = f"{what(left, a)}, {what(right, b)}"
+        return f"a power needs numbers without unit: {sides}", "divide by a number of the same unit first"
     return clash(left, a, right, b)
 
 
-def _what(node: ast.AST, kind: t.Type) -> str:
-    text = written(node)
-    article = "an" if str(kind)[0] in "aeiou" else "a"
-    if isinstance(kind, t.Number) and kind in (t.USD, t.BARE):
-        return f"{text} is in USD" if kind == t.USD else f"{text} has no unit"
-    return f"{text} is {article} {kind}{RANGES.get(kind, '') if isinstance(kind, t.Number) else ''}"
+def what(node: ast.AST, kind: t.Type) -> str:
+    """Return a clause that says what an expression is."""
+    return f"{written(node)} {'has no unit' if kind == t.BARE else 'is ' + t.described(kind)}"
 
 
 def written(node: ast.AST) -> str:
     """Return an expression as a person writes it, unit suffixes included."""
-    unit = getattr(node, "unit", None)
-    if isinstance(node, ast.Constant) and unit:
-        return WRITTEN[t.NUMBERS[unit]].format(digits(float(str(node.value))))
-    return ast.unparse(node)
+    return ast.unparse(_AsWritten().visit(deepcopy(node)))
 
 
-def _rewritten(node: ast.AST, kind: t.Type, other: t.Type) -> str:
-    if not (isinstance(node, ast.Constant) and isinstance(node.value, int | float)):
-        return ""
-    if kind == t.PERCENT and other in (t.RATIO, t.SCORE):
-        return f"write {digits(node.value / 100 if other == t.RATIO else node.value)}"
-    if kind == t.BARE and isinstance(other, t.Number) and other in WRITTEN:
-        return f"write {WRITTEN[other].format(digits(node.value))}"
-    return (
-        f"write {digits(node.value)}"
-        if isinstance(other, t.Number) and other.tag in t.ADAPTS and other.powers == t.PURE
-        else ""
+class _AsWritten(ast.NodeTransformer):
+    """Puts texts, in the guise of names, where Python would write something else than a policy does."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:  # noqa: N802  # the name is Python's
+        unit = getattr(node, "unit", None)
+        return ast.Name(WRITTEN[t.NUMBERS[unit]].format(_plain(node.value))) if unit else node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802  # the name is Python's
+        self.generic_visit(node)
+        alone = len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp)
+        return ast.Name(f"{ast.unparse(node.func)}{ast.unparse(node.args[0])}") if alone else node
+
+
+def _plain(value: object) -> str:
+    """Return a number as a policy writes it."""
+    return f"{value:.12g}" if isinstance(value, int | float) else str(value)
+
+
+def rewritten(node: ast.AST, kind: t.Type, other: t.Type) -> str:
+    """Return how a literal is written in another unit, empty where it is none or the unit is no matter of writing."""
+    sign, number = (
+        ("-", node.operand) if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else ("", node)
     )
+    if not isinstance(number, ast.Constant) or not isinstance(number.value, int | float):
+        return ""
+    return as_unit(float(f"{sign}{number.value}"), kind, other)
+
+
+def as_unit(value: float, kind: t.Type, other: t.Type) -> str:
+    """Return how a written number of one type is written as another one."""
+    if not isinstance(other, t.Number) or not isinstance(kind, t.Number):
+        return ""
+    if other in COMPUTED_ONLY:
+        return COMPUTED_ONLY[other]
+    if kind == t.BARE and other in WRITTEN:
+        return f"write {WRITTEN[other].format(_plain(value))}"
+    if other.tag not in t.ADAPTS or other.powers != t.PURE or other == t.BARE:
+        return ""
+    return f"write {_plain(value / 100 if kind == t.PERCENT and other == t.RATIO else value)}"

@@ -72,14 +72,24 @@ def digits(value: float) -> str:
     return text.rstrip("0") if text.endswith("0") else text
 
 
+def short(value: float) -> str:
+    """Return a number with two decimals; with more where two would make it look whole, or where it is small."""
+    if not -LARGE < value < LARGE or -1 < value < 1:
+        return digits(value)
+    text = f"{value:,.2f}"
+    if text.endswith("00"):
+        return text[:-3] if value == int(value) else digits(value)
+    return text[:-1] if text.endswith("0") else text
+
+
 def percent(value: float) -> str:
     """Return a number of percents."""
-    return digits(value) + " %"
+    return short(value) + " %"
 
 
 def times(value: float) -> str:
     """Return a leverage."""
-    return digits(value) + "x"
+    return short(value) + "x"
 
 
 def hours(value: float) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import yaml
@@ -154,8 +155,9 @@ class Builder:
         except ValueError:
             self._wrong_tag(event)
         # An escape in double quotes may hide what the file itself must not hold.
-        for match in UNSEEN.finditer(node.text):
-            self._found(self.source.unseen(match[0], node.at(match.start())))
+        hidden = [match.start() for match in islice(UNSEEN.finditer(node.text), MOST_FINDINGS)]
+        for offset, place in zip(hidden, node.places(hidden) if hidden else (), strict=True):
+            self._found(self.source.unseen(node.text[offset], place))
         return node.text
 
     def _entries(self, done: _Open) -> tuple[tuple[Scalar, Node], ...]:

@@ -7,13 +7,15 @@ from pydantic import ValidationError
 
 from rulecap.language import types as t
 from rulecap.language.functions import ALL_NAMES
-from rulecap.language.grammar import CONSTANTS
+from rulecap.language.grammar import CONSTANTS, Syntax
 from rulecap.language.infer import infer
 from rulecap.language.scope import Scope
-from rulecap.policy.checks.coverage import check_coverage
+from rulecap.language.unit_errors import rewritten
+from rulecap.policy.checks.coverage import check_adjustments, check_coverage
 from rulecap.policy.checks.decisions import check_decision, check_hand_overs
 from rulecap.policy.checks.inputs import check_inputs, declared_snapshot
 from rulecap.policy.checks.parameters import check_parameters
+from rulecap.policy.found import NO_FAULTS, Faults
 from rulecap.policy.graph import MEMORY, circle_problem, graph_of, order
 from rulecap.policy.model import Decision, Input, Parameter, PolicyText, Remembered
 from rulecap.policy.nodes import Mapping, Node, Scalar, problem_at
@@ -24,21 +26,22 @@ from rulecap.problems import Problem, did_you_mean
 from rulecap.rules.kinds import KINDS
 from rulecap.rules.parts import Part, Rule
 
+NAMES_MISSING = ("unknown-name", "missing-key")
 P = TypeVar("P", bound=Part)
 
 
-def read_policy(node: Mapping) -> PolicyText:
-    """Return the policy that a merged document is; parts that the schema refuses are left out, and reported there."""
+def read_policy(node: Mapping, faults: Faults = NO_FAULTS) -> PolicyText:
+    """Return the policy that a merged document is; parts in which something was found already are left out."""
     return PolicyText(
         node,
         _word(node, "policy"),
         _word(node, "version"),
         _word(node, "title"),
-        _section(node, "inputs", Input),
-        _section(node, "parameters", Parameter),
-        _section(node, "memory", Remembered),
-        _section(node, "decisions", Decision),
-        _rules(node),
+        _section(node, "inputs", Input, faults),
+        _section(node, "parameters", Parameter, faults),
+        _section(node, "memory", Remembered, faults),
+        _section(node, "decisions", Decision, faults),
+        _rules(node, faults),
     )
 
 
@@ -47,43 +50,47 @@ def _word(node: Mapping, key: str) -> str:
     return found.text if isinstance(found, Scalar) else ""
 
 
-def _section(node: Mapping, name: str, model: type[P]) -> dict[str, P]:
+def _section(node: Mapping, name: str, model: type[P], faults: Faults) -> dict[str, P]:
     section = node.get(name)
     found = {}
-    for key, part in section.items() if isinstance(section, Mapping) else ():
+    for key, part in section.entries if isinstance(section, Mapping) else ():
         try:
-            found[key] = model.model_validate(part)
-        except ValidationError:  # the schema has reported it, in better words
+            if not faults.within(key, part):
+                found[key.text] = model.model_validate(part)
+        except ValidationError:  # nothing of the schema's is refused here; what is, `_unread` reports
             continue
     return found
 
 
-def _rules(node: Mapping) -> dict[str, Rule]:
+def _rules(node: Mapping, faults: Faults) -> dict[str, Rule]:
     section = node.get("rules")
     found: dict[str, Rule] = {}
-    for name, part in section.items() if isinstance(section, Mapping) else ():
+    for key, part in section.entries if isinstance(section, Mapping) else ():
         kind = part.get("kind") if isinstance(part, Mapping) else None
         model = KINDS.get(kind.text) if isinstance(kind, Scalar) else None
-        if model is None or not isinstance(part, Mapping):
+        if model is None or not isinstance(part, Mapping) or faults.within(key, part):
             continue
         try:
-            found[name] = model.read(name, part)
-        except ValidationError:  # the schema has reported it, in better words
+            found[key.text] = model.read(key, part)
+        except ValidationError:  # as above
             continue
     return found
 
 
 def check_policy(node: Mapping, problems: list[Problem]) -> TypedPolicy:
     """Return the checked policy; everything that is wrong goes into `problems`."""
-    text = read_policy(node)
+    faults = Faults(problems)
+    text = read_policy(node, faults)
     if not problems:
         problems += _unread(text, node)
+    hidden = faults.outside(node)
+    before = len(problems)
     _names(text, node, problems)
     parameters, dated = check_parameters(text, problems)
     snapshot = declared_snapshot(text, problems)
-    rules = node.get("rules")
-    written = frozenset(name for name, _ in rules.items()) if isinstance(rules, Mapping) else frozenset()
-    words = Vocabulary(text, snapshot, parameters, problems, written_rules=written)
+    words = Vocabulary(
+        text, snapshot, parameters, problems, written_rules=_keys(node, "rules"), written_memory=_keys(node, "memory")
+    )
     in_order = _check_rules(text, words)
     memory = {name: _memory(name, words) for name in text.memory}
     decisions = {name: check_decision(name, one, words) for name, one in text.decisions.items()}
@@ -92,9 +99,18 @@ def check_policy(node: Mapping, problems: list[Problem]) -> TypedPolicy:
     policy = TypedPolicy(
         text, snapshot, parameters, dated, words.rules, memory, decisions, inputs, tuple(in_order), words.demands
     )
+    check_adjustments(policy, problems)
+    if hidden:  # what seems to have no name may stand in what could not be read
+        problems[before:] = [one for one in problems[before:] if one.code not in NAMES_MISSING]
     if not problems:
         check_coverage(policy, [plan_of(policy, decision) for decision in decisions.values()], problems)
     return policy
+
+
+def _keys(node: Mapping, section: str) -> frozenset[str]:
+    """Return the names of a section, also of those parts that could not be read."""
+    part = node.get(section)
+    return frozenset(name for name, _ in part.items()) if isinstance(part, Mapping) else frozenset()
 
 
 def _unread(text: PolicyText, node: Mapping) -> list[Problem]:
@@ -136,9 +152,12 @@ def _memory(name: str, words: Vocabulary) -> TypedMemory:
     kind = words.memory_type(name)
     joined = t.unify(kind, following.type)
     if joined is None:
-        message = f"{name} starts as a {kind}, its next value is a {following.type}"
-        words.problems.append(written.next.problem(0, "wrong-unit", message, "say what it holds with unit: or type:"))
-    elif isinstance(following.type, t.Optional) and not isinstance(kind, t.Optional) and kind != t.UNKNOWN:
+        numbers = isinstance(t.strip(kind), t.Number) and isinstance(t.strip(following.type), t.Number)
+        message = f"{name} holds what is {t.described(kind)}, its next value is {t.described(following.type)}"
+        tree = written.next.syntax.tree if isinstance(written.next.syntax, Syntax) else None
+        hint = rewritten(tree, t.strip(following.type), t.strip(kind)) if tree is not None else ""
+        words.problems.append(written.next.problem(0, "wrong-unit" if numbers else "wrong-type", message, hint))
+    elif (isinstance(following.type, t.Optional) or following.type == t.NOTHING) and not isinstance(kind, t.Optional) and kind not in (t.UNKNOWN, t.NOTHING):
         words.problems.append(
             written.next.problem(0, "optional-not-discharged", f"{name} may become none", "write default(…, …)")
         )

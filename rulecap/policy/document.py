@@ -1,6 +1,7 @@
 """A policy file's text, read into nodes that know their place: YAML 1.2 core, bounded, every finding at once."""
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import yaml
@@ -72,7 +73,7 @@ def _unseen(source: SourceFile) -> list[Problem]:
     """Return a finding for each character that does not show."""
     if source.text.isascii() and source.text.replace("\n", "").isprintable():
         return []
-    found = [match for match, _ in zip(UNSEEN.finditer(source.text), range(MOST_FINDINGS), strict=False)]
+    found = islice(UNSEEN.finditer(source.text), MOST_FINDINGS)
     return [source.unseen(match[0], source.location(match.start())) for match in found]
 
 

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,9 +86,13 @@ class Scalar:
 
         True through quotes, escapes, folded and multi-line texts.
         """
+        return next(self.places([offset]))
+
+    def places(self, offsets: Iterable[int]) -> Iterator[Location]:
+        """Yield the place of each of the content's characters that are asked for."""
         source = self.source
-        places = content_places(source.text, source.index(self.line, self.column), self.style, self.text)
-        return source.location(places[min(max(offset, 0), len(places) - 1)])
+        found = content_places(source.text, source.index(self.line, self.column), self.style, self.text)
+        return (source.location(found[min(max(offset, 0), len(found) - 1)]) for offset in offsets)
 
     def source_line(self, location: Location) -> str:
         """Return the text of the line at `location`."""

@@ -4,21 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from rulecap.language import types as t
-from rulecap.language.terms import (
-    Adjustments,
-    Call,
-    Const,
-    Dated,
-    Field,
-    Lookup,
-    Read,
-    Remembered,
-    Rows,
-    RuleValue,
-    Term,
-    walk,
-)
+from rulecap.language.terms import Const, Term
 from rulecap.location import Location
+from rulecap.policy.reading import Reading, joined, reading_of
 from rulecap.policy.typed import OutputTerms, Told, TypedDecision, TypedPolicy
 
 
@@ -33,6 +21,7 @@ class Plan:
         adjusted: rules whose adjustments an output lists.
         dated: the dated parameters that are read.
         remembers: whether the outputs depend on the memory.
+        advances: whether the next memory is computed too.
     """
 
     decision: TypedDecision
@@ -47,38 +36,43 @@ class Plan:
 
 def plan_of(policy: TypedPolicy, decision: TypedDecision, advances: bool = True) -> Plan:
     """Return a decision's plan; with `advances` it also computes the next memory."""
-    answers = [term for _, term in leaves(decision.outputs)] + list(_said(decision))
-    answering = _closure(policy, answers)
-    roots = answers + ([one.next[1] for one in policy.memory.values()] if advances else [])
-    needed = _closure(policy, roots)
+    answer = reading_of([*(term for _, term in leaves(decision.outputs)), *said(decision)])
+    answering = _closure(policy, answer)
+    roots = [answer]
+    needed = answering
     if advances:
-        needed |= {f"memory.{name}" for name in policy.memory}
-        needed |= _closure(policy, [one.start[1] for one in policy.memory.values()])
-    terms = [*roots, *(term for name in needed for term in terms_of(policy, name))]
-    demands: dict[str, tuple[str, Location]] = {}
-    for name in [
-        *(one for one in policy.order if one in needed),
-        f"decision.{decision.name}",
-        *(["memory"] if advances else []),
-    ]:
-        for path, place in policy.demands.get(name, {}).items():
-            demands.setdefault(path, (name, place))
+        following = reading_of([one.next[1] for one in policy.memory.values()])
+        starts = Reading(frozenset(f"memory.{name}" for name in policy.memory))
+        roots += [following]
+        needed = _closure(policy, joined([answer, following, starts]))
+    whole = joined([*roots, *(_reading(policy, name) for name in needed)])
     return Plan(
         decision,
         tuple(name for name in policy.order if name in needed),
-        frozenset(path for term in terms for one in walk(term) for path in _paths(one)),
-        demands,
-        frozenset(rule for term in terms for one in walk(term) if isinstance(one, Adjustments) for rule in one.rules),
-        frozenset(one.name for term in terms for one in walk(term) if isinstance(one, Dated)),
+        whole.paths,
+        _demands(policy, needed, decision, advances),
+        whole.adjusted,
+        whole.dated,
         any(name.startswith("memory.") for name in answering),
         advances,
     )
 
 
+def _demands(
+    policy: TypedPolicy, needed: set[str], decision: TypedDecision, advances: bool
+) -> dict[str, tuple[str, Location]]:
+    found: dict[str, tuple[str, Location]] = {}
+    readers = [*(name for name in policy.order if name in needed), f"decision.{decision.name}"]
+    for name in [*readers, "memory"] if advances else readers:
+        for path, place in policy.demands.get(name, {}).items():
+            found.setdefault(path, (name, place))
+    return found
+
+
 def without_memory(policy: TypedPolicy, decision: TypedDecision) -> TypedDecision:
     """Return the decision with its `on_error` value in place of every output that depends on the memory."""
-    said = tuple(line for line in decision.explain if not _remembers(policy, list(_terms_said(line))))
-    return replace(decision, outputs=_forgetful(policy, decision.outputs, decision.on_error), explain=said)
+    told = tuple(line for line in decision.explain if not _remembers(policy, _terms_said(line)))
+    return replace(decision, outputs=_forgetful(policy, decision.outputs, decision.on_error), explain=told)
 
 
 def _forgetful(policy: TypedPolicy, outputs: OutputTerms, on_error: object) -> OutputTerms:
@@ -94,10 +88,8 @@ def _forgetful(policy: TypedPolicy, outputs: OutputTerms, on_error: object) -> O
     return kept
 
 
-def _remembers(policy: TypedPolicy, terms: list[Term]) -> bool:
-    return any(name.startswith("memory.") for name in _closure(policy, terms)) or any(
-        isinstance(one, Remembered) for term in terms for one in walk(term)
-    )
+def _remembers(policy: TypedPolicy, terms: Iterable[Term]) -> bool:
+    return any(name.startswith("memory.") for name in _closure(policy, reading_of(terms)))
 
 
 def leaves(outputs: OutputTerms) -> Iterator[tuple[object, Term]]:
@@ -109,7 +101,8 @@ def leaves(outputs: OutputTerms) -> Iterator[tuple[object, Term]]:
             yield part
 
 
-def _said(decision: TypedDecision) -> Iterator[Term]:
+def said(decision: TypedDecision) -> Iterator[Term]:
+    """Yield the terms of a decision's explanation."""
     for line in decision.explain:
         yield from _terms_said(line)
 
@@ -128,46 +121,20 @@ def terms_of(policy: TypedPolicy, name: str) -> list[Term]:
     return list(policy.rules[name].terms())
 
 
-def references(terms: Iterable[Term]) -> Iterator[str]:
-    """Yield the rules and remembered values that terms read."""
-    for term in terms:
-        for one in walk(term):
-            match one:
-                case RuleValue(name=name):
-                    yield name
-                case Remembered(name=name):
-                    yield f"memory.{name}"
-                case Adjustments(rules=rules):
-                    yield from rules
+def _reading(policy: TypedPolicy, name: str) -> Reading:
+    """Return what a rule reads; kept with the policy, because many decisions need the same rules."""
+    found = policy.readings.get(name)
+    if found is None:
+        found = policy.readings[name] = reading_of(terms_of(policy, name))
+    return found
 
 
-def _closure(policy: TypedPolicy, roots: Iterable[Term]) -> set[str]:
+def _closure(policy: TypedPolicy, roots: Reading) -> set[str]:
     needed: set[str] = set()
-    todo = list(references(roots))
+    todo = list(roots.names)
     while todo:
         name = todo.pop()
         if name not in needed:
             needed.add(name)
-            todo += references(terms_of(policy, name))
+            todo += _reading(policy, name).names
     return needed
-
-
-ELEMENTS = {"position": "positions", "asset": "assets", "bracket": "market.brackets"}
-
-
-def _paths(term: Term) -> Iterator[str]:
-    """Yield the snapshot's paths that one term reads; a function that takes records reads all their fields."""
-    if isinstance(term, Read):
-        yield term.path
-    elif isinstance(term, Field):
-        record = t.strip(term.base.type)
-        if isinstance(record, t.Record) and record.access == "attribute" and record.word in ELEMENTS:
-            yield f"{ELEMENTS[record.word]}.{term.name}"
-    elif isinstance(term, Call):
-        for argument in term.arguments:
-            kind = t.strip(argument.type)
-            if isinstance(kind, t.ListOf) and isinstance(kind.item, t.Record) and kind.item.word in ELEMENTS:
-                yield from (f"{ELEMENTS[kind.item.word]}.{name}" for name in kind.item.fields)
-
-
-__all__ = ["Lookup", "Plan", "Rows", "leaves", "plan_of", "references", "terms_of"]

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from rulecap.language.expression import Expression
-from rulecap.language.scope import Cases, ParameterValue
+from rulecap.language.scope import ParameterValue
 from rulecap.language.terms import Term
 from rulecap.language.types import Record, Type
 from rulecap.location import Location
 from rulecap.policy.model import PolicyText
+from rulecap.policy.reading import Reading
 from rulecap.rules.typed import Typed
 
 OutputTerms = dict[str, "tuple[Expression, Term] | OutputTerms"]
@@ -69,6 +70,7 @@ class TypedPolicy:
 
     Attributes:
         order: rules and `memory.name`s, each behind what it reads.
+        readings: what each rule reads, filled in as plans are made.
         demands: for each of them the optional paths of the snapshot that it cannot do without, and where it reads them.
     """
 
@@ -82,4 +84,4 @@ class TypedPolicy:
     inputs: tuple[InputCheck, ...]
     order: tuple[str, ...]
     demands: Mapping[str, Mapping[str, Location]]
-    tables: Mapping[str, Cases] = field(default_factory=dict)
+    readings: dict[str, Reading] = field(default_factory=dict, compare=False, repr=False)

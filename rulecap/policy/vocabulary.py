@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rulecap.language import types as t
+from rulecap.language.grammar import Syntax
 from rulecap.language.scope import Cases, ParameterValue, Scope
 from rulecap.language.terms import Const, Term
+from rulecap.language.unit_errors import rewritten
 from rulecap.location import Location
 from rulecap.policy.model import PolicyText
 from rulecap.problems import Problem
@@ -25,14 +27,15 @@ class Vocabulary:
     starts: dict[str, Term] = field(default_factory=dict)
     demands: dict[str, dict[str, Location]] = field(default_factory=dict)
     written_rules: frozenset[str] = frozenset()
+    written_memory: frozenset[str] = frozenset()
 
     def rule_names(self) -> frozenset[str]:
         """Return the names of all rules, also of those that could not be read."""
         return self.written_rules
 
     def memory_names(self) -> frozenset[str]:
-        """Return the names in memory."""
-        return frozenset(self.text.memory)
+        """Return the names in memory, also of those that could not be read."""
+        return self.written_memory
 
     def rule_type(self, name: str) -> t.Type:
         """Return the type of a rule's value; unknown where the rule is wrong, which is reported there."""
@@ -70,8 +73,12 @@ class Vocabulary:
         if word is not None:
             declared = t.declared(word)
             if t.unify(declared, t.strip(kind)) is None and kind != t.NOTHING:
+                numbers = isinstance(t.strip(kind), t.Number) and isinstance(declared, t.Number)
+                message = f"{name} is declared as {word}, it starts as what is {t.described(kind)}"
+                tree = written.start.syntax.tree if isinstance(written.start.syntax, Syntax) else None
+                hint = rewritten(tree, t.strip(kind), declared) if tree is not None else ""
                 self.problems.append(
-                    written.start.problem(0, "wrong-unit", f"{name} is declared {word}, it starts as a {kind}")
+                    written.start.problem(0, "wrong-unit" if numbers else "wrong-type", message, hint)
                 )
             kind = t.optional(declared) if kind == t.NOTHING or isinstance(kind, t.Optional) else declared
         elif kind in (t.NOTHING, t.BARE):
@@ -81,5 +88,14 @@ class Vocabulary:
             kind = t.UNKNOWN
         elif isinstance(kind, t.Text):
             kind = t.TEXT
+        elif not _is_remembered(kind):
+            message = f"{name} would hold {t.described(kind)}: memory holds numbers, names, flags and times"
+            self.problems.append(written.start.problem(0, "wrong-type", message))
+            kind = t.UNKNOWN
         self.memory[name] = kind
         self.starts[name] = term if term.type != t.UNKNOWN else Const(t.UNKNOWN, 0, None)
+
+
+def _is_remembered(kind: t.Type) -> bool:
+    inner = t.strip(kind)
+    return isinstance(inner, t.Number | t.Text) or inner in (t.FLAG, t.TIME, t.UNKNOWN)

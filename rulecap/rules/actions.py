@@ -7,13 +7,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from rulecap.language import types as t
-from rulecap.language.expression import Expression, problem_at
+from rulecap.language.expression import Expression
 from rulecap.language.grammar import Syntax
 from rulecap.language.presence import proven
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Term
+from rulecap.policy.nodes import Mapping
+from rulecap.policy.nodes import problem_at as node_problem
 from rulecap.rules.code import Code
-from rulecap.rules.lists import Each, Loop, check_no_clash, loop
+from rulecap.rules.lists import Each, Loop, check_no_clash, loop, unnamed
 from rulecap.rules.parts import Formula, Formulas, Items, Part, Rule
 from rulecap.rules.typed import Checker, Typed
 
@@ -42,20 +44,32 @@ class ActionsRule(Rule):
         """Return the rule with its type; all actions have the same fields."""
         checker = Checker(scope, self)
         typed = tuple(_typed(checker, action) for action in self.actions)
-        kind: t.Type = t.UNKNOWN
-        for action in typed:
-            record = t.Record({name: term.type for name, (_, term) in action.do.items()}, "key", "action")
-            fits = isinstance(kind, t.Record) and set(kind.fields) != set(record.fields)
-            joined = None if fits else t.unify(kind, record)
-            if joined is None:
-                first = next(iter(action.do.values()))[0]
-                scope.problems.append(
-                    problem_at(
-                        first.scalar, 0, "wrong-type", "all actions of a rule have the same fields, of the same units"
-                    )
-                )
-            kind = joined or kind
+        fields: dict[str, t.Type] = {}
+        for number, action in enumerate(typed):
+            fields = (
+                _joined(scope, fields, action) if number else {name: term.type for name, (_, term) in action.do.items()}
+            )
+        kind = t.Record(fields, "key", "action")
         return TypedActions(self, t.ListOf(kind), typed)
+
+
+def _joined(scope: Scope, above: dict[str, t.Type], action: "TypedAction") -> dict[str, t.Type]:
+    """Return the fields' types over all actions so far; fields that differ are noted."""
+    if set(above) != set(action.do):
+        node = action.action.node.get("do")
+        assert isinstance(node, Mapping)  # the schema asks for it
+        message = f"this action gives {', '.join(action.do)}, those above {', '.join(above)}"
+        scope.problems.append(node_problem(node, "wrong-type", message, "all actions of a rule have the same fields"))
+        return above
+    joined = dict(above)
+    for name, (written, term) in action.do.items():
+        both = t.unify(above[name], term.type)
+        if both is None:
+            numbers = isinstance(t.strip(above[name]), t.Number) and isinstance(t.strip(term.type), t.Number)
+            message = f"{name} is {t.described(term.type)} here, above it is {t.described(above[name])}"
+            scope.problems.append(written.problem(0, "wrong-unit" if numbers else "wrong-type", message))
+        joined[name] = both or above[name]
+    return joined
 
 
 def _typed(checker: Checker, action: Action) -> "TypedAction":
@@ -65,9 +79,15 @@ def _typed(checker: Checker, action: Action) -> "TypedAction":
         if isinstance(action.when.syntax, Syntax):
             checker = Checker(checker.scope.knowing(proven(action.when.syntax.tree, True)), checker.rule)
     elements = loop(checker, action.over, action.where)
-    first = (action.first, checker.term(action.first, elements.scope)) if action.first else None
+    if not action.over.name:
+        return TypedAction(action, when, elements, None, {}, None, unnamed(action.do))
+    first = (
+        (action.first, checker.ordered(action.first, checker.term(action.first, elements.scope)))
+        if action.first
+        else None
+    )
     sums = {name: (written, checker.number(written, elements.scope)) for name, written in action.sums.items()}
-    check_no_clash(action.sums, checker)
+    check_no_clash(action.node.get("sums"), action.over.name, checker)
     within = elements.scope.bind(**{name: term.type for name, (_, term) in sums.items()})
     goes_on = (action.as_long_as, checker.condition(action.as_long_as, within)) if action.as_long_as else None
     do = {name: (written, checker.term(written, elements.scope)) for name, written in action.do.items()}

@@ -11,7 +11,7 @@ from rulecap.language.presence import proven
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Term
 from rulecap.language.values import show
-from rulecap.rules.code import Code, place_source, record, template_terms, unit_name
+from rulecap.rules.code import Code, place_source, record, spot, template_terms, unit_name
 from rulecap.rules.parts import Formula, Items, Part, Rule, Words
 from rulecap.rules.typed import Checker, Typed, coerced
 
@@ -161,7 +161,16 @@ class TypedAdjust(Typed):
         by = []
         for number, (operation, written, term) in enumerate(step.operations):
             code.line(f"v_by{number} = {code.term(term)}")
-            by.append(record({"operation": repr(operation), "formula": repr(written.text), "by": f"v_by{number}"}))
+            by.append(
+                record(
+                    {
+                        "operation": repr(operation),
+                        "formula": repr(written.text),
+                        "by": f"v_by{number}",
+                        "at": repr(spot(written.location())),
+                    }
+                )
+            )
             _operation(code, operation, term, written)
         entry = record(
             {

@@ -8,13 +8,12 @@ from rulecap.language import types as t
 from rulecap.language.emit import local_of
 from rulecap.language.expression import Expression
 from rulecap.language.literals import Literal as Value
-from rulecap.language.literals import jsonable, literal
+from rulecap.language.literals import literal
 from rulecap.language.scope import Cases, Scope
 from rulecap.language.terms import Term
-from rulecap.language.unit_errors import WRITTEN
-from rulecap.language.values import digits
+from rulecap.language.unit_errors import as_unit
 from rulecap.policy.nodes import Scalar, problem_at
-from rulecap.rules.cases import columns, complete, join, repeated_names, row_type, row_value
+from rulecap.rules.cases import column_spots, columns, complete, join, repeated_names, row_type, row_value
 from rulecap.rules.code import Code, record, unit_name
 from rulecap.rules.parts import Case, Formula, Items, Rule, Written
 from rulecap.rules.typed import Checker, Typed
@@ -111,12 +110,6 @@ def _bounds(rule: BandsRule, checker: Checker, of: t.Type) -> list[Bound]:
 
 def _bound(case: Band, final: bool, checker: Checker, of: t.Type) -> float | None:
     problems = checker.scope.problems
-    if case.below is not None and case.up_to is not None:
-        problems.append(
-            problem_at(
-                case.up_to, "band-bounds", f"{case.name} has two ends", "take below (exclusive) or up_to (inclusive)"
-            )
-        )
     if (case.bound is None) != final:
         name = case.node.get("name")
         assert isinstance(name, Scalar)  # the schema asks for it
@@ -127,19 +120,19 @@ def _bound(case: Band, final: bool, checker: Checker, of: t.Type) -> float | Non
         return None
     value = literal(case.bound, problems)
     if isinstance(value.type, t.Number):
-        return _fitting(value, of, problems)
+        return _fitting(case, value, of, problems)
     if value.type != t.UNKNOWN:
-        problems.append(problem_at(value.node, "wrong-type", "a bound is a number"))
+        message = f"{case.name} ends at {case.bound.text}, which is {t.described(value.type)}"
+        problems.append(problem_at(value.node, "wrong-type", message, "a bound is a number"))
     return None
 
 
-def _fitting(value: Value, of: t.Type, problems: list[Any]) -> float | None:
+def _fitting(case: Band, value: Value, of: t.Type, problems: list[Any]) -> float | None:
     assert isinstance(value.type, t.Number) and isinstance(value.value, int | float)
     if isinstance(of, t.Number) and t.same_unit(value.type, of) is None:
-        hint = f"write {WRITTEN[of].format(digits(value.value))}" if of in WRITTEN and value.type == t.BARE else ""
-        problems.append(
-            problem_at(value.node, "wrong-unit", f"the bands are of a {of}, this bound is a {value.type}", hint)
-        )
+        what = "has no unit" if value.type == t.BARE else f"is {t.described(value.type)}"
+        message = f"{case.name} ends at {case.bound.text}, which {what}; `of` is {t.described(of)}"
+        problems.append(problem_at(value.node, "wrong-unit", message, as_unit(float(value.value), value.type, of)))
         return None
     return float(value.value)
 
@@ -157,6 +150,12 @@ class TypedBands(Typed):
     def cases(self) -> Cases:
         """The cases."""
         return self.table
+
+    @property
+    def written(self) -> tuple[Band, ...]:
+        """The cases as written."""
+        assert isinstance(self.rule, BandsRule)  # made of nothing else
+        return self.rule.cases
 
     def terms(self) -> Iterable[Term]:
         """Return the one term."""
@@ -196,8 +195,8 @@ class TypedBands(Typed):
         unit = unit_name(self.number.type)
         shown = []
         start: float | None = None
-        for (name, (value, _)), (end, inclusive) in zip(self.table.rows.items(), self.bounds, strict=True):
-            shown.append({"name": name, "from": start, "to": end, "includes_to": inclusive, "columns": _own(value)})
+        for name, (end, inclusive) in zip(self.table.rows, self.bounds, strict=True):
+            shown.append({"name": name, "from": start, "to": end, "includes_to": inclusive})
             start = end
         at, row = f"d_{self.name}", self.variable
         code.line(f"{at} = {code.term(self.number)}")
@@ -208,16 +207,11 @@ class TypedBands(Typed):
                 "unit": repr(unit),
                 "matched": f"{row}['name']",
                 "cases": code.emitter.constant(shown),
+                "numbers": f"{code.emitter.constant(column_spots(self.written))}[{row}['name']]",
                 "to_next": f"None if {row}['to'] is None else {row}['to'] - {at}",
                 "to_previous": f"None if {row}['from'] is None else {at} - {row}['from']",
             }
         )
-
-
-def _own(value: dict[str, object]) -> dict[str, object]:
-    return {
-        name: jsonable(part) for name, part in value.items() if name not in ("name", "from", "to") and part is not None
-    }
 
 
 def lines(detail: dict[str, Any]) -> list[str]:

@@ -6,8 +6,10 @@ from typing import Any
 from rulecap.language import types as t
 from rulecap.language.literals import Literal, literal
 from rulecap.language.types import Record, Type
+from rulecap.language.unit_errors import as_unit
 from rulecap.policy.nodes import Node, Scalar, problem_at
 from rulecap.problems import Problem
+from rulecap.rules.code import spot
 from rulecap.rules.parts import Case
 
 
@@ -27,17 +29,29 @@ def join(cases: Sequence[tuple[Case, dict[str, Literal]]], problems: list[Proble
                 continue
             both = t.unify(kind, parts[name].type)
             if both is None:
-                problems.append(_clash(name, parts[name].node, parts[name].type, kind))
+                problems.append(_clash(name, parts[name].node, parts[name].value, parts[name].type, kind))
             kind = both or kind
         joined[name] = kind
     return joined
 
 
-def _clash(name: str, node: Node, kind: Type, others: Type) -> Problem:
-    numbers = isinstance(t.strip(kind), t.Number) and isinstance(t.strip(others), t.Number)
-    return problem_at(
-        node, "wrong-unit" if numbers else "wrong-type", f"{name} is a {kind} here and a {t.strip(others)} above"
-    )
+def _clash(name: str, node: Node, value: object, kind: Type, others: Type) -> Problem:
+    others = t.strip(others)
+    numbers = isinstance(kind, t.Number) and isinstance(others, t.Number)
+    hint = as_unit(float(value), kind, others) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+    message = f"{name} is {t.described(kind)} here, above it is {t.described(others)}"
+    return problem_at(node, "wrong-unit" if numbers else "wrong-type", message, hint)
+
+
+def column_spots(cases: Sequence[Case]) -> dict[str, dict[str, str]]:
+    """Return for each case where its values stand, as `file:line`."""
+    return {case.name: {name: spot(node.location) for name, node in written(case).items()} for case in cases}
+
+
+def written(case: Case) -> dict[str, Node]:
+    """Return the nodes of a case's bound and columns."""
+    selectors = {name: case.node.get(name) for name in sorted(case.SELECTORS)}
+    return {**{name: node for name, node in selectors.items() if node is not None}, **case.columns}
 
 
 def repeated_names(cases: Sequence[Case], problems: list[Problem]) -> None:

@@ -13,7 +13,7 @@ from rulecap.language.presence import proven
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Term
 from rulecap.language.values import show
-from rulecap.policy.nodes import Scalar, problem_at
+from rulecap.policy.nodes import Scalar, Sequence, problem_at
 from rulecap.problems import did_you_mean
 from rulecap.rules.code import Code, record, template_terms
 from rulecap.rules.parts import Formula, Items, Part, Rule, Says, Words
@@ -47,12 +47,24 @@ class ChecksRule(Rule):
 
 
 def _names(rule: ChecksRule, scope: Scope) -> None:
+    order = rule.node.get("order")
+    for number, item in enumerate(order.items if isinstance(order, Sequence) else ()):
+        if rule.order[number] in rule.order[:number]:
+            message = f"{rule.order[number]} stands in the order already"
+            scope.problems.append(problem_at(item, "duplicate-case", message, "a verdict has one place"))
     seen: set[str] = set()
     for check in rule.checks:
         if check.name in seen:
             name = check.node.get("name")
             assert isinstance(name, Scalar)  # the schema asks for it
-            scope.problems.append(problem_at(name, "duplicate-case", f"there is a check named {check.name} already"))
+            scope.problems.append(
+                problem_at(
+                    name,
+                    "duplicate-case",
+                    f"there is a check named {check.name} already",
+                    "every check has a name of its own",
+                )
+            )
         seen.add(check.name)
         verdict = check.node.get("verdict")
         if check.verdict not in rule.order and isinstance(verdict, Scalar):
@@ -115,8 +127,7 @@ class TypedChecks(Typed):
         for check in self.checks:
             condition = condition_detail(code, check.check.when, check.term)
             names = {"check": repr(check.check.name), "verdict": repr(check.check.verdict)}
-            line = repr(check.check.location.line)
-            entries.append(f"{{**{record({**names, 'line': line})}, **{condition}}}")
+            entries.append(f"{{**{record(names)}, **{condition}}}")
         return f"{{'order': {code.emitter.constant(list(self.order))}, 'checks': [{', '.join(entries)}]}}"
 
 

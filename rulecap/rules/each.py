@@ -9,7 +9,7 @@ from rulecap.language.expression import Expression
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Term
 from rulecap.rules.code import Code, record
-from rulecap.rules.lists import Each, Loop, loop
+from rulecap.rules.lists import Each, Loop, loop, unnamed
 from rulecap.rules.parts import Formula, Formulas, Rule
 from rulecap.rules.typed import Checker, Typed
 
@@ -26,6 +26,8 @@ class EachRule(Rule):
         """Return the rule with its type."""
         checker = Checker(scope, self)
         elements = loop(checker, self.of, self.where)
+        if not self.of.name:
+            return TypedEach(self, t.UNKNOWN, elements, unnamed(self.give))
         give = {name: (written, checker.term(written, elements.scope)) for name, written in self.give.items()}
         record = t.Record({name: term.type for name, (_, term) in give.items()}, "key", "record")
         return TypedEach(self, t.ListOf(record), elements, give)

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from rulecap.language.emit import reads
@@ -11,7 +12,8 @@ from rulecap.language.grammar import Syntax, offset_of
 from rulecap.language.paths import dotted
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Default, Term, walk
-from rulecap.rules.code import Code
+from rulecap.language.values import iso
+from rulecap.rules.code import Code, spot
 from rulecap.rules.parts import Formula, Rule
 from rulecap.rules.typed import Checker, Typed, coerced, shown_reads
 
@@ -48,7 +50,11 @@ class TypedFormula(Typed):
 
     def detail(self, code: Code) -> str:
         """The formula, the formula with values, and which absent values were assumed."""
-        parts = [f"'formula': {self.formula.text!r}", f"'with_values': {with_values(code, self.formula, self.term)}"]
+        parts = [
+            f"'formula': {self.formula.text!r}",
+            f"'at': {spot(self.formula.location())!r}",
+            f"'with_values': {with_values(code, self.formula, self.term)}",
+        ]
         assumed = [one for one in walk(self.term) if isinstance(one, Default) and reads(one.value)]
         if assumed:
             tests = ", ".join(
@@ -56,6 +62,13 @@ class TypedFormula(Typed):
             )
             parts.append(f"'assumed': [{tests}]")
         return "{" + ", ".join(parts) + "}"
+
+
+def written(value: object) -> str:
+    """Return a value as the language writes it, exactly."""
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "true", False: "false"}[value]
+    return iso(value) if isinstance(value, datetime) else repr(value)
 
 
 def with_values(code: Code, expression: Expression, term: Term) -> str:
@@ -66,7 +79,10 @@ def with_values(code: Code, expression: Expression, term: Term) -> str:
     done = 0
     for start, end, name in sorted(_names(expression.syntax.tree)):
         if name in values and start >= done:
-            pieces += [repr(expression.text[done:start]), f"repr({code.emitter.carefully(values[name])})"]
+            pieces += [
+                repr(expression.text[done:start]),
+                f"{code.emitter.named('f_written', written)}({code.emitter.carefully(values[name])})",
+            ]
             done = end
     pieces.append(repr(expression.text[done:]))
     return " + ".join(piece for piece in pieces if piece != "''") or "''"

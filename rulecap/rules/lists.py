@@ -1,18 +1,21 @@
 """What the rules over lists share: `positions as p`, `where`, and how a candidate is shown."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator
 
 from rulecap.language import types as t
+from rulecap.language.calls import means_something
 from rulecap.language.expression import Expression, problem_at
 from rulecap.language.grammar import Syntax, parse
 from rulecap.language.presence import proven
 from rulecap.language.scope import Scope
-from rulecap.language.terms import Term
-from rulecap.policy.nodes import Scalar
+from rulecap.language.terms import Const, Term
+from rulecap.policy.nodes import Mapping as Nodes
+from rulecap.policy.nodes import Node, Scalar
 from rulecap.rules.typed import Checker, is_scalar
 
 AS = re.compile(r"(?P<list>.+?)\s+as\s+(?P<name>[a-z][a-z0-9_]*)\s*\Z", re.DOTALL)
@@ -78,18 +81,12 @@ class Loop:
 def loop(checker: Checker, over: Over, where: Expression | None, absent: bool = False) -> Loop:
     """Return the checked loop; `absent` takes a list that may be none as one without candidates."""
     if not over.name:
-        checker.scope.problems.append(
-            problem_at(
-                over.scalar,
-                0,
-                "not-an-expression",
-                "a list and a name for its element are needed",
-                "write: positions as p",
-            )
-        )
-        return Loop(over, checker.term(over.expression), t.UNKNOWN, None, checker.scope.bind(_=t.UNKNOWN))
+        message = "a list and a name for its element, in small letters, are needed"
+        checker.scope.problems.append(problem_at(over.scalar, 0, "not-an-expression", message, "write: positions as p"))
+        return Loop(over, Const(t.UNKNOWN, 0, None), t.UNKNOWN, None, checker.scope)
+    _check_name(checker, over)
     source, item = checker.list_of(over.expression, absent)
-    scope = checker.element(over.expression, over.name, item)
+    scope = checker.scope.bind(**{over.name: item})
     condition = None
     if where is not None:
         condition = (where, checker.condition(where, scope))
@@ -98,11 +95,23 @@ def loop(checker: Checker, over: Over, where: Expression | None, absent: bool = 
     return Loop(over, source, item, condition, scope)
 
 
-def check_no_clash(names: dict[str, Any], checker: Checker) -> None:
+def _check_name(checker: Checker, over: Over) -> None:
+    if means_something(checker.scope.vocabulary, over.name):
+        offset = len(over.scalar.text.rstrip()) - len(over.name)
+        message = f"{over.name} already means something here"
+        checker.scope.problems.append(
+            problem_at(over.scalar, offset, "name-taken", message, "take another name behind `as`")
+        )
+
+
+def unnamed(formulas: Mapping[str, Expression]) -> dict[str, tuple[Expression, Term]]:
+    """Return the terms of formulas about an element that has no name, which is reported: nothing more is known of them."""
+    return {name: (written, Const(t.UNKNOWN, 0, None)) for name, written in formulas.items()}
+
+
+def check_no_clash(names: Node | None, element: str, checker: Checker) -> None:
     """Note where a running sum would hide another name."""
-    words = checker.scope.vocabulary
-    for name, written in names.items():
-        if name in words.rule_names() or name in words.parameters or name in words.snapshot.fields:
-            checker.scope.problems.append(
-                problem_at(written.scalar, 0, "name-taken", f"{name} already means something here")
-            )
+    for key, _ in names.entries if isinstance(names, Nodes) else ():
+        if key.text == element or means_something(checker.scope.vocabulary, key.text):
+            message = f"{key.text} already means something here"
+            checker.scope.problems.append(problem_at(key, 0, "name-taken", message, "take another name for the sum"))

@@ -34,10 +34,12 @@ if TYPE_CHECKING:
     Formula: TypeAlias = Expression
     Says: TypeAlias = Template
     Place: TypeAlias = Mapping
+    Key: TypeAlias = Scalar
 else:  # pydantic would take these dataclasses apart; they are read here and then kept as they are
     Formula = Annotated[Any, BeforeValidator(_expression)]
     Says = Annotated[Any, BeforeValidator(_template)]
     Place = Any
+    Key = Any
 Items = BeforeValidator(_items)
 Entries = BeforeValidator(_entries)
 Formulas = Annotated[dict[str, Formula], Entries]
@@ -95,14 +97,22 @@ class Rule(Part):
     """A rule of any kind."""
 
     name: str
+    key: Key
     kind: Words
     unit: Words | None = None
 
     @classmethod
-    def read(cls, name: str, node: Mapping) -> Self:
-        """Return the rule that a mapping is; raises pydantic.ValidationError where the schema would have refused it."""
+    def read(cls, key: Scalar, node: Mapping) -> Self:
+        """Return the rule under a key; raises pydantic.ValidationError where the schema would have refused it."""
         parts = cls._keys(dict(node.items()))
-        return cls.model_validate({**parts, "kind": _text(parts.get("kind")), "node": node, "name": name})
+        return cls.model_validate(
+            {**parts, "kind": _text(parts.get("kind")), "node": node, "name": key.text, "key": key}
+        )
+
+    @property
+    def location(self) -> Location:
+        """Where the rule's name stands."""
+        return self.key.location
 
 
 def expressions_of(value: object) -> list[Expression]:
@@ -115,7 +125,7 @@ def expressions_of(value: object) -> list[Expression]:
         return [
             found
             for name in type(value).model_fields
-            if name != "node"
+            if name not in ("node", "key")
             for found in expressions_of(getattr(value, name))
         ]
     if isinstance(value, tuple | list):

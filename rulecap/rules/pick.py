@@ -11,7 +11,6 @@ from rulecap.language.expression import Expression
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Term
 from rulecap.language.values import show
-from rulecap.policy.nodes import problem_at
 from rulecap.rules.code import Code, record, unit_name
 from rulecap.rules.lists import Each, Loop, loop
 from rulecap.rules.parts import Formula, Rule
@@ -31,17 +30,12 @@ class PickRule(Rule):
         """Return the rule with its type; a value of none sorts last."""
         checker = Checker(scope, self)
         candidates = loop(checker, self.over, self.where, absent=True)
-        if self.lowest is not None and self.highest is not None:
-            scope.problems.append(problem_at(self.node, "wrong-arguments", "a pick takes lowest or highest, not both"))
+        if not self.over.name:
+            return TypedPick(self, t.UNKNOWN, candidates, None, False)
         written = self.lowest or self.highest
         key = None
         if written is not None:
-            term = checker.term(written, candidates.scope)
-            if not isinstance(t.strip(term.type), t.Number) and term.type != t.UNKNOWN:
-                scope.problems.append(
-                    written.problem(0, "wrong-type", f"a number is needed to order by, this is a {term.type}")
-                )
-            key = (written, term)
+            key = (written, checker.ordered(written, checker.term(written, candidates.scope)))
         return TypedPick(self, t.optional(candidates.item), candidates, key, self.highest is not None)
 
 

@@ -6,12 +6,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from rulecap.language import types as t
 from rulecap.language.expression import Expression
-from rulecap.language.literals import jsonable, literal
+from rulecap.language.literals import literal
 from rulecap.language.scope import Cases, Scope
 from rulecap.language.terms import Term
 from rulecap.language.values import ANY
 from rulecap.policy.nodes import problem_at
-from rulecap.rules.cases import columns, complete, join, repeated_names, row_type, row_value
+from rulecap.problems import Problem
+from rulecap.rules.cases import column_spots, columns, complete, join, repeated_names, row_type, row_value
 from rulecap.rules.code import Code, record
 from rulecap.rules.parts import Case, Formula, Items, Rule, Written
 from rulecap.rules.typed import Checker, Typed
@@ -48,7 +49,7 @@ class TableRule(Rule):
                 self.of.problem(
                     0,
                     "wrong-type",
-                    f"a table is looked up by a name, this is a {of.type}",
+                    f"a table is looked up by a name, this is {t.described(of.type)}",
                     "for a number, take kind: bands",
                 )
             )
@@ -66,6 +67,12 @@ class TableRule(Rule):
         return TypedTable(self, matched, self.of, of, index, catch_all, Cases(t.TEXT, rows, kind, matched, "rows"))
 
 
+def _second_catch_all(rule: TableRule, row: Row) -> Problem:
+    first = next((one.name for one in rule.rows if one is not row and getattr(one.names, "text", "") == "any"), "")
+    message = f"{row.name} takes every name that is left, and so does {first or 'otherwise'}"
+    return problem_at(row.names, "duplicate-case", message, "keep one of them")
+
+
 def _index(
     rule: TableRule, rows: dict[str, Any], scope: Scope
 ) -> tuple[dict[str, dict[str, object]], dict[str, object] | None]:
@@ -74,13 +81,20 @@ def _index(
     for row in rule.rows:
         names = literal(row.names, scope.problems) if row.names is not None else None
         if names is not None and names.value is ANY:
+            if catch_all is not None:
+                scope.problems.append(_second_catch_all(rule, row))
             catch_all = rows[row.name][0]
             continue
         listed = names.value if names is not None and isinstance(names.value, tuple) else ()
         for name, node in zip(listed, getattr(row.names, "items", ()), strict=False):
             if name in index:
                 scope.problems.append(
-                    problem_at(node, "duplicate-case", f"{name} belongs to {index[name]['name']} already")
+                    problem_at(
+                        node,
+                        "duplicate-case",
+                        f"{name} belongs to {index[name]['name']} already",
+                        "a name belongs to one row",
+                    )
                 )
             index.setdefault(str(name), rows[row.name][0])
     return index, catch_all
@@ -122,10 +136,18 @@ class TypedTable(Typed):
 
     def detail(self, code: Code) -> str:
         """The key and the row."""
-        rows = code.emitter.constant({name: jsonable(value) for name, (value, _) in self.table.rows.items()})
         row = self.variable
-        matched = f"None if {row} is None else {row}['name']"
-        return record({"of": repr(self.of.text), "key": code.term(self.key), "matched": matched, "rows": rows})
+        rule = self.rule
+        assert isinstance(rule, TableRule)  # made of nothing else
+        spots = code.emitter.constant(column_spots([*rule.rows, *([rule.otherwise] if rule.otherwise else [])]))
+        return record(
+            {
+                "of": repr(self.of.text),
+                "key": code.term(self.key),
+                "matched": f"None if {row} is None else {row}['name']",
+                "numbers": f"{{}} if {row} is None else {spots}[{row}['name']]",
+            }
+        )
 
 
 def lines(detail: dict[str, Any]) -> list[str]:

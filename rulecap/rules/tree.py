@@ -52,19 +52,35 @@ class TreeRule(Rule):
         """Return the rule with its type, which holds the values of all branches."""
         checker = Checker(scope, self)
         root = _check(checker, self, scope)
-        kind: t.Type | None = t.UNKNOWN
-        for leaf in root.leaves():
-            joined = t.unify(kind, leaf.term.type) if kind is not None else None
-            if joined is None:
-                scope.problems.append(
-                    leaf.expression.problem(
-                        0, "wrong-type", f"this branch gives a {leaf.term.type}, those above a {kind}"
-                    )
-                )
-            kind = joined or kind
-        first = next(root.leaves())
-        typed = checker.declared(first.expression, Term(kind or t.UNKNOWN, 0))
+        typed = _declared(checker, root) if self.unit else _joined(checker, root)
         return TypedTree(self, typed, root)
+
+
+def _declared(checker: Checker, root: "Fork") -> t.Type:
+    """Return the type that the rule declares; every value is held against it."""
+    wanted = t.declared(checker.rule.unit or "")
+    absent = False
+    for leaf in root.leaves():
+        checker.hold(leaf.expression, leaf.term, wanted)
+        absent = absent or leaf.term.type == t.NOTHING or isinstance(leaf.term.type, t.Optional)
+    return t.optional(wanted) if absent else wanted
+
+
+def _joined(checker: Checker, root: "Fork") -> t.Type:
+    """Return the type that holds the values of all branches."""
+    kind: t.Type = t.UNKNOWN
+    good = True
+    for leaf in root.leaves():
+        joined = t.unify(kind, leaf.term.type)
+        if joined is None:
+            numbers = isinstance(t.strip(kind), t.Number) and isinstance(t.strip(leaf.term.type), t.Number)
+            message = f"this gives {t.described(leaf.term.type)}, the branches above {t.described(kind)}"
+            code = "wrong-unit" if numbers else "wrong-type"
+            checker.scope.problems.append(leaf.expression.problem(0, code, message))
+        good = good and joined is not None
+        kind = joined or kind
+    first = next(root.leaves())
+    return checker.declared(first.expression, Term(kind, 0)) if good else t.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from rulecap.language import types as t
 from rulecap.language.emit import reads
 from rulecap.language.expression import Expression
+from rulecap.language.grammar import Syntax
 from rulecap.language.infer import infer
 from rulecap.language.scope import Cases, Scope
 from rulecap.language.terms import (
@@ -24,8 +25,11 @@ from rulecap.language.terms import (
     children,
     walk,
 )
-from rulecap.rules.code import Code, record, unit_name, whole_possible
+from rulecap.language.unit_errors import rewritten
+from rulecap.language.unit_errors import what as says
+from rulecap.rules.code import Code, record, spot, unit_name, whole_possible
 from rulecap.rules.parts import Rule
+from rulecap.units import UNITS
 
 MOST_SHOWN = 20
 
@@ -83,7 +87,7 @@ class Checker:
         if term.type not in (t.FLAG, t.UNKNOWN):
             within.problems.append(
                 expression.problem(
-                    0, "wrong-type", f"a condition is needed here, this is a {term.type}", "compare it with something"
+                    0, "wrong-type", f"a condition is needed here, this is {t.described(term.type)}", "compare it with something"
                 )
             )
         return term
@@ -92,11 +96,16 @@ class Checker:
         """Return the term of a number, which must be present."""
         within = scope or self.scope
         term = self.present(expression, infer(expression, within), within)
-        if not isinstance(term.type, t.Number) and term.type != t.UNKNOWN:
-            within.problems.append(
-                expression.problem(0, "wrong-type", f"a number is needed here, this is a {term.type}")
-            )
-        return term
+        return self.ordered(expression, term)
+
+    def ordered(self, expression: Expression, term: Term) -> Term:
+        """Return the term of a number, of unknown type where it is something else, which is noted."""
+        kind = t.strip(term.type)
+        if isinstance(kind, t.Number) or kind == t.UNKNOWN:
+            return term
+        message = f"a number is needed here, this is {t.described(kind)}"
+        self.scope.problems.append(expression.problem(0, "wrong-type", message))
+        return replace(term, type=t.UNKNOWN)
 
     def list_of(self, expression: Expression, absent: bool = False) -> tuple[Term, t.Type]:
         """Return the term of a list and its elements' type; `absent` takes a list that may be none."""
@@ -106,7 +115,7 @@ class Checker:
         if isinstance(kind, t.ListOf):
             return term, kind.item
         if kind != t.UNKNOWN:
-            self.scope.problems.append(expression.problem(0, "wrong-type", f"a list is needed here, this is a {kind}"))
+            self.scope.problems.append(expression.problem(0, "wrong-type", f"a list is needed here, this is {t.described(kind)}"))
         return term, t.UNKNOWN
 
     def present(self, expression: Expression, term: Term, scope: Scope) -> Term:
@@ -123,59 +132,46 @@ class Checker:
             return replace(term, type=t.UNKNOWN)
         return replace(term, type=term.type.inner)
 
-    def same_unit(self, expression: Expression, term: Term, wanted: t.Type, what: str) -> None:
+    def same_unit(self, expression: Expression, term: Term, wanted: t.Type, subject: str) -> None:
         """Note a finding where a number is not of the wanted unit."""
         a, b = t.strip(term.type), t.strip(wanted)
         if isinstance(a, t.Number) and isinstance(b, t.Number) and t.same_unit(a, b) is None:
-            from rulecap.language.unit_errors import _rewritten
-
-            tree = getattr(expression.syntax, "tree", None)
-            hint = _rewritten(tree, a, b) if tree is not None else ""
-            self.scope.problems.append(
-                expression.problem(0, "wrong-unit", f"{what} is {_a(b)}, this gives {_a(a)}", hint)
-            )
+            tree = expression.syntax.tree if isinstance(expression.syntax, Syntax) else None
+            message = f"{subject} is {t.described(b)}, {says(tree, a) if tree is not None else a}"
+            hint = rewritten(tree, a, b) if tree is not None else ""
+            self.scope.problems.append(expression.problem(0, "wrong-unit", message, hint))
 
     def declared(self, expression: Expression, term: Term) -> t.Type:
         """Return the type of the rule's value: what it declares, held against what was inferred."""
         unit, inferred = self.rule.unit, t.strip(term.type)
         if unit is None:
             if isinstance(inferred, t.Number):
-                word = "ratio, score or count" if inferred == t.BARE else str(inferred)
-                self._missing_unit(word)
+                self._missing_unit(expression, inferred)
             return term.type
         wanted = t.declared(unit)
-        if isinstance(wanted, t.Number) and isinstance(inferred, t.Number):
-            self.same_unit(expression, term, wanted, self.rule.name)
-        elif t.unify(wanted, inferred) is None:
-            self.scope.problems.append(
-                expression.problem(0, "wrong-type", f"{self.rule.name} is declared a {wanted}, this is a {inferred}")
-            )
+        self.hold(expression, term, wanted)
         return t.optional(wanted) if isinstance(term.type, t.Optional) or term.type == t.NOTHING else wanted
 
-    def _missing_unit(self, word: str) -> None:
+    def hold(self, expression: Expression, term: Term, wanted: t.Type) -> None:
+        """Note a finding where a value is not of the type that the rule declares."""
+        inferred = t.strip(term.type)
+        if isinstance(wanted, t.Number) and isinstance(inferred, t.Number):
+            self.same_unit(expression, term, wanted, self.rule.name)
+        elif inferred != t.NOTHING and t.unify(wanted, inferred) is None:
+            message = f"{self.rule.name} is declared as {wanted}, this is {t.described(inferred)}"
+            self.scope.problems.append(expression.problem(0, "wrong-type", message))
+
+    def _missing_unit(self, expression: Expression, unit: t.Number) -> None:
+        if unit not in t.NAMES_OF:
+            message = f"{self.rule.name} comes out in {unit}, which is no unit of the language"
+            self.scope.problems.append(expression.problem(0, "wrong-unit", message, f"the units: {', '.join(UNITS)}"))
+            return
         node = self.rule.node
         key = node.key("kind")
         assert key is not None  # the schema asks for it
-        self.scope.problems.append(
-            key.source.problem(
-                "missing-unit", f"{self.rule.name} is a number: say its unit", key.location, f"write unit: {word}"
-            )
-        )
-
-    def element(self, expression: Expression, name: str, kind: t.Type) -> Scope:
-        """Return a scope in which a list's element has a name."""
-        words = self.scope.vocabulary
-        if name in words.rule_names() or name in words.parameters or name in words.snapshot.fields or name == "memory":
-            self.scope.problems.append(
-                expression.problem(
-                    0, "name-taken", f"{name} already means something here", "take another name behind `as`"
-                )
-            )
-        return self.scope.bind(**{name: kind})
-
-
-def _a(unit: t.Number) -> str:
-    return "in USD" if unit == t.USD else str(unit)
+        word = "ratio, score or count" if unit == t.BARE else str(unit)
+        message = f"{self.rule.name} is a number: say its unit"
+        self.scope.problems.append(key.source.problem("missing-unit", message, key.location, f"write unit: {word}"))
 
 
 def coerced(code: Code, term: Term, kind: t.Type) -> str:
@@ -227,7 +223,14 @@ def is_scalar(kind: t.Type) -> bool:
 def condition_detail(code: Code, expression: Expression, term: Term) -> str:
     """Return source of a condition's detail: its text, whether it holds, and each comparison with its distance."""
     compared = f"[{', '.join(_compared(code, expression, term))}]"
-    return record({"if": repr(expression.text), "holds": code.term(term), "compared": compared})
+    return record(
+        {
+            "if": repr(expression.text),
+            "at": repr(spot(expression.location())),
+            "holds": code.term(term),
+            "compared": compared,
+        }
+    )
 
 
 def _compared(code: Code, expression: Expression, term: Term) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A document as its tests see it: fenced blocks and tables, in order, each with its line."""
+"""A document as its tests see it: fenced blocks, tables and links, in order, each with its place."""
 
 import re
 from collections.abc import Iterator
@@ -8,8 +8,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```(?P<language>[a-z]+)(?: (?P<what>[^\n]*))?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 TABLE = re.compile(r"(?:^\|[^\n]*\|\n)+", re.MULTILINE)
-LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
+LINK = re.compile(r"\]\((?!https?:)(?P<file>[^)#\s]*)(?:#(?P<heading>[^)\s]*))?\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+INK = re.compile(r"[^\n]")
 
 
 @dataclass(slots=True)
@@ -33,76 +34,74 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: its head, and its rows with their lines."""
+    """A table: its head, its rows, and where the rows begin and end in the document."""
 
     head: tuple[str, ...]
-    rows: tuple[tuple[int, tuple[str, ...]], ...]
-
-    def column(self, name: str) -> list[str]:
-        """Return the cells below a head."""
-        place = self.head.index(name)
-        return [cells[place] for _, cells in self.rows]
+    rows: tuple[tuple[str, ...], ...]
+    start: int
+    end: int
 
 
 @dataclass(slots=True)
 class Document:
-    """A Markdown file."""
+    """A Markdown file, or a text that would stand in its place; `prose` is the text with its blocks blanked."""
 
     path: Path
-    text: str = field(init=False)
+    text: str = ""
     prose: str = field(init=False)
 
     def __post_init__(self) -> None:
-        """Read it; `prose` is the text with the insides of the blocks blanked, line for line."""
-        self.text = self.path.read_text(encoding="utf-8")
-        self.prose = FENCE.sub(lambda block: "\n" * block[0].count("\n"), self.text)
+        """Read the file where no text is given."""
+        self.text = self.text or self.path.read_text(encoding="utf-8")
+        self.prose = FENCE.sub(lambda block: INK.sub(" ", block[0]), self.text)
 
     def blocks(self) -> list[Block]:
         """Return the blocks that do something, each with its output."""
         found: list[Block] = []
         for match in FENCE.finditer(self.text):
-            block = Block(match["language"], match["what"] or "", match["text"], self._line(match), match.start("text"))
+            line = self.text.count("\n", 0, match.start()) + 1
+            block = Block(match["language"], match["what"] or "", match["text"], line, match.start("text"))
             if block.language == "text" and not block.what:
-                assert found, f"{self.path.name}:{block.line}: an output of nothing"
-                assert found[-1].output is None, f"{self.path.name}:{block.line}: a second output"
+                assert found and found[-1].output is None, f"{self.path.name}:{line}: an output of nothing"
                 found[-1].output = block
             else:
                 found.append(block)
         return found
 
+    def file(self, name: str) -> str:
+        """Return the text of the one block that is a file of this name."""
+        (text,) = [block.text for block in self.blocks() if block.what == name]
+        return text
+
     def tables(self) -> Iterator[Table]:
         """Yield the tables."""
         for match in TABLE.finditer(self.prose):
-            first = self._line(match)
-            rows = [_cells(line) for line in match[0].splitlines()]
-            body = tuple((first + number, cells) for number, cells in enumerate(rows) if number > 1)
-            yield Table(rows[0], body)
-
-    def table(self, *head: str) -> Table:
-        """Return the one table with this head."""
-        (found,) = [table for table in self.tables() if table.head == head]
-        return found
+            head, rule, *rows = match[0].splitlines(keepends=True)
+            start = match.start() + len(head) + len(rule)
+            yield Table(_cells(head), tuple(map(_cells, rows)), start, match.end())
 
     def broken_links(self) -> list[str]:
         """Return the links within the project that lead nowhere."""
-        return [f"{file}#{anchor}" if anchor else file for file, anchor in LINK.findall(self.prose) if not self._leads(file, anchor)]
+        return [link[0] for link in LINK.finditer(self.prose) if not self._leads(link["file"], link["heading"])]
 
-    def _leads(self, file: str, anchor: str) -> bool:
+    def _leads(self, file: str, heading: str | None) -> bool:
         target = self.path.parent / file if file else self.path
-        if not target.exists():
-            return False
-        return not anchor or anchor in {_anchor(heading) for heading in HEADING.findall(FENCE.sub("", target.read_text(encoding="utf-8")))}
-
-    def _line(self, match: re.Match[str]) -> int:
-        return self.text.count("\n", 0, match.start()) + 1 if match.re is FENCE else self.prose.count("\n", 0, match.start()) + 1
+        if not target.exists() or not heading:
+            return target.exists()
+        return heading in {_anchor(found) for found in HEADING.findall(Document(target).prose)}
 
 
 def _cells(line: str) -> tuple[str, ...]:
-    return tuple(cell.strip() for cell in line.strip().strip("|").split(" | "))
+    return tuple(cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split(" | "))
 
 
 def _anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def row(cells: tuple[str, ...]) -> str:
+    """Return a table's row as it is written."""
+    return f"| {' | '.join(cells)} |\n".replace("|  |", "| |")
 
 
 def code(cell: str) -> str:

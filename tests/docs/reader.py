@@ -56,11 +56,12 @@ class Reader:
             return self._change(block, change["file"], change["how"], change["line"])
         if block.what.endswith(".yaml"):
             return self._write(block)
+        if block.what == "comment":
+            assert block.text.startswith("#"), "a comment begins with #"
+            return ""
         piece = Piece(self.folder / "piece", block.text)
         if block.what == "mistake":
             return self._problems(piece)
-        if block.what == "names":
-            self.names = block.text
         assert block.what in ("", "names"), f"what is a block of `yaml {block.what}`?"
         return piece.shown(json.loads((self.folder / SNAPSHOT).read_bytes()))
 
@@ -121,12 +122,3 @@ def same(expected: str, shown: str) -> bool:
     pattern = "".join("(?:.*\n)*" if line.strip() == "..." else f"{re.escape(line).replace(re.escape('...'), '.*')}\n" for line in lines)
     return re.fullmatch(pattern, "".join(f"{line.rstrip()}\n" for line in shown.strip("\n").splitlines())) is not None
 
-
-def refreshed(document: Document, folder: Path) -> str:
-    """Return the document with every output as it came out, but for those with `...` that are right as they are."""
-    text = document.text
-    for block, expected, shown in reversed(list(Reader(document, folder).differences())):
-        if not same(expected, shown):
-            trimmed = "".join(f"{line.rstrip()}\n" for line in shown.strip("\n").splitlines())
-            text = text[: block.start] + trimmed + text[block.start + len(expected) :]
-    return text

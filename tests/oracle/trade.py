@@ -259,7 +259,7 @@ def fired_checks(s: Snapshot, memory: Memory | None) -> list[tuple[str, str]]:
     book, impact = s.get("book"), desired_impact_pct(s)
     full = len(positions(s)) >= of_band["max_positions"]
     checks = [
-        ("no edge", "REJECT", kelly_pct <= 0),
+        ("no edge", "REJECT", kelly_pct <= 1e-9),  # 0 but for rounding: 40 % at 1.5 is no edge
         ("account too small", "REJECT", of_band["name"] == "TOO_SMALL"),
         ("asset", "REJECT", of_band["assets"] != "any" and market["base"] not in of_band["assets"]),
         ("margin zone", "REJECT", zone(s)[3]),

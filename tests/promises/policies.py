@@ -64,6 +64,7 @@ class Writer:
         self.tables: list[tuple[str, dict[str, str], bool, list[str]]] = []  # rule, columns, total, rows
         self.adjusts: list[str] = []
         self.lists: list[tuple[str, dict[str, str]]] = []  # each rules: name, fields' units
+        self.wholes: dict[str, list[tuple[str, str]]] = {}  # picks and partial tables: fields that are there where one is
         self.outputs: list[str] = []  # rules that are whole answers
         self.count = 0
         self.has_assets = self.chance(0.5)
@@ -259,12 +260,16 @@ class Writer:
     @contextmanager
     def narrowed(self, unit: str, path: str) -> Iterator[None]:
         """What is known to be present is read like anything else, and has no default any more."""
-        n = self.names
-        n.optional[unit].remove(path)
-        n.present[unit].append(path)
+        base = path.rpartition(".")[0]
+        # What has one field is present, and so has all of them.
+        moved = [(unit, path)] if base not in self.wholes else self.wholes[base]
+        for kind, one in moved:
+            self.names.optional[kind].remove(one)
+            self.names.present[kind].append(one)
         yield
-        n.present[unit].remove(path)
-        n.optional[unit].append(path)
+        for kind, one in moved:
+            self.names.present[kind].remove(one)
+            self.names.optional[kind].append(one)
 
     def _looked_up(self, unit: str, depth: int) -> Number:
         """A column of a case that is named, or looked up by another key."""
@@ -477,6 +482,8 @@ class Writer:
     def _columns_of(self, name: str, columns: dict[str, str], cases: list[str], where: str) -> None:
         for column, unit in columns.items():
             getattr(self.names, where)[unit].append(f"{name}.{column}")
+        if where == "optional":
+            self.wholes[name] = [(unit, f"{name}.{column}") for column, unit in columns.items()]
         if where == "present":
             self.names.texts.append((f"{name}.name", tuple(cases)))
 
@@ -587,8 +594,9 @@ class Writer:
                 maybe = [path for paths in self.names.optional.values() for path in paths if path.startswith(element)]
                 rule[order] = self.pick(maybe) if maybe and self.chance(0.4) else self.number(unit, 2)
         self.rules[name] = rule
-        for unit, fields in present.items():
-            self.names.optional[unit] += [f"{name}.{one}" for one in fields]
+        self.wholes[name] = [(unit, f"{name}.{one}") for unit, fields in present.items() for one in fields]
+        for unit, path in self.wholes[name]:
+            self.names.optional[unit].append(path)
         self.outputs.append(name)
 
     def _give(self) -> tuple[Json, dict[str, str]]:

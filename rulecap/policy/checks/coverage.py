@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from rulecap.language.terms import Adjustments, Term, walk
 from rulecap.policy.nodes import problem_at
 from rulecap.policy.plan import Plan
 from rulecap.policy.typed import TypedPolicy
@@ -44,3 +45,24 @@ def check_coverage(policy: TypedPolicy, plans: Iterable[Plan], problems: list[Pr
                     severity="warning",
                 )
             )
+
+
+def check_adjustments(policy: TypedPolicy, problems: list[Problem]) -> None:
+    """The adjustments of a rule are an answer of a decision: nothing is computed from them, and no text shows them."""
+    message, hint = "adjustments(…) stands in a decision's outputs only", "in a text, show the rule's value: {rule}"
+    problems += [
+        problem_at(rule.rule.key, "not-allowed-here", message, hint)
+        for rule in policy.rules.values()
+        if any(_lists_adjustments(term) for term in rule.terms())
+    ]
+    told = [line for decision in policy.decisions.values() for line in decision.explain]
+    parts = [part for when, texts in told for part in (when, *texts) if isinstance(part, tuple)]
+    problems += [
+        expression.problem(term.offset, "not-allowed-here", message, hint)
+        for expression, term in parts
+        if _lists_adjustments(term)
+    ]
+
+
+def _lists_adjustments(term: Term) -> bool:
+    return any(isinstance(one, Adjustments) for one in walk(term))

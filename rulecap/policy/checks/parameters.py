@@ -4,13 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rulecap.language import types as t
-from rulecap.language.grammar import CONSTANTS
 from rulecap.language.literals import Literal, literal
 from rulecap.language.scope import ParameterValue
-from rulecap.language.unit_errors import WRITTEN
-from rulecap.language.values import digits
+from rulecap.language.unit_errors import as_unit
 from rulecap.policy.model import Parameter, PolicyText
-from rulecap.policy.nodes import Node, Scalar, Sequence, problem_at
+from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
 from rulecap.policy.typed import DatedParameter
 from rulecap.problems import Problem
 
@@ -19,11 +17,11 @@ def check_parameters(
     policy: PolicyText, problems: list[Problem]
 ) -> tuple[dict[str, ParameterValue], dict[str, DatedParameter]]:
     """Return every parameter's type and value, and the values of dated ones."""
-    values: dict[str, ParameterValue] = {}
+    section = policy.node.get("parameters")
+    names = [name for name, _ in section.items()] if isinstance(section, Mapping) else []
+    values = {name: ParameterValue(t.UNKNOWN, None) for name in names if name not in policy.parameters}
     dated: dict[str, DatedParameter] = {}
     for name, parameter in policy.parameters.items():
-        if name in CONSTANTS:
-            problems.append(problem_at(parameter.node, "name-taken", f"{name} is a word of the language"))
         if parameter.values and parameter.value is None:
             values[name], dated[name] = _dated(name, parameter, problems)
         else:
@@ -32,11 +30,6 @@ def check_parameters(
 
 
 def _single(name: str, parameter: Parameter, problems: list[Problem]) -> ParameterValue:
-    if parameter.value is None or parameter.values:
-        problems.append(
-            problem_at(parameter.node, "missing-key", f"{name} needs `value`, or `values` with days, but not both")
-        )
-        return ParameterValue(t.UNKNOWN, None)
     value = literal(parameter.value, problems)
     kind = _typed(name, parameter, value, problems)
     _within(name, parameter, value, kind, problems)
@@ -48,7 +41,7 @@ def _dated(name: str, parameter: Parameter, problems: list[Problem]) -> tuple[Pa
     kind: t.Type = t.UNKNOWN
     for entry in parameter.values:
         value = literal(entry.value, problems)
-        kind = _typed(name, parameter, value, problems)
+        kind = _same(name, kind, _typed(name, parameter, value, problems), value, problems)
         _within(name, parameter, value, kind, problems)
         start, node = _day(entry.start), entry.node.get("from")
         assert isinstance(node, Scalar)  # the schema asks for it
@@ -61,6 +54,21 @@ def _dated(name: str, parameter: Parameter, problems: list[Problem]) -> tuple[Pa
             )
         values.append((start, value.value))
     return ParameterValue(kind, None, dated=True), DatedParameter(tuple(values), parameter.location)
+
+
+def _same(name: str, kind: t.Type, later: t.Type, value: Literal, problems: list[Problem]) -> t.Type:
+    """Return the one type of a dated parameter's values; one of another type is noted."""
+    both = t.unify(kind, later)
+    if both is None:
+        hint = as_unit(value.value, later, kind) if isinstance(value.value, float) else ""
+        message = f"{name} is {t.described(kind)} above, here it is {t.described(later)}"
+        problems.append(problem_at(value.node, _code(kind, later), message, hint))
+    return both or kind
+
+
+def _code(kind: t.Type, other: t.Type) -> str:
+    numbers = isinstance(t.strip(kind), t.Number) and isinstance(t.strip(other), t.Number)
+    return "wrong-unit" if numbers else "wrong-type"
 
 
 def _day(text: str) -> datetime | None:
@@ -79,46 +87,35 @@ def _typed(name: str, parameter: Parameter, value: Literal, problems: list[Probl
             return t.UNKNOWN
         return t.TEXT if isinstance(value.type, t.Text) else value.type
     wanted = t.declared(parameter.unit)
-    return wanted if fits(name, value, wanted, problems) else t.UNKNOWN
+    if not fits(name, value, wanted, problems):
+        return t.UNKNOWN
+    return t.optional(wanted) if value.type == t.NOTHING else wanted
 
 
 def fits(name: str, value: Literal, wanted: t.Type, problems: list[Problem]) -> bool:
     """Return whether a written value is of a type; note the finding where it is not."""
     if value.type == t.UNKNOWN or t.unify(wanted, value.type) not in (None, t.UNKNOWN):
         return value.type != t.UNKNOWN
-    hint = ""
-    if (
-        value.type == t.BARE
-        and isinstance(wanted, t.Number)
-        and wanted in WRITTEN
-        and isinstance(value.value, int | float)
-    ):
-        hint = f"write {WRITTEN[wanted].format(digits(value.value))}"
-    elif value.type == t.PERCENT and wanted == t.RATIO and isinstance(value.value, float):
-        hint = f"write {digits(value.value / 100)}"
-    numbers = isinstance(value.type, t.Number) and isinstance(wanted, t.Number)
-    problems.append(
-        problem_at(
-            value.node, "wrong-unit" if numbers else "wrong-type", f"{name} is a {wanted}, this is a {value.type}", hint
-        )
-    )
+    number = value.value if isinstance(value.value, int | float) and not isinstance(value.value, bool) else None
+    hint = as_unit(number, value.type, wanted) if number is not None else ""
+    here = "this has no unit" if value.type == t.BARE else f"this is {t.described(value.type)}"
+    problems.append(problem_at(value.node, _code(value.type, wanted), f"{name} is {t.described(wanted)}, {here}", hint))
     return False
 
 
 def _within(name: str, parameter: Parameter, value: Literal, kind: t.Type, problems: list[Problem]) -> None:
     if parameter.range is None or kind == t.UNKNOWN:
         return
-    low, high = edges(name, parameter.range, kind, problems)
     number: Any = value.value
-    if not isinstance(number, int | float) or isinstance(number, bool):
-        problems.append(problem_at(parameter.range, "wrong-type", f"{name} is no number: it has no range"))
-    elif low is not None and high is not None and not low <= number <= high:
-        written = value.node.text if isinstance(value.node, Scalar) else ""
-        problems.append(
-            problem_at(
-                value.node, "out-of-range", f"{name} is {written}, outside its range of {digits(low)} to {digits(high)}"
-            )
-        )
+    if not isinstance(t.strip(kind), t.Number):
+        message = f"{name} is {t.described(kind)}: it has no range"
+        problems.append(problem_at(parameter.range, "wrong-type", message, "leave range out"))
+        return
+    low, high = edges(name, parameter.range, t.strip(kind), problems)
+    if number is not None and low is not None and high is not None and low <= high and not low <= number <= high:
+        ends = " to ".join(one.text for one in parameter.range.items)
+        message = f"{name} is {value.node.text}, outside its range of {ends}"  # type: ignore[union-attr]  # a number is a scalar
+        problems.append(problem_at(value.node, "out-of-range", message))
 
 
 def edges(name: str, node: Node, kind: t.Type, problems: list[Problem]) -> tuple[float | None, float | None]:
@@ -127,7 +124,9 @@ def edges(name: str, node: Node, kind: t.Type, problems: list[Problem]) -> tuple
     ends: list[float | None] = []
     for item in items:
         value = literal(item, problems)
-        good = isinstance(value.value, int | float) and fits(name, value, kind, problems)
+        good = fits(name, value, kind, problems) and isinstance(value.value, int | float)
+        if not good:
+            break
         ends.append(float(value.value) if good and isinstance(value.value, int | float) else None)
     low, high = (ends[0], ends[1]) if len(ends) == 2 else (None, None)  # a range has two ends
     if low is not None and high is not None and low > high:

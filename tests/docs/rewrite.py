@@ -1,0 +1,29 @@
+"""A document as it comes out: every output and every computed table as the program gives it."""
+
+import json
+from pathlib import Path
+
+from tests.docs.document import Document, row
+from tests.docs.reader import SNAPSHOT, Reader, same
+from tests.docs.tables import Tables
+
+
+def rewritten(document: Document, folder: Path) -> str:
+    """Return the document's text with what comes out; an output with `...` that is right stays as it is."""
+    text = document.text
+    for block, expected, shown in reversed(list(Reader(document, folder).differences())):
+        if not same(expected, shown):
+            lines = "".join(f"{line.rstrip()}\n" for line in shown.strip("\n").splitlines())
+            text = text[: block.start] + lines + text[block.start + len(expected) :]
+    return _with_tables(Document(document.path, text), folder)
+
+
+def _with_tables(document: Document, folder: Path) -> str:
+    if not any(block.what == "names" for block in document.blocks()):
+        return document.text
+    tables, text = Tables(folder, document.file("names"), json.loads(document.file(SNAPSHOT))), document.text
+    for table in reversed(list(document.tables())):
+        rows = tables.rows(table)
+        if rows is not None:
+            text = text[: table.start] + "".join(map(row, rows)) + text[table.end :]
+    return text
