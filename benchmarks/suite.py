@@ -117,8 +117,8 @@ LOAD = "import rulecap; rulecap.load_policy('default')"
 
 def loading(rounds: int) -> list[Row]:
     """Return loading and checking the default policy, in a fresh process and in a warm one, and what it keeps."""
-    cold = time_processes({"load": python(LOAD)}, max(5, rounds // 3)).median("load")
-    warm = time_calls({"load": lambda: load_policy("default")}, max(5, rounds // 3)).median("load")
+    cold = time_processes({"load": python(LOAD)}, max(5, rounds // 10)).median("load")
+    warm = time_calls({"load": lambda: load_policy("default")}, max(5, rounds // 10)).median("load")
     kept = memory_kept(lambda: load_policy("default"))
     return [
         Row("load and check of the default policy, whole cold process", milli(cold), "", "≤ 0.6 s", cold <= 0.6),
@@ -135,7 +135,7 @@ def starting(rounds: int) -> list[Row]:
             "import": python("import rulecap"),
             "version": [sys.executable, "-m", "rulecap", "--version"],
         },
-        rounds,
+        max(5, rounds // 10),
     )
     bare = timings.median("bare")
     more = {name: timings.median(name) - bare for name in ("import", "version")}

@@ -63,6 +63,15 @@ class PolicyError(Exception):
         super().__init__("\n".join(problem.render() for problem in self.problems))
 
 
+LONGEST_SHOWN = 64
+
+
+def shown(value: object) -> str:
+    """Return a caller's text cut to a length that a message can hold, and such that it can be written anywhere."""
+    text = value if isinstance(value, str) else f"a {type(value).__name__}"
+    return text[:LONGEST_SHOWN].encode(errors="backslashreplace").decode()
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return a hint naming the nearest known word, or the known words where none is near and they are few."""
     names = sorted(set(known))

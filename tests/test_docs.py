@@ -3,69 +3,108 @@
 After a change that is meant, `python -m tests.docs` writes into the documents what comes out.
 """
 
+import json
 import re
-import tomllib
 from difflib import unified_diff
+from pathlib import Path
 
 import pytest
 
+from rulecap.engine.policy import load_policy
+from rulecap.language import grammar
 from rulecap.language.functions import ALL_NAMES, COMPUTED, FUNCTIONS, OVER_LISTS
+from rulecap.policy import builder, document, scalars, sources
 from rulecap.rules.kinds import KINDS
-from tests.docs.document import ROOT, Document, code
+from tests.docs.document import ROOT, Document, Table, code
 from tests.docs.problems import codes, recipes
 from tests.docs.rewrite import rewritten
 
 LANGUAGE, ARCHITECTURE = (Document(ROOT / "docs" / name) for name in ("language.md", "architecture.md"))
-DOCUMENTS = pytest.mark.parametrize("document", [LANGUAGE, ARCHITECTURE], ids=lambda document: document.path.name)
+DOCUMENTS = pytest.mark.parametrize("read", [LANGUAGE, ARCHITECTURE], ids=["language", "architecture"])
+
+
+def table(read: Document, head: str, holding: str = "") -> Table:
+    """Return the one table whose first head is this, and that has a row of this first cell."""
+    tables = [one for one in read.tables() if one.head[0] == head]
+    (found,) = [one for one in tables if not holding or holding in {cells[0] for cells in one.rows}]
+    return found
 
 
 @DOCUMENTS
-def test_everything_in_a_document_comes_out_as_it_says(document, tmp_path):
-    today = rewritten(document, tmp_path).splitlines()
-    difference = unified_diff(document.text.splitlines(), today, document.path.name, "what comes out", lineterm="")
+def test_everything_in_a_document_comes_out_as_it_says(read: Document, tmp_path: Path) -> None:
+    today = rewritten(read, tmp_path).splitlines()
+    difference = unified_diff(read.text.splitlines(), today, read.path.name, "what comes out", lineterm="")
     assert "\n".join(difference) == ""
 
 
 @DOCUMENTS
-def test_links_lead_somewhere(document):
-    assert document.broken_links() == []
+def test_links_lead_somewhere(read: Document) -> None:
+    assert read.broken_links() == []
 
 
-def test_every_function_has_an_example_and_its_parameters():
-    (table,) = [table for table in LANGUAGE.tables() if table.head[0] == "Function"]
+def test_every_function_is_told_with_its_parameters_and_an_example() -> None:
     told = set()
-    for signature, _, example, _ in table.rows:
-        name, parameters = re.fullmatch(r"(\w+)\((.*)\)", code(signature)).groups()
+    for signature, _, example, _ in table(LANGUAGE, "Function").rows:
+        name, _, rest = code(signature).partition("(")
+        parameters = rest.removesuffix(")")
         told.add((name, parameters == "list"))
-        assert f"{name}(" in example or name == "adjustments"
+        assert f"{name}(" in example
         if name in FUNCTIONS:
-            wanted = [parameter for parameter, _ in FUNCTIONS[name].parameters]
-            assert parameters.replace("_", " ") == ", ".join(wanted).replace("_", " ")
+            assert parameters.split(", ") == [one.replace(" ", "_") for one, _ in FUNCTIONS[name].parameters]
     assert {name for name, _ in told} == ALL_NAMES
     assert {name for name, of_list in told if of_list} == set(OVER_LISTS)
     assert {name for name, of_list in told if not of_list} >= set(COMPUTED)
 
 
-def test_every_kind_of_rule_has_a_section_and_a_line_in_each_list():
+def test_every_kind_of_rule_is_told() -> None:
     for kind in KINDS:
         assert f"\n### {kind}\n" in LANGUAGE.text
         assert f"| [`{kind}`](#{kind}) |" in LANGUAGE.text
         assert f"\n| {kind} |" in LANGUAGE.text  # what the trace shows of it
 
 
-def test_every_problem_code_is_in_the_table():
+def test_every_problem_code_is_told() -> None:
     assert set(recipes()) == codes()
 
 
-def test_the_floors_are_those_that_the_import_linter_holds():
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
-    (floors,) = [contract["layers"] for contract in settings["contracts"] if contract["type"] == "layers"]
-    (table,) = [table for table in ARCHITECTURE.tables() if table.head[0] == "Modules"]
-    told = [{f"rulecap.{name}" for name in re.findall(r"`([\w.]+)`", modules)} for modules, _ in table.rows]
-    assert told == [set(re.findall(r"[\w.]+", floor)) for floor in floors]
+def test_every_part_of_a_step_is_told() -> None:
+    snapshot = json.loads(LANGUAGE.file("snapshot.json"))
+    step = load_policy("default").evaluate(snapshot, decision="state").trace.steps[0]
+    told = {name for cells in table(LANGUAGE, "Key", "`reads`").rows for name in re.findall(r"`(\w+)`,? ?", cells[0])}
+    assert told == set(step)
 
 
-def test_the_modules_that_the_architecture_names_exist():
-    named = re.findall(r"`((?:rulecap|tests|schemas|policies|benchmarks)/[\w./]*)`", ARCHITECTURE.prose)
-    assert named
-    assert [name for name in named if not (ROOT / name).exists()] == []
+@pytest.mark.parametrize(("written", "meaning"), table(LANGUAGE, "Written", "`no`").rows)
+def test_yaml_is_read_as_it_looks(written: str, meaning: str) -> None:
+    node, problems = document.parse_document(f"key: {code(written)}", "policy.yaml")
+    assert isinstance(node, document.Mapping)
+    value = document.plain(node)["key"]
+    kinds = {str: "a text", bool: "a flag", type(None): "empty"}
+    assert (kinds.get(type(value)) or f"{value:g}", problems) == (meaning, [])
+
+
+def test_the_bounds_are_those_of_the_program() -> None:
+    bounds = {cells[0]: cells[1] for cells in table(LANGUAGE, "Bound").rows}
+    held = {
+        "bytes of a file": document.MOST_BYTES,
+        "nesting of lists and mappings": builder.DEEPEST,
+        "aliases (`*name`) in a file": builder.MOST_ALIASES,
+        "values in a file, aliases counted each time": builder.MOST_NODES,
+        "digits of a number": scalars.LONGEST_NUMBER,
+        "overlays that extend each other": sources.DEEPEST_EXTENDS,
+        "characters of an expression": grammar.MOST_CHARACTERS,
+        "nesting of an expression": grammar.MOST_DEPTH,
+    }
+    assert bounds == {name: f"{most:,}" for name, most in held.items()}
+
+
+def test_the_places_that_the_architecture_names_exist() -> None:
+    today = ARCHITECTURE.text.partition("## Where it differs")[0]
+    places = re.findall(r"(?<=[` ])([a-z_]+/[\w./]*)(?=[` ])", today)
+    assert places
+    assert [place for place in places if not _exists(place)] == []
+
+
+def _exists(place: str) -> bool:
+    """Tell whether a folder, file or module of the project or the package is there."""
+    return any((root / name).exists() for root in (ROOT, ROOT / "rulecap") for name in (place, f"{place}.py"))

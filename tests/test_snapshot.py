@@ -279,6 +279,7 @@ def test_numbers_in_json_are_finite(literal: str) -> None:
         ("positions", {}, "wrong-type", "must be a list, got an object"),
         ("positions.0", [], "wrong-type", "must be an object with named fields, got a list"),
         ("account", None, "wrong-type", "must be an object with named fields, got nothing (null)"),
+        ("facts.n", 2**63 + 1, "out-of-range", "must be a whole number of at most 19 digits, got 9223372036854775809"),
         ("facts.funding", None, "wrong-type", "must be a number, a text, true or false, got nothing (null)"),
         ("facts.funding", [1], "wrong-type", "must be a number, a text, true or false, got a list"),
         ("facts.venue", "x" * 65, "out-of-range", f"must be at most 64 characters, got the text '{'x' * 40}…'"),
@@ -297,6 +298,11 @@ def test_each_wrong_value_is_named(path: str, value: Any, code: str, message: st
 
 def _shown(path: str) -> str:
     return "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in path.split(".")).lstrip(".")
+
+
+def test_a_fact_is_a_text_that_can_be_written() -> None:
+    wrong = put(whole(), "facts.venue", "\ud800")
+    assert only(wrong) == ("facts.venue", "wrong-type", "must be a text that UTF-8 can write, got the text '\\ud800'")
 
 
 def test_a_crossed_book_names_both_prices() -> None:

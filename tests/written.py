@@ -45,9 +45,9 @@ def completed(text: str) -> str:
     lines = [text.rstrip("\n"), "language: 1", "policy: written", "version: 1.0.0"]
     if not re.search(r"^decisions:", text, re.MULTILINE):
         section = re.search(r"^rules:[^\n]*\n((?:[ #][^\n]*\n|\n)*)", text + "\n", re.MULTILINE)
-        names = re.findall(r"^  ([a-z][a-z0-9_]*):", section[1] if section else "", re.MULTILINE) or ["one"]
-        outputs = "".join(f"      {name}: {name if section else 1}\n" for name in names)
-        nothing = ", ".join(f"{name}: none" for name in names)
+        names = re.findall(r"^  ([a-z][a-z0-9_]*):", section[1] if section else "", re.MULTILINE) 
+        outputs = "".join(f"      {name}: {name}\n" for name in names) or "      one: 1\n"
+        nothing = ", ".join(f"{name}: none" for name in names or ["one"])
         lines.append(f"decisions:\n  answer:\n    outputs:\n{outputs}    on_error: {{{nothing}}}")
     return "\n".join(lines) + "\n"
 

@@ -52,6 +52,7 @@ def compile_plan(policy: TypedPolicy, plan: Plan) -> Compiled:
     code = new_code(policy, plan)
     _preload(code, policy, plan)
     _guards(code, policy, plan)
+    preload_dated(code, policy, plan.dated)
     for name in plan.names:
         write_step(code, policy, name)
     _answer(code, policy, plan)
@@ -94,20 +95,22 @@ def variable_of(name: str) -> str:
     return "m_" + name.removeprefix("memory.") if name.startswith("memory.") else "r_" + name
 
 
-def preload(
-    code: Code, policy: TypedPolicy, terms: Iterable[Term], guaranteed: frozenset[str], dated: Iterable[str]
-) -> None:
-    """Write one line for each of the snapshot's values that the terms read, and for each dated parameter."""
+def preload(code: Code, policy: TypedPolicy, terms: Iterable[Term]) -> None:
+    """Write one line for each of the snapshot's values that the terms read."""
     paths = {one.path for term in terms for one in walk(term) if isinstance(one, Read)}
     loaded: set[str] = set()
     for path in sorted(paths):
-        _load(code, policy, path, guaranteed, loaded)
+        _load(code, policy, path, loaded)
+
+
+def preload_dated(code: Code, policy: TypedPolicy, dated: Iterable[str]) -> None:
+    """Write one line for each dated parameter."""
     for name in sorted(dated):
-        _load(code, policy, "as_of", guaranteed, loaded)
-        code.line(f"p_{name} = {code.emitter.named('at_' + name, _dated(name, policy.dated[name]))}(s_as_of)")
+        value_at = code.emitter.named("at_" + name, _dated(name, policy.dated[name]))
+        code.line(f"p_{name} = {value_at}(S.as_of)")
 
 
-def _load(code: Code, policy: TypedPolicy, path: str, guaranteed: frozenset[str], loaded: set[str]) -> None:
+def _load(code: Code, policy: TypedPolicy, path: str, loaded: set[str]) -> None:
     if path in loaded:
         return
     loaded.add(path)
@@ -116,14 +119,17 @@ def _load(code: Code, policy: TypedPolicy, path: str, guaranteed: frozenset[str]
     if not parent:
         code.line(f"{variable} = S.{name}")
         return
-    _load(code, policy, parent, guaranteed, loaded)
+    _load(code, policy, parent, loaded)
     holder = "s_" + parent.replace(".", "__")
-    value = f"{holder}.get({name!r})" if parent == "facts" else f"{holder}.{name}"
-    if parent == "facts" and kind_at(policy, path) == t.TIME:
-        value = f"{code.emitter.named('f_fact_time', fact_time)}({value})"
-    optional = parent not in guaranteed and isinstance(policy.snapshot.fields[parent.split(".")[0]], t.Optional)
-    optional = optional or parent == "facts"
-    code.line(f"{variable} = None if {holder} is None else {value}" if optional else f"{variable} = {value}")
+    if parent == "facts":
+        fact = code.emitter.named("f_fact_" + name, fact_reader(kind_at(policy, path)))
+        code.line(f"{variable} = None if {holder} is None else {fact}({holder}.get({name!r}))")
+        return
+    # What a decision requires is looked at before it is relied on, so it is loaded as if it could be absent.
+    optional = isinstance(policy.snapshot.fields[parent.split(".")[0]], t.Optional)
+    code.line(
+        f"{variable} = None if {holder} is None else {holder}.{name}" if optional else f"{variable} = {holder}.{name}"
+    )
 
 
 def kind_at(policy: TypedPolicy, path: str) -> t.Type:
@@ -153,8 +159,7 @@ def _preload(code: Code, policy: TypedPolicy, plan: Plan) -> None:
     for check in enforced(policy, plan):
         paths = [check.path, *([check.same_as] if check.same_as else [])]
         terms += [Read(t.UNKNOWN, 0, _list_of(policy, path) or path) for path in paths]
-    # Requirements are looked at before they are relied on, so what they imply is loaded as if it could be absent.
-    preload(code, policy, terms, frozenset(), plan.dated)
+    preload(code, policy, terms)
 
 
 def all_terms(policy: TypedPolicy, plan: Plan) -> Iterable[Term]:
@@ -243,8 +248,20 @@ def fact_test(check: InputCheck) -> Callable[[object], bool]:
     return fits
 
 
+def fact_reader(kind: t.Type) -> Callable[[object], object]:
+    """Return what makes of a fact, as JSON has it, a value of its declared type; what does not fit stays as it is."""
+    if kind == t.TIME:
+        return fact_time
+    return fact_number if isinstance(kind, t.Number) and kind != t.COUNT else lambda value: value
+
+
+def fact_number(value: object) -> object:
+    """Return a number as a float."""
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def fact_time(value: object) -> object:
-    """Return the time that a fact's ISO-8601 text is; anything else as it is, for the guards to refuse."""
+    """Return the time that an ISO-8601 text is; anything else as it is, for the guards to refuse."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
         return value if moment is None or moment.tzinfo is None else moment.astimezone(UTC)

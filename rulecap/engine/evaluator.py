@@ -1,19 +1,19 @@
 """Evaluation of one decision: total, fail-closed, deterministic. No clock, no file, no network."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
 from typing import Any
 
-from rulecap.engine.compiler import BeforeFirstDate, Compiled, compile_plan, finish, new_code, preload
+from rulecap.engine.compiler import BeforeFirstDate, Compiled, compile_plan, finish, new_code, preload, variable_of
 from rulecap.engine.decision import Decision
-from rulecap.engine.memory import MemoryReader
+from rulecap.engine.fallback import Answer, Failure, Fallen, fall_back, warnings
+from rulecap.engine.memory import MemoryReader, unchanged
 from rulecap.engine.outputs import json_value
 from rulecap.engine.refusal import refusals
 from rulecap.engine.render import Render, compile_render, compile_said
 from rulecap.language.functions import OutOfDomain
-from rulecap.policy.plan import Plan, plan_of, without_memory
+from rulecap.policy.plan import Plan, plan_of, without
 from rulecap.policy.typed import TypedDecision, TypedPolicy
 from rulecap.problems import Problem
 from rulecap.rules.code import NotFinite
@@ -31,7 +31,7 @@ class Evaluator:
         self._run = self.compiled.run
         self._reader = reader
         self.hands_over = _hand_over(policy, decision, self.plan) if decision.hand_over else None
-        self._still: tuple[Plan, Compiled] | None = None
+        self._partial: dict[frozenset[str], tuple[Plan, Compiled]] = {}
 
     @cached_property
     def render(self) -> Render:
@@ -46,14 +46,14 @@ class Evaluator:
     def evaluate(self, asked: str, snapshot: Snapshot, memory: Mapping[str, Any] | None) -> Decision:
         """Return the decision on a snapshot."""
         remembered: Mapping[str, Any] = {}
-        if memory:
+        if memory is not None:
             remembered, problems = self._reader.read(memory)
             if problems:
                 return self._without_memory(asked, snapshot, memory, problems)
         try:
             answer = self._run(snapshot, remembered)
-        except Exception as error:  # noqa: BLE001  # whatever goes wrong, a bot gets its fail-closed answer with the reason named
-            return self._failed(asked, snapshot, memory, error)
+        except Exception as error:  # noqa: BLE001  # whatever goes wrong, a bot gets its fail-closed answer, the reason named
+            return self._failed(asked, snapshot, memory, remembered, error)
         if answer is None:
             return self.refused(asked, memory, refusals(self.policy, self.plan, snapshot), snapshot)
         return Decision(asked, self.decision.name, answer[0], answer[1], snapshot=snapshot, steps=(self, answer[2]))
@@ -68,7 +68,7 @@ class Evaluator:
     ) -> Decision:
         """Return the decision's fail-closed answer, the memory unchanged."""
         outputs: Any = json_value(self.decision.on_error)
-        kept = dict(memory) if isinstance(memory, Mapping) else {}
+        kept = unchanged(memory)
         return Decision(
             asked,
             self.decision.name,
@@ -81,69 +81,87 @@ class Evaluator:
             partial=partial,
         )
 
-    def _without_memory(
-        self, asked: str, snapshot: Snapshot, memory: Mapping[str, Any] | None, problems: list[Problem]
-    ) -> Decision:
+    def _without_memory(self, asked: str, snapshot: Snapshot, memory: object, problems: list[Problem]) -> Decision:
         """What needs no memory is answered all the same; the memory stays as it is, what is wrong with it is said."""
         if self.plan.remembers and not self.decision.anyway:
             return self.refused(asked, memory, problems, snapshot)
-        plan, compiled = self._standing_still()
-        try:
-            answer = compiled.run(snapshot, {})
-        except Exception as error:  # noqa: BLE001  # as above
-            problem, partial = locate(compiled, error)
-            return self.refused(asked, memory, [*problems, problem], snapshot, partial)
-        if answer is None:
-            return self.refused(asked, memory, [*problems, *refusals(self.policy, plan, snapshot)], snapshot)
-        values = dict(zip(compiled.names, answer[2], strict=True))
-        kept = dict(memory) if isinstance(memory, Mapping) else {}
-        said = tuple(replace(problem, severity="warning") for problem in problems)
-        return Decision(asked, self.decision.name, answer[0], kept, said, True, snapshot, (self, None), values)
+        unusable = frozenset(f"memory.{name}" for name in self.policy.memory)
+        return self._fallen(asked, snapshot, memory, problems, self._fall_back(snapshot, {}, unusable))
 
-    def _standing_still(self) -> tuple[Plan, Compiled]:
-        if self._still is None:
-            plan = plan_of(self.policy, without_memory(self.policy, self.decision), advances=False)
-            self._still = (plan, compile_plan(self.policy, plan))
-        return self._still
+    def _failed(
+        self, asked: str, snapshot: Snapshot, memory: object, remembered: Mapping[str, Any], error: Exception
+    ) -> Decision:
+        failure = locate(self.compiled, error)
+        if self.plan.remembers and not self.decision.anyway:
+            return self.refused(asked, memory, [failure.problem], snapshot, failure.values)
+        fallen = self._fall_back(snapshot, remembered, frozenset())
+        return self._fallen(asked, snapshot, memory, [failure.problem], fallen)
 
-    def _failed(self, asked: str, snapshot: Snapshot, memory: Mapping[str, Any] | None, error: Exception) -> Decision:
-        problem, partial = locate(self.compiled, error)
-        if self.decision.anyway or not self.plan.remembers:
-            still = self._without_memory(asked, snapshot, memory, [problem])
-            if still.ok:
-                return still
-        return self.refused(asked, memory, [problem], snapshot, partial)
+    def _fall_back(self, snapshot: Snapshot, remembered: Mapping[str, Any], unusable: frozenset[str]) -> Fallen:
+        def run(plan: Plan, given: Mapping[str, Any]) -> Answer | Failure:
+            compiled = next(code for made, code in self._partial.values() if made is plan)
+            try:
+                answer = compiled.run(snapshot, given)
+            except Exception as error:  # noqa: BLE001  # as above
+                return locate(compiled, error)
+            if answer is None:
+                return Answer(None, {})
+            return Answer(answer[0], dict(zip(compiled.names, answer[2], strict=True)))
+
+        return fall_back(self.decision, self._plan_without, run, remembered, unusable)
+
+    def _plan_without(self, unusable: frozenset[str]) -> Plan:
+        if unusable not in self._partial:
+            plan = plan_of(self.policy, without(self.policy, self.decision, unusable), advances=False)
+            self._partial[unusable] = (plan, compile_plan(self.policy, plan))
+        return self._partial[unusable][0]
+
+    def _fallen(self, asked: str, snapshot: Snapshot, memory: object, known: list[Problem], fallen: Fallen) -> Decision:
+        problems = [*known, *fallen.problems]
+        if fallen.outputs is None:
+            unfit = [] if fallen.problems else refusals(self.policy, fallen.plan, snapshot)
+            return self.refused(asked, memory, list(dict.fromkeys([*problems, *unfit])), snapshot, fallen.values)
+        kept, said = unchanged(memory), warnings(problems)
+        steps = (self, None)
+        return Decision(asked, self.decision.name, fallen.outputs, kept, said, True, snapshot, steps, fallen.values)
 
 
-def _hand_over(policy: TypedPolicy, decision: TypedDecision, plan: Plan) -> Callable[[Snapshot], str | None]:
-    """Return what tells which other decision answers a snapshot, none where this one does."""
+def _hand_over(policy: TypedPolicy, decision: TypedDecision, plan: Plan) -> Callable[[Snapshot], str | Problem | None]:
+    """Return what tells which other decision answers a snapshot: none where this one does, or what went wrong."""
     code = new_code(policy, plan)
-    preload(code, policy, [term for (_, term), _ in decision.hand_over], frozenset(), ())
-    for (_, term), target in decision.hand_over:
+    preload(code, policy, [term for (_, term), _ in decision.hand_over])
+    for (written, term), target in decision.hand_over:
+        code.origin = (f"decision.{decision.name}", written.location())
         code.line(f"if {code.term(term)}: return {target!r}")
     code.line("return None")
-    run: Any = finish(code, "hand_over", "S", ()).run
-    return run  # type: ignore[no-any-return]  # it takes a snapshot only
+    compiled = finish(code, "hand_over", "S", ())
+    run: Any = compiled.run
+
+    def target_of(snapshot: Snapshot) -> str | Problem | None:
+        try:
+            found: str | None = run(snapshot)
+        except Exception as error:  # noqa: BLE001  # as in evaluation
+            return locate(compiled, error).problem
+        return found
+
+    return target_of
 
 
-def locate(compiled: Compiled, error: Exception) -> tuple[Problem, dict[str, Any]]:
+def locate(compiled: Compiled, error: Exception) -> Failure:
     """Return what went wrong at which place of the policy, and the values that were computed before."""
     frame = _frame(error.__traceback__, compiled)
-    origin, partial = None, {}
+    origin, values = None, {}
     if frame is not None:
         line = frame.tb_lineno
         origin = compiled.origins[line - 1] if line <= len(compiled.origins) else None
         known = frame.tb_frame.f_locals
-        partial = {
-            name: known[key]
-            for name in compiled.names
-            if (key := _variable(name)) in known and (origin is None or name != origin[0])
-        }
+        variables = {name: variable_of(name) for name in compiled.names if origin is None or name != origin[0]}
+        values = {name: known[variable] for name, variable in variables.items() if variable in known}
     code, reason = problem_of(error)
     if isinstance(error, BeforeFirstDate):
         origin = (error.name, error.location)
     name, place = origin if origin else ("", None)
-    return Problem(code, f"{name}: {reason}" if name else reason, place), partial
+    return Failure(name, Problem(code, f"{name}: {reason}" if name else reason, place), values)
 
 
 def problem_of(error: Exception) -> tuple[str, str]:
@@ -159,51 +177,7 @@ def problem_of(error: Exception) -> tuple[str, str]:
     return "internal-error", f"{type(error).__name__}: {error}"[:200]
 
 
-def _variable(name: str) -> str:
-    return "m_" + name.removeprefix("memory.") if name.startswith("memory.") else "r_" + name
-
-
 def _frame(traceback: TracebackType | None, compiled: Compiled) -> TracebackType | None:
     while traceback is not None and traceback.tb_frame.f_code is not compiled.code:
         traceback = traceback.tb_next
     return traceback
-
-
-def evaluate_by_reference(
-    evaluator: Evaluator, asked: str, snapshot: Snapshot, memory: Mapping[str, Any] | None
-) -> Decision:
-    """Return the decision that the reference evaluator makes; the fail-closed paths are those of the compiled one."""
-    from rulecap.engine import reference
-
-    policy, plan = evaluator.policy, evaluator.plan
-    remembered, wrong = MemoryReader(policy.memory).read(memory)
-    kept = dict(memory) if isinstance(memory, Mapping) else {}
-    failure: Problem | None = None
-    if not wrong:
-        unfit = refusals(policy, plan, snapshot)
-        if unfit:
-            return evaluator.refused(asked, memory, unfit, snapshot)
-        try:
-            values = reference.run(policy, plan, snapshot, remembered).values
-            return Decision(asked, plan.decision.name, values.pop("outputs"), values.pop("memory"), partial=values)
-        except Exception as error:  # noqa: BLE001  # held against the compiled evaluator, which names every error too
-            failure = _noted(error)
-            wrong = [failure]
-    if plan.remembers and not plan.decision.anyway:
-        return evaluator.refused(asked, memory, wrong, snapshot)
-    still = plan_of(policy, without_memory(policy, plan.decision), advances=False)
-    unfit = refusals(policy, still, snapshot)
-    if unfit:
-        return evaluator.refused(asked, memory, [*wrong, *unfit], snapshot)
-    try:
-        values = reference.run(policy, still, snapshot, {}).values
-    except Exception as error:  # noqa: BLE001  # as above
-        return evaluator.refused(asked, memory, [failure] if failure else [*wrong, _noted(error)], snapshot)
-    values.pop("memory")
-    said = tuple(replace(problem, severity="warning") for problem in wrong)
-    return Decision(asked, plan.decision.name, values.pop("outputs"), kept, said, partial=values)
-
-
-def _noted(error: Exception) -> Problem:
-    code, reason = problem_of(error)
-    return Problem(code, f"{error.__notes__[0]}: {reason}")

@@ -1,5 +1,6 @@
 """Memory: what a policy carries from one evaluation to the next, as JSON types outside and as values inside."""
 
+import json
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -7,7 +8,9 @@ from typing import Any
 
 from rulecap.language import types as t
 from rulecap.policy.typed import TypedMemory
-from rulecap.problems import Problem, did_you_mean
+from rulecap.problems import Problem, did_you_mean, shown
+
+MOST_PROBLEMS = 50
 
 
 class MemoryReader:
@@ -27,46 +30,76 @@ class MemoryReader:
             ]
         values: dict[str, Any] = {}
         problems: list[Problem] = []
-        for name, value in memory.items():
-            kind = self._types.get(name) if isinstance(name, str) else None
-            if kind is None:
-                hint = did_you_mean(str(name)[:64], self._types)
-                problems.append(
-                    Problem("unknown-field", f"the policy remembers no {str(name)[:64]}", path="memory", hint=hint)
-                )
-                continue
-            read = _value(value, kind)
-            if read is None and value is not None:
-                problems.append(Problem("wrong-type", f"must be {_wanted(kind)}", path=f"memory.{name}"))
-            values[name] = read
+        try:
+            for name, value in memory.items():
+                problem = self._read_one(name, value, values)
+                if problem is not None and len(problems) < MOST_PROBLEMS:
+                    problems.append(problem)
+        except Exception as error:  # noqa: BLE001  # a caller's own mapping may raise anything; a bot still gets its answer
+            return {}, [Problem("wrong-type", f"the memory cannot be read: {type(error).__name__}", path="memory")]
         return values, problems
+
+    def _read_one(self, name: object, value: object, values: dict[str, Any]) -> Problem | None:
+        kind = self._types.get(name) if isinstance(name, str) else None
+        if kind is None:
+            hint = did_you_mean(shown(name), self._types)
+            return Problem("unknown-field", f"the policy remembers no {shown(name)}", path="memory", hint=hint)
+        read = _value(value, kind)
+        values[str(name)] = read
+        if read is None and value is not None:
+            return Problem("wrong-type", f"must be {_wanted(kind)}", path=f"memory.{name}")
+        return None
+
+
+def unchanged(memory: object) -> dict[str, Any]:
+    """Return a caller's memory as it was given; what is not JSON cannot be given back as JSON and is left out."""
+    if not isinstance(memory, Mapping):
+        return {}
+    try:
+        return {name: value for name, value in memory.items() if _is_json(name, value)}
+    except Exception:  # noqa: BLE001  # the same mapping that `read` has named
+        return {}
+
+
+def _is_json(name: object, value: object) -> bool:
+    if not isinstance(name, str):
+        return False
+    if value is None or value.__class__ in (str, bool, int):
+        return True
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return False
+    return True
 
 
 def _value(value: object, kind: t.Type) -> object:
-    """Return the value inside, none where it is none or does not fit."""
+    """Return the value inside, none where it is none or does not fit; a number is a plain float, a count whole."""
     if isinstance(kind, t.Number):
-        number = isinstance(value, float | int) and not isinstance(value, bool)
-        return value if number and _finite(value) else None  # type: ignore[arg-type]  # it is a number
+        return _number(value, kind)
     if isinstance(kind, t.Text):
-        return value if isinstance(value, str) and (kind.options is None or value in kind.options) else None
+        return str(value) if isinstance(value, str) and (kind.options is None or value in kind.options) else None
     if kind == t.TIME:
         return _time(value)
     return value if isinstance(value, bool) else None
 
 
-def _finite(value: float) -> bool:
+def _number(value: object, kind: t.Number) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
     try:
-        return math.isfinite(value)
+        number = float(value)
     except OverflowError:
-        return False
+        return None
+    if not math.isfinite(number):
+        return None
+    return int(value) if kind == t.COUNT and isinstance(value, int) else number
 
 
 def _time(value: object) -> datetime | None:
     try:
-        moment = (
-            value if isinstance(value, datetime) else datetime.fromisoformat(value) if isinstance(value, str) else None
-        )
-        return moment.astimezone(UTC) if moment is not None and moment.tzinfo is not None else None
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        return moment.astimezone(UTC) if isinstance(moment, datetime) and moment.tzinfo is not None else None
     except (ValueError, OverflowError):
         return None
 

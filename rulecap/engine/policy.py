@@ -6,10 +6,10 @@ from typing import Any
 
 from rulecap.engine.decision import Decision
 from rulecap.engine.evaluator import Evaluator
-from rulecap.engine.memory import MemoryReader
+from rulecap.engine.memory import MemoryReader, unchanged
 from rulecap.policy.load import Loaded, load
 from rulecap.policy.typed import TypedPolicy
-from rulecap.problems import Problem, did_you_mean
+from rulecap.problems import Problem, did_you_mean, shown
 from rulecap.snapshot import Snapshot, read_snapshot
 
 
@@ -78,14 +78,7 @@ class Policy:
         if evaluator is None:
             evaluator = self._compile(decision) if isinstance(decision, str) else None
             if evaluator is None:
-                problem = Problem(
-                    "unknown-decision",
-                    f"the policy has no decision {decision!s:.64}",
-                    hint=did_you_mean(str(decision), self.decisions),
-                )
-                return Decision(
-                    str(decision), "", {}, dict(memory) if isinstance(memory, Mapping) else {}, (problem,), ok=False
-                )
+                return self._unknown(decision, memory)
         if snapshot.__class__ is not Snapshot:
             read = read_snapshot(snapshot)
             if isinstance(read, list):
@@ -93,22 +86,32 @@ class Policy:
             snapshot = read
         if evaluator.hands_over is not None:
             target = evaluator.hands_over(snapshot)
-            if target is not None:
-                evaluator = self._evaluators.get(target) or self._compile(target) or evaluator
+            if isinstance(target, Problem):
+                return evaluator.refused(decision, memory, [target], snapshot)
+            evaluator = evaluator if target is None else self._compile(target) or evaluator
         return evaluator.evaluate(decision, snapshot, memory)
+
+    def _unknown(self, decision: object, memory: object) -> Decision:
+        name = shown(decision)
+        hint = did_you_mean(name, self.decisions)
+        problem = Problem("unknown-decision", f"the policy has no decision {name}", hint=hint)
+        return Decision(name, "", {}, unchanged(memory), (problem,), ok=False)
 
     def reference(
         self, snapshot: object, decision: str = "position", memory: Mapping[str, Any] | None = None
     ) -> Decision:
         """Return what `evaluate` returns, by the slow reference evaluator that the compiled one is held against."""
-        from rulecap.engine.evaluator import evaluate_by_reference
+        from rulecap.engine.by_reference import evaluate_by_reference
 
         evaluator = self._evaluators.get(decision) or self._compile(decision)
         read = read_snapshot(snapshot)
         if evaluator is None or isinstance(read, list):
             return self.evaluate(snapshot, decision, memory)
         if evaluator.hands_over is not None:
-            evaluator = self._compile(evaluator.hands_over(read) or decision) or evaluator
+            target = evaluator.hands_over(read)
+            if isinstance(target, Problem):
+                return evaluator.refused(decision, memory, [target], read)
+            evaluator = self._compile(target or decision) or evaluator
         return evaluate_by_reference(evaluator, decision, read, memory)
 
     def _compile(self, decision: str) -> Evaluator | None:

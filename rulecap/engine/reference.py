@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rulecap.engine.compiler import BeforeFirstDate, fact_time
+from rulecap.engine.compiler import BeforeFirstDate, fact_reader
 from rulecap.engine.outputs import json_value
 from rulecap.language import types as t
 from rulecap.language.expression import Expression, Template
@@ -58,12 +58,11 @@ class Run:
         return self._facts() if name == "facts" else getattr(self.snapshot, name)
 
     def _facts(self) -> dict[str, Any]:
-        """Return the facts, those that are declared times as times."""
+        """Return the facts as values of their declared types."""
         declared = self.policy.snapshot.fields["facts"]
         kinds = declared.fields if isinstance(declared, t.Record) else {}
-        times = {name for name, kind in kinds.items() if t.strip(kind) == t.TIME}
-        facts = (self.snapshot.facts or {}).items()
-        return {name: fact_time(value) if name in times else value for name, value in facts}
+        facts = self.snapshot.facts or {}
+        return {name: fact_reader(t.strip(kind))(facts.get(name)) for name, kind in kinds.items()}
 
     def _parameter(self, name: str) -> Any:
         if name not in self.policy.dated:
@@ -207,10 +206,12 @@ def _finite(value: Any) -> Any:
 
 def _number(state: Run, rule: Rule, value: Any) -> Any:
     """A rule's number is finite, and a float unless it counts."""
+    return _finite(_like(state, rule, value))
+
+
+def _like(state: Run, rule: Rule, value: Any) -> Any:
     kind = t.strip(state.policy.rules[rule.name].type)
-    if value is not None and isinstance(kind, t.Number) and kind not in (t.COUNT, t.BARE):
-        value = float(value)
-    return _finite(value)
+    return float(value) if value is not None and isinstance(kind, t.Number) and kind not in (t.COUNT, t.BARE) else value
 
 
 def _formula(state: Run, rule: FormulaRule) -> Any:
@@ -242,7 +243,7 @@ def _adjust(state: Run, rule: AdjustRule) -> Any:
     for step in rule.steps:
         if step.when is not None and not state.of(step.when, value=value):
             continue
-        before, value = value, _stepped(state, step, value)
+        before, value = value, _stepped(state, rule, step, value)
         if value != before and rule.name in state.plan.adjusted:
             place = step.location
             source = {"file": place.file, "line": place.line}
@@ -254,7 +255,7 @@ def _adjust(state: Run, rule: AdjustRule) -> Any:
     return _number(state, rule, value)
 
 
-def _stepped(state: Run, step: Step, value: float) -> float:
+def _stepped(state: Run, rule: AdjustRule, step: Step, value: float) -> float:
     if step.times is not None:
         value = value * state.of(step.times, value=value)
     if step.plus is not None:
@@ -262,9 +263,9 @@ def _stepped(state: Run, step: Step, value: float) -> float:
     if step.minus is not None:
         value = value - state.of(step.minus, value=value)
     if step.at_least is not None:
-        value = max(value, state.of(step.at_least, value=value))
+        value = max(value, _like(state, rule, state.of(step.at_least, value=value)))
     if step.at_most is not None:
-        value = min(value, state.of(step.at_most, value=value))
+        value = min(value, _like(state, rule, state.of(step.at_most, value=value)))
     if step.round_down_to is not None:
         value = round_down(value, state.of(step.round_down_to, value=value))
     return value

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from rulecap.engine.compiler import all_terms, finish, new_code, preload, variable_of
+from rulecap.engine.compiler import all_terms, finish, new_code, preload, preload_dated, variable_of
 from rulecap.language.terms import Const, Dated
 from rulecap.location import Location
 from rulecap.policy.nodes import Mapping
@@ -19,7 +19,8 @@ Render = Callable[[Any, tuple[Any, ...]], list[dict[str, Any]]]
 def compile_render(policy: TypedPolicy, plan: Plan) -> Render:
     """Return the function that makes the steps of a plan's trace from snapshot and values."""
     code = new_code(policy, plan)
-    preload(code, policy, all_terms(policy, plan), frozenset(), plan.dated)
+    preload(code, policy, all_terms(policy, plan))
+    preload_dated(code, policy, plan.dated)
     if plan.names:
         code.line("".join(f"{variable_of(name)}, " for name in plan.names) + "= V")
     code.line("T = []")
@@ -57,7 +58,7 @@ def _step(code: Code, policy: TypedPolicy, name: str) -> None:
 def _spot(code: Code, policy: TypedPolicy, term: Const | Dated) -> str:
     """Return source of where a number of the policy stands, as `file:line`."""
     if isinstance(term, Dated):
-        return f"{code.emitter.named('spot_' + term.name, dated_spot(policy, term.name))}(s_as_of)"
+        return f"{code.emitter.named('spot_' + term.name, dated_spot(policy, term.name))}(S.as_of)"
     parameter = policy.text.parameters.get(term.name)
     if parameter is not None:
         return repr(spot(parameter.value.location))
@@ -93,12 +94,20 @@ def dated_spot(policy: TypedPolicy, name: str) -> Callable[[datetime], str]:
 def compile_said(policy: TypedPolicy, plan: Plan) -> Callable[[Any, tuple[Any, ...]], list[str]]:
     """Return the function that makes a decision's explanation lines from snapshot and values."""
     code = new_code(policy, plan)
-    preload(code, policy, all_terms(policy, plan), frozenset(), plan.dated)
+    preload(code, policy, all_terms(policy, plan))
+    preload_dated(code, policy, plan.dated)
     if plan.names:
         code.line("".join(f"{variable_of(name)}, " for name in plan.names) + "= V")
     code.line("T = []")
     for when, parts in plan.decision.explain:
-        with code.block(f"if {code.term(when[1])}:" if when else "if True:"):
+        untold = code.emitter.named("f_untold", untold_line)
+        with code.block("try:"), code.block(f"if {code.term(when[1])}:" if when else "if True:"):
             code.line(f"T.append({code.text(parts)})")
+        code.line(f"except ArithmeticError as error: T.append({untold}(error))")
     code.line("return T")
     return finish(code, "said", "S, V", ()).run  # type: ignore[return-value]  # this source takes values and returns lines
+
+
+def untold_line(error: ArithmeticError) -> str:
+    """Return what stands in place of an explanation line whose values cannot be computed."""
+    return f"(a line of the explanation has no value here: {error})"

@@ -74,6 +74,8 @@ def fits(kind: t.Type, wanted: t.Type) -> bool:
     """Return whether a value of one type can be given where another is wanted; a record may have more fields."""
     if isinstance(wanted, t.Optional):
         return kind == t.NOTHING or fits(t.strip(kind), wanted.inner)
+    if isinstance(kind, t.Optional):
+        return False
     if isinstance(kind, t.ListOf) and isinstance(wanted, t.ListOf):
         return fits(kind.item, wanted.item)
     if isinstance(kind, t.Record) and isinstance(wanted, t.Record):

@@ -79,9 +79,18 @@ def template(scalar: Written) -> Template:
 def _parts(scalar: Written) -> Iterator[str | Expression]:
     done = 0
     for match in BRACES.finditer(scalar.text):
-        if match.start() > done:
-            yield scalar.text[done : match.start()]
+        yield from _plain(scalar, done, match.start())
         yield Expression(scalar, match[1], match.start(1), parse(match[1]))
         done = match.end()
-    if done < len(scalar.text):
-        yield scalar.text[done:]
+    yield from _plain(scalar, done, len(scalar.text))
+
+
+def _plain(scalar: Written, start: int, end: int) -> Iterator[str | Expression]:
+    """Yield a text without values; half a pair of braces is an expression that is refused."""
+    text = scalar.text[start:end]
+    stray = re.search(r"[{}]", text)
+    if stray:
+        refusal = Refusal(0, "not-an-expression", f"`{stray[0]}` has no other half", "a value stands in braces: {name}")
+        yield Expression(scalar, stray[0], start + stray.start(), refusal)
+    elif text:
+        yield text

@@ -37,8 +37,8 @@ SLIPS = (
 )
 A_PERCENT = "a percent is a number followed by %: 5%"
 MODULO = re.compile(rf"%(?=\s*{WORD_AFTER}[A-Za-z0-9_(])")
-UNKNOWN_UNIT = re.compile(rf"(?<![A-Za-z0-9_.]){NUMBER}(?P<unit>[A-Za-z_]\w*)")
-SPACED_UNIT = re.compile(rf"(?<![A-Za-z0-9_.]){NUMBER} +{WORD_AFTER}(?P<unit>[A-Za-z0-9_]+)")
+UNKNOWN_UNIT = re.compile(rf"(?<![A-Za-z0-9_.])(?>{NUMBER})(?P<unit>[A-Za-z_]\w*)")
+SPACED_UNIT = re.compile(rf"(?<![A-Za-z0-9_.])(?>{NUMBER}) +{WORD_AFTER}(?P<unit>[A-Za-z0-9_]+)")
 DANGLING = re.compile(r"(?:[-+*/<>=,.]|\b(?:and|or|not|if|else|in|for))\s*\Z")
 WRITTEN_UNITS = f"units are written {', '.join(f'5{suffix}' for suffix in SUFFIXES if suffix != 'USD')} or 5 USD"
 INSTEAD = {

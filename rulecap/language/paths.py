@@ -59,6 +59,8 @@ def _name(inference: "Inference", node: ast.Name) -> Term:
         return inference.wrong(
             node, "unknown-name", "memory is read by name", f"memory.{next(iter(sorted(words.memory_names())), 'name')}"
         )
+    if name == "value":
+        return inference.wrong(node, "unknown-name", "value is the running value in the steps of an adjust rule")
     if name in ALL_NAMES:
         return inference.wrong(node, "unknown-name", f"{name} is a function", f"write {name}(…)")
     known = {*scope.locals, *words.rule_names(), *words.parameters, *words.snapshot.fields, *CONSTANTS, "memory"}

@@ -157,9 +157,13 @@ def _memory(name: str, words: Vocabulary) -> TypedMemory:
         tree = written.next.syntax.tree if isinstance(written.next.syntax, Syntax) else None
         hint = rewritten(tree, t.strip(following.type), t.strip(kind)) if tree is not None else ""
         words.problems.append(written.next.problem(0, "wrong-unit" if numbers else "wrong-type", message, hint))
-    elif (isinstance(following.type, t.Optional) or following.type == t.NOTHING) and not isinstance(kind, t.Optional) and kind not in (t.UNKNOWN, t.NOTHING):
+    elif (
+        (isinstance(following.type, t.Optional) or following.type == t.NOTHING)
+        and not isinstance(kind, t.Optional)
+        and kind not in (t.UNKNOWN, t.NOTHING)
+    ):
         words.problems.append(
-            written.next.problem(0, "optional-not-discharged", f"{name} may become none", "write default(…, …)")
+            written.next.problem(0, "optional-not-discharged", f"{name} may become none", f"write default({written.next.text}, …), or start it as none")
         )
     start = words.starts.get(name)
     kind = _named(kind, following.type, start.type if start else t.UNKNOWN)

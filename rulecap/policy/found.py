@@ -27,8 +27,12 @@ class Faults:
         if not self._hiding:
             return False
         sections = [document.get(name) for name in SECTIONS]
-        parts = [node for section in sections if isinstance(section, Mapping) for entry in section.entries for node in entry]
-        words = [value for key, value in document.entries if key.text in ("language", "policy", "version", "title", "why")]
+        parts = [
+            node for section in sections if isinstance(section, Mapping) for entry in section.entries for node in entry
+        ]
+        words = [
+            value for key, value in document.entries if key.text in ("language", "policy", "version", "title", "why")
+        ]
         return not self._hiding <= frozenset(_lines([*parts, *words]))
 
 

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterable, Mapping
 
 from rulecap.language.expression import Expression
-from rulecap.language.grammar import Syntax
+from rulecap.language.grammar import Syntax, offset_of
 from rulecap.language.paths import dotted
 from rulecap.policy.model import PolicyText
 from rulecap.problems import Problem
@@ -17,7 +17,17 @@ def graph_of(policy: PolicyText) -> dict[str, dict[str, Expression]]:
     """Return for each rule, and for each remembered value as `memory.name`, what it reads and where first."""
     parts: dict[str, object] = {**policy.rules, **{MEMORY + name: one.start for name, one in policy.memory.items()}}
     known = frozenset(parts)
-    return {name: _references(expressions_of(part), known) for name, part in parts.items()}
+    return {name: _references(expressions_of(part), known - _elements(part)) for name, part in parts.items()}
+
+
+def _elements(part: object) -> set[str]:
+    """Return the names that a rule gives to a list's elements; where they are another's too, that is reported."""
+    loops = [part, *getattr(part, "actions", ())]
+    return {
+        over.name
+        for one in loops
+        if (over := getattr(one, "over", None) or getattr(one, "of", None)) and hasattr(over, "name")
+    }
 
 
 def _references(expressions: Iterable[Expression], known: frozenset[str]) -> dict[str, Expression]:
@@ -28,17 +38,20 @@ def _references(expressions: Iterable[Expression], known: frozenset[str]) -> dic
     return found
 
 
-def referenced(expression: Expression, known: frozenset[str]) -> list[str]:
-    """Return the known names that an expression reads, in order."""
+def referenced(expression: Expression, known: frozenset[str]) -> dict[str, int]:
+    """Return the known names that an expression reads, in order, each with the offset where it does so first."""
     if not isinstance(expression.syntax, Syntax):
-        return []
-    found: dict[str, None] = {}
+        return {}
+    found: dict[str, int] = {}
+    bound: set[str] = set()
     for node in ast.walk(expression.syntax.tree):
         if isinstance(node, ast.Attribute) and dotted(node).startswith(MEMORY):
-            found.setdefault(MEMORY + dotted(node).split(".")[1])
+            found.setdefault(MEMORY + dotted(node).split(".")[1], offset_of(node))
         elif isinstance(node, ast.Name):
-            found.setdefault(node.id)
-    return [name for name in found if name in known]
+            found.setdefault(node.id, offset_of(node))
+        elif isinstance(node, ast.comprehension):
+            bound.add(dotted(node.target))
+    return {name: offset for name, offset in found.items() if name in known and name not in bound}
 
 
 def order(graph: Mapping[str, Mapping[str, object]]) -> tuple[list[str], list[list[str]]]:
@@ -71,5 +84,6 @@ def order(graph: Mapping[str, Mapping[str, object]]) -> tuple[list[str], list[li
 def circle_problem(circle: list[str], graph: Mapping[str, Mapping[str, Expression]]) -> Problem:
     """Return the finding for rules that run in a circle, at the place where the circle closes."""
     expression = graph[circle[-2]][circle[-1]]
+    offset = referenced(expression, frozenset(circle)).get(circle[-1], 0)
     hint = "a value from the last evaluation is read as memory.name"
-    return expression.problem(0, "cycle", f"these run in a circle: {' → '.join(circle)}", hint)
+    return expression.problem(offset, "cycle", f"these run in a circle: {' → '.join(circle)}", hint)

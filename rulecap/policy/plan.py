@@ -1,6 +1,6 @@
 """The plan of a decision: the rules that it needs, in order, and what they read of the snapshot."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from rulecap.language import types as t
@@ -69,27 +69,25 @@ def _demands(
     return found
 
 
-def without_memory(policy: TypedPolicy, decision: TypedDecision) -> TypedDecision:
-    """Return the decision with its `on_error` value in place of every output that depends on the memory."""
-    told = tuple(line for line in decision.explain if not _remembers(policy, _terms_said(line)))
-    return replace(decision, outputs=_forgetful(policy, decision.outputs, decision.on_error), explain=told)
+def without(policy: TypedPolicy, decision: TypedDecision, unusable: frozenset[str]) -> TypedDecision:
+    """Return the decision with its `on_error` value in place of every output that depends on rules or memory."""
+
+    def depends(terms: Iterable[Term]) -> bool:
+        return not unusable.isdisjoint(_closure(policy, reading_of(terms)))
+
+    told = tuple(line for line in decision.explain if not depends(_terms_said(line)))
+    return replace(decision, outputs=_left_out(decision.outputs, decision.on_error, depends), explain=told)
 
 
-def _forgetful(policy: TypedPolicy, outputs: OutputTerms, on_error: object) -> OutputTerms:
+def _left_out(outputs: OutputTerms, on_error: object, depends: Callable[[Iterable[Term]], bool]) -> OutputTerms:
     kept: OutputTerms = {}
     for name, part in outputs.items():
         fallback = on_error.get(name) if isinstance(on_error, dict) else None
         if isinstance(part, dict):
-            kept[name] = _forgetful(policy, part, fallback)
-        elif _remembers(policy, [part[1]]):
-            kept[name] = (part[0], Const(t.UNKNOWN, 0, fallback))
+            kept[name] = _left_out(part, fallback, depends)
         else:
-            kept[name] = part
+            kept[name] = (part[0], Const(t.UNKNOWN, 0, fallback)) if depends([part[1]]) else part
     return kept
-
-
-def _remembers(policy: TypedPolicy, terms: Iterable[Term]) -> bool:
-    return any(name.startswith("memory.") for name in _closure(policy, reading_of(terms)))
 
 
 def leaves(outputs: OutputTerms) -> Iterator[tuple[object, Term]]:
@@ -118,7 +116,7 @@ def terms_of(policy: TypedPolicy, name: str) -> list[Term]:
     """Return the terms of a rule, or of where a remembered value starts."""
     if name.startswith("memory."):
         return [policy.memory[name.removeprefix("memory.")].start[1]]
-    return list(policy.rules[name].terms())
+    return list(policy.rules[name].terms()) if name in policy.rules else []  # a wrong rule is reported on its own
 
 
 def _reading(policy: TypedPolicy, name: str) -> Reading:

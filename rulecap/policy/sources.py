@@ -148,7 +148,7 @@ def _file(folder: Path, name: str, prefix: str, sources: Sources, asked: Scalar 
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         message = f"{name} cannot be read: {reason}"
-        known = [path.name for path in folder.glob("*.yaml")]
+        known = [path.name for path in folder.glob("*.yaml") if path.name != MAIN]
         hint = did_you_mean(name, known)
         sources.problems.append(
             problem_at(asked, "bad-include", message, hint)
@@ -160,7 +160,8 @@ def _file(folder: Path, name: str, prefix: str, sources: Sources, asked: Scalar 
     node, problems = parse_document(content, prefix + name)
     sources.problems += problems
     if isinstance(node, Mapping):
-        sources.problems += validate(node)
+        places = {problem.location for problem in problems}
+        sources.problems += [found for found in validate(node) if found.location not in places]
         return node
     if node is not None:
         sources.problems.append(
@@ -177,13 +178,11 @@ def _included(folder: Path, main: Mapping, prefix: str, sources: Sources) -> lis
             continue
         path = PurePosixPath(item.text)
         inside = not path.is_absolute() and ".." not in path.parts and "\\" not in item.text and "\0" not in item.text
-        if not inside or path.suffix != ".yaml" or prefix + item.text in sources.files:
-            message = "is included twice" if prefix + item.text in sources.files else "is no file of this folder"
-            sources.problems.append(
-                problem_at(
-                    item, "bad-include", f"{item.text} {message}", "write the name of a .yaml file beside this one"
-                )
-            )
+        if not inside or path.suffix != ".yaml":  # the schema has reported it; it is never read
+            continue
+        if prefix + item.text in sources.files:
+            problems = sources.problems
+            problems.append(problem_at(item, "bad-include", f"{item.text} is included twice", "leave one of them out"))
             continue
         found = _file(folder, item.text, prefix, sources, item)
         if found is not None:

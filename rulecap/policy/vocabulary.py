@@ -77,9 +77,7 @@ class Vocabulary:
                 message = f"{name} is declared as {word}, it starts as what is {t.described(kind)}"
                 tree = written.start.syntax.tree if isinstance(written.start.syntax, Syntax) else None
                 hint = rewritten(tree, t.strip(kind), declared) if tree is not None else ""
-                self.problems.append(
-                    written.start.problem(0, "wrong-unit" if numbers else "wrong-type", message, hint)
-                )
+                self.problems.append(written.start.problem(0, "wrong-unit" if numbers else "wrong-type", message, hint))
             kind = t.optional(declared) if kind == t.NOTHING or isinstance(kind, t.Optional) else declared
         elif kind in (t.NOTHING, t.BARE):
             self.problems.append(

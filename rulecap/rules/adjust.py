@@ -127,7 +127,7 @@ class TypedAdjust(Typed):
         if wanted:
             code.line("v_before = e_value")
         for name, written, term in step.operations:
-            _operation(code, name, term, written)
+            _operation(code, name, term, written, self.type)
         if wanted:
             parts = {"rule": repr(self.name), "name": repr(step.step.name), "from": "v_before", "to": "e_value"}
             place = step.step.location
@@ -171,7 +171,7 @@ class TypedAdjust(Typed):
                     }
                 )
             )
-            _operation(code, operation, term, written)
+            _operation(code, operation, term, written, self.type)
         entry = record(
             {
                 **head,
@@ -186,7 +186,7 @@ class TypedAdjust(Typed):
         code.line(f"{name}['steps'].append({entry})")
 
 
-def _operation(code: Code, name: str, term: Term, written: Expression) -> None:
+def _operation(code: Code, name: str, term: Term, written: Expression, kind: t.Type) -> None:
     text, at = code.term(term), written.location()
     if name in SYMBOLS:
         code.line(f"e_value = e_value {SYMBOLS[name]} {text}", at)
@@ -195,7 +195,7 @@ def _operation(code: Code, name: str, term: Term, written: Expression) -> None:
 
         code.line(f"e_value = {code.emitter.named('f_round_down', round_down)}(e_value, {text})", at)
     else:
-        code.line(f"v_by = {text}", at)
+        code.line(f"v_by = {coerced(code, term, kind)}", at)
         sign = "<" if name == "at_least" else ">"
         code.line(f"if e_value {sign} v_by: e_value = v_by", at)
 

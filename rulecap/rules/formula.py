@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from rulecap.language import types as t
 from rulecap.language.emit import reads
 from rulecap.language.expression import Expression
 from rulecap.language.grammar import Syntax, offset_of
 from rulecap.language.paths import dotted
 from rulecap.language.scope import Scope
-from rulecap.language.terms import Default, Term, walk
+from rulecap.language.terms import Default, Known, Term, walk
 from rulecap.language.values import iso
 from rulecap.rules.code import Code, spot
 from rulecap.rules.parts import Formula, Rule
@@ -75,17 +76,17 @@ def with_values(code: Code, expression: Expression, term: Term) -> str:
     """Return source of the expression's text with the values that were read put in."""
     assert isinstance(expression.syntax, Syntax)  # a refused expression never gets this far
     values = shown_reads((term,))
-    pieces: list[str] = []
-    done = 0
+    guarded = any(isinstance(one, Known) for one in walk(term))  # then a value that reads as a number may be absent
+    text, arguments, done = "", [], 0
     for start, end, name in sorted(_names(expression.syntax.tree)):
         if name in values and start >= done:
-            pieces += [
-                repr(expression.text[done:start]),
-                f"{code.emitter.named('f_written', written)}({code.emitter.carefully(values[name])})",
-            ]
+            value = code.emitter.carefully(values[name])
+            plain = isinstance(values[name].type, t.Number) and not guarded
+            text += expression.text[done:start].replace("%", "%%") + ("%r" if plain else "%s")
+            arguments.append(value if plain else f"{code.emitter.named('f_written', written)}({value})")
             done = end
-    pieces.append(repr(expression.text[done:]))
-    return " + ".join(piece for piece in pieces if piece != "''") or "''"
+    text += expression.text[done:].replace("%", "%%")
+    return f"{text!r} % ({''.join(f'{one}, ' for one in arguments)})" if arguments else repr(expression.text)
 
 
 def _names(tree: ast.AST) -> Iterable[tuple[int, int, str]]:

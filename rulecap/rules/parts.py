@@ -121,13 +121,13 @@ def expressions_of(value: object) -> list[Expression]:
         return [value]
     if isinstance(value, Template):
         return list(value.expressions)
+    if isinstance(inner := getattr(value, "expression", None), Expression):  # `positions as p`
+        return [inner]
     if isinstance(value, BaseModel):
-        return [
-            found
-            for name in type(value).model_fields
-            if name not in ("node", "key")
-            for found in expressions_of(getattr(value, name))
-        ]
+        # A rule's or case's `why` is said as it is written; that of a step or check is computed.
+        skipped = ("node", "key", "why") if isinstance(value, Rule | Case) else ("node", "key")
+        names = [name for name in type(value).model_fields if name not in skipped]
+        return [found for name in names for found in expressions_of(getattr(value, name))]
     if isinstance(value, tuple | list):
         return [found for item in value for found in expressions_of(item)]
     if isinstance(value, dict):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from rulecap.language import types as t
-from rulecap.language.emit import reads
+from rulecap.language.emit import local_of, reads
 from rulecap.language.expression import Expression
 from rulecap.language.grammar import Syntax
 from rulecap.language.infer import infer
@@ -87,7 +87,10 @@ class Checker:
         if term.type not in (t.FLAG, t.UNKNOWN):
             within.problems.append(
                 expression.problem(
-                    0, "wrong-type", f"a condition is needed here, this is {t.described(term.type)}", "compare it with something"
+                    0,
+                    "wrong-type",
+                    f"a condition is needed here, this is {t.described(term.type)}",
+                    "compare it with something",
                 )
             )
         return term
@@ -115,7 +118,9 @@ class Checker:
         if isinstance(kind, t.ListOf):
             return term, kind.item
         if kind != t.UNKNOWN:
-            self.scope.problems.append(expression.problem(0, "wrong-type", f"a list is needed here, this is {t.described(kind)}"))
+            self.scope.problems.append(
+                expression.problem(0, "wrong-type", f"a list is needed here, this is {t.described(kind)}")
+            )
         return term, t.UNKNOWN
 
     def present(self, expression: Expression, term: Term, scope: Scope) -> Term:
@@ -239,11 +244,17 @@ def _compared(code: Code, expression: Expression, term: Term) -> Iterator[str]:
     elif isinstance(term, Logic):
         yield from _joined(code, expression, term)
     elif isinstance(term, Compare) and all(is_scalar(operand.type) for operand in term.operands):
-        function = code.emitter.named("f_compared", compared)
         for left, operator, right in zip(term.operands, term.operators, term.operands[1:], strict=False):
-            yield f"{function}({code.term(left)}, {operator!r}, {code.term(right)})"
+            yield _comparison(code, left, operator, right)
     elif isinstance(term, Known):
         yield f"{{'known': {reads(term.value)!r}, 'is': {code.term(term)}}}"
+
+
+def _comparison(code: Code, left: Term, operator: str, right: Term) -> str:
+    a, b = code.term(left), code.term(right)
+    if isinstance(left.type, t.Number) and isinstance(right.type, t.Number) and local_of(left):
+        return record({"left": a, "is": repr(operator), "right": b, "by": f"{a} - {b}"})
+    return f"{code.emitter.named('f_compared', compared)}({a}, {operator!r}, {b})"
 
 
 def _joined(code: Code, expression: Expression, term: Logic) -> Iterator[str]:

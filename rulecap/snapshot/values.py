@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
@@ -46,22 +47,31 @@ def _time_of(text: str) -> datetime:
 
 def _fact(value: object) -> float | int | str | bool:
     """Return a fact: a finite number, a text of at most 64 characters, true or false."""
+    # The base types' own methods give exactly that type, whatever a derived class makes of it.
     if isinstance(value, bool):
         return value
     if isinstance(value, str):
-        if len(value) > LONGEST_TEXT:
-            raise PydanticCustomError("out-of-range", "must be at most 64 characters")
-        str.encode(value)  # a lone surrogate has no bytes, so the record of the decision could not be written
-        return str.__getitem__(value, slice(None))
+        return _fact_text(str.__getitem__(value, slice(None)))
     if isinstance(value, int):
-        if not -LARGEST_WHOLE <= value <= LARGEST_WHOLE:
+        whole = int.__pos__(value)
+        if not -LARGEST_WHOLE <= whole <= LARGEST_WHOLE:
             raise PydanticCustomError("out-of-range", "must be a whole number of at most 19 digits")
-        return int.__pos__(value)
+        return whole
     if isinstance(value, float):
-        if not value - value == 0.0:
+        number = float.__pos__(value)
+        if not isfinite(number):
             raise PydanticCustomError("not-finite", "must be a finite number")
-        return float.__pos__(value)
+        return number
     raise PydanticCustomError("wrong-type", "must be a number, a text, true or false")
+
+
+def _fact_text(text: str) -> str:
+    """Return a text that is short enough and can be written into a record: a lone surrogate cannot."""
+    if len(text) > LONGEST_TEXT:
+        raise PydanticCustomError("out-of-range", "must be at most 64 characters")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise PydanticCustomError("wrong-type", "must be a text that UTF-8 can write")
+    return text
 
 
 FACT_SCHEMA = {"type": ["number", "string", "boolean"], "maxLength": LONGEST_TEXT}

@@ -2,13 +2,12 @@
 
 import contextlib
 import io
-import json
-import os
 import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from json import loads
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +43,13 @@ class Reader:
 
     def _run(self, block: Block) -> str:
         try:
-            run = {"yaml": self._yaml, "json": self._json, "python": self._python, "text": lambda _: ""}[block.language]
-            return run(block)
+            return KINDS[block.language](self, block)
         except Exception as error:
             error.add_note(f"{self.document.path.name}:{block.line}")
             raise
 
-    def _yaml(self, block: Block) -> str:
+    def yaml(self, block: Block) -> str:
+        """Write a file, change one, or load a piece."""
         change = CHANGE.fullmatch(block.what)
         if change is not None:
             return self._change(block, change["file"], change["how"], change["line"])
@@ -63,7 +62,7 @@ class Reader:
         if block.what == "mistake":
             return self._problems(piece)
         assert block.what in ("", "names"), f"what is a block of `yaml {block.what}`?"
-        return piece.shown(json.loads((self.folder / SNAPSHOT).read_bytes()))
+        return piece.shown(loads((self.folder / SNAPSHOT).read_bytes()))
 
     def _problems(self, piece: Piece) -> str:
         try:
@@ -73,8 +72,9 @@ class Reader:
         assert policy.warnings, "this is no mistake"
         return "\n".join(problem.render() for problem in policy.warnings)
 
-    def _json(self, block: Block) -> str:
-        json.loads(block.text)
+    def json(self, block: Block) -> str:
+        """Write a file."""
+        loads(block.text)
         return self._write(block)
 
     def _write(self, block: Block) -> str:
@@ -92,7 +92,8 @@ class Reader:
         path.write_text("".join(lines), encoding="utf-8")
         return ""
 
-    def _python(self, block: Block) -> str:
+    def python(self, block: Block) -> str:
+        """Run it; names are kept from block to block."""
         with contextlib.redirect_stdout(io.StringIO()) as shown:
             exec(compile(block.text, f"{self.document.path.name}:{block.line}", "exec"), self._names)
         return shown.getvalue()
@@ -104,21 +105,38 @@ class Reader:
             yield Block("output", command, expected, block.line, start), expected, _shell(command)
 
 
+def _nothing(_: Reader, __: Block) -> str:
+    return ""
+
+
+KINDS: dict[str, Callable[[Reader, Block], str]] = {
+    "yaml": Reader.yaml,
+    "json": Reader.json,
+    "python": Reader.python,
+    "text": _nothing,
+}
+
+
 def _shell(command: str) -> str:
     """Return what a command shows; `rulecap` runs in this process, which is quicker."""
     word, *arguments = shlex.split(command)
     if word != "rulecap":
         return subprocess.run(command, shell=True, capture_output=True, text=True, check=True).stdout
-    os.environ["NO_COLOR"] = "1"
-    with contextlib.redirect_stdout(io.StringIO()) as shown, contextlib.redirect_stderr(shown):
-        with contextlib.suppress(SystemExit):
-            main(arguments)
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown), contextlib.suppress(SystemExit):
+        main(arguments)
     return shown.getvalue()
 
 
 def same(expected: str, shown: str) -> bool:
     """Tell whether what came out is what is written; `...` stands for any part of a line, alone for any lines."""
-    lines = [line.rstrip() for line in expected.strip("\n").splitlines()]
-    pattern = "".join("(?:.*\n)*" if line.strip() == "..." else f"{re.escape(line).replace(re.escape('...'), '.*')}\n" for line in lines)
-    return re.fullmatch(pattern, "".join(f"{line.rstrip()}\n" for line in shown.strip("\n").splitlines())) is not None
+    pattern = "".join(map(_pattern, _lines(expected)))
+    return re.fullmatch(pattern, "".join(f"{line}\n" for line in _lines(shown))) is not None
 
+
+def _lines(text: str) -> list[str]:
+    return [line.rstrip() for line in text.strip("\n").splitlines()]
+
+
+def _pattern(line: str) -> str:
+    return "(?:.*\n)*" if line.strip() == "..." else re.escape(line).replace(re.escape("..."), ".*") + "\n"

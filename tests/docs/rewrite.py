@@ -19,9 +19,8 @@ def rewritten(document: Document, folder: Path) -> str:
 
 
 def _with_tables(document: Document, folder: Path) -> str:
-    if not any(block.what == "names" for block in document.blocks()):
-        return document.text
-    tables, text = Tables(folder, document.file("names"), json.loads(document.file(SNAPSHOT))), document.text
+    files = {block.what: block.text for block in document.blocks()}
+    tables, text = Tables(folder, files.get("names", ""), json.loads(files.get(SNAPSHOT, "{}"))), document.text
     for table in reversed(list(document.tables())):
         rows = tables.rows(table)
         if rows is not None:

@@ -1,5 +1,6 @@
 """The scaffold around a piece of a policy: what makes `rules:` or `parameters:` alone a policy that can be run."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from rulecap.engine.explain import explain
 from rulecap.policy.document import Mapping, parse_document
 
 HEAD = "language: 1\npolicy: example\nversion: 1.0.0\ninclude: [example.yaml]\n"
-# Whatever a snapshot may lack is there, so that a piece may read it; a piece about what may be absent has its own decision.
+# Whatever a snapshot may lack is there, so that a piece may read it.
+# A piece about what may be absent has its own decision.
 REQUIRES = "[signal.score, signal.win_rate, signal.trades, market, market.brackets, book, assets, correlation]"
 
 
@@ -23,8 +25,8 @@ class Piece:
     text: str
     name: str = "example.yaml"
 
-    def load(self, says: tuple[str, ...] = ()) -> Policy:
-        """Return the policy of piece and scaffold; `says` are expressions that its decision shows.
+    def load(self, says: tuple[str, ...] = (), gives: tuple[str, ...] = ()) -> Policy:
+        """Return the policy of piece and scaffold; `says` are expressions that its decision shows, `gives` outputs.
 
         Raises:
             rulecap.PolicyError: with every problem.
@@ -33,7 +35,7 @@ class Piece:
         (self.folder / self.name).write_text(self.text, encoding="utf-8")
         own = {"decisions", "extends", "policy"} & self.keys("")
         head = HEAD.replace("example.yaml", self.name)
-        (self.folder / "policy.yaml").write_text(head if own else head + self._look(says), encoding="utf-8")
+        (self.folder / "policy.yaml").write_text(head if own else head + self._look(says, gives), encoding="utf-8")
         return load_policy(self.folder)
 
     def keys(self, section: str) -> set[str]:
@@ -42,12 +44,14 @@ class Piece:
         part = node.get(section) if section and isinstance(node, Mapping) else node
         return {name for name, _ in part.items()} if isinstance(part, Mapping) else set()
 
-    def _look(self, says: tuple[str, ...]) -> str:
-        names = ["as_of", *sorted(self.keys("rules"))]
-        outputs, nothing = (", ".join(f"{name}: {value}" for name, value in pairs) for pairs in (zip(names, names, strict=True), [(name, "none") for name in names]))
-        lines = "".join(f'\n      - "{{{one}}}"' for one in says)
-        told = f"\n    explain:{lines}" if says else ""
-        return f"decisions:\n  look:\n    requires: {REQUIRES}\n    outputs: {{{outputs}}}\n    on_error: {{{nothing}}}{told}\n"
+    def _look(self, says: tuple[str, ...], gives: tuple[str, ...]) -> str:
+        outputs = {name: name for name in ["as_of", *sorted(self.keys("rules"))]}
+        outputs |= {f"given_{number}": json.dumps(one) for number, one in enumerate(gives)}
+        lines = ["decisions:", "  look:", f"    requires: {REQUIRES}"]
+        lines += ["    outputs:", *(f"      {name}: {one}" for name, one in outputs.items())]
+        lines += ["    on_error:", *(f"      {name}: none" for name in outputs)]
+        lines += ["    explain:", *(f'      - "{{{one}}}"' for one in says)] if says else []
+        return "\n".join([*lines, ""])
 
     def shown(self, snapshot: dict[str, Any]) -> str:
         """Return what comes out: the answer where the piece has a decision, else what the trace says of its rules."""

@@ -1,21 +1,24 @@
 """The tables of the language's reference, as they follow from the language itself."""
 
+import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rulecap import PolicyError
+from rulecap.cli.outline import value_text
 from rulecap.language import types as t
 from rulecap.language.inputs import snapshot_type, whole_fields
 from rulecap.units import UNITS
-from tests.docs.document import Table, code
+from tests.docs.document import ROOT, Table, code
 from tests.docs.problems import example, recipes
 from tests.docs.scaffold import Piece, evaluated
 
 SHOWN_UNITS = UNITS[:7]  # seconds are as hours, score and count as leverage
 VALUES, REFUSED, CODES = ("Expression", "is"), ("Written", "is refused because"), ("Code", "Example")
-PATHS = ("Path", "Unit or type", "There")
+PATHS, FLOORS = ("Path", "Unit or type", "There"), ("Modules", "Why here")
 Row = tuple[str, ...]
 
 
@@ -35,6 +38,8 @@ class Tables:
             return [(cell, self.refusal(code(cell))) for cell, _ in table.rows]
         if table.head == CODES:
             return [(f"`{name}`", self._problem(name, recipe)) for name, recipe in sorted(recipes().items())]
+        if table.head == FLOORS:
+            return floors(table)
         if table.head == PATHS:
             return list(_fields("", snapshot_type(), "always"))
         return unit_rows(table.head[0]) if table.head[1:] == SHOWN_UNITS else None
@@ -44,9 +49,13 @@ class Tables:
         return [(*cells[:-1], f"`{value}`") for cells, value in zip(table.rows, shown, strict=True)]
 
     def shown(self, written: list[str]) -> list[str]:
-        """Return what each expression is, as a text of a policy shows it."""
-        policy = Piece(self.folder / "expressions", self.names).load(tuple(written))
-        return evaluated(policy, self.snapshot).trace.said
+        """Return what each expression is: in a text, or where it stands in outputs only, in those."""
+        outputs = tuple(one for one in written if one.startswith("adjustments("))
+        texts = tuple(one for one in written if one not in outputs)
+        decision = evaluated(Piece(self.folder / "expressions", self.names).load(texts, outputs), self.snapshot)
+        found = dict(zip(texts, decision.trace.said, strict=True))
+        found |= {one: value_text(decision.outputs[f"given_{number}"]) for number, one in enumerate(outputs)}
+        return [found[one] for one in written]
 
     def refusal(self, written: str) -> str:
         """Return why an expression is refused, and what to write instead."""
@@ -85,10 +94,23 @@ def _word(kind: t.Type) -> str:
     return " or ".join(f"`{name}`" for name in names) or str(kind)
 
 
+def floors(table: Table) -> list[Row]:
+    """Return the floors as the import linter holds them, top first, each with what the document says of it."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    (layers,) = [contract["layers"] for contract in settings["contracts"] if contract["type"] == "layers"]
+    modules = [re.findall(r"rulecap\.([\w.]+)", layer) for layer in layers]
+    return [
+        (", ".join(f"`{name}`" for name in names), why) for names, (_, why) in zip(modules, table.rows, strict=True)
+    ]
+
+
 def unit_rows(sign: str) -> list[Row]:
     """Return the table of products, or of quotients, of the units."""
     combined = {"×": t.product, "÷": t.quotient}[sign]
-    return [(f"**{left}**", *(_unit(combined(t.NUMBERS[left], t.NUMBERS[right])) for right in SHOWN_UNITS)) for left in SHOWN_UNITS]
+    return [
+        (f"**{left}**", *(_unit(combined(t.NUMBERS[left], t.NUMBERS[right])) for right in SHOWN_UNITS))
+        for left in SHOWN_UNITS
+    ]
 
 
 def _unit(unit: t.Number | None) -> str:

@@ -29,7 +29,11 @@ POSITION = {
     "leverage": ["leverage"],
 }
 POSITION_OPTIONAL = {"score": ["score"], "percent": ["volatility_pct"], "price": ["liquidation_price"]}
-BRACKET = {"USD": ["max_notional", "maintenance_amount"], "leverage": ["max_leverage"], "ratio": ["maintenance_margin_rate"]}
+BRACKET = {
+    "USD": ["max_notional", "maintenance_amount"],
+    "leverage": ["max_leverage"],
+    "ratio": ["maintenance_margin_rate"],
+}
 ASSET = {"percent": ["volatility_pct"]}
 REGIMES = ("STRONG_TREND", "TRENDING", "RANGING", "VOLATILE")
 PARTS = ("signal.", "market.")
@@ -60,11 +64,15 @@ class Writer:
         self.rng = rng
         self.names = Names()
         self.rules: Json = {}
-        self.cases: list[tuple[str, str, dict[str, str], list[str]]] = []  # bands: rule, unit of the key, columns, cases
+        self.cases: list[
+            tuple[str, str, dict[str, str], list[str]]
+        ] = []  # bands: rule, unit of the key, columns, cases
         self.tables: list[tuple[str, dict[str, str], bool, list[str]]] = []  # rule, columns, total, rows
         self.adjusts: list[str] = []
         self.lists: list[tuple[str, dict[str, str]]] = []  # each rules: name, fields' units
-        self.wholes: dict[str, list[tuple[str, str]]] = {}  # picks and partial tables: fields that are there where one is
+        self.wholes: dict[
+            str, list[tuple[str, str]]
+        ] = {}  # picks and partial tables: fields that are there where one is
         self.outputs: list[str] = []  # rules that are whole answers
         self.count = 0
         self.has_assets = self.chance(0.5)
@@ -106,13 +114,23 @@ class Writer:
         n.present["ratio"] += ["signal.win_rate", "facts.boost"]
         n.optional["USD"] += ["account.maintenance_margin"]
         n.optional["ratio"] += ["market.depth_score", "signal.win_loss_ratio"]
-        n.optional["percent"] += ["market.taker_fee_pct", "signal.stop_distance_pct", "signal.expected_return_pct", "facts.funding"]
+        n.optional["percent"] += [
+            "market.taker_fee_pct",
+            "signal.stop_distance_pct",
+            "signal.expected_return_pct",
+            "facts.funding",
+        ]
         n.optional["seconds"] += ["age_seconds"]
         n.optional["count"] += ["signal.trades"]
         n.optional["quantity"] += ["signal.quantity"]
         n.flags += ["(signal.reduce_only and true)"]
         n.optional_flags += ["facts.holiday"]
-        n.texts += [("signal.side", ("BUY", "SELL")), ("signal.symbol", None), ("market.base", None), ("facts.venue", ("demo", "real"))]
+        n.texts += [
+            ("signal.side", ("BUY", "SELL")),
+            ("signal.symbol", None),
+            ("market.base", None),
+            ("facts.venue", ("demo", "real")),
+        ]
         n.times += ["as_of"]
 
     def _parameters(self) -> None:
@@ -169,7 +187,15 @@ class Writer:
         """Return an expression of a unit and what it turned out to be: the unit, or a number without one that adapts to it."""
         forms = [self._leaf]
         if depth > 0:
-            forms += [self._arithmetic, self._scaled, self._function, self._function, self._chosen, self._discharged, self._looked_up]
+            forms += [
+                self._arithmetic,
+                self._scaled,
+                self._function,
+                self._function,
+                self._chosen,
+                self._discharged,
+                self._looked_up,
+            ]
             forms += [self._over_list, self._leaf]
             if unit in DERIVED:
                 forms += [self._derived, self._derived]
@@ -296,7 +322,9 @@ class Writer:
         return self._leaf(unit, depth)
 
     @contextmanager
-    def element(self, prefix: str, present: dict[str, list[str]], optional: dict[str, list[str]], texts: Any) -> Iterator[None]:
+    def element(
+        self, prefix: str, present: dict[str, list[str]], optional: dict[str, list[str]], texts: Any
+    ) -> Iterator[None]:
         """A list's element has a name."""
         n = self.names
         here, maybe = spread(prefix, present), spread(prefix, optional)
@@ -357,7 +385,16 @@ class Writer:
     def flag(self, depth: int) -> str:
         forms = [self._compared]
         if depth > 0:
-            forms += [self._logic, self._negated, self._named, self._guarded, self._known, self._member, self._chained, self._flag_leaf]
+            forms += [
+                self._logic,
+                self._negated,
+                self._named,
+                self._guarded,
+                self._known,
+                self._member,
+                self._chained,
+                self._flag_leaf,
+            ]
         return self.pick(forms)(max(depth - 1, 0))
 
     def _flag_leaf(self, depth: int) -> str:
@@ -492,7 +529,13 @@ class Writer:
         rows: list[Json] = []
         groups = (["BTC", "BTCUSDT", "BUY", "LONG", "demo"], ["ETH", "SELL", "SHORT", "RANGING", "MONDAY"], [])
         for number, group in enumerate(groups):
-            rows.append({"name": f"ROW_{number}", "is": group, **{column: self.literal(kind) for column, kind in columns.items()}})
+            rows.append(
+                {
+                    "name": f"ROW_{number}",
+                    "is": group,
+                    **{column: self.literal(kind) for column, kind in columns.items()},
+                }
+            )
         rule: Json = {"kind": "table", "of": self.text(2)[0], "rows": rows}
         total = self.chance(0.6)
         row_names = [row["name"] for row in rows]
@@ -574,7 +617,9 @@ class Writer:
         order = ["ENTER", "CAUTION", "HOLD", "REJECT"]
         checks = []
         for number in range(1 + int(self.rng.random() * 5)):
-            checks.append({"name": f"check {number}", "if": self.flag(3), "verdict": self.pick(order), "why": self._template()})
+            checks.append(
+                {"name": f"check {number}", "if": self.flag(3), "verdict": self.pick(order), "why": self._template()}
+            )
         self.rules[name] = {"kind": "checks", "order": order, "checks": checks}
         self.names.texts.append((f"{name}.verdict", tuple(order)))
         self.outputs.append(name)
@@ -637,7 +682,11 @@ class Writer:
                     action["where"] = self.flag(1)
                 if self.chance(0.5):
                     unit = self.pick(UNITS)
-                    action["first"] = f"{self.number(unit, 1)} if {self.flag(1)} else none" if self.chance(0.3) else self.number(unit, 2)
+                    action["first"] = (
+                        f"{self.number(unit, 1)} if {self.flag(1)} else none"
+                        if self.chance(0.3)
+                        else self.number(unit, 2)
+                    )
                 action["do"] = {"action": "CLOSE", "amount": self.sure("USD", 2)[0], "note": self.sure_text(1)[0]}
                 if self.chance(0.5):
                     action["sums"] = {total: self.number("USD", 1)}
@@ -653,7 +702,11 @@ class Writer:
     def policy(self) -> Json:
         for name, one in self.memory.items():
             one["next"] = self._next(name, one)
-        outputs: Json = {"all_of": {name: name for name in self.outputs}, "computed": self.number(self.pick(UNITS), 3), "held": self.flag(3)}
+        outputs: Json = {
+            "all_of": {name: name for name in self.outputs},
+            "computed": self.number(self.pick(UNITS), 3),
+            "held": self.flag(3),
+        }
         outputs["said"], outputs["at"] = self.text(2)[0], self.time(2)
         if self.adjusts:
             outputs["adjustments"] = f"adjustments({', '.join(self.adjusts)})"
@@ -732,7 +785,10 @@ def _ratio(w: Writer, depth: int) -> Number:
     if form == "sqrt":
         return f"sqrt({w.number(w.pick(('ratio', 'leverage', 'score', 'count')), depth)})", "ratio"
     if form == "bound":
-        return f"lower_confidence_bound({w.number('ratio', depth)}, {w.number('count', 0)}, {w.number('ratio', depth)})", "ratio"
+        return (
+            f"lower_confidence_bound({w.number('ratio', depth)}, {w.number('count', 0)}, {w.number('ratio', depth)})",
+            "ratio",
+        )
     unit = w.pick(UNITS)
     (a, x), (b, y) = w.num(unit, depth), w.num(unit, depth)
     if y in (BARE, "ratio") and x not in ("ratio", BARE):
@@ -758,7 +814,9 @@ def _usd(w: Writer, depth: int) -> Number:
 def _price(w: Writer, depth: int) -> Number:
     if w.chance(0.4):
         own = "mid_price(book)"
-        return (own, "price") if w.has_book else (f"({own} if known(book) else max(market.price, market.price))", "price")
+        return (
+            (own, "price") if w.has_book else (f"({own} if known(book) else max(market.price, market.price))", "price")
+        )
     return f"({w.number('USD', depth)} / {w.number('quantity', depth)})", "price"
 
 
@@ -785,7 +843,9 @@ MAYBE: dict[str, Callable[[Writer], str]] = {
         else f"liquidation_price(signal.side, {w.number('quantity', 1)}, {w.number('price', 1)}, {w.number('USD', 1)}, "
         f"{w.number('ratio', 1)}, {w.number('USD', 1)})"
     ),
-    "ratio": lambda w: "correlation_between(assets, correlation, signal.symbol, 'ETHUSDT') if known(assets) and known(correlation) else none",
+    "ratio": lambda w: (
+        "correlation_between(assets, correlation, signal.symbol, 'ETHUSDT') if known(assets) and known(correlation) else none"
+    ),
 }
 KINDS = ("formula", "bands", "table", "tree", "adjust", "checks", "each", "pick", "actions")
 
@@ -815,7 +875,9 @@ def policies(draw: st.DrawFn, rules: int = 14) -> str:
 
 
 EXTREMES = (0.0, 1e-308, 5e-324, 1e-9, 1.0, 1e12, 1e154, 1e300, 1.7e308)
-MAY_BE_NEGATIVE = {"account": ("total_wallet_balance", "unrealized_pnl", "margin_used", "available_balance", "net_deposits")}
+MAY_BE_NEGATIVE = {
+    "account": ("total_wallet_balance", "unrealized_pnl", "margin_used", "available_balance", "net_deposits")
+}
 
 
 def situation(rng: Random) -> Json:
@@ -823,12 +885,18 @@ def situation(rng: Random) -> Json:
     snapshot = random_snapshot(rng)
     while "win_rate" not in snapshot.get("signal", {}) or "base" not in snapshot.get("market", {}):
         snapshot = random_snapshot(rng)
-    facts = {"tilt_pct": rng.choice((0.0, -1.0, 5, 0.25)), "boost": rng.choice((0, 1, 2.5, -1)), "venue": rng.choice(("demo", "real"))}
+    facts = {
+        "tilt_pct": rng.choice((0.0, -1.0, 5, 0.25)),
+        "boost": rng.choice((0, 1, 2.5, -1)),
+        "venue": rng.choice(("demo", "real")),
+    }
     if rng.random() < 0.5:
         facts |= {"funding": rng.random() - 0.5, "holiday": rng.random() < 0.5}
     snapshot["facts"] = facts
     if rng.random() < 0.7:
-        snapshot.setdefault("assets", [{"symbol": "BTCUSDT", "volatility_pct": 2.5}, {"symbol": "ETHUSDT", "volatility_pct": 3.2}])
+        snapshot.setdefault(
+            "assets", [{"symbol": "BTCUSDT", "volatility_pct": 2.5}, {"symbol": "ETHUSDT", "volatility_pct": 3.2}]
+        )
     if rng.random() < 0.3:
         _stretch(rng, snapshot)
     if rng.random() < 0.04:

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 from rulecap.language import types as t
 from rulecap.language.expression import Expression
-from rulecap.language.infer import infer
+from rulecap.language.grammar import Syntax
+from rulecap.language.infer import Inference, infer
 from rulecap.language.inputs import whole_fields
 from rulecap.language.literals import jsonable, literal
+from rulecap.language.presence import proven
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Adjustments, Dated, Lookup, Read, Remembered, Rows, RuleValue, Term, walk
 from rulecap.policy.checks.inputs import follow
@@ -58,8 +60,20 @@ def _told(line: object, scope: Scope) -> Told:
     from rulecap.policy.model import Say
 
     assert isinstance(line, Say)  # the model reads every line as one
-    when = None if line.when is None else (line.when, infer(line.when, scope))
-    return when, template_terms(line.say, lambda expression: infer(expression, scope))
+    if line.when is None:
+        return None, template_terms(line.say, lambda expression: infer(expression, scope))
+    when = _condition(line.when, scope)
+    known = proven(line.when.syntax.tree, True) if isinstance(line.when.syntax, Syntax) else frozenset()
+    return (line.when, when), template_terms(line.say, lambda expression: infer(expression, scope.knowing(known)))
+
+
+def _condition(expression: Expression, scope: Scope) -> Term:
+    if not isinstance(expression.syntax, Syntax):
+        return infer(expression, scope)
+    inference = Inference(expression, scope)
+    term = inference.infer(expression.syntax.tree)
+    inference.condition(expression.syntax.tree, term)
+    return term
 
 
 def _covers(outputs: Outputs, node: Node | None, decision: Decision, problems: list[Problem]) -> None:
@@ -76,8 +90,8 @@ def _covers(outputs: Outputs, node: Node | None, decision: Decision, problems: l
                     f"write {name}: none",
                 )
             )
-        elif isinstance(part, dict) and isinstance(node.get(name), Mapping):
-            _covers(part, node.get(name), decision, problems)
+        elif isinstance(part, dict):
+            _covers_parts(name, part, node.get(name), decision, problems)
     for key, _ in node.entries:
         if key.text not in outputs:
             problems.append(
@@ -85,6 +99,14 @@ def _covers(outputs: Outputs, node: Node | None, decision: Decision, problems: l
                     key, "unknown-name", f"the decision has no output {key.text}", did_you_mean(key.text, outputs)
                 )
             )
+
+
+def _covers_parts(name: str, part: Outputs, node: Node | None, decision: Decision, problems: list[Problem]) -> None:
+    if isinstance(node, Mapping):
+        _covers(part, node, decision, problems)
+    elif node is not None and not (isinstance(node, Scalar) and node.value in (None, "none")):
+        message = f"{name} has parts, this is a single value"
+        problems.append(problem_at(node, "wrong-type", message, f"write {name}: none, or give every part"))
 
 
 def _requires(decision: Decision, words: Vocabulary) -> tuple[tuple[str, ...], frozenset[str]]:
@@ -129,36 +151,36 @@ def _implied(paths: list[str], snapshot: t.Record) -> set[str]:
 
 def _hand_over(written: HandOver, name: str, words: Vocabulary) -> tuple[tuple[Expression, Term], str]:
     scope = Scope(words, words.problems)
-    term = infer(written.when, scope)
+    term = _condition(written.when, scope)
     for one in walk(term):
         if isinstance(one, RuleValue | Remembered | Lookup | Rows | Adjustments | Dated):
             message = "this decides before anything is computed: it may read the snapshot and parameters only"
             words.problems.append(written.when.problem(one.offset, "not-allowed-here", message))
-    for path in scope.demands:
-        words.problems.append(
-            written.when.problem(0, "optional-not-discharged", f"{path} may be none here", f"write default({path}, …)")
-        )
-    if t.strip(term.type) not in (t.FLAG, t.UNKNOWN):
-        words.problems.append(
-            written.when.problem(0, "wrong-type", f"a condition is needed here, this is a {term.type}")
-        )
+    for path, place in scope.demands.items():
+        line = written.when.scalar.source_line(place)
+        message, hint = f"{path} may be none here", f"write default({path}, …)"
+        words.problems.append(Problem("optional-not-discharged", message, place, hint=hint, source_line=line))
     return (written.when, term), written.to
 
 
 def check_hand_overs(policy: PolicyText, problems: list[Problem]) -> None:
     """A decision hands over to another one that answers with the same outputs and itself hands nothing over."""
+    section = policy.node.get("decisions")
+    written = [name for name, _ in section.items()] if isinstance(section, Mapping) else []
     for name, decision in policy.decisions.items():
         for one in decision.hand_over:
             node = one.node.get("to")
             assert isinstance(node, Scalar)  # the schema asks for it
             target = policy.decisions.get(one.to)
+            if target is None and one.to in written:
+                continue
             if target is None or one.to == name:
                 problems.append(
                     problem_at(
                         node,
                         "unknown-name",
                         f"there is no other decision {one.to}",
-                        did_you_mean(one.to, policy.decisions),
+                        did_you_mean(one.to, [other for other in policy.decisions if other != name]),
                     )
                 )
             elif target.hand_over:

@@ -15,7 +15,10 @@ FACTS = "facts."
 def declared_snapshot(policy: PolicyText, problems: list[Problem]) -> t.Record:
     """Return the snapshot's type with the facts that the policy declares, and the names that it narrows texts to."""
     fields = dict(snapshot_type().fields)
-    facts: dict[str, t.Type] = {}
+    section = policy.node.get("inputs")
+    paths = [path for path, _ in section.items()] if isinstance(section, Mapping) else []
+    unread = [path for path in paths if path.startswith(FACTS) and path not in policy.inputs]
+    facts: dict[str, t.Type] = {path.removeprefix(FACTS): t.UNKNOWN for path in unread}
     for path, written in policy.inputs.items():
         if not path.startswith(FACTS):
             continue
@@ -45,6 +48,8 @@ def _narrowed(record: t.Record, path: list[str], kind: t.Type) -> t.Record:
     inner = record.fields.get(name)
     if inner is None:
         return record
+    if not rest and not isinstance(t.strip(inner), t.Text):  # it has no names, which is reported
+        return record
     if not rest:
         new = t.optional(kind) if isinstance(inner, t.Optional) else kind
         return t.Record({**record.fields, name: new}, record.access, record.word)
@@ -68,13 +73,41 @@ def check_inputs(policy: PolicyText, snapshot: t.Record, problems: list[Problem]
         if kind is None:
             continue
         fact = kind if path.startswith(FACTS) else None
-        low, high = (None, None) if written.range is None else edges(path, written.range, t.strip(kind), problems)
+        fit = _fits(path, written, kind, fact is not None, problems)
+        low, high = (
+            edges(path, written.range, t.strip(kind), problems) if fit and written.range is not None else (None, None)
+        )
         if written.same_as is not None:
-            _resolve_other(written, snapshot, problems)
+            _resolve_other(path, kind, written, snapshot, problems)
         names = _names(written, problems) if written.one_of is not None else None
         unit = str(t.strip(kind)) if isinstance(t.strip(kind), t.Number) else None
         found.append(InputCheck(path, low, high, names, written.same_as, fact, written.optional or fact is None, unit))
     return tuple(found)
+
+
+def _fits(path: str, written: Input, kind: t.Type, is_fact: bool, problems: list[Problem]) -> bool:
+    """Note what cannot be said of a value of this type; return whether its range can be read."""
+    said = [key for key in ("unit", "type", "one_of") if getattr(written, key) is not None]
+    if not is_fact:
+        for key in ("unit", "type", "optional"):
+            node = written.node.key(key)
+            if node is not None:
+                message = f"the snapshot itself says what {path} is"
+                problems.append(problem_at(node, "not-allowed-here", message, f"leave {key} out"))
+    elif len(said) > 1 and said != ["type", "one_of"]:
+        node = written.node.key(said[1])
+        problems.append(
+            problem_at(node or written.node, "not-allowed-here", f"{path} has {said[0]} already", "keep one of them")
+        )
+    stripped = t.strip(kind)
+    if written.one_of is not None and not isinstance(stripped, t.Text | t.ListOf) and stripped != t.UNKNOWN:
+        message = f"{path} is {t.described(stripped)}: it has no names"
+        problems.append(problem_at(written.one_of, "wrong-type", message, "leave one_of out"))
+    if written.range is not None and not isinstance(stripped, t.Number) and stripped != t.UNKNOWN:
+        message = f"{path} is {t.described(stripped)}: it has no range"
+        problems.append(problem_at(written.range, "wrong-type", message, "leave range out"))
+        return False
+    return True
 
 
 def _names(written: Input, problems: list[Problem]) -> frozenset[str]:
@@ -89,18 +122,23 @@ def _resolve(policy: PolicyText, path: str, snapshot: t.Record, problems: list[P
         section = policy.node.get("inputs")
         key = section.key(path) if isinstance(section, Mapping) else None
         node = key if key is not None else policy.inputs[path].node
-        message = f"the snapshot has no {path}"
-        problems.append(problem_at(node, "unknown-name", message, did_you_mean(wrong, known)))
+        hint = did_you_mean(wrong, known)
+        if path.startswith(FACTS):
+            hint = f"a fact has one name: {FACTS}{path.removeprefix(FACTS).replace('.', '_')}"
+        problems.append(problem_at(node, "unknown-name", f"the snapshot has no {path}", hint))
     return kind
 
 
-def _resolve_other(written: Input, snapshot: t.Record, problems: list[Problem]) -> None:
-    kind, wrong, known = follow(written.same_as or "", snapshot)
+def _resolve_other(path: str, kind: t.Type, written: Input, snapshot: t.Record, problems: list[Problem]) -> None:
+    other, wrong, known = follow(written.same_as or "", snapshot)
     node = written.node.get("same_as")
-    if kind is None and isinstance(node, Scalar):
-        problems.append(
-            problem_at(node, "unknown-name", f"the snapshot has no {written.same_as}", did_you_mean(wrong, known))
-        )
+    assert isinstance(node, Scalar)  # there is one
+    if other is None:
+        message = f"the snapshot has no {written.same_as}"
+        problems.append(problem_at(node, "unknown-name", message, did_you_mean(wrong, known)))
+    elif t.unify(t.strip(kind), t.strip(other)) is None:
+        message = f"{path} is {t.described(t.strip(kind))}, {written.same_as} is {t.described(t.strip(other))}"
+        problems.append(problem_at(node, "wrong-type", message, "only values of one type can be the same"))
 
 
 def follow(path: str, snapshot: t.Record) -> tuple[t.Type | None, str, list[str]]:

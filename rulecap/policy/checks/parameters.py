@@ -33,7 +33,7 @@ def _single(name: str, parameter: Parameter, problems: list[Problem]) -> Paramet
     value = literal(parameter.value, problems)
     kind = _typed(name, parameter, value, problems)
     _within(name, parameter, value, kind, problems)
-    return ParameterValue(kind, value.value)
+    return ParameterValue(kind, _plain(value.value, kind))
 
 
 def _dated(name: str, parameter: Parameter, problems: list[Problem]) -> tuple[ParameterValue, DatedParameter]:
@@ -52,7 +52,7 @@ def _dated(name: str, parameter: Parameter, problems: list[Problem]) -> tuple[Pa
             problems.append(
                 problem_at(node, "dates-not-ascending", f"{entry.start} is not after the day above it", "days go up")
             )
-        values.append((start, value.value))
+        values.append((start, _plain(value.value, kind)))
     return ParameterValue(kind, None, dated=True), DatedParameter(tuple(values), parameter.location)
 
 
@@ -69,6 +69,12 @@ def _same(name: str, kind: t.Type, later: t.Type, value: Literal, problems: list
 def _code(kind: t.Type, other: t.Type) -> str:
     numbers = isinstance(t.strip(kind), t.Number) and isinstance(t.strip(other), t.Number)
     return "wrong-unit" if numbers else "wrong-type"
+
+
+def _plain(value: object, kind: t.Type) -> object:
+    """A number is a float, but a count is whole as it is written."""
+    whole = isinstance(value, int) and not isinstance(value, bool) and isinstance(kind, t.Number) and kind != t.COUNT
+    return float(value) if whole else value  # type: ignore[arg-type]  # whole says that it is a number
 
 
 def _day(text: str) -> datetime | None:
