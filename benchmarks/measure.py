@@ -9,6 +9,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from random import Random
 
 Call = Callable[[], object]
 
@@ -31,7 +32,7 @@ class Timings:
 
 @contextmanager
 def without_collector() -> Iterator[None]:
-    """Keep the garbage collector from running inside a measurement; it ran just before."""
+    """Keep the garbage collector from running inside a round; it ran just before."""
     gc.collect()
     was_enabled = gc.isenabled()
     gc.disable()
@@ -43,32 +44,34 @@ def without_collector() -> Iterator[None]:
 
 
 def time_calls(calls: Mapping[str, Call], rounds: int, seconds_each: float = 0.002) -> Timings:
-    """Return timings of the calls, taken in turn in every round, each round starting with another one.
+    """Return timings of the calls, each taken once in every round, in another order every time.
+
+    It is the process's own time that is counted (all of its threads'), so that other processes on the machine count
+    for little; on an idle machine that is the time on the clock.
 
     Args:
         calls: what to time, by name.
         rounds: how often each is timed.
-        seconds_each: about how long one timing takes; the calls are repeated to fill it. Short, so that most timings
-            are over before the system gives the processor to somebody else.
+        seconds_each: about how long one timing takes; the calls are repeated to fill it.
     """
     counts = {name: _repetitions(call, seconds_each) for name, call in calls.items()}
-    names = list(calls)
-    seconds: dict[str, list[float]] = {name: [] for name in names}
-    for turn in range(rounds):
-        shift = turn % len(names)
-        for name in names[shift:] + names[:shift]:
-            with without_collector():
+    order, chance = list(calls), Random("rounds")
+    seconds: dict[str, list[float]] = {name: [] for name in order}
+    for _ in range(rounds):
+        chance.shuffle(order)
+        with without_collector():
+            for name in order:
                 seconds[name].append(_time(calls[name], counts[name]) / counts[name])
     return Timings({name: tuple(values) for name, values in seconds.items()})
 
 
 def _time(call: Call, repetitions: int) -> float:
-    """Return how long that many calls take."""
+    """Return how much of the process's time that many calls take."""
     loop = range(repetitions)
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in loop:
         call()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def _repetitions(call: Call, seconds: float) -> int:

@@ -95,7 +95,7 @@ def test_a_finding_shows_its_line_and_points_at_it(case: Case) -> None:
         place, line, caret, *_ = problem.render().split("\n")
         assert place.startswith(f"{problem.location}: {problem.severity} [{problem.code}]: ")
         if len(problem.source_line) <= 160:
-            assert (line, caret) == (f"    {problem.source_line}", " " * (problem.location.column + 3) + "^")
+            assert (line, caret) == (f"    {problem.source_line}".replace("\t", " "), " " * (problem.location.column + 3) + "^")
 
 
 def test_every_code_that_loading_can_give_has_a_case() -> None:
@@ -156,3 +156,10 @@ def test_a_policy_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(PolicyError) as error:
         load_policy(tmp_path)
     assert "a folder needs a policy.yaml" in error.value.problems[0].message
+
+
+def test_overlays_in_a_circle() -> None:
+    overlay = "language: 1\nextends: {}.yaml\npolicy: x\nversion: 1.0.0\nset: {{limit: 5%}}\n"
+    [found] = problems_of({"main.yaml": overlay.format("other"), "other.yaml": overlay.format("main")})
+    assert (found.code, str(found.location)) == ("cycle", "other/other.yaml:2:10")
+    assert found.message == "overlays extend each other in a circle: main.yaml → other.yaml → main.yaml"

@@ -25,7 +25,7 @@ def value_text(value: Any) -> str:
             return f"{value['file']}:{value['line']}"
         return ", ".join(f"{name} {value_text(item)}" for name, item in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(value_text(item) for item in value) or "none"
+        return ", ".join(value_text(item) for item in value) or "[]"
     return str(value)
 
 

@@ -25,7 +25,7 @@ class BeforeFirstDate(Exception):
 
     def __init__(self, name: str, location: Location) -> None:
         """Keep which parameter."""
-        super().__init__(f"{name} has no value before its first date")
+        super().__init__("no value before its first date")
         self.name, self.location = name, location
 
 

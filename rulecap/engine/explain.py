@@ -1,6 +1,5 @@
 """A trace as a colleague would tell it: the answer, why, what changed the number, then every step."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -57,7 +56,7 @@ def _steps(steps: list[dict[str, Any]]) -> Iterator[str]:
 def _numbers(step: dict[str, Any]) -> Iterator[str]:
     """Tell where in the policy each number stands that took part."""
     for name, spot in step["numbers"].items():
-        yield f"{name} = {show(step['reads'][name])} is set in {spot}"
+        yield f"{name} is set in {spot}"
 
 
 def _title(step: dict[str, Any]) -> str:
@@ -73,12 +72,11 @@ def _value(step: dict[str, Any]) -> str:
     value, unit = step["value"], step["unit"]
     if isinstance(value, dict):
         named = value.get("verdict") or value.get("name") or value.get("symbol")
-        return str(named) if named else _short(value)
+        return str(named) if named else _short(show(value))
     if isinstance(value, list):
         return f"{len(value)} of them" if value and isinstance(value[0], dict) else show(value, unit)
     return show(value, unit)
 
 
-def _short(value: object) -> str:
-    text = json.dumps(value)
+def _short(text: str) -> str:
     return text if len(text) <= WIDEST_VALUE else text[: WIDEST_VALUE - 1] + "…"

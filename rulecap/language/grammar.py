@@ -5,6 +5,7 @@ import keyword
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -242,8 +243,13 @@ def _constant(node: ast.Constant, masked: Masked, parent: ast.AST | None) -> Non
         raise _Refused(node, "a number is written in decimal and is at most 1e15")
     if offset in masked.units:
         unit, factor = masked.units[offset]
-        node.value = float(value) * factor
+        node.value = scaled(written[0], factor) if written else float(value)
         node.unit = unit  # type: ignore[attr-defined]  # our own mark on Python's node
+
+
+def scaled(number: str, factor: float) -> float:
+    """Return a written number times a unit's factor, the nearest float to the exact product: 35bp is 0.35."""
+    return float(number) if factor == 1 else float(Decimal(number) * Decimal(str(factor)))
 
 
 def _name(node: ast.Name, masked: Masked, parent: ast.AST | None) -> None:

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from rulecap.language import types as t
-from rulecap.language.grammar import LARGEST, WRITTEN_UNITS
+from rulecap.language.grammar import LARGEST, WRITTEN_UNITS, scaled
 from rulecap.language.types import Record, Type
 from rulecap.language.values import ANY
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
@@ -15,7 +15,8 @@ from rulecap.units import LITERAL, SUFFIXES
 SIGNED = re.compile(rf"(?P<sign>-?)(?:{LITERAL.pattern})\Z")
 # What looks like a number with some unit, and what does so but is a name: a date, a symbol such as 1INCH.
 UNIT_LIKE = re.compile(
-    r"[-+]?\.?\d[\d.,_]*(?:\s?\S{0,4}|\s?(?:percent|dollars?|hours?|minutes?|seconds?|days?|times|basis points?))\Z"
+    r"[-+]?\.?\d[\d.,_]*(?:(?:\s?[^\W\d_]\S{0,3}|\s?[%$€]\S{0,3})|(?<=\d,\d\d\d)\S{0,4}"
+    r"|\s?(?:percent|dollars?|hours?|minutes?|seconds?|days?|times|basis points?))\Z"
 )
 A_NAME = re.compile(r"\d{4}-\d\d-\d\d|\d+[A-Z]{2,}")
 LONGEST_TEXT = 400
@@ -55,7 +56,7 @@ def _scalar(node: Scalar, problems: list[Problem]) -> Literal:
     with_unit = SIGNED.match(value)
     if with_unit:
         unit, factor = SUFFIXES[with_unit["suffix"]]
-        number = float(with_unit["sign"] + with_unit["number"].replace("_", "")) * factor
+        number = scaled(with_unit["sign"] + with_unit["number"], factor)
         return _bounded(number, node, problems) or Literal(number, t.NUMBERS[unit], node)
     if UNIT_LIKE.match(value) and not A_NAME.match(value):
         message = f"{value} has a unit that the language does not know"

@@ -187,7 +187,8 @@ def _tag_of_product(a: str, b: str) -> str:
     if a in NEUTRAL or b in NEUTRAL:
         tagged = [tag for tag in (a, b) if tag not in NEUTRAL]
         return tagged[0] if tagged else ("bare" if a == b == "bare" else units.RATIO)
-    return a if a != b else units.RATIO
+    others = [tag for tag in (a, b) if tag != units.COUNT]
+    return others[0] if len(others) == 1 else units.RATIO  # so many of something are of its unit
 
 
 def unify(a: Type, b: Type) -> Type | None:

@@ -1,8 +1,8 @@
 """The few values that Python has no word for, and how a value is shown to a person."""
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
 from rulecap import units
@@ -54,7 +54,7 @@ def money(value: float) -> str:
     """Return an amount with cents, without them where there are none."""
     if value < 0:
         return "-" + money(-value)
-    if value and value < CENTS_FROM:
+    if not CENTS_FROM <= value < LARGE and value:
         return f"${digits(value)}"
     text = f"${value:,.2f}"
     return text[:-3] if text.endswith(".00") else text
@@ -65,7 +65,7 @@ def digits(value: float) -> str:
     if -1 < value < 1:
         return f"{value:.4g}" if value else "0"
     if not -LARGE < value < LARGE:
-        return f"{value:.6e}" if math.isfinite(value) else str(value)
+        return f"{value:.6e}" if isinstance(value, float) else f"{Decimal(value):.6e}"
     text = f"{value:,.4f}"
     if text.endswith("0000"):
         return text[:-5]

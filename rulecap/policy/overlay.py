@@ -44,7 +44,10 @@ def apply(base: Mapping, overlay: Mapping) -> tuple[Mapping, list[Problem]]:
 def _change(base: Mapping, key: Scalar, value: Node) -> Change | Problem:
     """Return where a path leads, or what is wrong with it."""
     segments = key.text.split(".")
-    node, steps, used = _start(base, segments)
+    start = _start(base, segments[0])
+    if start is None:
+        return _leads_nowhere(base, key, base, segments[:1])
+    node, steps, used = *start, 1
     while used < len(segments):
         found = _step(node, segments[used:])
         if found is None:
@@ -65,14 +68,14 @@ def _is_parameter_value(parameter: Mapping, value: Node) -> bool:
     return old is not None
 
 
-def _start(base: Mapping, segments: list[str]) -> tuple[Node, Steps, int]:
-    """Return where the first segment leads: a rule, else a parameter, else a section; the document if nowhere."""
+def _start(base: Mapping, name: str) -> tuple[Node, Steps] | None:
+    """Return what a path's first segment names and the way there: a rule, else a parameter, else a section."""
     for section in ("rules", "parameters"):
         entries = base.get(section)
-        if isinstance(entries, Mapping) and (entry := entries.get(segments[0])) is not None:
-            return entry, (section, segments[0]), 1
-    found = base.get(segments[0]) if segments[0] in SECTIONS else None
-    return (found, (segments[0],), 1) if found is not None else (base, (), 0)
+        if isinstance(entries, Mapping) and (entry := entries.get(name)) is not None:
+            return entry, (section, name)
+    found = base.get(name) if name in SECTIONS else None
+    return None if found is None else (found, (name,))
 
 
 def _step(node: Node, segments: list[str]) -> tuple[Steps, int] | None:

@@ -88,30 +88,35 @@ def read_sources(where: str | Path) -> Sources:
         PolicyError: there is no such policy.
     """
     sources = Sources()
-    _read(find_policy(where), "", sources, 0)
+    _read(find_policy(where), "", sources, ())
     return sources
 
 
-def _read(place: Path, prefix: str, sources: Sources, depth: int) -> None:
+def _read(place: Path, prefix: str, sources: Sources, chain: tuple[Path, ...]) -> None:
     folder, name = (place, MAIN) if place.is_dir() else (place.parent, place.name)
     main = _file(folder, name, prefix, sources)
     if main is None:
         return
     extends = main.get("extends")
     if isinstance(extends, Scalar):
-        _extend(folder, main, extends, prefix, sources, depth)
+        _extend(folder, main, extends, prefix, sources, (*chain, place.resolve()))
         return
     parts = [main, *_included(folder, main, prefix, sources)]
     sources.document = _merge(main, parts, sources.problems)
 
 
-def _extend(folder: Path, main: Mapping, extends: Scalar, prefix: str, sources: Sources, depth: int) -> None:
+def _extend(
+    folder: Path, main: Mapping, extends: Scalar, prefix: str, sources: Sources, chain: tuple[Path, ...]
+) -> None:
     base = _base(folder, extends, sources)
-    if base is None or depth >= DEEPEST_EXTENDS:
-        if base is not None:
-            sources.problems.append(problem_at(extends, "cycle", "overlays extend each other in a circle"))
+    if base is None:
         return
-    _read(base, f"{prefix}{PurePosixPath(extends.text).stem}/", sources, depth + 1)
+    if base.resolve() in chain or len(chain) > DEEPEST_EXTENDS:
+        names = " → ".join(place.name for place in (*chain, base))
+        message = f"overlays extend each other in a circle: {names}"
+        sources.problems.append(problem_at(extends, "cycle", message, "an overlay extends a policy in the end"))
+        return
+    _read(base, f"{prefix}{PurePosixPath(extends.text).stem}/", sources, chain)
     if sources.document is None:
         return
     document, problems = overlay.apply(sources.document, main)
@@ -148,7 +153,7 @@ def _file(folder: Path, name: str, prefix: str, sources: Sources, asked: Scalar 
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         message = f"{name} cannot be read: {reason}"
-        known = [path.name for path in folder.glob("*.yaml") if path.name != MAIN]
+        known = [path.name for path in folder.glob("*.yaml") if path.is_file() and path.name != MAIN]
         hint = did_you_mean(name, known)
         sources.problems.append(
             problem_at(asked, "bad-include", message, hint)

@@ -104,7 +104,7 @@ def test_lists_of_records_are_tables():
         "  b     long",
         "  1     x",
         "  none",
-        "c  none",
+        "c  []",
         "d  1.5, 2",
         "e  true",
     ]

@@ -9,10 +9,12 @@ from tests.docs.tables import Tables
 
 
 def rewritten(document: Document, folder: Path) -> str:
-    """Return the document's text with what comes out; an output with `...` that is right stays as it is."""
+    """Return the document's text with what comes out; an output with `...` must be right as it is."""
     text = document.text
     for block, expected, shown in reversed(list(Reader(document, folder).differences())):
         if not same(expected, shown):
+            place = f"{document.path.name}:{block.line}: {block.what}"
+            assert "..." not in expected, f"{place}: what is shortened by `...` is to be put right by hand:\n{shown}"
             lines = "".join(f"{line.rstrip()}\n" for line in shown.strip("\n").splitlines())
             text = text[: block.start] + lines + text[block.start + len(expected) :]
     return _with_tables(Document(document.path, text), folder)

@@ -16,7 +16,7 @@ from tests.docs.document import ROOT, Table, code
 from tests.docs.problems import example, recipes
 from tests.docs.scaffold import Piece, evaluated
 
-SHOWN_UNITS = UNITS[:7]  # seconds are as hours, score and count as leverage
+SHOWN_UNITS = UNITS[:7]  # seconds are as hours, score is as leverage, a count multiplies as a ratio does
 VALUES, REFUSED, CODES = ("Expression", "is"), ("Written", "is refused because"), ("Code", "Example")
 PATHS, FLOORS = ("Path", "Unit or type", "There"), ("Modules", "Why here")
 Row = tuple[str, ...]
