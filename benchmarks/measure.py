@@ -1,6 +1,7 @@
 """Measuring: interleaved rounds and medians, so that a busy machine spoils both sides of a ratio alike."""
 
 import gc
+import resource
 import statistics
 import subprocess
 import sys
@@ -85,7 +86,7 @@ def _repetitions(call: Call, seconds: float) -> int:
 
 
 def time_processes(commands: Mapping[str, Sequence[str]], rounds: int) -> Timings:
-    """Return how long the commands take as processes, from start to end, in turn in every round."""
+    """Return how much processor time the commands take as processes, from start to end, in turn in every round."""
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     for command in commands.values():
         _run(command)  # files into the page cache, bytecode written
@@ -96,10 +97,16 @@ def time_processes(commands: Mapping[str, Sequence[str]], rounds: int) -> Timing
 
 
 def _run(command: Sequence[str]) -> float:
-    """Return how long a process takes; raises where it fails."""
-    start = time.perf_counter()
+    """Return how much processor time a process takes; raises where it fails."""
+    start = _of_children()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
+    return _of_children() - start
+
+
+def _of_children() -> float:
+    """Return the processor time of all processes that were started from here and have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def python(code: str) -> list[str]:

@@ -32,11 +32,12 @@ left out.
 
 METHOD = """## How it is measured
 
-Everything within a table's comparison is timed in turn, round by round, each round starting with another one; the
-garbage collector runs before each timing and not in it. Figures are medians over the rounds, ratios are medians of
-the rounds' own ratios, so that a busy moment spoils both sides alike. Processes are timed from start to end; "beyond
-that" is the difference of medians. Memory is what `tracemalloc` counts. No test asserts a time:
-`tests/test_benchmarks.py` holds the peers to equal results, no more.
+Everything within a table's comparison is timed once in every round, in another order every time; the garbage collector
+runs between the rounds and not in them. Figures are medians over the rounds, ratios are medians of the rounds' own
+ratios. It is processor time that is counted, so that whatever else the machine does counts for little; on an idle
+machine that is the time on the clock. Processes are timed from start to end; "beyond that" is the difference of
+medians. Memory is what `tracemalloc` counts. No test asserts a time: `tests/test_benchmarks.py` holds the peers to
+equal results, no more.
 """
 
 

@@ -34,7 +34,9 @@ def compile_render(policy: TypedPolicy, plan: Plan) -> Render:
 
 def _step(code: Code, policy: TypedPolicy, name: str) -> None:
     rule = policy.rules[name]
-    detail = rule.detail(code)
+    with code.block("try:"):  # a part that evaluation did not look at may have no value
+        code.line(f"D = {rule.detail(code)}")
+    code.line("except ArithmeticError: D = None")
     terms = shown_reads(rule.terms())
     reads = record({shown: code.emitter.carefully(term) for shown, term in terms.items()})
     numbers = record(
@@ -49,7 +51,7 @@ def _step(code: Code, policy: TypedPolicy, name: str) -> None:
         "value": rule.variable,
         "reads": reads,
         "numbers": numbers,
-        "detail": detail,
+        "detail": "D",
         "source": place_source(written.location),
     }
     code.line(f"T.append({record(step)})")

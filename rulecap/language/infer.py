@@ -63,7 +63,7 @@ class Inference:
         if isinstance(term, Choice) and isinstance(node, ast.IfExp):
             return t.unify(self.need(node.body, term.then), self.need(node.orelse, term.other)) or t.UNKNOWN
         if isinstance(term, Read):
-            self.scope.demands.setdefault(term.path, self.expression.location(offset_of(node)))
+            self.scope.demands.setdefault(term.path, (self.expression, offset_of(node)))
             return term.type.inner
         name = written(node)
         guard = f" or guard it with known({name})" if dotted(node) else ""

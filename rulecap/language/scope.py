@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from rulecap.language.expression import Expression
 from rulecap.language.types import Record, Type
-from rulecap.location import Location
 from rulecap.problems import Problem
 
 
@@ -34,6 +34,10 @@ class ParameterValue:
     type: Type
     value: object
     dated: bool = False
+
+
+# An expression that reads something, and where in it.
+Reader = tuple[Expression, int]
 
 
 class Vocabulary(Protocol):
@@ -67,7 +71,7 @@ class Scope:
 
     vocabulary: Vocabulary
     problems: list[Problem]
-    demands: dict[str, Location] = field(default_factory=dict)
+    demands: dict[str, Reader] = field(default_factory=dict)
     locals: Mapping[str, Type] = field(default_factory=dict)
     known: frozenset[str] = frozenset()
 

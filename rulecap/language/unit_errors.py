@@ -42,11 +42,11 @@ def written(node: ast.AST) -> str:
 class _AsWritten(ast.NodeTransformer):
     """Puts texts, in the guise of names, where Python would write something else than a policy does."""
 
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:  # noqa: N802  # the name is Python's
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:  # the name is Python's
         unit = getattr(node, "unit", None)
         return ast.Name(WRITTEN[t.NUMBERS[unit]].format(_plain(node.value))) if unit else node
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802  # the name is Python's
+    def visit_Call(self, node: ast.Call) -> ast.AST:  # the name is Python's
         self.generic_visit(node)
         alone = len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp)
         return ast.Name(f"{ast.unparse(node.func)}{ast.unparse(node.args[0])}") if alone else node

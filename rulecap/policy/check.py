@@ -102,8 +102,7 @@ def check_policy(node: Mapping, problems: list[Problem]) -> TypedPolicy:
     check_adjustments(policy, problems)
     if hidden:  # what seems to have no name may stand in what could not be read
         problems[before:] = [one for one in problems[before:] if one.code not in NAMES_MISSING]
-    if not problems:
-        check_coverage(policy, [plan_of(policy, decision) for decision in decisions.values()], problems)
+    check_coverage(policy, [plan_of(policy, decision) for decision in decisions.values()], problems)
     return policy
 
 
@@ -163,7 +162,12 @@ def _memory(name: str, words: Vocabulary) -> TypedMemory:
         and kind not in (t.UNKNOWN, t.NOTHING)
     ):
         words.problems.append(
-            written.next.problem(0, "optional-not-discharged", f"{name} may become none", f"write default({written.next.text}, …), or start it as none")
+            written.next.problem(
+                0,
+                "optional-not-discharged",
+                f"{name} may become none",
+                f"write default({written.next.text}, …), or start it as none",
+            )
         )
     start = words.starts.get(name)
     kind = _named(kind, following.type, start.type if start else t.UNKNOWN)

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from rulecap.language import types as t
+from rulecap.language.scope import Reader
 from rulecap.language.terms import Const, Term
-from rulecap.location import Location
 from rulecap.policy.reading import Reading, joined, reading_of
 from rulecap.policy.typed import OutputTerms, Told, TypedDecision, TypedPolicy
 
@@ -27,7 +27,7 @@ class Plan:
     decision: TypedDecision
     names: tuple[str, ...]
     reads: frozenset[str]
-    demands: dict[str, tuple[str, Location]]
+    demands: dict[str, tuple[str, Reader]]
     adjusted: frozenset[str]
     dated: frozenset[str]
     remembers: bool
@@ -60,8 +60,8 @@ def plan_of(policy: TypedPolicy, decision: TypedDecision, advances: bool = True)
 
 def _demands(
     policy: TypedPolicy, needed: set[str], decision: TypedDecision, advances: bool
-) -> dict[str, tuple[str, Location]]:
-    found: dict[str, tuple[str, Location]] = {}
+) -> dict[str, tuple[str, Reader]]:
+    found: dict[str, tuple[str, Reader]] = {}
     readers = [*(name for name in policy.order if name in needed), f"decision.{decision.name}"]
     for name in [*readers, "memory"] if advances else readers:
         for path, place in policy.demands.get(name, {}).items():

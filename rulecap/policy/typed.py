@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from rulecap.language.expression import Expression
-from rulecap.language.scope import ParameterValue
+from rulecap.language.scope import ParameterValue, Reader
 from rulecap.language.terms import Term
 from rulecap.language.types import Record, Type
 from rulecap.location import Location
@@ -83,5 +83,5 @@ class TypedPolicy:
     decisions: Mapping[str, TypedDecision]
     inputs: tuple[InputCheck, ...]
     order: tuple[str, ...]
-    demands: Mapping[str, Mapping[str, Location]]
+    demands: Mapping[str, Mapping[str, Reader]]
     readings: dict[str, Reading] = field(default_factory=dict, compare=False, repr=False)

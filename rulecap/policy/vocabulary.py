@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 
 from rulecap.language import types as t
 from rulecap.language.grammar import Syntax
-from rulecap.language.scope import Cases, ParameterValue, Scope
+from rulecap.language.scope import Cases, ParameterValue, Reader, Scope
 from rulecap.language.terms import Const, Term
 from rulecap.language.unit_errors import rewritten
-from rulecap.location import Location
 from rulecap.policy.model import PolicyText
 from rulecap.problems import Problem
 from rulecap.rules.typed import Typed
@@ -25,7 +24,7 @@ class Vocabulary:
     rules: dict[str, Typed] = field(default_factory=dict)
     memory: dict[str, t.Type] = field(default_factory=dict)
     starts: dict[str, Term] = field(default_factory=dict)
-    demands: dict[str, dict[str, Location]] = field(default_factory=dict)
+    demands: dict[str, dict[str, Reader]] = field(default_factory=dict)
     written_rules: frozenset[str] = frozenset()
     written_memory: frozenset[str] = frozenset()
 

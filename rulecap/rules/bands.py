@@ -14,7 +14,7 @@ from rulecap.language.terms import Term
 from rulecap.language.unit_errors import as_unit
 from rulecap.policy.nodes import Scalar, problem_at
 from rulecap.rules.cases import column_spots, columns, complete, join, repeated_names, row_type, row_value
-from rulecap.rules.code import Code, record, unit_name
+from rulecap.rules.code import Code, record, spot, unit_name
 from rulecap.rules.parts import Case, Formula, Items, Rule, Written
 from rulecap.rules.typed import Checker, Typed
 
@@ -195,8 +195,9 @@ class TypedBands(Typed):
         unit = unit_name(self.number.type)
         shown = []
         start: float | None = None
-        for name, (end, inclusive) in zip(self.table.rows, self.bounds, strict=True):
-            shown.append({"name": name, "from": start, "to": end, "includes_to": inclusive})
+        for case, (end, inclusive) in zip(self.written, self.bounds, strict=True):
+            at = None if end is None else spot(case.bound.location)
+            shown.append({"name": case.name, "from": start, "to": end, "includes_to": inclusive, "at": at})
             start = end
         at, row = f"d_{self.name}", self.variable
         code.line(f"{at} = {code.term(self.number)}")

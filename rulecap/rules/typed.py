@@ -128,7 +128,7 @@ class Checker:
         if not isinstance(term.type, t.Optional):
             return term
         if isinstance(term, Read):
-            scope.demands.setdefault(term.path, expression.location(term.offset))
+            scope.demands.setdefault(term.path, (expression, term.offset))
         else:
             hint = f"write default({expression.text}, …)"
             scope.problems.append(
@@ -244,10 +244,19 @@ def _compared(code: Code, expression: Expression, term: Term) -> Iterator[str]:
     elif isinstance(term, Logic):
         yield from _joined(code, expression, term)
     elif isinstance(term, Compare) and all(is_scalar(operand.type) for operand in term.operands):
-        for left, operator, right in zip(term.operands, term.operators, term.operands[1:], strict=False):
-            yield _comparison(code, left, operator, right)
+        yield from _chained(code, term)
     elif isinstance(term, Known):
         yield f"{{'known': {reads(term.value)!r}, 'is': {code.term(term)}}}"
+
+
+def _chained(code: Code, term: Compare) -> Iterator[str]:
+    """A later pair is only looked at where the earlier ones hold, as in evaluation."""
+    guard = ""
+    for left, operator, right in zip(term.operands, term.operators, term.operands[1:], strict=False):
+        pair = _comparison(code, left, operator, right)
+        yield f"*([{pair}] if {guard} else [])" if guard else pair
+        own = f"{code.term(left)} {operator} {code.term(right)}"
+        guard = f"{guard} and {own}" if guard else own
 
 
 def _comparison(code: Code, left: Term, operator: str, right: Term) -> str:

@@ -143,6 +143,8 @@ def test_columns_count_characters_and_a_byte_order_mark_is_none():
         ("a: >-\n  x if\n  y\n\n\n  z\n   w\n  v", 8, 6, 3),
         ("a: >-\n  x if\n  y\n\n\n  z\n   w\n  v", 11, 7, 4),
         ("a: >-\n  x if\n  y\n\n\n  z\n   w\n  v", 13, 8, 3),
+        ("a: >-\n  x\n\n\n  y", 1, 3, 1),
+        ("a: >-\n  x\n\n\n  y", 2, 4, 1),
         ("a: |\n  x\n\n\nb: 1", 1, 2, 4),
         ("a: |\n  x\n\n\nb: 1", 2, 3, 1),
         ("a: |+\n  x\n\n\nb: 1", 3, 4, 1),
@@ -160,9 +162,8 @@ GAPS = st.sampled_from([" ", "  ", "\n", "\n\n"])
 
 
 @st.composite
-def written_scalars(draw):
+def written_scalars(draw, style):
     """A text, and a way to write it: its YAML and, for each of its characters, the index that it was written at."""
-    style = draw(st.sampled_from(["plain", "'", '"', "|", ">"]))
     words = ["k" + draw(WORD), *draw(st.lists(WORD, max_size=5))]
     raw = {"plain": "a: ", "'": "a: '", '"': 'a: "', "|": "a: |-  # why\n   ", ">": "a: >-\n   "}[style]
     text, places = "", []
@@ -205,9 +206,10 @@ def _character(draw, character, style):
 
 
 @pytest.mark.hypothesis
-@given(written_scalars())
-def test_every_character_of_every_text_is_found(written):
-    text, raw, places = written
+@pytest.mark.parametrize("style", ["plain", "'", '"', "|", ">"])
+@given(st.data())
+def test_every_character_of_every_text_is_found(style, data):
+    text, raw, places = data.draw(written_scalars(style))
     for parser in (FastParser, PureParser):
         scalar = read(raw, parser).get("a")
         assert scalar.text == text
@@ -381,6 +383,15 @@ PIECES = st.sampled_from([
     " # x", "'", '"', "|", "|-\n  ", ">\n  ", "&x ", "*x ", "!!str ", "!t ", "%", "@", "5", "0.5", "true", "---", "...",
     "\\n", "\\", "\\x41", "''", "é", "😀", "max(a, b)", "\t", "<<", '"q"', "'s'", "k: v\n", "- i\n", "\n\n", "?", "*",
 ])  # fmt: skip
+
+
+@PARSERS
+def test_a_question_mark_in_braces_is_a_part_of_a_text(parser):
+    assert plain(read("{title: Is it safe? Yes, a?: ?b, '?c': d ? e}", parser)) == {
+        "title": "Is it safe? Yes", "a?": "?b", "?c": "d ? e",
+    }  # fmt: skip
+    assert plain(read("{? a: 1, ? b}", parser)) == {"a": 1, "b": None}
+    assert found("{?}", parser) == [("key-not-text", 1, 3)]
 
 
 @pytest.mark.hypothesis

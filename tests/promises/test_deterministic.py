@@ -17,7 +17,7 @@ from tests.promises.shipped import ROOT, SHIPPED, shipped
 from tests.snapshots import Json, random_snapshot, sequence
 
 OTHER_PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-LONGEST_INSTALL = 60  # seconds; a slower index is no reason to wait
+LONGEST = 60  # seconds; a slower index is no reason to wait
 
 # Run by other Pythons: reads a record file, writes one digest for each evaluation, and what it was made of.
 CHILD = """
@@ -42,13 +42,13 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, rng = tmp_path_factory.mktemp("records"), Random("records")
     shutil.copytree(ROOT / "policies", folder / "policies")
     places = {name: str(folder / "policies" / (f"{name}.yaml" if name == "conservative" else name)) for name in SHIPPED}
-    for seed in range(3):
+    for seed in range(2):
         places[f"generated {seed}"] = str(put(folder / str(seed), written(Random(f"same {seed}"))))
     evaluations: list[Json] = []
     for name, place in places.items():
         policy = shipped(name) if name in SHIPPED else load_policy(place)
         memory: Json | None = None
-        snapshots = [*(random_snapshot(rng) for _ in range(30)), *sequence(rng, 20)]
+        snapshots = [*(random_snapshot(rng) for _ in range(25)), *sequence(rng, 15)]
         for snapshot in snapshots if name in SHIPPED else [situation(rng) for _ in range(10)]:
             decision = rng.choice(policy.decisions)
             record = {"policy": name, "snapshot": snapshot, "decision": decision, "memory": memory}
@@ -82,8 +82,8 @@ def expected(records: Path) -> str:
 
 def test_the_records_are_worth_repeating(expected: str) -> None:
     lines = expected.splitlines()
-    assert len(lines) > 150
-    assert sum(" True " in line for line in lines) > 80
+    assert len(lines) > 130
+    assert sum(" True " in line for line in lines) > 60
     assert sum(" False " in line for line in lines) > 10
 
 
@@ -97,7 +97,7 @@ def test_this_process_says_the_same(records: Path, expected: str) -> None:
     assert said == traces
 
 
-@pytest.mark.parametrize("seed", ["1", "4294967295"])
+@pytest.mark.parametrize("seed", ["1"])
 def test_every_hash_seed_gives_the_same_bytes(records: Path, expected: str, tmp_path: Path, seed: str) -> None:
     environment = {"TZ": "Asia/Kathmandu", "LC_ALL": "C", "RULECAP_ANYTHING": "else", "PYTHONUTF8": "0"}
     assert said_by(sys.executable, records, tmp_path, PYTHONHASHSEED=seed, **environment) == expected
@@ -105,7 +105,7 @@ def test_every_hash_seed_gives_the_same_bytes(records: Path, expected: str, tmp_
 
 def test_optimised_python_gives_the_same_bytes(records: Path, expected: str, tmp_path: Path) -> None:
     """Nothing that matters is an assertion."""
-    assert said_by(sys.executable, records, tmp_path, PYTHONOPTIMIZE="2", PYTHONHASHSEED="7") == expected
+    assert said_by(sys.executable, records, tmp_path, PYTHONOPTIMIZE="2", PYTHONHASHSEED="4294967295") == expected
 
 
 def test_asking_again_and_in_another_order_gives_the_same_bytes(records: Path) -> None:
@@ -138,25 +138,30 @@ def other_python(version: str) -> str:
 
 @pytest.mark.parametrize("version", OTHER_PYTHONS)
 def test_every_python_gives_the_same_bytes(
-    records: Path, expected: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, version: str
+    records: Path, expected: str, tmp_path: Path, request: pytest.FixtureRequest, version: str
 ) -> None:
     if version == "{}.{}".format(*sys.version_info[:2]):
         pytest.skip("it is the Python of this test")
     python = other_python(version)
-    home = tmp_path_factory.mktemp(f"python{version}")
-    environment = _environment(python, home)
     # Digests of texts and values are compared, so a difference in one last digit or in the order of one key shows.
-    assert said_by(str(environment), records, tmp_path, PYTHONHASHSEED="3") == expected
+    assert said_by(environment(python, version, request), records, tmp_path, PYTHONHASHSEED="3") == expected
 
 
-def _environment(python: str, home: Path) -> Path:
-    """Return the Python of a throwaway environment with what rulecap needs, or skip the test."""
+def environment(python: str, version: str, request: pytest.FixtureRequest) -> str:
+    """Return the Python of an environment with what rulecap needs, kept for the next run; skip where none can be made."""
     needed = ["pydantic>=2.7", "pyyaml>=6.0", "jsonschema>=4.18", "referencing>=0.30", "simpleeval>=1.0.5"]
-    own = home / ("Scripts" if os.name == "nt" else "bin") / "python"
+    cache = request.config.cache
+    if cache is None:
+        pytest.skip("no cache to keep an environment in")
+    home = cache.mkdir(f"python-{version}")
+    own, done = home / ("Scripts" if os.name == "nt" else "bin") / "python", home / "installed"
+    if done.is_file() and done.read_text() == " ".join(needed) and own.exists():
+        return str(own)
     try:
-        subprocess.run([python, "-m", "venv", str(home)], capture_output=True, check=True, timeout=LONGEST_INSTALL)
+        subprocess.run([python, "-m", "venv", "--clear", str(home)], capture_output=True, check=True, timeout=LONGEST)
         install = [str(own), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]
-        subprocess.run([*install, *needed], capture_output=True, check=True, timeout=LONGEST_INSTALL)
+        subprocess.run([*install, *needed], capture_output=True, check=True, timeout=LONGEST)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         pytest.skip(f"no environment could be made for {python}: {error}")
-    return own
+    done.write_text(" ".join(needed))
+    return str(own)

@@ -21,10 +21,14 @@ Json = dict[str, Any]
 LONGEST = 60
 
 
+class Hanging(BaseException):
+    """Raised by the clock; nothing that is tested here catches it."""
+
+
 @pytest.fixture(autouse=True)
 def _no_hanging() -> Iterator[None]:
     def ring(number: int, frame: FrameType | None) -> None:
-        raise TimeoutError(f"not done in {LONGEST} s")
+        raise Hanging
 
     if not hasattr(signal, "SIGALRM"):
         yield
@@ -38,7 +42,12 @@ def _no_hanging() -> Iterator[None]:
 
 def policy_of(rules: Json, **more: Any) -> Json:
     outputs = more.pop("outputs", {"answer": "asked"})
-    decision = {"title": "D", "outputs": outputs, "on_error": dict.fromkeys(outputs, "none"), **more.pop("decision", {})}
+    decision = {
+        "title": "D",
+        "outputs": outputs,
+        "on_error": dict.fromkeys(outputs, "none"),
+        **more.pop("decision", {}),
+    }
     head = {"language": 1, "policy": "hostile", "version": "1.0.0", "title": "Hostile"}
     return {**head, **more, "decisions": {"asked_for": decision}, "rules": rules}
 
@@ -54,7 +63,7 @@ def refused(folder: Path, text: str | bytes) -> tuple[Problem, ...]:
         assert problem.code
         assert problem.message
         assert problem.code != "internal-error"
-        assert len(problem.render()) < 5_000
+        assert len(problem.render()) < 50_000
         json.dumps(problem.to_dict())
     assert len(str(caught.value)) < 5_000_000
     return caught.value.problems
@@ -253,12 +262,11 @@ ESCAPES = [
 
 @pytest.mark.parametrize("number", range(len(ESCAPES)), ids=lambda number: f"{number}-{ESCAPES[number][:30]!r}")
 def test_an_escape_is_refused_where_it_stands(tmp_path: Path, number: int) -> None:
-    text = json.dumps(policy_of({"asked": {"kind": "formula", "unit": "USD", "formula": ESCAPES[number]}}), indent=1)
-    try:
+    """Whatever it would be: a number, or anything else."""
+    for unit in ({}, {"unit": "ratio"}, {"unit": "USD"}):
+        text = json.dumps(policy_of({"asked": {"kind": "formula", **unit, "formula": ESCAPES[number]}}), indent=1)
         found = refused(tmp_path, text)
-    except UnicodeEncodeError:
-        pytest.skip("no UTF-8 can write it")
-    assert any(problem.location is not None and problem.location.line > 1 for problem in found), found
+        assert any(problem.location is not None and problem.location.line > 1 for problem in found), found
 
 
 SPOTS = {
@@ -300,20 +308,31 @@ def test_an_escape_is_refused_in_every_place_for_an_expression(tmp_path: Path, s
 
 def test_texts_in_braces_are_no_format_strings(tmp_path: Path) -> None:
     """A name of the snapshot that looks like a format is shown as it is; what is not an expression in braces is refused."""
-    rule = {"kind": "checks", "order": ["A", "B"], "checks": [{"name": "c", "if": "true", "verdict": "B", "why": "{account.id} %s %(x)s"}]}
+    rule = {
+        "kind": "checks",
+        "order": ["A", "B"],
+        "checks": [{"name": "c", "if": "true", "verdict": "B", "why": "{account.id} %s %(x)s"}],
+    }
     policy = load_policy(put(tmp_path / "a", json.dumps(policy_of({"asked": rule}))))
     snapshot = {**CALM, "account": {**CALM["account"], "id": "{0.__class__}{as_of}%s"}}
     reason = policy.evaluate(snapshot, "asked_for").outputs["answer"]["reason"]
     assert reason == "{0.__class__}{as_of}%s %s %(x)s"
-    for bad in ("{0}", "{0.__class__}", "{account.id!r}", "{account.id:>10}", "{}", "{{account.id}} {"):
+    for bad in ("{0.__class__}", "{account.id!r}", "{account.id:>10}", "{}", "{account.id=}", "{*positions}"):
         rule["checks"] = [{"name": "c", "if": "true", "verdict": "B", "why": bad}]
-        if bad != "{{account.id}} {":
-            refused(tmp_path / "b", json.dumps(policy_of({"asked": rule})))
+        refused(tmp_path / "b", json.dumps(policy_of({"asked": rule})))
 
 
 def test_powers_and_products_stay_small(tmp_path: Path) -> None:
     for number, formula in enumerate(
-        ("9 ** 9 ** 9", "(9 ** 64) ** 64", "1e15 ** 64", "(0 - 8) ** 0.5", "0 ** (0 - 1)", "((1e15 ** 20) * (1e15 ** 20))", "999999999999999 ** 3 ** 3")
+        (
+            "9 ** 9 ** 9",
+            "(9 ** 64) ** 64",
+            "1e15 ** 64",
+            "(0 - 8) ** 0.5",
+            "0 ** (0 - 1)",
+            "((1e15 ** 20) * (1e15 ** 20))",
+            "999999999999999 ** 3 ** 3",
+        )
     ):
         rules = {"asked": {"kind": "formula", "unit": "ratio", "formula": formula}}
         answer = load_policy(put(tmp_path / str(number), json.dumps(policy_of(rules)))).evaluate(CALM, "asked_for")
@@ -322,13 +341,15 @@ def test_powers_and_products_stay_small(tmp_path: Path) -> None:
 
 
 def test_whole_numbers_do_not_grow_without_bound(tmp_path: Path) -> None:
-    """Products of Python's whole numbers have no end by themselves: twenty doublings of their length are a million digits."""
-    rules: Json = {"asked_0": {"kind": "formula", "unit": "count", "formula": "999999999999999 * 999999999999999"}}
-    for number in range(1, 30):
-        rules[f"asked_{number}"] = {"kind": "formula", "unit": "count", "formula": f"asked_{number - 1} * asked_{number - 1}"}
-    policy = load_policy(put(tmp_path, json.dumps(policy_of({**rules}, outputs={"answer": "asked_29"}))))
-    hold_answered(policy.evaluate(CALM, "asked_for"))
-    assert not policy.evaluate(CALM, "asked_for").ok
+    """Python's whole numbers have no end by themselves; the language's do."""
+    rules: Json = {"asked_0": {"kind": "formula", "unit": "count", "formula": "999999999999999"}}
+    for number in range(1, 400):
+        formula = f"999999999999999 * asked_{number - 1}"
+        rules[f"asked_{number}"] = {"kind": "formula", "unit": "count", "formula": formula}
+    policy = load_policy(put(tmp_path, json.dumps(policy_of(rules, outputs={"answer": "asked_399"}))))
+    answer = policy.evaluate(CALM, "asked_for")
+    hold_answered(answer)
+    assert [problem.code for problem in answer.problems] == ["not-finite"]
 
 
 def hold_answered(answer: Decision) -> None:
@@ -425,8 +446,20 @@ def test_an_include_stays_in_its_folder(tmp_path: Path, include: str) -> None:
     (tmp_path / "outside.yaml").write_text(GOOD)
     (tmp_path / "p" / "sub").mkdir(parents=True)
     decisions = {"asked_for": {"title": "D", "outputs": {"answer": "as_of"}, "on_error": {"answer": "none"}}}
-    head = {"language": 1, "policy": "p", "version": "1.0.0", "title": "T", "include": [include], "decisions": decisions}
-    assert {problem.code for problem in refused(tmp_path / "p", json.dumps(head))} & {"bad-include", "wrong-form", "too-few", "out-of-range"}
+    head = {
+        "language": 1,
+        "policy": "p",
+        "version": "1.0.0",
+        "title": "T",
+        "include": [include],
+        "decisions": decisions,
+    }
+    assert {problem.code for problem in refused(tmp_path / "p", json.dumps(head))} & {
+        "bad-include",
+        "wrong-form",
+        "too-few",
+        "out-of-range",
+    }
 
 
 def test_a_link_does_not_lead_out_of_its_folder(tmp_path: Path) -> None:
@@ -437,7 +470,14 @@ def test_a_link_does_not_lead_out_of_its_folder(tmp_path: Path) -> None:
     except OSError:
         pytest.skip("no links here")
     decisions = {"asked_for": {"title": "D", "outputs": {"answer": "asked"}, "on_error": {"answer": "none"}}}
-    head = {"language": 1, "policy": "p", "version": "1.0.0", "title": "T", "include": ["inside.yaml"], "decisions": decisions}
+    head = {
+        "language": 1,
+        "policy": "p",
+        "version": "1.0.0",
+        "title": "T",
+        "include": ["inside.yaml"],
+        "decisions": decisions,
+    }
     assert "bad-include" in {problem.code for problem in refused(folder, json.dumps(head))}
 
 
@@ -447,7 +487,14 @@ def test_a_pipe_is_no_file(tmp_path: Path) -> None:
     folder = put(tmp_path / "p", "")
     os.mkfifo(folder / "pipe.yaml")
     decisions = {"asked_for": {"title": "D", "outputs": {"answer": "as_of"}, "on_error": {"answer": "none"}}}
-    head = {"language": 1, "policy": "p", "version": "1.0.0", "title": "T", "include": ["pipe.yaml"], "decisions": decisions}
+    head = {
+        "language": 1,
+        "policy": "p",
+        "version": "1.0.0",
+        "title": "T",
+        "include": ["pipe.yaml"],
+        "decisions": decisions,
+    }
     signal.alarm(5)
     assert "bad-include" in {problem.code for problem in refused(folder, json.dumps(head))}
 
@@ -467,7 +514,7 @@ def test_a_place_that_is_no_policy_is_refused(where: str) -> None:
 
 # Names.
 
-NAMES = ["__class__", "constructor", "__init__", "class", "def", "lambda", "import", "print", "len", "list", "dict", "exec", "self", "none",
+NAMES = ["__class__", "constructor", "__init__", "class", "def", "lambda", "import", "print", "len", "list", "dict", "exec", "self", "cls", "syntax", "expression", "template", "none",
          "true", "any", "value", "memory", "name", "e_value", "v_text", "k0", "t1", "s_account", "r_asked", "f_float", "f_finite", "o", "s",
          "m", "v", "t", "at_asked", "rows_asked", "x_asked", "__import__", "a b", "a.b", "a-b", "A", "1a", "ä", "", "x" * 5_000,
          "prototype", "__proto__", "datetime", "sum", "min", "account", "as_of", "at", "cases", "rows"]  # fmt: skip
@@ -477,7 +524,11 @@ NAMES = ["__class__", "constructor", "__init__", "class", "def", "lambda", "impo
 def test_a_hostile_name_is_refused_or_harmless(tmp_path: Path, name: str) -> None:
     """As a rule, a parameter, a column, an output, an element and a fact: refused by name, or it means itself."""
     number = {"kind": "formula", "unit": "ratio", "formula": "0.25"}
-    band = {"kind": "bands", "of": "account.margin_used", "cases": [{"name": "A", "below": "1 USD", name: 3}, {"name": "B", name: 4}]}
+    band = {
+        "kind": "bands",
+        "of": "account.margin_used",
+        "cases": [{"name": "A", "below": "1 USD", name: 3}, {"name": "B", name: 4}],
+    }
     give = {"kind": "each", "of": f"positions as {name}", "give": {name: "as_of"}}
     for kind, policy in {
         "rule": policy_of({name: number}, outputs={"answer": f"{name} + 1"}),
@@ -500,7 +551,9 @@ def test_a_hostile_name_is_refused_or_harmless(tmp_path: Path, name: str) -> Non
 
 def test_keys_of_a_snapshot_are_no_names(tmp_path: Path) -> None:
     inputs = {"facts.boost": {"unit": "ratio", "optional": True}}
-    policy = load_policy(put(tmp_path, json.dumps(policy_of({}, inputs=inputs, outputs={"answer": "default(facts.boost, 1)"}))))
+    policy = load_policy(
+        put(tmp_path, json.dumps(policy_of({}, inputs=inputs, outputs={"answer": "default(facts.boost, 1)"})))
+    )
     for name in ("__class__", "get", "boost ", "Boost", "K0", "a.b", "__init__", "constructor", "\0", "{boost}"):
         answer = policy.evaluate({**CALM, "facts": {name: 5.0}}, "asked_for")
         hold_answered(answer)

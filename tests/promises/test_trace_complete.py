@@ -417,9 +417,7 @@ def lines_named(answer: Decision) -> set[tuple[str, int]]:
 
 
 def test_the_orange_threshold_is_the_yamls(tmp_path: Path) -> None:
-    policy, line = changed(
-        tmp_path, "margin.yaml", "{name: YELLOW_ZONE, below: 75%", "{name: YELLOW_ZONE, below: 60%"
-    )
+    policy, line = changed(tmp_path, "margin.yaml", "{name: YELLOW_ZONE, below: 75%", "{name: YELLOW_ZONE, below: 60%")
     snapshot = {**CALM, "account": {**CALM["account"], "margin_used": 6_500.0}}
     before, after = shipped("default").evaluate(snapshot, "margin"), policy.evaluate(snapshot, "margin")
     assert (before.outputs["zone"], after.outputs["zone"]) == ("YELLOW_ZONE", "ORANGE_ZONE")
@@ -447,7 +445,9 @@ def test_a_parameter_is_the_yamls(tmp_path: Path) -> None:
 
 
 def test_a_tiers_share_is_the_yamls(tmp_path: Path) -> None:
-    policy, line = changed(tmp_path, "tiers.yaml", "share: 50%, leverage: {min: 3x, max: 5x}", "share: 0.1%, leverage: {min: 3x, max: 5x}")
+    policy, line = changed(
+        tmp_path, "tiers.yaml", "share: 50%, leverage: {min: 3x, max: 5x}", "share: 0.1%, leverage: {min: 3x, max: 5x}"
+    )
     before, after = shipped("default").evaluate(CALM), policy.evaluate(CALM)
     assert before.outputs["would_be"]["position_size_usd"] == pytest.approx(180.0)
     assert after.outputs["would_be"]["position_size_usd"] == pytest.approx(10.0 * after.outputs["optimal_leverage"])

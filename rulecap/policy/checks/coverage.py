@@ -1,12 +1,14 @@
 """Coverage: whatever a decision reads of the snapshot's optional parts is in its `requires`; no rule is left over."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from rulecap.language.terms import Adjustments, Term, walk
 from rulecap.policy.nodes import problem_at
 from rulecap.policy.plan import Plan
 from rulecap.policy.typed import TypedPolicy
 from rulecap.problems import Problem
+from rulecap.rules.parts import Rule
 
 
 def check_coverage(policy: TypedPolicy, plans: Iterable[Plan], problems: list[Problem]) -> None:
@@ -14,37 +16,22 @@ def check_coverage(policy: TypedPolicy, plans: Iterable[Plan], problems: list[Pr
     used: set[str] = set()
     for plan in plans:
         used |= set(plan.names)
-        for path, (reader, place) in plan.demands.items():
-            if path in plan.decision.guaranteed:
-                continue
-            of_rule = f" (in {reader})" if not reader.startswith("decision.") else ""
-            source = policy.text.node.source
-            file = next(
-                (rule.node.source for rule in policy.text.rules.values() if rule.node.source.name == place.file), source
-            )
-            message = (
-                f"{path} may be none, and the decision {plan.decision.name} reads it{of_rule} without requiring it"
-            )
-            hint = f"add {path} to the decision's requires, or write default({path}, …)"
-            line = file.line(place.line) if file.name == place.file else ""
-            problems.append(Problem("optional-not-discharged", message, place, hint=hint, source_line=line))
-    for name, rule in policy.text.rules.items():
-        if name not in used:
-            section = policy.text.node.get("rules")
-            key = getattr(section, "key", lambda _: None)(name)
-            found = problem_at(
-                key or rule.node, "unused-rule", f"no decision needs {name}", "use it in an output, or take it out"
-            )
-            problems.append(
-                Problem(
-                    found.code,
-                    found.message,
-                    found.location,
-                    hint=found.hint,
-                    source_line=found.source_line,
-                    severity="warning",
-                )
-            )
+        problems += [_missed(plan, path) for path in plan.demands if path not in plan.decision.guaranteed]
+    if not any(problem.severity == "error" for problem in problems):  # what is wrong may be what would have used it
+        problems += [_unused(rule) for name, rule in policy.text.rules.items() if name not in used]
+
+
+def _missed(plan: Plan, path: str) -> Problem:
+    reader, (expression, offset) = plan.demands[path]
+    of_rule = "" if reader.startswith("decision.") else f" (in {reader})"
+    message = f"{path} may be none, and the decision {plan.decision.name} reads it{of_rule} without requiring it"
+    hint = f"add {path} to the decision's requires, or write default({path}, …)"
+    return expression.problem(offset, "optional-not-discharged", message, hint)
+
+
+def _unused(rule: Rule) -> Problem:
+    found = problem_at(rule.key, "unused-rule", f"no decision needs {rule.name}", "use it in an output, or take it out")
+    return replace(found, severity="warning")
 
 
 def check_adjustments(policy: TypedPolicy, problems: list[Problem]) -> None:

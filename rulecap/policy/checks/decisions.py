@@ -156,10 +156,9 @@ def _hand_over(written: HandOver, name: str, words: Vocabulary) -> tuple[tuple[E
         if isinstance(one, RuleValue | Remembered | Lookup | Rows | Adjustments | Dated):
             message = "this decides before anything is computed: it may read the snapshot and parameters only"
             words.problems.append(written.when.problem(one.offset, "not-allowed-here", message))
-    for path, place in scope.demands.items():
-        line = written.when.scalar.source_line(place)
+    for path, (expression, offset) in scope.demands.items():
         message, hint = f"{path} may be none here", f"write default({path}, …)"
-        words.problems.append(Problem("optional-not-discharged", message, place, hint=hint, source_line=line))
+        words.problems.append(expression.problem(offset, "optional-not-discharged", message, hint))
     return (written.when, term), written.to
 
 

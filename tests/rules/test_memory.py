@@ -1,0 +1,47 @@
+"""Memory: where it starts, what it becomes, and that it comes back unchanged where something is wrong."""
+
+from tests.written import decide, policy
+
+PEAK = policy("""
+memory:
+  peak: {start: equity, next: highest}
+  zone: {start: NORMAL, next: "HEAVY if deep else NORMAL"}
+  tripped_at: {start: none, type: time, next: as_of if just_tripped else memory.tripped_at}
+  steps: {start: 0, unit: count, next: memory.steps + 1}
+decisions:
+  answer:
+    outputs: {deep: deep, just: just_tripped, open: open, peak: highest, steps: memory.steps, was: memory.tripped_at}
+    on_error: {deep: none, just: none, open: none, peak: none, steps: none, was: none}
+rules:
+  equity: {kind: formula, unit: USD, formula: account.total_wallet_balance + account.unrealized_pnl}
+  highest: {kind: formula, unit: USD, formula: "max(memory.peak, equity)"}
+  deep: {kind: formula, formula: "as_percent(highest - equity, highest) >= 20%"}
+  just_tripped: {kind: formula, formula: deep and memory.zone != HEAVY}
+  open: {kind: formula, formula: "known(memory.tripped_at) and hours_between(memory.tripped_at, as_of) < 24h"}
+""")
+
+
+def test_it_starts_where_the_policy_says_and_goes_on_from_what_was_given() -> None:
+    first = decide(PEAK)
+    assert first.outputs == {"deep": False, "just": False, "open": False, "peak": 1000.0, "steps": 0, "was": None}
+    assert first.memory == {"peak": 1000.0, "zone": "NORMAL", "tripped_at": None, "steps": 1}
+    fall = decide(PEAK, memory=first.memory, account={"total_wallet_balance": 800})
+    assert (fall.outputs["deep"], fall.outputs["just"], fall.outputs["open"]) == (True, True, False)
+    assert fall.memory == {"peak": 1000.0, "zone": "HEAVY", "tripped_at": "2026-03-02T10:30:00Z", "steps": 2}
+    after = decide(PEAK, memory=fall.memory, account={"total_wallet_balance": 800}, as_of="2026-03-03T10:29:59Z")
+    assert (after.outputs["just"], after.outputs["open"]) == (False, True)
+    later = decide(PEAK, memory=after.memory, account={"total_wallet_balance": 800}, as_of="2026-03-03T10:30:00Z")
+    assert later.outputs["open"] is False
+    assert later.memory["tripped_at"] == "2026-03-02T10:30:00Z"
+
+
+def test_an_absent_value_starts_again() -> None:
+    assert decide(PEAK, memory={"steps": 7}).memory == {
+        "peak": 1000.0, "zone": "NORMAL", "tripped_at": None, "steps": 8,
+    }  # fmt: skip
+
+
+def test_it_comes_back_unchanged_where_something_is_wrong() -> None:
+    memory = {"peak": 5000.0, "zone": "HEAVY", "tripped_at": None, "steps": 3}
+    decision = PEAK.evaluate({"as_of": "yesterday"}, "answer", memory)
+    assert (decision.ok, decision.memory) == (False, memory)
