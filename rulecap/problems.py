@@ -6,6 +6,8 @@ from difflib import get_close_matches
 
 from rulecap.location import Location
 
+LONGEST_MESSAGE = 600
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -28,6 +30,13 @@ class Problem:
     hint: str = ""
     source_line: str = ""
     severity: str = "error"
+
+    def __post_init__(self) -> None:
+        """Cut what repeats a very long text."""
+        for name in ("message", "hint"):
+            text = getattr(self, name)
+            if len(text) > LONGEST_MESSAGE:
+                object.__setattr__(self, name, text[:LONGEST_MESSAGE] + "…")
 
     def render(self) -> str:
         """Return the finding as text: place, code, message, the line with a caret, the hint."""

@@ -18,6 +18,8 @@ from tests.written import MAIN, completed, problems, problems_of
 FOLDER = Path(__file__).parent / "invalid"
 SOURCES = Path(__file__).parents[1] / "rulecap"
 MARK = re.compile(r"(?P<lead> *)\^ (?P<warning>warning )?(?P<code>[a-z-]+): (?P<text>.*)\Z")
+# Only the cases of absent.txt are about what a decision must require.
+EVERYTHING = "age_seconds, signal, signal.score, signal.win_rate, market, book, assets, correlation"
 ANY = " … "
 AS_IT_IS = "(as it is)"  # in a case's title: nothing is added to its file
 
@@ -54,7 +56,9 @@ def _cases(path: Path) -> list[Case]:
 
 
 def _case(name: str, text: str) -> Case:
-    pieces = re.split(r"^--- (\S+)\n", "--- policy.yaml\n" * (not text.startswith("---")) + text, flags=re.MULTILINE)[1:]
+    pieces = re.split(r"^--- (\S+)\n", "--- policy.yaml\n" * (not text.startswith("---")) + text, flags=re.MULTILINE)[
+        1:
+    ]
     files, expected = {}, []
     for file, content in zip(pieces[::2], pieces[1::2], strict=True):
         lines: list[str] = []
@@ -67,8 +71,18 @@ def _case(name: str, text: str) -> Case:
             else:
                 lines.append(line)
         written = "\n".join(lines) + "\n"
-        files[file] = completed(written) if file == MAIN and AS_IT_IS not in name else written
+        requires = "" if name.startswith("absent") else EVERYTHING
+        files[file] = completed(written, requires) if file == MAIN and AS_IT_IS not in name else written
     return Case(name, files, tuple(sorted(expected, key=lambda one: (one.file, one.line, one.column))))
+
+
+KEPT: dict[str, tuple[Problem, ...]] = {}
+
+
+def _found(case: Case) -> tuple[Problem, ...]:
+    if case.name not in KEPT:
+        KEPT[case.name] = problems_of(case.files)
+    return KEPT[case.name]
 
 
 def _place(problem: Problem) -> tuple[str, str, str, int, int]:
@@ -79,7 +93,7 @@ def _place(problem: Problem) -> tuple[str, str, str, int, int]:
 
 @pytest.mark.parametrize("case", corpus(), ids=lambda case: case.name)
 def test_exactly_what_is_wrong_is_found_where_it_is_wrong(case: Case) -> None:
-    found = problems_of(case.files)
+    found = _found(case)
     said = "\n".join(problem.render() for problem in found)
     assert [_place(problem) for problem in found] == [one.place for one in case.expected], said
     for problem, one in zip(found, case.expected, strict=True):
@@ -89,13 +103,16 @@ def test_exactly_what_is_wrong_is_found_where_it_is_wrong(case: Case) -> None:
 
 @pytest.mark.parametrize("case", corpus(), ids=lambda case: case.name)
 def test_a_finding_shows_its_line_and_points_at_it(case: Case) -> None:
-    for problem in problems_of(case.files):
+    for problem in _found(case):
         assert problem.location is not None
         assert problem.source_line == case.files[problem.location.file].split("\n")[problem.location.line - 1]
         place, line, caret, *_ = problem.render().split("\n")
         assert place.startswith(f"{problem.location}: {problem.severity} [{problem.code}]: ")
         if len(problem.source_line) <= 160:
-            assert (line, caret) == (f"    {problem.source_line}".replace("\t", " "), " " * (problem.location.column + 3) + "^")
+            assert (line, caret) == (
+                f"    {problem.source_line}".replace("\t", " "),
+                " " * (problem.location.column + 3) + "^",
+            )
 
 
 def test_every_code_that_loading_can_give_has_a_case() -> None:

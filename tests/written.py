@@ -33,11 +33,15 @@ POSITION: dict[str, Any] = {
 }
 
 
-def completed(text: str) -> str:
+def completed(text: str, requires: str = "") -> str:
     """Return a policy with what every policy has put behind its last line, so that the text's own places stay true.
 
     Without decisions there is one, `answer`, whose outputs are all rules. An overlay and a text with `language` are
     complete as they are.
+
+    Args:
+        text: the policy.
+        requires: what the decision `answer` requires, where it is added.
     """
     text = textwrap.dedent(text)
     if re.search(r"^(language|extends):", text, re.MULTILINE):
@@ -45,10 +49,12 @@ def completed(text: str) -> str:
     lines = [text.rstrip("\n"), "language: 1", "policy: written", "version: 1.0.0"]
     if not re.search(r"^decisions:", text, re.MULTILINE):
         section = re.search(r"^rules:[^\n]*\n((?:[ #][^\n]*\n|\n)*)", text + "\n", re.MULTILINE)
-        names = re.findall(r"^  ([a-z][a-z0-9_]*):", section[1] if section else "", re.MULTILINE) 
+        names = re.findall(r"^  ([a-z][a-z0-9_]*):", section[1] if section else "", re.MULTILINE)
         outputs = "".join(f"      {name}: {name}\n" for name in names) or "      one: 1\n"
         nothing = ", ".join(f"{name}: none" for name in names or ["one"])
-        lines.append(f"decisions:\n  answer:\n    outputs:\n{outputs}    on_error: {{{nothing}}}")
+        lines.append(
+            f"decisions:\n  answer:\n    requires: [{requires}]\n    on_error: {{{nothing}}}\n    outputs:\n{outputs}"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -10,7 +10,7 @@ from rulecap.engine.outputs import json_value
 from rulecap.language import types as t
 from rulecap.language.expression import Expression, Template
 from rulecap.language.functions import round_down
-from rulecap.language.grammar import Syntax
+from rulecap.language.grammar import LARGEST, Syntax
 from rulecap.language.reference import CaseNames, Reference
 from rulecap.language.terms import Const
 from rulecap.language.values import ANY, show
@@ -72,19 +72,19 @@ class Run:
             raise BeforeFirstDate(name, self.policy.dated[name].location)
         return found[-1]
 
-    def of(self, expression: Expression, **local: Any) -> Any:
+    def of(self, expression: Expression, /, **local: Any) -> Any:
         """Return the value of an expression."""
         assert isinstance(expression.syntax, Syntax)  # a refused expression never gets this far
         return self.evaluator.value(expression.syntax, **local)
 
-    def text(self, template: Template | None, **local: Any) -> str:
+    def text(self, template: Template | None, /, **local: Any) -> str:
         """Return a text with its values."""
         return "".join(
             part if isinstance(part, str) else self._shown(part, **local)
             for part in (template.parts if template else ())
         )
 
-    def _shown(self, expression: Expression, **local: Any) -> str:
+    def _shown(self, expression: Expression, /, **local: Any) -> str:
         return show(self.of(expression, **local), self.units[expression])
 
     @property
@@ -199,7 +199,8 @@ def _row(rule: Any, written: TableRule, key: str) -> Any:
 
 def _finite(value: Any) -> Any:
     """Refuse an infinite number, also within records."""
-    if isinstance(value, float) and not math.isfinite(value):
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if (whole and abs(value) > LARGEST) or (isinstance(value, float) and not math.isfinite(value)):
         raise NotFinite("the result is not a finite number")
     return value
 

@@ -216,7 +216,7 @@ class Inference:
             self.wrong(b, "wrong-type", f"{t.described(kind)} cannot be compared like this", hint)
 
     def _possible(self, node: ast.AST, term: Term, options: t.Type) -> bool:
-        """Note a finding where a written name is none of those that the other side can be; return whether there is one."""
+        """Note where a written name is none of those that the other side can be; return whether there is a finding."""
         names = options.options if isinstance(options, t.Text) else None
         if not isinstance(term, Const) or names is None or not isinstance(term.value, str) or term.value in names:
             return False

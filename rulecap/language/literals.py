@@ -83,7 +83,8 @@ def _list(node: Sequence, problems: list[Problem]) -> Literal:
         both = t.unify(kind, item.type)
         if both is None:
             code = "wrong-unit" if isinstance(kind, t.Number) and isinstance(item.type, t.Number) else "wrong-type"
-            message = f"the values of a list are of one type: this is {t.described(item.type)}, those before {t.described(kind)}"
+            sides = f"this is {t.described(item.type)}, those before {t.described(kind)}"
+            message = f"the values of a list are of one type: {sides}"
             problems.append(problem_at(item.node, code, message))
             return Literal(None, t.UNKNOWN, node)
         kind = both

@@ -77,7 +77,7 @@ class Reference(SimpleEval):  # type: ignore[misc]  # simpleeval has no types
         self._lookup, self._remembered, self._cases, self._adjustments = lookup, remembered, cases, adjustments
         self._locals: dict[str, Any] = {}
 
-    def value(self, syntax: Syntax, **local: Any) -> Any:
+    def value(self, syntax: Syntax, /, **local: Any) -> Any:
         """Return the value of an expression in which some more names mean something."""
         outer, self._locals = self._locals, {**self._locals, **local}
         try:

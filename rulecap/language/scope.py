@@ -75,7 +75,7 @@ class Scope:
     locals: Mapping[str, Type] = field(default_factory=dict)
     known: frozenset[str] = frozenset()
 
-    def bind(self, **names: Type) -> "Scope":
+    def bind(self, /, **names: Type) -> "Scope":
         """Return a scope with more names; problems and demands stay shared."""
         return replace(self, locals={**self.locals, **names})
 

@@ -16,7 +16,7 @@ from rulecap.policy.checks.decisions import check_decision, check_hand_overs
 from rulecap.policy.checks.inputs import check_inputs, declared_snapshot
 from rulecap.policy.checks.parameters import check_parameters
 from rulecap.policy.found import NO_FAULTS, Faults
-from rulecap.policy.graph import MEMORY, circle_problem, graph_of, order
+from rulecap.policy.graph import MEMORY, apart, circle_problem, graph_of, order
 from rulecap.policy.model import Decision, Input, Parameter, PolicyText, Remembered
 from rulecap.policy.nodes import Mapping, Node, Scalar, problem_at
 from rulecap.policy.plan import plan_of
@@ -102,7 +102,9 @@ def check_policy(node: Mapping, problems: list[Problem]) -> TypedPolicy:
     check_adjustments(policy, problems)
     if hidden:  # what seems to have no name may stand in what could not be read
         problems[before:] = [one for one in problems[before:] if one.code not in NAMES_MISSING]
-    check_coverage(policy, [plan_of(policy, decision) for decision in decisions.values()], problems)
+    # Where a path of its `requires` is wrong, which is reported, nobody knows what a decision lacks.
+    sound = [one for name, one in decisions.items() if set(text.decisions[name].requires) <= set(one.requires)]
+    check_coverage(policy, [plan_of(policy, decision) for decision in sound], problems)
     return policy
 
 
@@ -133,7 +135,7 @@ def _unread(text: PolicyText, node: Mapping) -> list[Problem]:
 def _check_rules(text: PolicyText, words: Vocabulary) -> list[str]:
     graph = graph_of(text)
     in_order, circles = order(graph)
-    words.problems += [circle_problem(circle, graph) for circle in circles]
+    words.problems += [circle_problem(circle, graph) for circle in apart(circles)]
     circular = {name for circle in circles for name in circle}
     for name in in_order:
         if name in circular:

@@ -81,6 +81,20 @@ def order(graph: Mapping[str, Mapping[str, object]]) -> tuple[list[str], list[li
     return list(done), circles
 
 
+def apart(circles: Iterable[list[str]]) -> list[list[str]]:
+    """Return the shortest of the circles that share a name, as one slip often closes many; the others stay out."""
+    kept: list[list[str]] = []
+    hidden: list[set[str]] = []
+    for circle in sorted(circles, key=len):
+        touched = [names for names in hidden if not names.isdisjoint(circle)]
+        if not touched:
+            kept.append(circle)
+            hidden.append(set(circle))
+        for names in touched:
+            names.update(circle)
+    return kept
+
+
 def circle_problem(circle: list[str], graph: Mapping[str, Mapping[str, Expression]]) -> Problem:
     """Return the finding for rules that run in a circle, at the place where the circle closes."""
     expression = graph[circle[-2]][circle[-1]]

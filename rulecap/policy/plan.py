@@ -115,7 +115,8 @@ def _terms_said(line: Told) -> Iterator[Term]:
 def terms_of(policy: TypedPolicy, name: str) -> list[Term]:
     """Return the terms of a rule, or of where a remembered value starts."""
     if name.startswith("memory."):
-        return [policy.memory[name.removeprefix("memory.")].start[1]]
+        remembered = policy.memory.get(name.removeprefix("memory."))
+        return [remembered.start[1]] if remembered is not None else []  # a wrong one is reported on its own
     return list(policy.rules[name].terms()) if name in policy.rules else []  # a wrong rule is reported on its own
 
 

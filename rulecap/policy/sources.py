@@ -17,6 +17,7 @@ MAIN = "policy.yaml"
 SECTIONS = ("inputs", "parameters", "memory", "decisions", "rules")
 LARGEST_FILE = 1_048_576
 DEEPEST_EXTENDS = 8
+LONGEST_PATH = 1024
 NO_MEANING = ("title", "why", "source")
 
 
@@ -71,6 +72,8 @@ def find_policy(where: str | Path) -> Path:
         PolicyError: there is no such policy.
     """
     path = Path(where)
+    if len(str(where)) > LONGEST_PATH:
+        raise PolicyError([Problem("no-such-policy", "the name of a policy's place is too long")])
     if isinstance(where, str) and where in shipped() and not (path / MAIN).is_file():
         return shipped()[where]
     if path.is_file() or (path / MAIN).is_file():
@@ -146,10 +149,20 @@ def _renamed(document: Mapping, main: Mapping) -> Mapping:
     return Mapping((*kept, *own.values()), document.source, document.line, document.column)
 
 
+def _content(folder: Path, name: str) -> bytes:
+    """Return a file's bytes; a link that leads out of the folder, a pipe and a device are not read."""
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise OSError(f"{name} leads out of the policy's folder")
+    if path.exists() and not path.is_file():
+        raise OSError(f"{name} is no regular file")
+    with path.open("rb") as stream:
+        return stream.read(LARGEST_FILE + 1)
+
+
 def _file(folder: Path, name: str, prefix: str, sources: Sources, asked: Scalar | None = None) -> Mapping | None:
     try:
-        with (folder / name).open("rb") as stream:
-            content = stream.read(LARGEST_FILE + 1)
+        content = _content(folder, name)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         message = f"{name} cannot be read: {reason}"

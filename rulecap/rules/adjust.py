@@ -11,7 +11,7 @@ from rulecap.language.presence import proven
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Term
 from rulecap.language.values import show
-from rulecap.rules.code import Code, place_source, record, spot, template_terms, unit_name
+from rulecap.rules.code import Code, computes, place_source, record, spot, template_terms, unit_name
 from rulecap.rules.parts import Formula, Items, Part, Rule, Words
 from rulecap.rules.typed import Checker, Typed, coerced
 
@@ -110,11 +110,9 @@ class TypedAdjust(Typed):
         for step in self.steps:
             self._write_step(code, step, wanted)
         code.line(f"{self.variable} = e_value")
-        if any(name in SYMBOLS for step in self.steps for name, _, _ in step.operations):
-            code.refuse_infinite(self.variable, False)
-        else:
-            terms = (self.start, *(term for step in self.steps for _, _, term in step.operations))
-            code.check_finite(self.variable, self.type, terms)
+        operations = [(name, term) for step in self.steps for name, _, term in step.operations]
+        computed = computes(self.start) or any(name in SYMBOLS or computes(term) for name, term in operations)
+        code.check_finite(self.variable, self.type, computed)
 
     def _write_step(self, code: Code, step: TypedStep, wanted: bool) -> None:
         if step.when is None:

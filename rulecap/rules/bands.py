@@ -14,10 +14,11 @@ from rulecap.language.terms import Term
 from rulecap.language.unit_errors import as_unit
 from rulecap.policy.nodes import Scalar, problem_at
 from rulecap.rules.cases import column_spots, columns, complete, join, repeated_names, row_type, row_value
-from rulecap.rules.code import Code, record, spot, unit_name
+from rulecap.rules.code import Code, computes, record, spot, unit_name
 from rulecap.rules.parts import Case, Formula, Items, Rule, Written
 from rulecap.rules.typed import Checker, Typed
 
+MOST_COMPARED = 40  # more cases are looked up by a function: so long a chain would be too deep for Python
 Bound = tuple[float | None, bool]  # where the case ends, none at the open end, and whether the end belongs to it
 
 
@@ -180,13 +181,14 @@ class TypedBands(Typed):
         if variable is None:
             variable = f"v_{self.name}"
             code.line(f"{variable} = {code.term(self.number)}", self.of.location())
-            code.check_finite(variable, self.number.type, (self.number,), self.of.location())
+            code.check_finite(variable, self.number.type, computes(self.number), self.of.location())
+        rows = [value for value, _ in self.table.rows.values()]
+        if len(rows) == 1 or len(rows) > MOST_COMPARED:
+            code.line(f"{self.variable} = {code.emitter.named('at_' + self.name, self.lookup())}({variable})")
+            return
         word = "if"
-        for (value, _), (end, inclusive) in zip(self.table.rows.values(), self.bounds, strict=True):
-            header = "else:" if end is None else f"{word} {variable} {'<=' if inclusive else '<'} {end!r}:"
-            if end is None and word == "if":
-                header = "if True:"
-            with code.block(header):
+        for value, (end, inclusive) in zip(rows, self.bounds, strict=True):
+            with code.block("else:" if end is None else f"{word} {variable} {'<=' if inclusive else '<'} {end!r}:"):
                 code.line(f"{self.variable} = {code.emitter.constant(value)}")
             word = "elif"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from rulecap.language import types as t
 from rulecap.language.emit import Emitter
 from rulecap.language.expression import Expression, Template
+from rulecap.language.grammar import LARGEST
 from rulecap.language.terms import Aggregate, Binary, Call, Choice, Const, Default, Negative, Term, walk
 from rulecap.language.values import SHOWN, digits, show
 from rulecap.location import Location
@@ -39,7 +40,7 @@ def not_finite() -> None:
 
 def finite(value: float | None) -> float | None:
     """Return the number; refuse it where it is infinite or not a number."""
-    if value is not None and not math.isfinite(value):
+    if value is not None and not (math.isfinite(value) and (value.__class__ is not int or abs(value) <= LARGEST)):
         not_finite()
     return value
 
@@ -75,15 +76,16 @@ class Code:
         """Return source of a term."""
         return self.emitter.term(term)
 
-    def check_finite(self, name: str, kind: t.Type, terms: tuple[Term, ...], at: Location | None = None) -> None:
-        """Refuse an infinite result, where the terms compute: what is only read or chosen is finite already."""
-        if not isinstance(t.strip(kind), t.Number) or not any(computes(term) for term in terms):
+    def check_finite(self, name: str, kind: t.Type, computed: bool, at: Location | None = None) -> None:
+        """Refuse an infinite result where one was computed: what is only read or chosen is finite already."""
+        unit = t.strip(kind)
+        if not isinstance(unit, t.Number) or not computed:
             return
-        self.refuse_infinite(name, isinstance(kind, t.Optional), at)
-
-    def refuse_infinite(self, name: str, optional: bool, at: Location | None = None) -> None:
-        """Refuse a variable's value where it is infinite or not a number: x - x is 0 for every other number."""
-        guard = f"{name} is not None and " if optional else ""
+        if unit in (t.COUNT, t.BARE):  # may be whole, and a whole number has no infinity to find
+            self.line(f"{self.emitter.named('f_finite', finite)}({name})", at)
+            return
+        guard = f"{name} is not None and " if isinstance(kind, t.Optional) else ""
+        # x - x is 0 for every number but an infinite one.
         self.line(f"if {guard}{name} - {name}: {self.emitter.named('f_not_finite', not_finite)}()", at)
 
     def finite(self, term: Term) -> str:
@@ -96,7 +98,7 @@ class Code:
     def text(self, parts: tuple[str | tuple[Expression, Term], ...]) -> str:
         """Return source of a text with values."""
         pieces = [repr(part) if isinstance(part, str) else self._shown(part[1]) for part in parts]
-        return " + ".join(pieces) or "''"
+        return f"''.join(({''.join(f'{piece}, ' for piece in pieces)}))" if len(pieces) > 1 else "".join(pieces) or "''"
 
     def _shown(self, term: Term) -> str:
         """Return source that shows a value; where its type is certain, by what shows that type."""

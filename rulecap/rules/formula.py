@@ -14,7 +14,7 @@ from rulecap.language.paths import dotted
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Default, Known, Term, walk
 from rulecap.language.values import iso
-from rulecap.rules.code import Code, spot
+from rulecap.rules.code import Code, computes, spot
 from rulecap.rules.parts import Formula, Rule
 from rulecap.rules.typed import Checker, Typed, coerced, shown_reads
 
@@ -47,7 +47,7 @@ class TypedFormula(Typed):
         """Assign the value."""
         at = self.formula.location()
         code.line(f"{self.variable} = {coerced(code, self.term, self.type)}", at)
-        code.check_finite(self.variable, self.type, (self.term,), at)
+        code.check_finite(self.variable, self.type, computes(self.term), at)
 
     def detail(self, code: Code) -> str:
         """The formula, the formula with values, and which absent values were assumed."""

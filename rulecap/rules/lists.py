@@ -105,7 +105,7 @@ def _check_name(checker: Checker, over: Over) -> None:
 
 
 def unnamed(formulas: Mapping[str, Expression]) -> dict[str, tuple[Expression, Term]]:
-    """Return the terms of formulas about an element that has no name, which is reported: nothing more is known of them."""
+    """Return the terms of formulas about an element without a name, which is reported: nothing is known of them."""
     return {name: (written, Const(t.UNKNOWN, 0, None)) for name, written in formulas.items()}
 
 

@@ -13,7 +13,7 @@ from rulecap.language.presence import proven
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Term
 from rulecap.policy.nodes import Mapping, Scalar
-from rulecap.rules.code import Code, whole_possible
+from rulecap.rules.code import Code, computes, whole_possible
 from rulecap.rules.parts import Formula, Items, Part, Rule
 from rulecap.rules.typed import Checker, Typed, as_float, condition_detail
 
@@ -142,20 +142,21 @@ class TypedTree(Typed):
     def write(self, code: Code) -> None:
         """Assign the value by a chain of conditions."""
         self._write(code, self.root)
-        leaves = tuple(leaf.term for leaf in self.root.leaves())
-        code.check_finite(self.variable, self.type, leaves)
+        computed = any(computes(leaf.term) for leaf in self.root.leaves())
+        code.check_finite(self.variable, self.type, computed)
 
     def _write(self, code: Code, node: Value | Fork) -> None:
+        """Branches stand side by side and leave the block: nested, a long tree would be too deep for Python."""
         if isinstance(node, Value):
             code.line(f"{self.variable} = {self._value(code, node.term)}", node.expression.location())
             return
-        word = "if"
-        for condition, term, then in node.branches:
-            with code.block(f"{word} {code.term(term)}:", condition.location()):
-                self._write(code, then)
-            word = "elif"
-        with code.block("else:"):
+        with code.block("while True:"):
+            for condition, term, then in node.branches:
+                with code.block(f"if {code.term(term)}:", condition.location()):
+                    self._write(code, then)
+                    code.line("break")
             self._write(code, node.otherwise)
+            code.line("break")
 
     def _value(self, code: Code, term: Term) -> str:
         text = code.term(term)
@@ -172,19 +173,16 @@ class TypedTree(Typed):
     def _trace(self, code: Code, node: Value | Fork, name: str) -> None:
         if isinstance(node, Value):
             return
-        depth = code.depth
-        for condition, term, then in node.branches:
-            code.line(f"{name}.append({condition_detail(code, condition, term)})")
-            value = then.expression.text if isinstance(then, Value) else "…"
-            code.line(f"{name}[-1]['then'] = {value!r}")
-            with code.block(f"if {name}[-1]['holds']:"):
-                self._trace(code, then, name)
-                code.line("pass")
-            code.line("else:")
-            code.depth += 1
-        code.line(f"{name}.append({{'otherwise': {_text(node.otherwise)!r}}})")
-        self._trace(code, node.otherwise, name)
-        code.depth = depth
+        with code.block("while True:"):
+            for condition, term, then in node.branches:
+                code.line(f"{name}.append({condition_detail(code, condition, term)})")
+                code.line(f"{name}[-1]['then'] = {_text(then)!r}")
+                with code.block(f"if {name}[-1]['holds']:"):
+                    self._trace(code, then, name)
+                    code.line("break")
+            code.line(f"{name}.append({{'otherwise': {_text(node.otherwise)!r}}})")
+            self._trace(code, node.otherwise, name)
+            code.line("break")
 
 
 def _text(node: Value | Fork) -> str:

@@ -78,7 +78,10 @@ def test_a_basis_point_is_the_nearest_float_to_a_hundredth_of_a_percent(number: 
 def test_a_literal_is_the_same_in_a_column_and_in_an_expression(text: str) -> None:
     decision = decide(f"""
         rules:
-          zone: {{kind: bands, of: account.margin_used, cases: [{{name: A, below: 1 USD, n: {text}}}, {{name: B, n: {text}}}]}}
+          zone:
+            kind: bands
+            of: account.margin_used
+            cases: [{{name: A, below: 1 USD, n: {text}}}, {{name: B, n: {text}}}]
           same: {{kind: formula, formula: zone.n == {text}}}
     """)
     assert decision.outputs["same"] is True

@@ -1,5 +1,7 @@
 """What may be none: where a condition proves that it is not, it may be read; anywhere else it may not."""
 
+from typing import Any
+
 import pytest
 
 from tests.written import decide, problems, quoted
@@ -118,9 +120,12 @@ rules:
 def test_what_a_decision_requires_may_be_read() -> None:
     text = """
 decisions:
-  answer: {requires: [market.price, signal.score], outputs: {a: market.price, b: signal.score + 1}, on_error: {a: 0, b: none}}
+  answer:
+    requires: [market.price, signal.score]
+    outputs: {a: market.price, b: signal.score + 1}
+    on_error: {a: 0, b: none}
 """
-    here = {"market": {"symbol": "BTCUSDT", "price": 5}, "signal": {"symbol": "BTCUSDT", "score": 6}}
+    here: dict[str, Any] = {"market": {"symbol": "BTCUSDT", "price": 5}, "signal": {"symbol": "BTCUSDT", "score": 6}}
     assert decide(text, **here).outputs == {"a": 5.0, "b": 7.0}
     refused = decide(text, market=here["market"])
     assert refused.outputs == {"a": 0, "b": None}

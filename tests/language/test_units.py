@@ -130,7 +130,9 @@ def test_every_unit_can_be_said(a: Number) -> None:
 
 kinds = st.recursive(
     numbers | st.sampled_from([t.FLAG, t.TIME, t.TEXT, t.NOTHING, t.UNKNOWN, t.Text(frozenset({"A"}))]),
-    lambda inner: st.builds(t.optional, inner) | st.builds(t.ListOf, inner) | st.builds(lambda a: t.Record({"a": a}), inner),
+    lambda inner: (
+        st.builds(t.optional, inner) | st.builds(t.ListOf, inner) | st.builds(lambda a: t.Record({"a": a}), inner)
+    ),
     max_leaves=4,
 )
 

@@ -1,7 +1,7 @@
-"""Generated policies: well-typed ones, of every kind of rule and every form of expression, some of whose results do not exist.
+"""Generated policies: well-typed, of every kind of rule and every form of expression; not every result exists.
 
-`Writer` writes one from a source of chance; `policies()` is the Hypothesis strategy, whose chance shrinks. What it writes
-must load: a refusal is a finding about the checks (or about this module).
+`Writer` writes one from a source of chance; `policies()` is the Hypothesis strategy. What it writes must load:
+a refusal is a finding about the checks (or about this module).
 """
 
 import json
@@ -46,7 +46,7 @@ def spread(prefix: str, fields: dict[str, list[str]]) -> dict[str, list[str]]:
 
 @dataclass
 class Names:
-    """What may be read where an expression stands, by unit; `texts` are names with what they can be (none: anything)."""
+    """What may be read where an expression stands, by unit; `texts` are names with what they can be."""
 
     present: dict[str, list[str]] = field(default_factory=lambda: {unit: [] for unit in UNITS})
     optional: dict[str, list[str]] = field(default_factory=lambda: {unit: [] for unit in UNITS})
@@ -184,7 +184,7 @@ class Writer:
         return self.num(unit, depth)[0]
 
     def num(self, unit: str, depth: int) -> Number:
-        """Return an expression of a unit and what it turned out to be: the unit, or a number without one that adapts to it."""
+        """Return an expression of a unit and what it turned out to be: the unit, or BARE, which adapts to it."""
         forms = [self._leaf]
         if depth > 0:
             forms += [
@@ -202,7 +202,7 @@ class Writer:
         return self.pick(forms)(unit, depth - 1)
 
     def sure(self, unit: str, depth: int) -> Number:
-        """Return an expression that is present by itself: a part that the decision requires is computed with, not passed on."""
+        """Return an expression that is present by itself: a required part is computed with, not passed on."""
         text, found = self.num(unit, depth)
         return (f"max({text}, {text})" if text.startswith(PARTS) else text), found
 
@@ -286,9 +286,8 @@ class Writer:
     @contextmanager
     def narrowed(self, unit: str, path: str) -> Iterator[None]:
         """What is known to be present is read like anything else, and has no default any more."""
-        base = path.rpartition(".")[0]
         # What has one field is present, and so has all of them.
-        moved = [(unit, path)] if base not in self.wholes else self.wholes[base]
+        moved = self.wholes.get(path.rpartition(".")[0], [(unit, path)])
         for kind, one in moved:
             self.names.optional[kind].remove(one)
             self.names.present[kind].append(one)
@@ -411,7 +410,8 @@ class Writer:
 
     def _chained(self, depth: int) -> str:
         unit = self.pick(UNITS)
-        return f"({self.number(unit, depth)} {self.pick('<>')} {self.number(unit, depth)} {self.pick(('<=', '>='))} {self.number(unit, depth)})"
+        a, b, c = (self.number(unit, depth) for _ in range(3))
+        return f"({a} {self.pick('<>')} {b} {self.pick(('<=', '>='))} {c})"
 
     def _logic(self, depth: int) -> str:
         return f"({self.flag(depth)} {self.pick(('and', 'or'))} {self.flag(depth)})"
@@ -615,11 +615,10 @@ class Writer:
 
     def _checks(self, name: str) -> None:
         order = ["ENTER", "CAUTION", "HOLD", "REJECT"]
-        checks = []
-        for number in range(1 + int(self.rng.random() * 5)):
-            checks.append(
-                {"name": f"check {number}", "if": self.flag(3), "verdict": self.pick(order), "why": self._template()}
-            )
+        checks = [
+            {"name": f"check {number}", "if": self.flag(3), "verdict": self.pick(order), "why": self._template()}
+            for number in range(1 + int(self.rng.random() * 5))
+        ]
         self.rules[name] = {"kind": "checks", "order": order, "checks": checks}
         self.names.texts.append((f"{name}.verdict", tuple(order)))
         self.outputs.append(name)
@@ -823,13 +822,19 @@ def _price(w: Writer, depth: int) -> Number:
 def _count(w: Writer, depth: int) -> Number:
     if w.chance(0.5):
         return f"hour({w.time(depth)})", "count"
-    slices = f"order_slices({w.number('quantity', depth)}, {w.number('count', 0)}, market.quantity_step, {w.number('quantity', 0)})"
-    return f"count({slices})", "count"
+    quantity, parts, least = w.number("quantity", depth), w.number("count", 0), w.number("quantity", 0)
+    return f"count(order_slices({quantity}, {parts}, market.quantity_step, {least}))", "count"
+
+
+def _percent(w: Writer, depth: int) -> Number:
+    unit = w.pick(UNITS)
+    a, b = w.number(unit, depth), w.number(unit, depth)
+    return f"as_percent({a}, {b})", "percent"
 
 
 DERIVED: dict[str, Callable[[Writer, int], Number]] = {
     "ratio": _ratio,
-    "percent": lambda w, depth: _percent(w, depth),
+    "percent": _percent,
     "USD": _usd,
     "price": _price,
     "quantity": lambda w, depth: (f"({w.number('USD', depth)} / {w.number('price', depth)})", "quantity"),
@@ -844,16 +849,11 @@ MAYBE: dict[str, Callable[[Writer], str]] = {
         f"{w.number('ratio', 1)}, {w.number('USD', 1)})"
     ),
     "ratio": lambda w: (
-        "correlation_between(assets, correlation, signal.symbol, 'ETHUSDT') if known(assets) and known(correlation) else none"
+        "correlation_between(assets, correlation, signal.symbol, 'ETHUSDT')"
+        " if known(assets) and known(correlation) else none"
     ),
 }
 KINDS = ("formula", "bands", "table", "tree", "adjust", "checks", "each", "pick", "actions")
-
-
-def _percent(w: Writer, depth: int) -> Number:
-    unit = w.pick(UNITS)
-    a, b = w.number(unit, depth), w.number(unit, depth)
-    return f"as_percent({a}, {b})", "percent"
 
 
 def written(rng: Random, rules: int = 14) -> str:
@@ -881,7 +881,7 @@ MAY_BE_NEGATIVE = {
 
 
 def situation(rng: Random) -> Json:
-    """Return a snapshot with all that generated policies ask for, in one of three with values at the ends of what is valid."""
+    """Return a snapshot with all that generated policies ask for, sometimes with values at the ends of their range."""
     snapshot = random_snapshot(rng)
     while "win_rate" not in snapshot.get("signal", {}) or "base" not in snapshot.get("market", {}):
         snapshot = random_snapshot(rng)

@@ -1,4 +1,4 @@
-"""The same bytes in give the same bytes out: for every hash seed, in every process, on every Python that can be found."""
+"""The same bytes in give the same bytes out: for every hash seed, in every process, on every Python found."""
 
 import hashlib
 import json
@@ -30,9 +30,9 @@ for name, folder in records["policies"].items():
     for record in records["evaluations"]:
         if record["policy"] == name:
             answer = policy.evaluate(json.dumps(record["snapshot"]), record["decision"], record["memory"])
-            parts = json.dumps([answer.outputs, answer.memory]).encode(), answer.trace.to_json(), answer.trace.explain().encode()
+            parts = json.dumps([answer.outputs, answer.memory]), answer.trace.to_json().decode(), answer.trace.explain()
             codes = ",".join(problem.code for problem in answer.problems)
-            print(record["number"], answer.ok, codes, *(hashlib.sha256(part).hexdigest() for part in parts))
+            print(record["number"], answer.ok, codes, *(hashlib.sha256(part.encode()).hexdigest() for part in parts))
 """
 
 
@@ -148,7 +148,7 @@ def test_every_python_gives_the_same_bytes(
 
 
 def environment(python: str, version: str, request: pytest.FixtureRequest) -> str:
-    """Return the Python of an environment with what rulecap needs, kept for the next run; skip where none can be made."""
+    """Return the Python of an environment with what rulecap needs, kept for the next run, or skip the test."""
     needed = ["pydantic>=2.7", "pyyaml>=6.0", "jsonschema>=4.18", "referencing>=0.30", "simpleeval>=1.0.5"]
     cache = request.config.cache
     if cache is None:

@@ -223,7 +223,8 @@ def test_several_things_worse_at_once_are_never_more(name: str) -> None:
     rng, policy = Random(f"several {name}"), shipped(name)
 
     def several(rng: Random, snapshot: Json, memory: Json) -> bool:
-        return any([lever(rng, snapshot, memory) for lever in rng.sample(LEVERS, 3)])
+        moved = [lever(rng, snapshot, memory) for lever in rng.sample(LEVERS, 3)]
+        return any(moved)
 
     pairs, smaller = hold_monotone(policy, several, rng, situations(rng, 300))
     assert pairs > 60

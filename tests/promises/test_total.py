@@ -1,4 +1,4 @@
-"""Evaluation is total: whatever is handed in, it answers in bounded time, fail-closed, and says what was wrong where."""
+"""Evaluation is total: whatever is handed in, it answers in bounded time, fail-closed, and says what was wrong."""
 
 import copy
 import json
@@ -107,12 +107,66 @@ for _ in range(5_000):
     DEEP = [DEEP]
 
 JUNK: list[Any] = [
-    None, True, False, 0, -1, 1, 2**53 + 1, 10**30, -(10**30), 10**400, 0.0, -0.0, 1e-320, 1e308, -1e308, 5e-324, math.nan, math.inf,
-    -math.inf, "", "0", "5", "NaN", "Infinity", "x" * 100_000, "\0", "\ud800", "💥", "a\nb", "__class__", "constructor", "{0.__class__}",
-    "2026-01-01", "2026-13-45T99:99:99Z", "0000-00-00T00:00:00Z", "9999-12-31T23:59:59.999999-23:59", [], [[]], {}, {"": {}}, [None],
-    [1, [2, [3]]], {"a": {"b": {"c": 1}}}, b"bytes", (), (1, 2), {1, 2}, 3j, Decimal("1.5"), Decimal("NaN"), object, object(), Odd(),
-    OddFloat(3.0), range(3), lambda: 1, iter([1]), ..., DEEP,
-]  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    2**53 + 1,
+    10**30,
+    -(10**30),
+    10**400,
+    0.0,
+    -0.0,
+    1e-320,
+    1e308,
+    -1e308,
+    5e-324,
+    math.nan,
+    math.inf,
+    -math.inf,
+    "",
+    "0",
+    "5",
+    "NaN",
+    "Infinity",
+    "x" * 100_000,
+    "\0",
+    "\ud800",
+    "💥",
+    "a\nb",
+    "__class__",
+    "constructor",
+    "{0.__class__}",
+    "2026-01-01",
+    "2026-13-45T99:99:99Z",
+    "0000-00-00T00:00:00Z",
+    "9999-12-31T23:59:59.999999-23:59",
+    [],
+    [[]],
+    {},
+    {"": {}},
+    [None],
+    [1, [2, [3]]],
+    {"a": {"b": {"c": 1}}},
+    b"bytes",
+    (),
+    (1, 2),
+    {1, 2},
+    3j,
+    Decimal("1.5"),
+    Decimal("NaN"),
+    object,
+    object(),
+    Odd(),
+    OddFloat(3.0),
+    range(3),
+    lambda: 1,
+    iter([1]),
+    ...,
+    DEEP,
+]
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -167,10 +221,27 @@ def test_junk_in_place_of_a_snapshot_is_answered(junk: int) -> None:
 
 
 TEXTS: list[Any] = [
-    b"", b"{", b"null", b"[]", b"\xff\xfe\xfa", b'{"as_of": NaN}', b'{"a": Infinity}', b'{"as_of": 1e999}', b"[" * 100_000, b'{"a":' * 100_000,
-    b'{"account": {"total_wallet_balance": ' + b"9" * 10_000 + b"}}", b'{"as_of": "2026-01-01T00:00:00Z", "as_of": 5}', "{}", "\ud800",
-    '{"\\ud800": 1}', "9" * 100_000, bytearray(b"{}"), memoryview(b"{}"), b"\0" * 1000, b" " * 1_000_000,
-]  # fmt: skip
+    b"",
+    b"{",
+    b"null",
+    b"[]",
+    b"\xff\xfe\xfa",
+    b'{"as_of": NaN}',
+    b'{"a": Infinity}',
+    b'{"as_of": 1e999}',
+    b"[" * 100_000,
+    b'{"a":' * 100_000,
+    b'{"account": {"total_wallet_balance": ' + b"9" * 10_000 + b"}}",
+    b'{"as_of": "2026-01-01T00:00:00Z", "as_of": 5}',
+    "{}",
+    "\ud800",
+    '{"\\ud800": 1}',
+    "9" * 100_000,
+    bytearray(b"{}"),
+    memoryview(b"{}"),
+    b"\0" * 1000,
+    b" " * 1_000_000,
+]
 
 
 @pytest.mark.parametrize("text", range(len(TEXTS)))
@@ -280,14 +351,45 @@ def test_a_thousand_assets_are_taken() -> None:
 
 
 JUNK_MEMORY: list[Any] = [
-    [], "memory", 5, True, 3.5, b"x", (1,), {1}, Odd(), object(), {"nothing": 1}, {5: 5}, {None: 1}, {"": ""}, {"__class__": 1},
-    {"peak_equity": "high"}, {"peak_equity": True}, {"peak_equity": math.nan}, {"peak_equity": math.inf}, {"peak_equity": 10**400},
-    {"peak_equity": [1]}, {"peak_equity": {}}, {"drawdown_state": "DOOM"}, {"drawdown_state": 1}, {"drawdown_state": "x" * 100_000},
-    {"breaker_tripped_at": "yesterday"}, {"breaker_tripped_at": 5}, {"breaker_tripped_at": "2026-01-01T00:00:00"},
-    {"breaker_tripped_at": "0001-01-01T00:00:00+23:59"}, {"breaker_tripped_at": "9999-12-31T23:59:59-23:59"}, {"net_deposits": Odd()},
-    {"trough_equity": DEEP}, {f"name{number}": number for number in range(10_000)}, {"x" * 100_000: 1}, {"\ud800": 1},
-    {"peak_equity": Decimal(5)}, {"peak_equity": 1, "trough_equity": "?"}, {"peak_equity": OddFloat(5)},
-]  # fmt: skip
+    [],
+    "memory",
+    5,
+    True,
+    3.5,
+    b"x",
+    (1,),
+    {1},
+    Odd(),
+    object(),
+    {"nothing": 1},
+    {5: 5},
+    {None: 1},
+    {"": ""},
+    {"__class__": 1},
+    {"peak_equity": "high"},
+    {"peak_equity": True},
+    {"peak_equity": math.nan},
+    {"peak_equity": math.inf},
+    {"peak_equity": 10**400},
+    {"peak_equity": [1]},
+    {"peak_equity": {}},
+    {"drawdown_state": "DOOM"},
+    {"drawdown_state": 1},
+    {"drawdown_state": "x" * 100_000},
+    {"breaker_tripped_at": "yesterday"},
+    {"breaker_tripped_at": 5},
+    {"breaker_tripped_at": "2026-01-01T00:00:00"},
+    {"breaker_tripped_at": "0001-01-01T00:00:00+23:59"},
+    {"breaker_tripped_at": "9999-12-31T23:59:59-23:59"},
+    {"net_deposits": Odd()},
+    {"trough_equity": DEEP},
+    {f"name{number}": number for number in range(10_000)},
+    {"x" * 100_000: 1},
+    {"\ud800": 1},
+    {"peak_equity": Decimal(5)},
+    {"peak_equity": 1, "trough_equity": "?"},
+    {"peak_equity": OddFloat(5)},
+]
 NOTHING_WRONG = (0, len(JUNK_MEMORY) - 1)  # an empty list holds nothing; a float of another class is a float
 
 
@@ -295,7 +397,7 @@ NOTHING_WRONG = (0, len(JUNK_MEMORY) - 1)  # an empty list holds nothing; a floa
     "junk", range(len(JUNK_MEMORY)), ids=lambda number: f"{number}-{type(JUNK_MEMORY[number]).__name__}"
 )
 def test_junk_memory_is_answered(junk: int) -> None:
-    """What needs no memory is answered all the same; the rest fails closed; either way the problem is named, by its path."""
+    """What needs no memory is answered all the same, the rest fails closed; the problem is named either way."""
     policy, memory, snapshot = shipped("default"), JUNK_MEMORY[junk], _whole()
     for decision in ("position", "drawdown", "margin", "state"):
         answer = policy.evaluate(snapshot, decision, memory)

@@ -1,4 +1,4 @@
-"""The trace is complete: the record alone gives the decision again, and each step follows from the values that it shows."""
+"""The trace is complete: the record alone gives the decision again, and each step follows from what it shows."""
 
 import ast
 import json
@@ -38,7 +38,7 @@ def as_bytes(decision: Decision) -> tuple[bytes, bytes, bytes]:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_record_alone_gives_the_same_bytes(tmp_path: Path, name: str) -> None:
-    """Policy files, snapshot and memory, each through its bytes: a copy of the folder elsewhere, JSON there and back."""
+    """Policy files, snapshot and memory, each through its bytes: a copy of the folder, JSON there and back."""
     shutil.copytree(ROOT / "policies", tmp_path / "kept")
     again = load_policy(tmp_path / "kept" / (f"{name}.yaml" if name == "conservative" else name))
     assert again.digest == shipped(name).digest
@@ -262,7 +262,7 @@ def follows_pick(step: Json) -> bool:
     fits = [one for one in detail["candidates"] if one["fits"]]
     picked = [one for one in fits if one["picked"]]
     assert bool(fits) == (step["value"] is not None)
-    if not fits or "lowest" not in detail and "highest" not in detail:
+    if not fits or ("lowest" not in detail and "highest" not in detail):
         assert not fits or picked[0] is fits[0]
         return True
     known = [one["value"] for one in fits if one["value"] is not None]

@@ -1,4 +1,4 @@
-"""The compiled evaluator and the reference evaluator are one: same answers to the bit, on any policy and any snapshot."""
+"""Compiled and reference evaluator are one: the same answers to the bit, on any policy and any snapshot."""
 
 import json
 from pathlib import Path
@@ -75,6 +75,21 @@ def test_traces_and_explanations_of_generated_policies_can_be_told(tmp_path: Pat
             decision = policy.evaluate(situation(rng), "whole")
             assert json.loads(decision.trace.to_json())["ok"] == decision.ok
             assert isinstance(decision.trace.explain(), str)
+
+
+def test_a_parameter_that_is_a_name_compares_with_other_names(tmp_path: Path) -> None:
+    """A parameter is there to be changed: what it is today is not all that it can be."""
+    policy = {
+        "language": 1,
+        "policy": "named",
+        "version": "1.0.0",
+        "title": "Named",
+        "parameters": {"mode": {"value": "CAREFUL"}},
+        "decisions": {"asked": {"title": "A", "outputs": {"bold": "mode == BOLD"}, "on_error": {"bold": False}}},
+    }
+    loaded = load_policy(put(tmp_path, json.dumps(policy)))
+    assert hold_equal(loaded, situation(Random(1)), "asked", None) == {}
+    assert loaded.evaluate(situation(Random(1)), "asked").outputs == {"bold": False}
 
 
 def both_on_a_shipped_policy(name: str, rng: Random, count: int) -> None:

@@ -49,7 +49,8 @@ def test_every_element_in_the_lists_order() -> None:
 
 def test_the_lowest_first_none_last_ties_in_the_lists_order() -> None:
     positions = [
-        position("NONE", margin=0), position("B", -5), position("A", -9), position("C", -5), position("SHORT", -99, side="SHORT"),
+        position("NONE", margin=0), position("B", -5), position("A", -9), position("C", -5),
+        position("SHORT", -99, side="SHORT"),
     ]  # fmt: skip
     assert [symbol for _, symbol in done("RED", positions)] == ["A", "B", "C", "NONE"]
 

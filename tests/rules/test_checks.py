@@ -33,7 +33,9 @@ rules:
         ("ac", "REJECT", "also", ["first", "third"]),
     ],
 )
-def test_the_worst_verdict_wins_and_all_reasons_are_told(fired: str, verdict: str, reason: str, names: list[str]) -> None:
+def test_the_worst_verdict_wins_and_all_reasons_are_told(
+    fired: str, verdict: str, reason: str, names: list[str]
+) -> None:
     outputs = decide(ENTRY, facts={name: name in fired for name in "abcd"}).outputs
     assert (outputs["verdict"], outputs["why"]) == (verdict, reason)
     assert [one["check"] for one in outputs["entry"]["reasons"]] == names

@@ -105,7 +105,9 @@ def test_a_sum_does_not_compensate() -> None:
 
 DATED = """
 parameters:
-  most: {unit: percent, values: [{from: 2026-01-01, is: 5%}, {from: 2026-07-01, is: 4%}, {from: 2026-07-01T12:00Z, is: 3%}]}
+  most:
+    unit: percent
+    values: [{from: 2026-01-01, is: 5%}, {from: 2026-07-01, is: 4%}, {from: 2026-07-01T12:00Z, is: 3%}]
 rules:
   a: {kind: formula, unit: percent, formula: most}
   b: {kind: formula, unit: ratio, formula: 2}
@@ -135,7 +137,7 @@ def test_before_the_first_day_there_is_no_value() -> None:
     assert (decision.ok, decision.outputs) == (False, {"a": None})
     [problem] = decision.problems
     assert "most" in problem.message
-    assert str(problem.location).startswith("policy.yaml:3:")
+    assert str(problem.location).startswith("policy.yaml:4:")
     assert decide(DATED, "other", as_of="2025-12-31T23:59:59Z").outputs == {"b": 2.0}
 
 
