@@ -10,7 +10,7 @@ from benchmarks.suite import GROUPS, Row
 def main() -> int:
     """Run every group and print its table; return 0 whether or not the targets are reached."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=201, help="how often each is timed (201; processes: 20)")
+    parser.add_argument("--rounds", type=int, default=101, help="how often each is timed (101; processes: 20)")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md")
     given = parser.parse_args()
 

@@ -108,6 +108,7 @@ def check_equal() -> None:
         "simpleeval": rivals.simpleeval(handed),
         "zen-engine": rivals.zen_engine(handed, trace=False),
         "zen-engine traced": rivals.zen_engine(handed, trace=True),
+        "rulecap's steps": rivals.rulecap_policy(handed, recorded_snapshot()),
     }.items():
         found += [f"{name}: {one}" for one in differences(scalar_outputs(evaluate()), in_common(decision.outputs))]
     if found:

@@ -44,7 +44,7 @@ def without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def time_calls(calls: Mapping[str, Call], rounds: int, seconds_each: float = 0.002) -> Timings:
+def time_calls(calls: Mapping[str, Call], rounds: int, seconds_each: float = 0.01) -> Timings:
     """Return timings of the calls, each taken once in every round, in another order every time.
 
     It is the process's own time that is counted (all of its threads'), so that other processes on the machine count

@@ -23,11 +23,11 @@ python -m benchmarks --write     # prints them, and writes docs/performance.md
 
 The decision is `position` of `policies/default`, on `policies/default/examples/sushi_recorded.json`: a recorded
 market with a 100-level order book, and an account with five open positions. `rulecap` keeps every step's value, so
-that the trace can be rendered afterwards. `benchmarks/handwritten.py` is the same decision as a programmer would
+that the trace can be rendered afterwards. `benchmarks/handwritten/` is the same decision as a programmer would
 write it, with the same outputs, texts included, asserted before anything is timed, and nothing to look back on.
 simpleeval and zen-engine evaluate the decision's scalar steps only (`benchmarks/steps.py`): what the order book
 measures and sums over positions are handed to them as numbers, and the lists of reasons, adjustments and slices are
-left out.
+left out. Beside them stands `rulecap` with the same steps written as a policy over facts.
 """
 
 METHOD = """## How it is measured

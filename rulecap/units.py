@@ -16,7 +16,8 @@ SUFFIXES: dict[str, tuple[str, float]] = {
     "s": (SECONDS, 1.0),
     "USD": (USD, 1.0),
 }
-NUMBER = r"(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+# Possessive, so that a long row of digits is looked at once.
+NUMBER = r"(?:\d[\d_]*+(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?"
 LITERAL = re.compile(rf"(?P<number>{NUMBER})(?P<space> ?)(?P<suffix>%|bp|x|h|s|USD)(?![A-Za-z0-9_])")
 
 

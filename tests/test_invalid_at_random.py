@@ -148,7 +148,8 @@ def _mutated(text: str, changes: list[tuple[int, int, str]]) -> str:
 
 PIECES = [
     "", " ", "\n", "  ", ":", "- ", "{", "}", "[", "]", ",", "'", '"', "%", "x", "none", "true", "5", "memory.", "loss",
-    "#", "&a ", "*a", "|", ">", "!!str ", "kind: formula", "is", "(", ")", "é", "\t", "name: NORMAL", "value", "\0", "p",
+    "#", "&a ", "*a", "|", ">", "!!str ", "kind: formula", "is", "(", ")", "é", "\t", "name: NORMAL", "value", "\0",
+    "p",
 ]  # fmt: skip
 pieces = st.sampled_from(PIECES)
 changes = st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 12), pieces), min_size=1, max_size=3)

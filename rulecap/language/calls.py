@@ -64,8 +64,10 @@ def _values(count: int) -> str:
 def _unfit(parameter: str, wanted: t.Type, argument: ast.AST, kind: t.Type) -> tuple[str, str]:
     names = wanted.options if isinstance(wanted, t.Text) and isinstance(kind, t.Text) else None
     if names:
-        shown = written(argument)
-        return f"{parameter} is one of {', '.join(sorted(names))}, {shown} is not", ""
+        shown, any_name = written(argument), isinstance(kind, t.Text) and kind.options is None
+        hint = "say under inputs which names it can be: {one_of: […]}" if any_name else ""
+        can = "may be any name" if any_name else "is not"
+        return f"{parameter} is one of {', '.join(sorted(names))}, {shown} {can}", hint
     said = f"{parameter} is {t.described(t.strip(wanted))}, {what(argument, kind)}"
     return said, rewritten(argument, kind, t.strip(wanted))
 
@@ -80,8 +82,8 @@ def fits(kind: t.Type, wanted: t.Type) -> bool:
         return fits(kind.item, wanted.item)
     if isinstance(kind, t.Record) and isinstance(wanted, t.Record):
         return all(name in kind.fields and fits(kind.fields[name], part) for name, part in wanted.fields.items())
-    if isinstance(kind, t.Text) and isinstance(wanted, t.Text) and kind.options and wanted.options:
-        return kind.options <= wanted.options
+    if isinstance(kind, t.Text) and isinstance(wanted, t.Text) and wanted.options is not None:
+        return kind.options is not None and kind.options <= wanted.options
     return t.unify(kind, wanted) is not None
 
 

@@ -131,7 +131,9 @@ def _unfit_for_python(text: str, masked: Masked) -> Refusal | None:
 def _unknown_unit(found: re.Match[str]) -> Refusal:
     if keyword.iskeyword(found["unit"]):
         return Refusal(found.start("unit"), "not-an-expression", f"a space is missing before `{found['unit']}`")
-    return Refusal(found.start(), "wrong-unit", f"{found[0]} has a unit that the language does not know", WRITTEN_UNITS)
+    return Refusal(
+        found.start(), "wrong-unit", f"{found[0]:.40} has a unit that the language does not know", WRITTEN_UNITS
+    )
 
 
 def _outside_texts(text: str) -> str:

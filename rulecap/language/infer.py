@@ -218,7 +218,9 @@ class Inference:
     def _possible(self, node: ast.AST, term: Term, options: t.Type) -> bool:
         """Note where a written name is none of those that the other side can be; return whether there is a finding."""
         names = options.options if isinstance(options, t.Text) else None
-        if not isinstance(term, Const) or names is None or not isinstance(term.value, str) or term.value in names:
+        if not isinstance(term, Const) or term.name or names is None:  # a parameter may be set to any other name
+            return False
+        if not isinstance(term.value, str) or term.value in names:
             return False
         message = f"{term.value} is not one of the names that this can be"
         self.wrong(node, "unknown-name", message, did_you_mean(term.value, names))

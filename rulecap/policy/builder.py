@@ -77,8 +77,20 @@ class Builder:
             self._report(event, "yaml-syntax", "`%` lines are not part of a policy", "leave them out")
 
     def scalar(self, event: Any) -> None:
-        """Add a text or number."""
+        """Add a text or number; most are plain, and quickly done."""
         self._count(event, 1, "yaml-too-large")
+        text = event.value
+        if text and not (event.style or event.anchor or event.tag):
+            try:
+                value = plain_value(text)
+            except NotANumber:
+                return self._unusual(event)
+            mark = event.start_mark
+            return self._add(Scalar(value, text, self.source, mark.line + 1, mark.column + 1), None, 1, 0)
+        return self._unusual(event)
+
+    def _unusual(self, event: Any) -> None:
+        """Add a text in quotes or of several lines, one with a tag or an anchor, an absent value, or no number."""
         mark = event.start_mark
         text, style = event.value, event.style or None
         line, column = mark.line + 1, mark.column + 1

@@ -12,7 +12,7 @@ from rulecap.language.grammar import Syntax
 from rulecap.language.presence import proven
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Term
-from rulecap.policy.nodes import Mapping, Scalar
+from rulecap.policy.nodes import Mapping, Scalar, problem_at
 from rulecap.rules.code import Code, computes, whole_possible
 from rulecap.rules.parts import Formula, Items, Part, Rule
 from rulecap.rules.typed import Checker, Typed, as_float, condition_detail
@@ -25,6 +25,9 @@ def _leaf_or_tree(value: object) -> object:
 
 
 Leaf = Annotated[Any, BeforeValidator(_leaf_or_tree)]
+
+
+DEEPEST = 15  # Python takes twenty blocks in each other
 
 
 class Branch(Part):
@@ -52,6 +55,9 @@ class TreeRule(Rule):
         """Return the rule with its type, which holds the values of all branches."""
         checker = Checker(scope, self)
         root = _check(checker, self, scope)
+        if depth_of(root) > DEEPEST:
+            message = f"trees stand in each other {depth_of(root)} deep, at most {DEEPEST} are taken"
+            scope.problems.append(problem_at(self.key, "expression-too-deep", message, "name an inner tree as a rule"))
         typed = _declared(checker, root) if self.unit else _joined(checker, root)
         return TypedTree(self, typed, root)
 
@@ -107,6 +113,13 @@ class Fork:
         for _, _, then in self.branches:
             yield from then.leaves()
         yield from self.otherwise.leaves()
+
+
+def depth_of(node: Value | Fork) -> int:
+    """Return how many trees stand in each other."""
+    if isinstance(node, Value):
+        return 0
+    return 1 + max(depth_of(inner) for inner in (*(then for _, _, then in node.branches), node.otherwise))
 
 
 def _check(checker: Checker, tree: TreeRule | Twig, scope: Scope) -> Fork:

@@ -28,6 +28,7 @@ NOT_PROVEN = [
     "worst.margin + 0 USD if not known(worst) else 0 USD",
     "0 USD if known(worst) else worst.margin + 0 USD",
     "worst.margin + 0 USD if known(worst) or true else 0 USD",
+    "worst.margin + 0 USD if not known(worst) or true else 0 USD",
     "0 USD if not known(worst) and true else -worst.margin",
     "(worst.margin if known(worst) else 0 USD) + worst.margin",
     "worst.margin if worst.margin > 0 USD and known(worst) else 0 USD",

@@ -702,9 +702,9 @@ def spoilt(draw):
         if kind == "remove":
             parent.pop(path[-1], None) if isinstance(parent, dict) else parent.pop(path[-1])
         elif kind == "add" and isinstance(parent, dict):
-            parent[draw(KEYS)] = draw(VALUES)
+            parent[draw(KEYS)] = deepcopy(draw(VALUES))
         else:
-            parent[path[-1]] = draw(VALUES)
+            parent[path[-1]] = deepcopy(draw(VALUES))
     return document
 
 

@@ -1,7 +1,9 @@
 """A hostile policy is refused by name, in bounded time and memory; nothing that it says is ever run as Python."""
 
+import ast
 import json
 import os
+import re
 import signal
 import tracemalloc
 from collections.abc import Iterator
@@ -10,9 +12,12 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rulecap import Policy, PolicyError, load_policy
 from rulecap.engine.decision import Decision
+from rulecap.language.grammar import Syntax, parse
 from rulecap.problems import Problem
 from tests.promises.policies import put
 from tests.promises.test_trace_complete import CALM
@@ -266,6 +271,114 @@ def test_an_escape_is_refused_where_it_stands(tmp_path: Path, number: int) -> No
         text = json.dumps(policy_of({"asked": {"kind": "formula", **unit, "formula": ESCAPES[number]}}), indent=1)
         found = refused(tmp_path, text)
         assert any(problem.location is not None and problem.location.line > 1 for problem in found), found
+
+
+NODES = {
+    *(
+        "BoolOp",
+        "BinOp",
+        "UnaryOp",
+        "IfExp",
+        "Compare",
+        "Call",
+        "Name",
+        "Attribute",
+        "Constant",
+        "GeneratorExp",
+        "List",
+    ),
+    *("comprehension", "And", "Or", "Not", "USub", "Add", "Sub", "Mult", "Div", "Pow", "Load", "Store"),
+    *("Eq", "NotEq", "Lt", "LtE", "Gt", "GtE", "In", "NotIn"),
+}
+TOKENS = (
+    *(
+        "account",
+        "positions",
+        "as_of",
+        "__class__",
+        "_x",
+        "gi_frame",
+        "format",
+        "sum",
+        "min",
+        "open",
+        "x",
+        "A",
+        "1",
+        "5%",
+        "9x",
+    ),
+    *(
+        "for",
+        "in",
+        "if",
+        "else",
+        "not",
+        "and",
+        "or",
+        "is",
+        "lambda",
+        "await",
+        "yield",
+        "None",
+        "true",
+        "class",
+        "import",
+    ),
+    *(
+        ".",
+        ",",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        ":",
+        ":=",
+        "*",
+        "**",
+        "/",
+        "//",
+        "%",
+        "+",
+        "-",
+        "~",
+        "@",
+        "<",
+        "==",
+        "<<",
+        "|",
+    ),
+    *("'a'", "f'{x}'", "b'a'", "...", "=", "!", "\\", "#", ";", "\n", "\0", "\uff3f", "1j", "0x1"),
+)
+
+
+def hold_allowed(text: str) -> None:
+    """Fail where what the allow-list lets through has any node or any name that is not the language's."""
+    parsed = parse(text)
+    for node in ast.walk(parsed.tree) if isinstance(parsed, Syntax) else ():
+        assert type(node).__name__ in NODES, text
+        for name in (getattr(node, "id", "x"), getattr(node, "attr", "x"), getattr(node, "keywords", None) or "x"):
+            assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_]*", name), text
+        if isinstance(node, ast.Constant):
+            assert type(node.value) in (int, float, str), text
+
+
+@pytest.mark.parametrize("number", range(len(ESCAPES)))
+def test_the_allow_list_alone_lets_no_name_of_pythons_through(number: int) -> None:
+    """The types would refuse it too; neither relies on the other."""
+    hold_allowed(ESCAPES[number])
+
+
+@given(
+    st.lists(st.sampled_from(TOKENS), max_size=14).flatmap(
+        lambda some: st.sampled_from(["", " "]).map(lambda gap: gap.join(some))
+    )
+)
+@settings(max_examples=400)
+def test_whatever_passes_the_allow_list_is_of_the_language(text: str) -> None:
+    hold_allowed(text)
 
 
 SPOTS = {

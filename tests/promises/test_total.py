@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rulecap import Policy
@@ -201,14 +201,14 @@ def mutated(rng: Random, snapshot: Json) -> tuple[Json, tuple[Any, ...]]:
 def test_junk_anywhere_in_a_snapshot_is_answered(name: str) -> None:
     rng, policy = Random(f"junk {name}"), shipped(name)
     refused = 0
-    for _ in range(700):
+    for _ in range(450):
         snapshot, _ = mutated(rng, random_snapshot(rng))
         decision = rng.choice(policy.decisions)
         answer = hold_total(policy, snapshot, decision)
         refused += not answer.ok
         for problem in answer.problems:
             assert problem.path is not None or problem.location is not None, problem
-    assert refused > 200
+    assert refused > 130
 
 
 @pytest.mark.parametrize("junk", range(len(JUNK)), ids=lambda number: type(JUNK[number]).__name__)
@@ -251,12 +251,12 @@ def test_texts_that_are_no_snapshot_are_answered(text: int) -> None:
     assert all(problem.path is not None for problem in answer.problems)
 
 
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-        lambda x: st.lists(x) | st.dictionaries(st.text(), x),
-    )
-)
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+ANY_JSON = st.recursive(SCALARS, lambda part: st.lists(part) | st.dictionaries(st.text(max_size=5), part), max_leaves=8)
+
+
+@given(ANY_JSON)
+@settings(max_examples=30)
 def test_any_json_is_answered(value: Any) -> None:
     assert not hold_total(shipped("default"), value).ok
     assert not hold_total(shipped("default"), json.dumps(value)).ok
@@ -274,7 +274,7 @@ VALID_EXTREMES = (0.0, -0.0, 5e-324, 1e-308, 1e-300, 1e-9, 1.0, 1e12, 1e15, 1e10
 def test_numbers_at_the_ends_of_what_floats_hold_are_answered(name: str) -> None:
     """Valid by the contract, and still beyond what arithmetic can do: every number at once, or a few of them."""
     rng, policy = Random(f"ends {name}"), shipped(name)
-    for number in range(500):
+    for number in range(300):
         snapshot = random_snapshot(rng)
         numeric = [
             path
@@ -430,7 +430,7 @@ MEMORY_NUMBERS = (0.0, -0.0, 5e-324, 1e308, -1e308, 1.0, -1.0, 0, 10**15)
 @pytest.mark.parametrize("name", SHIPPED)
 def test_memory_of_any_valid_numbers_is_answered(name: str) -> None:
     rng, policy = Random(f"memory {name}"), shipped(name)
-    for _ in range(500):
+    for _ in range(300):
         memory = {
             "peak_equity": rng.choice(MEMORY_NUMBERS),
             "trough_equity": rng.choice(MEMORY_NUMBERS),
@@ -515,6 +515,7 @@ def test_an_answer_belongs_to_its_caller() -> None:
     policy, snapshot = shipped("default"), _whole()
     first = policy.evaluate(snapshot)
     kept = bits(first.outputs), bits(first.memory)
+    wanted = copy.deepcopy(on_error(policy, "position"))
     for _ in range(2):
         answer = policy.evaluate(snapshot)
         refused = policy.evaluate({})
@@ -523,7 +524,7 @@ def test_an_answer_belongs_to_its_caller() -> None:
         _spoil(refused.outputs)
     again = policy.evaluate(snapshot)
     assert (bits(again.outputs), bits(again.memory)) == kept
-    assert policy.evaluate({}).outputs == on_error(policy, "position")
+    assert policy.evaluate({}).outputs == wanted
 
 
 def _spoil(value: Any) -> None:
