@@ -179,7 +179,8 @@ def _file(folder: Path, name: str, prefix: str, sources: Sources, asked: Scalar 
     sources.problems += problems
     if isinstance(node, Mapping):
         places = {problem.location for problem in problems}
-        sources.problems += [found for found in validate(node) if found.location not in places]
+        part = "include" if asked else "overlay" if "extends" in node else "policy"
+        sources.problems += [found for found in validate(node, part=part) if found.location not in places]
         return node
     if node is not None:
         sources.problems.append(
