@@ -76,7 +76,8 @@ def _time(call: Call, repetitions: int) -> float:
 
 
 def _repetitions(call: Call, seconds: float) -> int:
-    """Return how many calls fill that time, after warming up."""
+    """Return how many calls fill that time; the first ones, which may compile something, are not counted."""
+    _time(call, 10)
     repetitions = 1
     while True:
         taken = _time(call, repetitions)

@@ -28,6 +28,7 @@ def run(asked: argparse.Namespace) -> int:
     from rulecap.cli.terminal import Style, print_json
 
     policy = load(asked.policy)
+    policy.compile()
     rules, decisions = len(policy.typed.rules), len(policy.decisions)
     if asked.json:
         about = {"name": policy.name, "version": policy.version, "digest": policy.digest, "meaning": policy.meaning}

@@ -126,6 +126,21 @@ class Evaluator:
         return Decision(asked, self.decision.name, fallen.outputs, kept, said, True, snapshot, steps, fallen.values)
 
 
+class Uncompiled(Evaluator):
+    """A decision that Python refuses to compile: it answers with its `on_error` outputs, and says why."""
+
+    def __init__(self, policy: TypedPolicy, decision: TypedDecision, reader: MemoryReader, error: Exception) -> None:
+        """Keep the reason; nothing is planned."""
+        self.policy, self.decision = policy, decision
+        self.hands_over = None
+        reason = f"the decision {decision.name} is too large to be compiled: {error}"
+        self.problem = Problem("too-large", reason, decision.location, hint="split its largest rules")
+
+    def evaluate(self, asked: str, snapshot: Snapshot, memory: Mapping[str, Any] | None) -> Decision:
+        """Return the fail-closed answer."""
+        return self.refused(asked, memory, [self.problem], snapshot)
+
+
 def _hand_over(policy: TypedPolicy, decision: TypedDecision, plan: Plan) -> Callable[[Snapshot], str | Problem | None]:
     """Return what tells which other decision answers a snapshot: none where this one does, or what went wrong."""
     code = new_code(policy, plan)

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from rulecap.engine.decision import Decision
-from rulecap.engine.evaluator import Evaluator
+from rulecap.engine.evaluator import Evaluator, Uncompiled
 from rulecap.engine.memory import MemoryReader, unchanged
 from rulecap.policy.load import Loaded, load
 from rulecap.policy.typed import TypedPolicy
-from rulecap.problems import Problem, did_you_mean, shown
+from rulecap.problems import PolicyError, Problem, did_you_mean, shown
 from rulecap.snapshot import Snapshot, read_snapshot
 
 
@@ -119,8 +119,23 @@ class Policy:
         typed = self._loaded.policy.decisions.get(decision)
         if known is not None or typed is None:
             return known
+        try:
+            made: Evaluator = Evaluator(self._loaded.policy, typed, self._reader)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # too deep or too long for Python
+            made = Uncompiled(self._loaded.policy, typed, self._reader, error)
         # Two threads may both compile at first; one result is kept, and both are the same.
-        return self._evaluators.setdefault(decision, Evaluator(self._loaded.policy, typed, self._reader))
+        return self._evaluators.setdefault(decision, made)
+
+    def compile(self) -> None:
+        """Compile every decision now, so that the first evaluation is as fast as the next.
+
+        Raises:
+            PolicyError: a decision is too deep or too long to be compiled; `evaluate` answers it with its `on_error`.
+        """
+        made = [self._compile(name) for name in self.decisions]
+        problems = [one.problem for one in made if isinstance(one, Uncompiled)]
+        if problems:
+            raise PolicyError(problems)
 
     def __repr__(self) -> str:
         """Return name, version and the digest's beginning."""

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from random import Random
 
@@ -143,25 +144,30 @@ def test_every_python_gives_the_same_bytes(
     if version == "{}.{}".format(*sys.version_info[:2]):
         pytest.skip("it is the Python of this test")
     python = other_python(version)
+    packages = needed(python, version, request)
     # Digests of texts and values are compared, so a difference in one last digit or in the order of one key shows.
-    assert said_by(environment(python, version, request), records, tmp_path, PYTHONHASHSEED="3") == expected
+    assert (
+        said_by(python, records, tmp_path, PYTHONHASHSEED="3", PYTHONPATH=f"{ROOT}{os.pathsep}{packages}") == expected
+    )
 
 
-def environment(python: str, version: str, request: pytest.FixtureRequest) -> str:
-    """Return the Python of an environment with what rulecap needs, kept for the next run, or skip the test."""
-    needed = ["pydantic>=2.7", "pyyaml>=6.0", "jsonschema>=4.18", "referencing>=0.30", "simpleeval>=1.0.5"]
+def needed(python: str, version: str, request: pytest.FixtureRequest) -> Path:
+    """Return a folder with the packages that rulecap needs, kept for the next run, or skip the test."""
+    names = ["pydantic>=2.7", "pyyaml>=6.0", "jsonschema>=4.18", "referencing>=0.30", "simpleeval>=1.0.5"]
     cache = request.config.cache
     if cache is None:
-        pytest.skip("no cache to keep an environment in")
-    home = cache.mkdir(f"python-{version}")
-    own, done = home / ("Scripts" if os.name == "nt" else "bin") / "python", home / "installed"
-    if done.is_file() and done.read_text() == " ".join(needed) and own.exists():
-        return str(own)
-    try:
-        subprocess.run([python, "-m", "venv", "--clear", str(home)], capture_output=True, check=True, timeout=LONGEST)
-        install = [str(own), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]
-        subprocess.run([*install, *needed], capture_output=True, check=True, timeout=LONGEST)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        pytest.skip(f"no environment could be made for {python}: {error}")
-    done.write_text(" ".join(needed))
-    return str(own)
+        pytest.skip("no cache to keep packages in")
+    home = cache.mkdir(f"packages-{version}")
+    kept = home / hashlib.sha256(" ".join(names).encode()).hexdigest()[:16]
+    if kept.is_dir():
+        return kept
+    with tempfile.TemporaryDirectory(dir=home) as building:
+        options = ["--quiet", "--disable-pip-version-check", "--only-binary", ":all:", "--target", f"{building}/new"]
+        install = [python, "-m", "pip", "install", *options, *names]
+        try:
+            subprocess.run(install, capture_output=True, check=True, timeout=LONGEST)
+            Path(building, "new").rename(kept)  # whole or not at all, whoever else is building
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired, OSError) as error:
+            if not kept.is_dir():
+                pytest.skip(f"what rulecap needs could not be installed for {python}: {error}")
+    return kept

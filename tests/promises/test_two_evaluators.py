@@ -53,7 +53,7 @@ def junk_memory(rng: Random) -> Json:
 
 @given(policies(rules=11), st.integers(0, 2**32))
 @settings(
-    max_examples=12, suppress_health_check=list(HealthCheck), phases=set(Phase) - {Phase.shrink, Phase.explain}
+    max_examples=8, suppress_health_check=list(HealthCheck), phases=set(Phase) - {Phase.shrink, Phase.explain}
 )  # a policy a try
 def test_generated_policies_give_the_same_by_both_evaluators(tmp_path_factory: Any, text: str, seed: int) -> None:
     policy = load_policy(put(tmp_path_factory.mktemp("generated"), text))
