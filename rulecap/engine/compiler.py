@@ -203,19 +203,13 @@ def _guards(code: Code, policy: TypedPolicy, plan: Plan) -> None:
     if missing:
         code.line(f"if {' or '.join(missing)}: return None")
     for check in enforced(policy, plan):
-        code.line(f"if {_refusal(code, policy, check)}: return None")
-
-
-def _refusal(code: Code, policy: TypedPolicy, check: InputCheck) -> str:
-    many = _list_of(policy, check.path)
-    value = "s_" + check.path.replace(".", "__")
-    if many is not None:
-        value = f"v_one.{check.path.removeprefix(many + '.')}"
-    refusal = _outside(code, value, check)
-    if many is None:
-        return refusal
-    holder = "s_" + many.replace(".", "__")
-    return f"any([{refusal} for v_one in {holder} or ()])"
+        many = _list_of(policy, check.path)
+        if many is None:
+            code.line(f"if {_outside(code, 's_' + check.path.replace('.', '__'), check)}: return None")
+            continue
+        with code.block(f"for v_one in s_{many.replace('.', '__')} or ():"):
+            value = f"v_one.{check.path.removeprefix(many + '.')}"
+            code.line(f"if {_outside(code, value, check)}: return None")
 
 
 def _outside(code: Code, value: str, check: InputCheck) -> str:

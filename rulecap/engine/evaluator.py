@@ -29,7 +29,7 @@ class Evaluator:
         self.plan = plan_of(policy, decision)
         self.compiled = compile_plan(policy, self.plan)
         self._run = self.compiled.run
-        self._reader = reader
+        self._reader, self._name = reader, decision.name
         self.hands_over = _hand_over(policy, decision, self.plan) if decision.hand_over else None
         self._partial: dict[frozenset[str], tuple[Plan, Compiled]] = {}
 
@@ -56,7 +56,7 @@ class Evaluator:
             return self._failed(asked, snapshot, memory, remembered, error)
         if answer is None:
             return self.refused(asked, memory, refusals(self.policy, self.plan, snapshot), snapshot)
-        return Decision(asked, self.decision.name, answer[0], answer[1], snapshot=snapshot, steps=(self, answer[2]))
+        return Decision(asked, self._name, answer[0], answer[1], (), True, snapshot, (self, answer[2]))
 
     def refused(
         self,

@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from rulecap.engine.compiler import all_terms, finish, new_code, preload, preload_dated, variable_of
+from rulecap.language import types as t
 from rulecap.language.terms import Const, Dated
 from rulecap.location import Location
 from rulecap.policy.nodes import Mapping
 from rulecap.policy.plan import Plan
 from rulecap.policy.typed import TypedPolicy
 from rulecap.rules.code import Code, place_source, record, spot, unit_name
-from rulecap.rules.typed import shown_reads
+from rulecap.rules.typed import Typed, shown_reads
 
 Render = Callable[[Any, tuple[Any, ...]], list[dict[str, Any]]]
 
@@ -48,13 +49,22 @@ def _step(code: Code, policy: TypedPolicy, name: str) -> None:
         "kind": repr(written.kind),
         "title": repr(written.title or written.because or name.replace("_", " ")),
         "unit": repr(unit_name(rule.type)),
-        "value": rule.variable,
+        "value": _value(rule),
         "reads": reads,
         "numbers": numbers,
         "detail": "D",
         "source": place_source(written.location),
     }
     code.line(f"T.append({record(step)})")
+
+
+def _value(rule: Typed) -> str:
+    """Return source of a rule's value; an element of the snapshot is taken apart, which a serializer does slowly."""
+    kind = t.strip(rule.type)
+    if not isinstance(kind, t.Record) or kind.access != "attribute":
+        return rule.variable
+    fields = record({name: f"{rule.variable}.{name}" for name in kind.fields})
+    return f"None if {rule.variable} is None else {fields}"
 
 
 def _spot(code: Code, policy: TypedPolicy, term: Const | Dated) -> str:
