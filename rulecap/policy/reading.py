@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from rulecap.language import types as t
+from rulecap.language.functions import FUNCTIONS
 from rulecap.language.inputs import snapshot_type
 from rulecap.language.terms import Adjustments, Call, Dated, Field, Read, Remembered, RuleValue, Term, walk
 
@@ -77,15 +78,22 @@ def element_lists() -> Mapping[str, str]:
 
 
 def _paths(term: Term) -> Iterator[str]:
-    """Yield the snapshot's paths that one term reads; a function that takes records reads all their fields."""
+    """Yield the snapshot's paths that one term reads; of a list of records, the fields that a function takes."""
     if isinstance(term, Read):
         yield term.path
     elif isinstance(term, Field):
         record = t.strip(term.base.type)
         if isinstance(record, t.Record) and record.access == "attribute" and record.word in element_lists():
             yield f"{element_lists()[record.word]}.{term.name}"
-    elif isinstance(term, Call):
-        for argument in term.arguments:
-            kind = t.strip(argument.type)
-            if isinstance(kind, t.ListOf) and isinstance(kind.item, t.Record) and kind.item.word in element_lists():
-                yield from (f"{element_lists()[kind.item.word]}.{name}" for name in kind.item.fields)
+    elif isinstance(term, Call) and term.function in FUNCTIONS:
+        for argument, (_, wanted) in zip(term.arguments, FUNCTIONS[term.function].parameters, strict=True):
+            yield from _fields_taken(argument.type, wanted)
+
+
+def _fields_taken(given: t.Type, wanted: t.Type) -> Iterator[str]:
+    """Yield the fields of a list's records that a function takes."""
+    kind, parameter = t.strip(given), t.strip(wanted)
+    if not (isinstance(kind, t.ListOf) and isinstance(kind.item, t.Record) and kind.item.word in element_lists()):
+        return
+    if isinstance(parameter, t.ListOf) and isinstance(parameter.item, t.Record):
+        yield from (f"{element_lists()[kind.item.word]}.{name}" for name in parameter.item.fields)
