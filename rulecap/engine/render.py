@@ -51,9 +51,9 @@ def _step(code: Code, policy: TypedPolicy, name: str) -> None:
         "unit": repr(unit_name(rule.type)),
         "value": _value(rule),
         "reads": reads,
-        "numbers": numbers,
+        "numbers": code.fixed(numbers),
         "detail": "D",
-        "source": place_source(written.location),
+        "source": code.fixed(place_source(written.location)),
     }
     code.line(f"T.append({record(step)})")
 

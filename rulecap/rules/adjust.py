@@ -143,7 +143,7 @@ class TypedAdjust(Typed):
         return name
 
     def _trace_step(self, code: Code, step: TypedStep, name: str) -> None:
-        head = {"name": repr(step.step.name), "source": place_source(step.step.location)}
+        head = {"name": repr(step.step.name), "source": code.fixed(place_source(step.step.location))}
         if step.when is None:
             self._trace_operations(code, step, name, head)
             return

@@ -1,6 +1,7 @@
 """Python source in the making, with the policy line that each of its lines came from."""
 
 import math
+from ast import literal_eval
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -87,6 +88,13 @@ class Code:
         guard = f"{name} is not None and " if isinstance(kind, t.Optional) else ""
         # x - x is 0 for every number but an infinite one.
         self.line(f"if {guard}{name} - {name}: {self.emitter.named('f_not_finite', not_finite)}()", at)
+
+    def fixed(self, source: str) -> str:
+        """Return the name of a constant where the source says nothing but literals, else the source."""
+        try:
+            return self.emitter.constant(literal_eval(source))
+        except ValueError:
+            return source
 
     def finite(self, term: Term) -> str:
         """Return source of a term that refuses an infinite result."""
