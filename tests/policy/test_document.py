@@ -1,7 +1,5 @@
 """A policy's text, read: what its values are, where they stand, and what is said of a text that cannot be one."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +7,7 @@ from hypothesis import strategies as st
 from rulecap.location import Location
 from rulecap.policy.document import MOST_BYTES, Mapping, Scalar, Sequence, parse_document, plain, problem_at
 from rulecap.policy.parsers import FastParser, PureParser
+from tests.patience import patience
 
 PARSERS = pytest.mark.parametrize("parser", [FastParser, PureParser], ids=["fast", "pure"])
 
@@ -373,9 +372,8 @@ def test_findings_are_bounded():
 @PARSERS
 @pytest.mark.parametrize("piece", ["[", "{a: ", "- ", "? ", "&a ", "*a ", "!x ", "'", "\\", "%A b\n", "{x: f(a, b), "])
 def test_a_hostile_text_takes_no_time(piece, parser):
-    began = time.process_time()
-    parse_document(piece * (100_000 // len(piece)), "p.yaml", parser)
-    assert time.process_time() - began < 5
+    with patience():
+        parse_document(piece * (100_000 // len(piece)), "p.yaml", parser)
 
 
 PIECES = st.sampled_from([

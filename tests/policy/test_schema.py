@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from copy import deepcopy
 
 import pytest
@@ -718,11 +717,8 @@ def test_the_quick_test_and_the_thorough_one_agree(document, part):
     assert (validate(node, part=part) == []) == valid
 
 
-def test_a_whole_policy_is_judged_in_time():
+def test_a_whole_policy_is_judged_without_the_slow_validator(monkeypatch):
     rules = plain(read(POLICY))["rules"]
     text = json.dumps({"rules": {f"{name}_{number}": rule for number in range(12) for name, rule in rules.items()}})
-    node = read(text)
-    validate(node)
-    began = time.process_time()
-    assert validate(node) == []
-    assert time.process_time() - began < 0.06
+    monkeypatch.setitem(sys.modules, "jsonschema", None)  # importing it would now fail
+    assert validate(read(text)) == []

@@ -4,11 +4,9 @@ import ast
 import json
 import os
 import re
-import signal
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -19,30 +17,18 @@ from rulecap import Policy, PolicyError, load_policy
 from rulecap.engine.decision import Decision
 from rulecap.language.grammar import Syntax, parse
 from rulecap.problems import Problem
+from tests.patience import patience
 from tests.promises.policies import put
 from tests.promises.test_trace_complete import CALM
 
 Json = dict[str, Any]
-LONGEST = 60
-
-
-class Hanging(BaseException):
-    """Raised by the clock; nothing that is tested here catches it."""
 
 
 @pytest.fixture(autouse=True)
 def _no_hanging() -> Iterator[None]:
-    def ring(number: int, frame: FrameType | None) -> None:
-        raise Hanging
-
-    if not hasattr(signal, "SIGALRM"):
+    """A test that hangs is ended and fails; nothing is measured."""
+    with patience():
         yield
-        return
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(LONGEST)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
 
 
 def policy_of(rules: Json, **more: Any) -> Json:
@@ -641,7 +627,6 @@ def test_a_pipe_is_no_file(tmp_path: Path) -> None:
         "include": ["pipe.yaml"],
         "decisions": decisions,
     }
-    signal.alarm(5)
     assert "bad-include" in {problem.code for problem in refused(folder, json.dumps(head))}
 
 

@@ -3,12 +3,10 @@
 import copy
 import json
 import math
-import signal
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -17,32 +15,18 @@ from hypothesis import strategies as st
 
 from rulecap import Policy
 from rulecap.engine.decision import Decision
+from tests.patience import patience
 from tests.promises.shipped import SHIPPED, bits, shipped
 from tests.snapshots import random_snapshot, sequence
 
 Json = dict[str, Any]
-LONGEST = 60  # seconds for a whole test here; a single evaluation takes milliseconds
-
-
-class Hanging(BaseException):
-    """Raised by the clock; nothing that is tested here catches it."""
 
 
 @pytest.fixture(autouse=True)
 def _no_hanging() -> Iterator[None]:
     """A test that hangs is ended and fails; nothing is measured."""
-
-    def ring(number: int, frame: FrameType | None) -> None:
-        raise Hanging
-
-    if not hasattr(signal, "SIGALRM"):
+    with patience():
         yield
-        return
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(LONGEST)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
 
 
 def on_error(policy: Policy, decision: str) -> Any:
