@@ -5,7 +5,6 @@ BIN    := $(VENV)/bin
 
 CORE   := $(VENV)/.core
 TOOLS  := $(VENV)/.installed
-RIVALS := $(VENV)/.bench
 
 SUSHI  := policies/default/examples/sushi_recorded.json
 SMALL  := policies/default/examples/btc_500.json
@@ -42,7 +41,7 @@ format: $(TOOLS)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(RIVALS)
+bench: $(TOOLS)
 	$(BIN)/python -m benchmarks
 
 soak: $(TOOLS)
@@ -71,7 +70,3 @@ $(TOOLS): pyproject.toml
 	$(environment)
 	$(PIP) --editable '.[dev]'
 	@touch $(CORE) $@
-
-$(RIVALS): $(TOOLS)
-	$(PIP) --editable '.[dev,bench]'
-	@touch $(CORE) $(TOOLS) $@
