@@ -11,6 +11,7 @@ from rulecap.language import types as t
 from rulecap.language.expression import Expression, Template
 from rulecap.language.functions import round_down
 from rulecap.language.grammar import LARGEST, Syntax
+from rulecap.language.literals import literal
 from rulecap.language.reference import CaseNames, Reference
 from rulecap.language.terms import Const
 from rulecap.language.values import ANY, show
@@ -185,8 +186,6 @@ def _band(rule: Any, number: float) -> Any:
 
 
 def _row(rule: Any, written: TableRule, key: str) -> Any:
-    from rulecap.language.literals import literal
-
     for row in written.rows:
         names = literal(row.names, []).value if row.names is not None else ()
         if names is not ANY and key in names:  # type: ignore[operator]  # a list of names

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import to_json
 
 from rulecap.engine.outputs import json_value
-from rulecap.engine.render import compile_render
 from rulecap.rules.code import unit_name
 
 if TYPE_CHECKING:
@@ -84,6 +83,3 @@ def _bare(rule: Any, value: Any) -> dict[str, Any]:
         "detail": None,
         "source": {"file": place.file, "line": place.line},
     }
-
-
-__all__ = ["Trace", "compile_render"]

@@ -214,6 +214,3 @@ def reads(term: Term) -> str | None:
             inner = reads(base)
             return f"{inner}.{name}" if inner else None
     return None
-
-
-__all__ = ["Adjustments", "Emitter", "local_of", "reads"]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from rulecap.language import types as t
-from rulecap.language.calls import CALLS, infer_call
+from rulecap.language.calls import infer_call
 from rulecap.language.expression import Expression
 from rulecap.language.grammar import CAPITALS, CONSTANTS, Refusal, offset_of
 from rulecap.language.paths import dotted, read_path
@@ -262,6 +262,3 @@ def _both_texts(a: Term, b: Term) -> bool:
 
 def _numbers(a: Term, b: Term) -> bool:
     return isinstance(t.strip(a.type), t.Number) and isinstance(t.strip(b.type), t.Number)
-
-
-__all__ = ["CALLS", "Inference", "infer"]

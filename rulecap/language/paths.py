@@ -1,6 +1,7 @@
 """Names and dotted paths: what each refers to, and its type."""
 
 import ast
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rulecap.language import types as t
@@ -29,14 +30,8 @@ def read_path(inference: "Inference", node: ast.Name | ast.Attribute) -> Term:
     """Return the term of a name or a field; where a condition proved it present, its type says so."""
     term = _name(inference, node) if isinstance(node, ast.Name) else _attribute(inference, node)
     if isinstance(term.type, t.Optional) and dotted(node) in inference.scope.known:
-        return _present(term)
+        return replace(term, type=t.strip(term.type))
     return term
-
-
-def _present(term: Term) -> Term:
-    from dataclasses import replace
-
-    return replace(term, type=t.strip(term.type))
 
 
 def _name(inference: "Inference", node: ast.Name) -> Term:

@@ -18,13 +18,14 @@ from rulecap.policy.checks.parameters import check_parameters
 from rulecap.policy.found import NO_FAULTS, Faults
 from rulecap.policy.graph import MEMORY, apart, circle_problem, graph_of, order
 from rulecap.policy.model import Decision, Input, Parameter, PolicyText, Remembered
-from rulecap.policy.nodes import Mapping, Node, Scalar, problem_at
+from rulecap.policy.nodes import Mapping, Scalar, problem_at
 from rulecap.policy.plan import plan_of
 from rulecap.policy.typed import TypedMemory, TypedPolicy
 from rulecap.policy.vocabulary import Vocabulary
-from rulecap.problems import Problem, did_you_mean
+from rulecap.problems import Problem
 from rulecap.rules.kinds import KINDS
 from rulecap.rules.parts import Part, Rule
+from rulecap.snapshot import Snapshot
 
 NAMES_MISSING = ("unknown-name", "missing-key")
 P = TypeVar("P", bound=Part)
@@ -187,8 +188,6 @@ def _named(kind: t.Type, following: t.Type, start: t.Type) -> t.Type:
 
 def _names(text: PolicyText, node: Mapping, problems: list[Problem]) -> None:
     """A name means one thing: rules and parameters share one space with the snapshot and the language's words."""
-    from rulecap.snapshot import Snapshot
-
     taken = {
         **dict.fromkeys(Snapshot.model_fields, "a part of the snapshot"),
         **dict.fromkeys(ALL_NAMES, "a function of the language"),
@@ -206,6 +205,3 @@ def _names(text: PolicyText, node: Mapping, problems: list[Problem]) -> None:
             taken[key.text] = f"the name of another of the policy's {section}"
     if "decisions" not in node and "extends" not in node:
         problems.append(problem_at(node, "missing-key", "a policy has decisions", "write decisions: {…}"))
-
-
-__all__ = ["Node", "check_policy", "did_you_mean", "read_policy"]

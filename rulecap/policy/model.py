@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
-from rulecap.language.expression import Expression, Template, expression
+from rulecap.language.expression import Expression, expression
 from rulecap.policy.nodes import Mapping, Scalar, Sequence
 from rulecap.rules.parts import Formula, Items, Part, Rule, Says, Words, Written
 
@@ -123,6 +123,3 @@ class PolicyText:
     memory: MappingType[str, Remembered]
     decisions: MappingType[str, Decision]
     rules: MappingType[str, Rule]
-
-
-__all__ = ["Decision", "HandOver", "Input", "Outputs", "Parameter", "PolicyText", "Remembered", "Say", "Template"]

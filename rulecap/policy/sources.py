@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from rulecap.location import Location
 from rulecap.policy import overlay
 from rulecap.policy.document import parse_document
-from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, SourceFile, plain, problem_at
+from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, plain, problem_at
 from rulecap.policy.schema import validate
 from rulecap.problems import PolicyError, Problem, did_you_mean
 from rulecap.resources import resource_folder
@@ -227,6 +227,3 @@ def _merge(main: Mapping, parts: list[Mapping], problems: list[Problem]) -> Mapp
         if head is not None:
             entries.append((head, Mapping(tuple(joined.values()), head.source, head.line, head.column)))
     return Mapping(tuple(entries), main.source, main.line, main.column)
-
-
-__all__ = ["SourceFile", "Sources", "find_policy", "read_sources", "shipped"]

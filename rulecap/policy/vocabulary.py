@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from rulecap.language import types as t
 from rulecap.language.grammar import Syntax
+from rulecap.language.infer import infer
 from rulecap.language.scope import Cases, ParameterValue, Reader, Scope
 from rulecap.language.terms import Const, Term
 from rulecap.language.unit_errors import rewritten
@@ -63,8 +64,6 @@ class Vocabulary:
 
     def check_memory(self, name: str) -> None:
         """Take a remembered value's type from what it declares, else from where it starts."""
-        from rulecap.language.infer import infer
-
         written = self.text.memory[name]
         term = infer(written.start, self.scope("memory." + name))
         kind = term.type

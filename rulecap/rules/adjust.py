@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from rulecap.language import types as t
 from rulecap.language.expression import Expression
+from rulecap.language.functions import round_down
 from rulecap.language.grammar import Syntax
 from rulecap.language.presence import proven
 from rulecap.language.scope import Scope
@@ -189,8 +190,6 @@ def _operation(code: Code, name: str, term: Term, written: Expression, kind: t.T
     if name in SYMBOLS:
         code.line(f"e_value = e_value {SYMBOLS[name]} {text}", at)
     elif name == "round_down_to":
-        from rulecap.language.functions import round_down
-
         code.line(f"e_value = {code.emitter.named('f_round_down', round_down)}(e_value, {text})", at)
     else:
         code.line(f"v_by = {coerced(code, term, kind)}", at)

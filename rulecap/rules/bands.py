@@ -12,6 +12,7 @@ from rulecap.language.literals import literal
 from rulecap.language.scope import Cases, Scope
 from rulecap.language.terms import Term
 from rulecap.language.unit_errors import as_unit
+from rulecap.language.values import show
 from rulecap.policy.nodes import Scalar, problem_at
 from rulecap.rules.cases import column_spots, columns, complete, join, repeated_names, row_type, row_value
 from rulecap.rules.code import Code, computes, record, spot, unit_name
@@ -219,8 +220,6 @@ class TypedBands(Typed):
 
 def lines(detail: dict[str, Any]) -> list[str]:
     """Return the explanation of a step."""
-    from rulecap.language.values import show
-
     unit = detail["unit"]
     text = f"{detail['of']} = {show(detail['number'], unit)} is {detail['matched']}"
     ways = []

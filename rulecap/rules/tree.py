@@ -13,6 +13,7 @@ from rulecap.language.presence import proven
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Term
 from rulecap.policy.nodes import Mapping, Scalar, problem_at
+from rulecap.rules.checks import why_not
 from rulecap.rules.code import Code, computes, whole_possible
 from rulecap.rules.parts import Formula, Items, Part, Rule
 from rulecap.rules.typed import Checker, Typed, as_float, condition_detail
@@ -214,8 +215,6 @@ def _terms(node: Value | Fork) -> Iterator[Term]:
 
 def lines(detail: dict[str, Any]) -> list[str]:
     """Return the explanation of a step."""
-    from rulecap.rules.checks import why_not
-
     told = []
     for branch in detail["branches"]:
         if "otherwise" in branch:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from rulecap.language import types as t
 from rulecap.language.emit import local_of, reads
@@ -12,22 +12,19 @@ from rulecap.language.infer import infer
 from rulecap.language.scope import Cases, Scope
 from rulecap.language.terms import (
     Aggregate,
-    Call,
     Compare,
-    Const,
     Known,
     Local,
     Logic,
     Not,
     Read,
-    RuleValue,
     Term,
     children,
     walk,
 )
 from rulecap.language.unit_errors import rewritten
 from rulecap.language.unit_errors import what as says
-from rulecap.rules.code import Code, record, spot, unit_name, whole_possible
+from rulecap.rules.code import Code, record, spot, whole_possible
 from rulecap.rules.parts import Rule
 from rulecap.units import UNITS
 
@@ -281,6 +278,3 @@ def compared(left: object, operator: str, right: object) -> dict[str, object]:
     """Return a comparison as the trace shows it; `by` is how far the left side is above the right."""
     numbers = isinstance(left, int | float) and isinstance(right, int | float) and not isinstance(left, bool)
     return {"left": left, "is": operator, "right": right, "by": left - right if numbers else None}  # type: ignore[operator]
-
-
-__all__ = ["Call", "Checker", "Const", "RuleValue", "Typed", "field", "unit_name"]

@@ -10,9 +10,9 @@ from rulecap.language.inputs import whole_fields
 from rulecap.language.literals import jsonable, literal
 from rulecap.language.presence import proven
 from rulecap.language.scope import Scope
-from rulecap.language.terms import Adjustments, Dated, Lookup, Read, Remembered, Rows, RuleValue, Term, walk
+from rulecap.language.terms import Adjustments, Dated, Lookup, Remembered, Rows, RuleValue, Term, walk
 from rulecap.policy.checks.inputs import follow
-from rulecap.policy.model import Decision, HandOver, Outputs, PolicyText
+from rulecap.policy.model import Decision, HandOver, Outputs, PolicyText, Say
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
 from rulecap.policy.typed import OutputTerms, Told, TypedDecision
 from rulecap.policy.vocabulary import Vocabulary
@@ -57,8 +57,6 @@ def _outputs(outputs: Outputs, scope: Scope) -> OutputTerms:
 
 
 def _told(line: object, scope: Scope) -> Told:
-    from rulecap.policy.model import Say
-
     assert isinstance(line, Say)  # the model reads every line as one
     if line.when is None:
         return None, template_terms(line.say, lambda expression: infer(expression, scope))
@@ -199,6 +197,3 @@ def _leaves(outputs: Outputs, prefix: str = "") -> Iterator[str]:
             yield from _leaves(part, f"{prefix}{name}.")
         else:
             yield prefix + name
-
-
-__all__ = ["Read", "check_decision", "check_hand_overs"]
