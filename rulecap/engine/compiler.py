@@ -16,6 +16,7 @@ from rulecap.policy.typed import DatedParameter, InputCheck, OutputTerms, TypedP
 from rulecap.rules.bands import TypedBands
 from rulecap.rules.code import Code
 from rulecap.rules.table import TypedTable
+from rulecap.rules.typed import coerced
 
 Origin = tuple[str, Location] | None
 
@@ -79,11 +80,12 @@ def finish(code: Code, name: str, parameters: str, names: tuple[str, ...]) -> Co
 def write_step(code: Code, policy: TypedPolicy, name: str) -> None:
     """Write the lines of a rule, or of a remembered value where the memory has none."""
     if name.startswith("memory."):
-        written, term = policy.memory[name.removeprefix("memory.")].start
+        remembered = policy.memory[name.removeprefix("memory.")]
+        written, term = remembered.start
         variable = "m_" + name.removeprefix("memory.")
         code.origin = (name, written.location())
         code.line(f"{variable} = M.get({name.removeprefix('memory.')!r})")
-        code.line(f"if {variable} is None: {variable} = {code.term(term)}")
+        code.line(f"if {variable} is None: {variable} = {coerced(code, term, remembered.type)}")
         return
     rule = policy.rules[name]
     code.origin = (name, rule.rule.location)

@@ -185,8 +185,8 @@ def problem_of(error: Exception) -> tuple[str, str]:
         return "division-by-zero", "a division by zero"
     if isinstance(error, NotFinite | OverflowError):
         return "not-finite", "the result is not a finite number"
-    if isinstance(error, OutOfDomain):
-        return "out-of-domain", str(error)
+    if isinstance(error, OutOfDomain | ValueError):  # a measure refuses what it has no value for by a ValueError
+        return "out-of-domain", str(error)[:200]
     if isinstance(error, BeforeFirstDate):
         return "before-first-date", str(error)
     return "internal-error", f"{type(error).__name__}: {error}"[:200]

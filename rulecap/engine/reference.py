@@ -139,8 +139,8 @@ def run(policy: TypedPolicy, plan: Plan, snapshot: Snapshot, memory: Mapping[str
 def _compute(state: Run, name: str) -> None:
     if name.startswith("memory."):
         own = name.removeprefix("memory.")
-        given = state.memory.get(own)
-        state.remembered[own] = state.of(state.policy.memory[own].start[0]) if given is None else given
+        given, written = state.memory.get(own), state.policy.memory[own]
+        state.remembered[own] = _in_unit(written.type, state.of(written.start[0])) if given is None else given
         return
     rule = state.policy.text.rules[name]
     state.values[name] = _KINDS[type(rule)](state, rule)
@@ -210,7 +210,12 @@ def _number(state: Run, rule: Rule, value: Any) -> Any:
 
 
 def _like(state: Run, rule: Rule, value: Any) -> Any:
-    kind = t.strip(state.policy.rules[rule.name].type)
+    return _in_unit(state.policy.rules[rule.name].type, value)
+
+
+def _in_unit(given: t.Type, value: Any) -> Any:
+    """Return a number as a float; a count, and a number without unit, as it is."""
+    kind = t.strip(given)
     return float(value) if value is not None and isinstance(kind, t.Number) and kind not in (t.COUNT, t.BARE) else value
 
 

@@ -95,9 +95,18 @@ def ceil(value: float) -> float:
 
 def round_down(value: float, step: float) -> float:
     """Return value rounded down to a multiple of step, exact in decimal."""
-    if not step > 0:
+    if not 0 < step < math.inf:
         raise OutOfDomain(f"cannot round to a step of {step}")
+    if not -math.inf < value < math.inf:
+        raise OutOfDomain(f"cannot round {value}")
     return orders.round_down(value, step)
+
+
+def order_slices(quantity: float, parts: float, step: float, least: float) -> list[float]:
+    """Return an order's slices; what is infinite cannot be sliced."""
+    if not (0 < step < math.inf and all(-math.inf < one < math.inf for one in (quantity, parts, least))):
+        raise OutOfDomain(f"cannot slice {quantity} into {parts} at a step of {step}")
+    return orders.order_slices(quantity, parts, step, least)
 
 
 def hours_between(earlier: datetime, later: datetime) -> float:
@@ -144,7 +153,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "order_slices": Function(
         (("quantity", t.QUANTITY), ("parts", t.COUNT), ("step", t.QUANTITY), ("least", t.QUANTITY)),
         t.ListOf(t.QUANTITY),
-        orders.order_slices,
+        order_slices,
     ),
     "equal_risk_weights": Function(
         (("assets", ASSETS), ("correlation", MATRIX)), EQUAL_RISK, allocation.equal_risk_weights
