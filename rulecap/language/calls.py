@@ -149,7 +149,8 @@ def _as_percent(inference: "Inference", node: ast.Call, name: str) -> Term:
 
 def _default(inference: "Inference", node: ast.Call, name: str) -> Term:
     value, other = (inference.infer(argument) for argument in node.args)
-    if value.type not in (t.UNKNOWN, t.NOTHING) and not isinstance(value.type, t.Optional):
+    proven_here = dotted(node.args[0]) in inference.scope.known  # needless, but a condition may be taken away again
+    if value.type not in (t.UNKNOWN, t.NOTHING) and not isinstance(value.type, t.Optional) and not proven_here:
         return inference.wrong(
             node, "never-absent", f"{written(node.args[0])} is always known here", "leave default(…) out"
         )

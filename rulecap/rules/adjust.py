@@ -106,13 +106,14 @@ class TypedAdjust(Typed):
         """Compute the running value; where a decision asks for the adjustments, keep each."""
         wanted = self.name in code.wanted
         code.line(f"e_value = {coerced(code, self.start, self.type)}", self.expression.location())
+        code.check_finite("e_value", self.type, computes(self.start), self.expression.location())
         if wanted:
             code.line(f"x_{self.name} = []")
         for step in self.steps:
             self._write_step(code, step, wanted)
         code.line(f"{self.variable} = e_value")
         operations = [(name, term) for step in self.steps for name, _, term in step.operations]
-        computed = computes(self.start) or any(name in SYMBOLS or computes(term) for name, term in operations)
+        computed = any(name in SYMBOLS or computes(term) for name, term in operations)
         code.check_finite(self.variable, self.type, computed)
 
     def _write_step(self, code: Code, step: TypedStep, wanted: bool) -> None:
