@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from rulecap import Policy, load_policy
+from rulecap import Policy, PolicyError, load_policy
 from tests.promises.policies import policies, put, situation, written
 from tests.promises.shipped import SHIPPED, bits, shipped, step_values
 from tests.snapshots import random_snapshot, sequence
@@ -117,6 +117,13 @@ def test_shipped_policies_give_the_same_by_both_evaluators_at_length(name: str) 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(50))
 def test_generated_policies_give_the_same_by_both_evaluators_at_length(tmp_path: Path, seed: int) -> None:
+    refused = 0
     for number in range(40):
         rng = Random(f"soak {seed} {number}")
-        hold_equal_over_time(load_policy(put(tmp_path / str(number), written(rng, rules=12 + number % 20))), rng, 12)
+        try:
+            policy = load_policy(put(tmp_path / str(number), written(rng, rules=12 + number % 20)))
+        except PolicyError:  # about one text in two thousand divides a score by a plain number where a ratio is wanted
+            refused += 1
+            continue
+        hold_equal_over_time(policy, rng, 12)
+    assert refused <= 1
