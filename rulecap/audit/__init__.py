@@ -1,0 +1,1 @@
+"""The audit log: every decision on record, provable, replayable."""
