@@ -17,6 +17,7 @@ from rulecap.snapshot import Snapshot
 def evaluate_by_reference(evaluator: Evaluator, asked: str, snapshot: Snapshot, memory: object) -> Decision:
     """Return the decision on a snapshot."""
     policy, plan = evaluator.policy, evaluator.plan
+    place: dict[str, Any] = {"snapshot": snapshot, "steps": (evaluator, None)}
     remembered, problems = MemoryReader(policy.memory).read(memory)
     unusable = frozenset(f"memory.{name}" for name in policy.memory) if problems else frozenset()
     if not problems:
@@ -24,7 +25,8 @@ def evaluate_by_reference(evaluator: Evaluator, asked: str, snapshot: Snapshot, 
         if isinstance(first, Answer):
             if first.outputs is None:
                 return evaluator.refused(asked, memory, refusals(policy, plan, snapshot), snapshot)
-            return Decision(asked, plan.decision.name, first.outputs, first.values.pop("memory"), partial=first.values)
+            following, kept = first.values.pop("memory"), {"partial": first.values, **place}
+            return Decision(asked, plan.decision.name, first.outputs, following, **kept)
         problems = [first.problem]
     if plan.remembers and not plan.decision.anyway:
         return evaluator.refused(asked, memory, problems, snapshot)
@@ -40,9 +42,8 @@ def evaluate_by_reference(evaluator: Evaluator, asked: str, snapshot: Snapshot, 
         unfit = [] if fallen.problems else refusals(policy, fallen.plan, snapshot)
         return evaluator.refused(asked, memory, list(dict.fromkeys([*problems, *unfit])), snapshot)
     fallen.values.pop("memory")
-    return Decision(
-        asked, plan.decision.name, fallen.outputs, unchanged(memory), warnings(problems), partial=fallen.values
-    )
+    kept = {"partial": fallen.values, **place}
+    return Decision(asked, plan.decision.name, fallen.outputs, unchanged(memory), warnings(problems), **kept)
 
 
 def _run(evaluator: Evaluator, plan: Plan, snapshot: Snapshot, remembered: Mapping[str, Any]) -> Answer | Failure:

@@ -7,6 +7,7 @@ from rulecap.problems import Problem
 
 if TYPE_CHECKING:
     from rulecap.engine.trace import Trace
+    from rulecap.snapshot import Snapshot
 
 
 class Decision:
@@ -52,6 +53,45 @@ class Decision:
         self.problems, self.ok = problems, ok
         self.record_id: str | None = None
         self._snapshot, self._steps, self._partial = snapshot, steps, partial
+
+    @property
+    def advanced(self) -> bool:
+        """Whether the memory is the next one; else it is the given one, handed back as it was."""
+        return self.ok and not self.problems
+
+    @property
+    def snapshot(self) -> "Snapshot | None":
+        """The snapshot that was evaluated, none where it could not be read or the policy has no such decision."""
+        kept: Snapshot | None = self._snapshot
+        return kept
+
+    @property
+    def reduces(self) -> bool:
+        """Whether the decision that answered is one about reductions, which the policy has answer anyway."""
+        return self._steps is not None and bool(self._steps[0].decision.anyway)
+
+    @property
+    def steps(self) -> dict[str, Any]:
+        """The value of every evaluated rule in order, as JSON types; after a failure, of those before it."""
+        from rulecap.engine.outputs import json_value
+
+        return {name: json_value(value) for name, value in self._values().items()}
+
+    def steps_json(self) -> bytes:
+        """Return `steps` as JSON, several times quicker than taking every value apart first."""
+        from pydantic_core import to_json
+
+        from rulecap.engine.outputs import json_value
+
+        return to_json(self._values(), fallback=json_value)
+
+    def _values(self) -> dict[str, Any]:
+        """Return the values of the rules as evaluation kept them, without the memory's."""
+        if self._steps is not None and self._steps[1] is not None:
+            evaluator, values = self._steps
+            computed: dict[str, Any] = evaluator.of_rules(values)
+            return computed
+        return {name: value for name, value in (self._partial or {}).items() if not name.startswith("memory.")}
 
     @property
     def trace(self) -> "Trace":

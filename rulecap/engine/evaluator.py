@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from itertools import compress
 from types import TracebackType
 from typing import Any
 
@@ -30,6 +31,8 @@ class Evaluator:
         self.compiled = compile_plan(policy, self.plan)
         self._run = self.compiled.run
         self._reader, self._name = reader, decision.name
+        self._is_rule = tuple(not name.startswith("memory.") for name in self.compiled.names)
+        self._rules = tuple(compress(self.compiled.names, self._is_rule))
         self.hands_over = _hand_over(policy, decision, self.plan) if decision.hand_over else None
         self._partial: dict[frozenset[str], tuple[Plan, Compiled]] = {}
 
@@ -42,6 +45,10 @@ class Evaluator:
     def said(self) -> Callable[[Snapshot, tuple[Any, ...]], list[str]]:
         """What says the decision's explanation lines of a snapshot and the values that evaluation kept."""
         return compile_said(self.policy, self.plan)
+
+    def of_rules(self, values: tuple[Any, ...]) -> dict[str, Any]:
+        """Return the values that evaluation kept by the names of their rules, the memory's left out."""
+        return dict(zip(self._rules, compress(values, self._is_rule), strict=True))
 
     def evaluate(self, asked: str, snapshot: Snapshot, memory: Mapping[str, Any] | None) -> Decision:
         """Return the decision on a snapshot."""

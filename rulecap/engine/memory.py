@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,7 @@ from rulecap.policy.typed import TypedMemory
 from rulecap.problems import Problem, did_you_mean, shown
 
 MOST_PROBLEMS = 50
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class MemoryReader:
@@ -78,10 +80,15 @@ def _value(value: object, kind: t.Type) -> object:
     if isinstance(kind, t.Number):
         return _number(value, kind)
     if isinstance(kind, t.Text):
-        return str(value) if isinstance(value, str) and (kind.options is None or value in kind.options) else None
+        return _text(value) if kind.options is None or value in kind.options else None
     if kind == t.TIME:
         return _time(value)
     return value if isinstance(value, bool) else None
+
+
+def _text(value: object) -> str | None:
+    """Return a text that can be written into a record: a lone surrogate cannot."""
+    return str(value) if isinstance(value, str) and not SURROGATE.search(value) else None
 
 
 def _number(value: object, kind: t.Number) -> float | None:
