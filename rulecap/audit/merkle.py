@@ -166,7 +166,7 @@ def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, pro
     if old == new:
         return not proof and old_root == new_root
     path = [old_root, *proof] if old.bit_count() == 1 else list(proof)
-    return len(path) > 1 and _leads_to(path, old, new) == (old_root, new_root)
+    return bool(path) and _leads_to(path, old, new) == (old_root, new_root)
 
 
 def _leads_to(path: Sequence[bytes], old: int, new: int) -> tuple[bytes, bytes] | None:

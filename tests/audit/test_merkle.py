@@ -306,3 +306,30 @@ def test_a_tree_with_one_old_record_changed_is_not_consistent(draw: st.DataObjec
     peaks, nodes = grown(rewritten)
     proof = consistency_proof(nodes.__getitem__, old, new)
     assert not verify_consistency(old, root_of(old), new, peaks.root, proof)
+
+
+def test_a_proof_of_the_wrong_length_is_refused_even_where_its_hashes_lead_to_the_root() -> None:
+    leaf, other = leaf_hash(MANY[0]), leaf_hash(MANY[1])
+    two, four = root_of(2), root_of(4)
+    assert not verify_inclusion(leaf, 0, 1, (other,), node_hash(other, leaf))  # too long
+    assert not verify_inclusion(leaf, 0, 1, (other,), node_hash(leaf, other))
+    assert not verify_inclusion(leaf, 0, 3, (other,), two)  # too short
+    assert not verify_consistency(1, node_hash(two, leaf), 2, node_hash(two, two), (leaf, other, two))
+    assert not verify_consistency(2, two, 8, node_hash(two, other), (other,))
+    over = node_hash(four, leaf), node_hash(four, two)
+    assert not verify_consistency(3, over[0], 4, over[1], (*consistency_proof(STORED, 3, 4), four))
+    assert not verify_consistency(3, root_of(3), 5, root_of(5), ())
+
+
+def test_a_proof_longer_than_the_tree_is_high_is_refused_even_where_both_roots_are_made_for_it() -> None:
+    old, new, proof = root_of(3), root_of(4), consistency_proof(STORED, 3, 4)
+    above = leaf_hash(b"above")
+    for made in ((node_hash(above, old), node_hash(above, new)), (old, node_hash(new, above))):
+        assert not verify_consistency(3, made[0], 4, made[1], (*proof, above))
+
+
+def test_hashes_cut_elsewhere_prove_nothing_though_their_bytes_together_are_the_same() -> None:
+    left, right = leaf_hash(MANY[0]), leaf_hash(MANY[1])
+    assert node_hash(left + right[:1], right[1:]) == root_of(2)
+    assert not verify_inclusion(left + right[:1], 0, 2, (right[1:],), root_of(2))
+    assert not verify_consistency(1, left + right[:1], 2, root_of(2), (right[1:],))
