@@ -1,9 +1,23 @@
 """A record of the audit log: the exact bytes that were hashed, and what they say."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
+
+from pydantic_core import to_json
+
+from rulecap.audit.asked import Input, memory_json
+from rulecap.engine.decision import Decision
+from rulecap.engine.policy import Policy
+from rulecap.version import __version__
+
+BODY = (
+    b'{"seq":%d,"id":"%s","time":"%s","account":%s,"decision":%s,"answered_by":%s,"verdict":%s,"ok":%s,"policy":%s,'
+    b'"engine":%s,"request":%s,"snapshot":%s,"memory":%s,"next_memory":%s,"outputs":%s,"steps":%s,"problems":%s}'
+)
+ENGINE = to_json(__version__)
 
 
 @dataclass(frozen=True)
@@ -11,8 +25,8 @@ class Record:
     """One record as it is stored.
 
     Attributes:
-        seq: its place in the log, from 0.
-        body: the bytes that were hashed: JSON in UTF-8, `schemas/record.schema.json` says how.
+        seq: its place in the log, from 1.
+        body: the bytes that were hashed: JSON in UTF-8, `schemas/audit.schema.json` says how.
     """
 
     seq: int
@@ -23,7 +37,59 @@ class Record:
         """What the body says.
 
         Raises:
-            ValueError: the body is not JSON.
+            ValueError: the body is no JSON object.
         """
-        parsed: dict[str, Any] = json.loads(self.body)
+        parsed = json.loads(self.body)
+        if not isinstance(parsed, dict):
+            raise ValueError("the body is no JSON object")
         return parsed
+
+
+class Place(NamedTuple):
+    """Where and when a record is written: its number, the log's id, the writer's clock as ISO-8601 text with Z."""
+
+    seq: int
+    log: str
+    time: str
+
+    @property
+    def id(self) -> str:
+        """The record's id, unique among all logs."""
+        return f"{self.log}-{self.seq}"
+
+
+class Request(NamedTuple):
+    """A caller's idempotency key and the SHA-256 of what was asked under it."""
+
+    key: str
+    digest: str
+
+
+def body_of(  # noqa: PLR0913, PLR0917  # these are the parts of a record, put together in one place
+    place: Place,
+    policy: Policy,
+    given: Input,
+    memory: Mapping[str, Any] | None,
+    decision: Decision,
+    request: Request | None = None,
+) -> bytes:
+    """Return a record's bytes."""
+    return BODY % (
+        place.seq,
+        place.id.encode(),
+        place.time.encode(),
+        to_json(given.account),
+        to_json(decision.decision),
+        to_json(decision.answered_by),
+        to_json(policy.verdict_of(decision)),
+        b"true" if decision.ok else b"false",
+        to_json({"name": policy.name, "version": policy.version, "digest": policy.digest}),
+        ENGINE,
+        b"null" if request is None else to_json(request._asdict()),
+        given.recorded,
+        memory_json(memory),
+        memory_json(decision.memory),
+        to_json(decision.outputs),
+        decision.steps_json(),
+        to_json([problem.to_dict() for problem in decision.problems]),
+    )

@@ -91,6 +91,13 @@ class Policy:
             evaluator = evaluator if target is None else self._compile(target) or evaluator
         return evaluator.evaluate(decision, snapshot, memory)
 
+    def refused(self, decision: str, problem: Problem, memory: Mapping[str, Any] | None = None) -> Decision:
+        """Return a decision's fail-closed answer for a reason outside of the policy; the memory comes back unchanged."""
+        evaluator = self._evaluators.get(decision) or self._compile(decision)
+        if evaluator is None:
+            return Decision(shown(decision), "", {}, unchanged(memory), (problem,), ok=False)
+        return evaluator.refused(decision, memory, [problem])
+
     def _unknown(self, decision: object, memory: object) -> Decision:
         name = shown(decision)
         hint = did_you_mean(name, self.decisions)
@@ -149,3 +156,7 @@ def load_policy(where: str | Path) -> Policy:
         PolicyError: with every problem of the policy, each at its file, line and column.
     """
     return Policy(load(where))
+
+
+def policy_from_files(files):  # TEMP
+    raise NotImplementedError

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -32,11 +33,7 @@ class Sources:
     @property
     def digest(self) -> str:
         """SHA-256 over names and exact bytes of the files, in the names' order, hexadecimal."""
-        total = hashlib.sha256()
-        for name in sorted(self.files):
-            for part in (name.encode(), self.files[name]):
-                total.update(len(part).to_bytes(8, "big") + part)
-        return total.hexdigest()
+        return digest_of(self.files)
 
     @property
     def meaning(self) -> str:
@@ -56,6 +53,15 @@ def _meaning(value: object) -> object:
         }
         return {name: _meaning(part) for name, part in kept.items()}
     return [_meaning(item) for item in value] if isinstance(value, list) else value
+
+
+def digest_of(files: MappingType[str, bytes]) -> str:
+    """Return SHA-256 over names and exact bytes of files, in the names' order, hexadecimal."""
+    total = hashlib.sha256()
+    for name in sorted(files):
+        for part in (name.encode(), files[name]):
+            total.update(len(part).to_bytes(8, "big") + part)
+    return total.hexdigest()
 
 
 def shipped() -> dict[str, Path]:

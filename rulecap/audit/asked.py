@@ -1,0 +1,101 @@
+"""One question to the ledger: what was handed in, made into what will be on record before it is evaluated.
+
+What is evaluated is exactly what is recorded. So a replay sees what the evaluation saw, whatever it was: a snapshot, a
+broken text, an object that no JSON can write.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from pydantic_core import PydanticSerializationError, to_json
+
+from rulecap.snapshot import Snapshot, read_snapshot
+
+LARGEST_KEPT = 4 * 1024 * 1024
+LONGEST_NAME = 64
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Input:
+    """What a decision is made on.
+
+    Attributes:
+        given: what the policy evaluates: a Snapshot, or what could not be read as one.
+        recorded: the same as JSON, for the record.
+        account: the account's name; as far as it can be told where the snapshot cannot be read, else empty.
+    """
+
+    given: object
+    recorded: bytes
+    account: str
+
+    @property
+    def as_of(self) -> int | None:
+        """The snapshot's time in microseconds since 1970, none where it cannot be read."""
+        return microseconds(self.given.as_of) if isinstance(self.given, Snapshot) else None
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of what is recorded, hexadecimal."""
+        return hashlib.sha256(self.recorded).hexdigest()
+
+
+def microseconds(moment: datetime) -> int:
+    """Return a time as microseconds since 1970."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def input_of(value: object) -> Input:
+    """Return the input that a value is; never raises."""
+    read = value if value.__class__ is Snapshot else read_snapshot(value)
+    if isinstance(read, Snapshot):
+        return Input(read, to_json(read, exclude_none=True), read.account.id)
+    given = _unreadable(value)
+    return Input(given, json.dumps(given, ensure_ascii=False).encode(), _account(given))
+
+
+def recorded_input(snapshot: object) -> object:
+    """Return what was evaluated, from a record's `snapshot`: the snapshot as JSON, or the text that was no snapshot."""
+    return snapshot if isinstance(snapshot, str) else json.dumps(snapshot).encode()
+
+
+def _unreadable(value: object) -> str:
+    """Return the text that stands for what is no snapshot; it is no snapshot either."""
+    text = _text(value)
+    if len(text) > LARGEST_KEPT:
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        text = f"{len(text)} characters that are no snapshot, too many to keep; their SHA-256 is {digest}"
+    return f"no JSON types: {text}" if isinstance(read_snapshot(text), Snapshot) else text
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).decode(errors="backslashreplace")
+    try:
+        return to_json(value, inf_nan_mode="constants", fallback=lambda other: f"a {type(other).__name__}").decode()
+    except (PydanticSerializationError, ValueError, TypeError, RecursionError, UnicodeError) as error:
+        return f"a {type(value).__name__} that JSON cannot write: {type(error).__name__}"
+
+
+def _account(text: str) -> str:
+    """Return the account's name in a text that is no snapshot, empty where it has none."""
+    try:
+        account: Any = json.loads(text)["account"]["id"]
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError):
+        return ""
+    named = isinstance(account, str) and 0 < len(account) <= LONGEST_NAME
+    return account.encode(errors="backslashreplace").decode() if named else ""
+
+
+def memory_json(memory: Mapping[str, Any] | None) -> bytes:
+    """Return a memory as JSON."""
+    return b"null" if memory is None else to_json(memory)

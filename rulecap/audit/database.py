@@ -1,0 +1,44 @@
+"""What the audit log asks of a database: statements, one writer at a time, and a commit that is durable."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+Row = tuple[Any, ...]
+
+
+class Database(Protocol):
+    """One connection. Statements take `?` for their values; every failure is a LogError."""
+
+    where: str
+    """The log's address, without a password."""
+    words: tuple[str, str]
+    """What this database calls whole numbers and bytes."""
+    preparations: tuple[str, ...]
+    """Statements to run before the tables are made."""
+
+    def holds_log(self) -> bool:
+        """Return whether there is a log in it."""
+
+    def begin(self) -> None:
+        """Start writing, as the only writer of the log; waits its patience at the longest."""
+
+    def look(self) -> None:
+        """Start reading: until `rollback` everything is seen as it is at this moment, whatever is written."""
+
+    def commit(self) -> None:
+        """Make what was written since `begin` durable: it survives a crash of the machine once this returns."""
+
+    def rollback(self) -> None:
+        """Undo what was written since `begin`, or end the reading."""
+
+    def run(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
+        """Run one statement and return its rows."""
+
+    def write(self, statements: Sequence[tuple[str, Sequence[Sequence[object]]]]) -> None:
+        """Run statements that return nothing, each once for each of its rows."""
+
+    def stream(self, statement: str, values: Sequence[object] = ()) -> Iterator[Row]:
+        """Yield a statement's rows without holding them all; only after `look`."""
+
+    def close(self) -> None:
+        """Let go of the connection; never raises."""

@@ -1,0 +1,16 @@
+"""Why a log cannot be read or written: one exception with a stable code."""
+
+
+class LogError(Exception):
+    """A log cannot be used.
+
+    Attributes:
+        code: `log-locked`, `log-full`, `log-read-only`, `log-gone`, `log-replaced`, `log-corrupt`, `log-unreachable`,
+            `log-failed`, `no-log`, `not-a-log`, `bad-log-address` or `signing-key`.
+        reason: what happened, in words.
+    """
+
+    def __init__(self, code: str, reason: str) -> None:
+        """Keep code and words."""
+        super().__init__(f"{reason} [{code}]")
+        self.code, self.reason = code, reason

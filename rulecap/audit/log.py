@@ -1,0 +1,182 @@
+"""A log as a reader sees it: its head, records, policies, nodes; over one connection, of any database."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from rulecap.audit.database import Database
+from rulecap.audit.errors import LogError
+from rulecap.audit.record import Record
+from rulecap.audit.tables import FORMAT
+from rulecap.engine.policy import Policy, policy_from_files
+from rulecap.problems import PolicyError
+
+
+class Head(NamedTuple):
+    """What the log says of itself.
+
+    Attributes:
+        id: the log's own name, made at random when it was begun; records' ids start with it.
+        size: how many records it has.
+        root: hash of the Merkle tree over them.
+        note: the same as a checkpoint in C2SP's text form, signed where the writer has a key.
+    """
+
+    id: str
+    size: int
+    root: bytes
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a record is about; `verdict` and `account` are empty where there is none."""
+
+    id: int
+    account: str
+    decision: str
+    verdict: str
+    policy: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A record with the columns beside it, which repeat what its body says."""
+
+    time: int
+    kind: int
+    record: Record
+
+
+class Log:
+    """Reads a log. Policies are kept once loaded."""
+
+    def __init__(self, database: Database) -> None:
+        """Read over a connection, which this then owns."""
+        self.database = database
+        self.node = node_reader(database)
+        self._policies: dict[str, Policy] = {}
+
+    def head(self) -> Head:
+        """Return the head.
+
+        Raises:
+            LogError: the database holds no log, or one of a later format.
+        """
+        return read_head(self.database)
+
+    def record(self, seq: int) -> Record | None:
+        """Return the record of a number, none where the log has none."""
+        rows = self.database.run("SELECT seq, body FROM records WHERE seq = ?", (seq,))
+        return Record(rows[0][0], bytes(rows[0][1])) if rows else None
+
+    def find(self, name: str) -> Record | None:
+        """Return the record of an id, or of a number written as text; none where there is none."""
+        log, _, number = name.rpartition("-")
+        if not number.isascii() or not number.isdigit() or len(number) > 18 or log not in ("", self.head().id):
+            return None
+        return self.record(int(number))
+
+    def stored(self, first: int = 1) -> Iterator[Stored]:
+        """Yield every record from a number on, in their order, with its columns."""
+        rows = self.database.stream("SELECT seq, time, kind, body FROM records WHERE seq >= ? ORDER BY seq", (first,))
+        for seq, time, kind, body in rows:
+            yield Stored(time, kind, Record(seq, bytes(body)))
+
+    def kinds(self) -> dict[int, Kind]:
+        """Return what records are about, by the number that their rows have."""
+        rows = self.database.run("SELECT id, account, decision, verdict, policy, digest FROM kinds")
+        return {row[0]: Kind(*row) for row in rows}
+
+    def checkpoints(self) -> list[str]:
+        """Return the checkpoints that are kept in the log, smallest first."""
+        return [note for (note,) in self.database.run("SELECT note FROM checkpoints ORDER BY size")]
+
+    def policy_files(self, digest: str) -> dict[str, bytes]:
+        """Return a policy's files by relative name; empty where the log has none of this digest."""
+        rows = self.database.run("SELECT name, content FROM policies WHERE digest = ? ORDER BY name", (digest,))
+        return {name: bytes(content) for name, content in rows}
+
+    def policy(self, digest: str) -> Policy:
+        """Return a policy that the log keeps.
+
+        Raises:
+            LogError: the log lacks it, or its files are not what the digest says, or they load no more.
+        """
+        if digest not in self._policies:
+            self._policies[digest] = self._load(digest)
+        return self._policies[digest]
+
+    def _load(self, digest: str) -> Policy:
+        files = self.policy_files(digest)
+        if not files:
+            raise LogError("log-corrupt", f"{self.database.where} lacks the policy {digest[:12]}")
+        try:
+            policy = policy_from_files(files)
+        except PolicyError as error:
+            first = error.problems[0].render()
+            raise LogError("log-corrupt", f"the policy {digest[:12]} does not load: {first}") from error
+        if policy.digest != digest:
+            raise LogError("log-corrupt", f"the files of the policy {digest[:12]} have another digest")
+        return policy
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self.database.close()
+
+    def __enter__(self) -> "Log":
+        """Return the log itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of the connection."""
+        self.close()
+
+
+def read_head(database: Database) -> Head:
+    """Return a log's head.
+
+    Raises:
+        LogError: the database holds no log, or one of a later format.
+    """
+    try:
+        rows = database.run("SELECT format, id, size, root, note FROM log")
+    except LogError as error:
+        if error.code != "log-failed":
+            raise
+        raise LogError("not-a-log", f"{database.where} holds no audit log") from error
+    if len(rows) != 1:
+        raise LogError("not-a-log", f"{database.where} holds no audit log")
+    written, name, size, root, note = rows[0]
+    if written != FORMAT:
+        raise LogError("not-a-log", f"{database.where} is of format {written}; this rulecap reads format {FORMAT}")
+    return Head(name, size, bytes(root), note)
+
+
+def node_reader(database: Database) -> Callable[[int], bytes]:
+    """Return what reads a node of the tree by its position.
+
+    Raises:
+        LogError: when called, where the node is missing.
+    """
+
+    def node_at(position: int) -> bytes:
+        rows = database.run("SELECT hash FROM nodes WHERE position = ?", (position,))
+        if not rows:
+            raise LogError("log-corrupt", f"{database.where} lacks the tree's node {position}")
+        return bytes(rows[0][0])
+
+    return node_at
+
+
+def parsed_memory(value: object) -> Mapping[str, Any] | None:
+    """Return the memory that a record's field is."""
+    return value if isinstance(value, dict) else None
+
+
+def json_fields(body: bytes, *names: str) -> Sequence[Any]:
+    """Return fields of a record's body."""
+    parsed = json.loads(body)
+    return [parsed[name] for name in names]

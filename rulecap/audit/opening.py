@@ -1,0 +1,124 @@
+"""Opening a log by its address: for writing as a Ledger, for reading as a Log."""
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote
+
+from rulecap.audit.database import Database
+from rulecap.audit.errors import LogError
+from rulecap.audit.keys import read_signer
+from rulecap.audit.ledger import Ledger, now
+from rulecap.audit.log import Log, read_head
+from rulecap.audit.merkle import EMPTY_ROOT
+from rulecap.audit.note import Signer
+from rulecap.audit.tables import FORMAT, definitions
+from rulecap.audit.witness import admit, head_note
+from rulecap.audit.writer import Clock
+
+PATIENCE = 2.0
+SQLITE, POSTGRES = "sqlite:///", ("postgresql://", "postgres://")
+KEY_VARIABLE = "RULECAP_SIGNING_KEY"
+HINT = "sqlite:///relative/path, sqlite:////absolute/path or postgresql://user@host/database"
+
+
+def open_ledger(
+    url: str, key: str | Signer | None = None, *, create: bool = True, patience: float = PATIENCE, clock: Clock = now
+) -> Ledger:
+    """Open a log for writing; it is begun where there is none yet.
+
+    Args:
+        url: `sqlite:///relative`, `sqlite:////absolute` or `postgresql://…`.
+        key: what signs the log's head: a key file's path, or a key's text; else the environment's RULECAP_SIGNING_KEY;
+            else the log is not signed.
+        create: whether a log may be begun.
+        patience: seconds to wait for another process that writes.
+        clock: tells when a record is written, in UTC.
+
+    Raises:
+        LogError: the address is none, the log cannot be opened or is damaged, or the key is not the one that signs it.
+        UnusableKey: the key cannot be read.
+    """
+    signer = _signer(key)
+    database = connect(url, write=True, create=create, patience=patience)
+    try:
+        if create:
+            _begin(database, signer)
+        admit(read_head(database), signer)
+        return Ledger(database, _again(url, patience), signer, patience, clock)
+    except BaseException:
+        database.close()
+        raise
+
+
+def open_log(url: str) -> Log:
+    """Open a log for reading; nothing of it is changed.
+
+    Raises:
+        LogError: the address is none, or there is no log at it.
+    """
+    log = Log(connect(url, write=False, create=False, patience=PATIENCE))
+    try:
+        log.head()
+    except LogError:
+        log.close()
+        raise
+    return log
+
+
+def connect(url: str, *, write: bool, create: bool, patience: float) -> Database:
+    """Return a connection to the database at an address.
+
+    Raises:
+        LogError: the address is none, or the database cannot be reached.
+    """
+    if url.startswith(SQLITE):
+        from rulecap.audit.sqlite import SqliteDatabase
+
+        return SqliteDatabase(sqlite_path(url), write=write, create=create, patience=patience)
+    if url.startswith(POSTGRES):
+        from rulecap.audit.postgres import PostgresDatabase
+
+        return PostgresDatabase(url, write=write, patience=patience)
+    raise LogError("bad-log-address", f"{url.partition('@')[2] or url} is no log's address: write {HINT}")
+
+
+def sqlite_path(url: str) -> Path:
+    """Return the file that a `sqlite:///` address names.
+
+    Raises:
+        LogError: it names none.
+    """
+    name = unquote(url.removeprefix(SQLITE))
+    if not name or "\0" in name:
+        raise LogError("bad-log-address", f"{url} names no file: write {HINT}")
+    return Path(name)
+
+
+def _signer(key: str | Signer | None) -> Signer | None:
+    where = key if key is not None else os.environ.get(KEY_VARIABLE)
+    if where is None or isinstance(where, Signer):
+        return where
+    return read_signer(where)
+
+
+def _again(url: str, patience: float) -> Callable[[], Database]:
+    return lambda: connect(url, write=True, create=False, patience=patience)
+
+
+def _begin(database: Database, signer: Signer | None) -> None:
+    """Make the tables and an empty log where the database has none."""
+    if database.holds_log():
+        return
+    database.begin()
+    try:
+        database.write([(statement, [()]) for statement in (*database.preparations, *definitions(*database.words))])
+        name = secrets.token_hex(6)
+        note = head_note(name, 0, EMPTY_ROOT, signer)
+        statement = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        database.write([(statement, [(1, FORMAT, name, 0, EMPTY_ROOT, note)])])
+        database.commit()
+    except BaseException:
+        database.rollback()
+        raise

@@ -1,0 +1,155 @@
+"""PostgreSQL as the log's database: where several processes share one log."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from rulecap.audit.database import Row
+from rulecap.audit.errors import LogError
+from rulecap.audit.tables import SCHEMA, WRITERS
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+class PostgresDatabase:
+    """One connection to a server. What is written goes to the server together, with the commit."""
+
+    words = ("BIGINT", "BYTEA")
+    preparations = (f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}",)
+
+    def __init__(self, url: str, *, write: bool, patience: float) -> None:
+        """Connect.
+
+        Args:
+            url: `postgresql://…`, as libpq takes it.
+            write: whether it will be written.
+            patience: seconds to wait for the server, and for another process's writing.
+
+        Raises:
+            LogError: psycopg is not installed, or the server cannot be reached.
+        """
+        try:
+            import psycopg
+        except ImportError as error:
+            raise LogError("log-unreachable", "a PostgreSQL log needs psycopg: pip install 'rulecap[postgres]'") from error
+        self._errors = psycopg.errors
+        self.where = _without_password(url)
+        self._pending: list[tuple[str, Sequence[Sequence[object]]]] = []
+        milliseconds = int(patience * 1000)
+        # A commit returns once the server has synced it to its disk, whatever the server's default is.
+        settings = f"-c search_path={SCHEMA} -c lock_timeout={milliseconds} -c synchronous_commit=on"
+        if write:
+            settings += f" -c statement_timeout={milliseconds}"
+        try:
+            self._connection: psycopg.Connection[Row] = psycopg.connect(
+                url,
+                autocommit=True,
+                connect_timeout=max(2, math.ceil(patience)),
+                tcp_user_timeout=milliseconds,
+                options=settings,
+                application_name="rulecap",
+            )
+        except (psycopg.Error, UnicodeError) as error:
+            raise LogError("log-unreachable", f"{self.where} cannot be reached: {_first_line(error)}") from error
+
+    def holds_log(self) -> bool:
+        """Return whether the schema has a log."""
+        return self.run("SELECT to_regclass('log') IS NOT NULL")[0][0] is True
+
+    def begin(self) -> None:
+        """Start writing, as the only writer."""
+        self._pending.clear()
+        self.run("BEGIN")
+        self.run("SELECT pg_advisory_xact_lock(?)", (WRITERS,))
+
+    def look(self) -> None:
+        """Start reading what is there at this moment."""
+        self.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+    def commit(self) -> None:
+        """Make what was written durable."""
+        self._pending.append(("COMMIT", [()]))
+        self._flush()
+        if self._connection.info.transaction_status != 0:  # a COMMIT that the server turned into a rollback
+            raise LogError("log-failed", f"{self.where} did not commit")
+
+    def rollback(self) -> None:
+        """Undo what was written, or end the reading."""
+        self._pending.clear()
+        if not self._connection.closed:
+            self.run("ROLLBACK")
+
+    def run(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
+        """Run one statement and return its rows."""
+        self._flush()
+        try:
+            cursor = self._connection.execute(_placed(statement), tuple(values) or None)
+            return cursor.fetchall() if cursor.description else []
+        except self._errors.Error as error:
+            self._fail(error)
+
+    def write(self, statements: Sequence[tuple[str, Sequence[Sequence[object]]]]) -> None:
+        """Take statements for the next round to the server: with the next reading, or with the commit."""
+        self._pending += statements
+
+    def stream(self, statement: str, values: Sequence[object] = ()) -> Iterator[Row]:
+        """Yield a statement's rows; only while reading, after `look`."""
+        try:
+            with self._connection.cursor(name=f"stream_{id(object())}") as cursor:
+                cursor.itersize = 256
+                yield from cursor.execute(_placed(statement), tuple(values) or None)
+        except self._errors.Error as error:
+            self._fail(error)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        try:
+            self._connection.close()
+        except self._errors.Error:  # it was broken, which was reported when it was used
+            return
+
+    def _flush(self) -> None:
+        """Take what is pending to the server in one round."""
+        if not self._pending:
+            return
+        pending, self._pending = self._pending, []
+        try:
+            with self._connection.pipeline():
+                for statement, rows in pending:
+                    for row in rows:
+                        self._connection.execute(_placed(statement), tuple(row) or None)
+        except self._errors.Error as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> NoReturn:
+        raise LogError(self._code(error), f"{self.where}: {_first_line(error)}") from error
+
+    def _code(self, error: Exception) -> str:
+        codes: dict[type[Exception], str] = {
+            self._errors.LockNotAvailable: "log-locked",
+            self._errors.QueryCanceled: "log-locked",
+            self._errors.DiskFull: "log-full",
+            self._errors.ReadOnlySqlTransaction: "log-read-only",
+            self._errors.InsufficientPrivilege: "log-read-only",
+            self._errors.DataCorrupted: "log-corrupt",
+            self._errors.OperationalError: "log-unreachable",
+        }
+        return next((code for kind, code in codes.items() if isinstance(error, kind)), "log-failed")
+
+
+def _placed(statement: str) -> Any:
+    """Return a statement with psycopg's marks for values."""
+    return statement.replace("?", "%s")
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _without_password(url: str) -> str:
+    """Return an address as it may be shown."""
+    scheme, _, rest = url.partition("://")
+    credentials, at, place = rest.rpartition("@")
+    user = credentials.partition(":")[0]
+    return f"{scheme}://{user}{at}{place.partition('?')[0]}"

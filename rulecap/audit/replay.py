@@ -1,0 +1,88 @@
+"""Replay: a decision computed again from its record and the stored policy alone, and compared to the byte."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from rulecap.audit.asked import Input, input_of, recorded_input
+from rulecap.audit.log import parsed_memory
+from rulecap.audit.record import Place, Record, Request, body_of
+from rulecap.engine.decision import Decision
+from rulecap.engine.policy import Policy
+from rulecap.location import Location
+from rulecap.problems import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where a replay differs from the record.
+
+    Attributes:
+        part: the first field of the record that differs, such as `steps` or `outputs`.
+        step: the first rule whose value differs, empty where no step does.
+        recorded: what the record has there.
+        computed: what comes out now.
+    """
+
+    part: str
+    step: str
+    recorded: Any
+    computed: Any
+
+
+def evaluated_again(record: Record, policy: Policy) -> Decision:
+    """Return the decision on what a record holds, under a policy, with its trace."""
+    fields = record.fields
+    given = recorded_input(fields["snapshot"])
+    return policy.evaluate(given, fields["decision"], parsed_memory(fields["memory"]))
+
+
+def recorded_decision(record: Record, policy: Policy) -> Decision:
+    """Return the answer that a record holds, as it was given; with its trace where the policy still gives it."""
+    fields = record.fields
+    if fields["policy"]["digest"] == policy.digest:
+        again = evaluated_again(record, policy)
+        if again.outputs == fields["outputs"]:
+            again.record_id = fields["id"]
+            return again
+    problems = tuple(map(_problem, fields["problems"]))
+    memory = dict(parsed_memory(fields["next_memory"]) or {})
+    answer = Decision(fields["decision"], fields["answered_by"], fields["outputs"], memory, problems, fields["ok"])
+    answer.record_id = fields["id"]
+    return answer
+
+
+def replayed(record: Record, policy: Policy) -> Difference | None:
+    """Return the first difference between a record and what its policy makes of it now; none where every byte agrees."""
+    fields = record.fields
+    given = _input(fields)
+    decision = evaluated_again(record, policy)
+    request = Request(**fields["request"]) if fields["request"] else None
+    place = Place(record.seq, fields["id"].rpartition("-")[0], fields["time"])
+    body = body_of(place, policy, given, parsed_memory(fields["memory"]), decision, request)
+    if body == record.body:
+        return None
+    return _difference(fields, Record(record.seq, body).fields)
+
+
+def _input(fields: dict[str, Any]) -> Input:
+    return input_of(recorded_input(fields["snapshot"]))
+
+
+def _difference(recorded: dict[str, Any], computed: dict[str, Any]) -> Difference:
+    """Return the first difference in the order of computing: the steps, then what follows from them, then the rest."""
+    for name in dict.fromkeys([*recorded["steps"], *computed["steps"]]):
+        ours, theirs = recorded["steps"].get(name), computed["steps"].get(name)
+        if ours != theirs or (name in recorded["steps"]) != (name in computed["steps"]):
+            return Difference("steps", name, ours, theirs)
+    for part in dict.fromkeys(["outputs", "next_memory", "problems", *recorded, *computed]):
+        if recorded.get(part) != computed.get(part):
+            return Difference(part, "", recorded.get(part), computed.get(part))
+    return Difference("bytes", "", None, None)
+
+
+def _problem(written: dict[str, Any]) -> Problem:
+    """Return a problem of a record."""
+    place = Location(written["file"], written["line"], written["column"]) if written["file"] else None
+    return Problem(
+        written["code"], written["message"], place, written["path"], written["hint"], severity=written["severity"]
+    )

@@ -1,0 +1,165 @@
+"""SQLite as the log's database: one file, write-ahead log, every commit synced to the disk."""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from rulecap.audit.database import Row
+from rulecap.audit.errors import LogError
+
+PATIENCE = 2.0
+# A write-ahead log is folded into the file once it has this many pages, 4 KiB each.
+CHECKPOINT_PAGES = 4000
+CODES = {
+    sqlite3.SQLITE_BUSY: ("log-locked", "is locked by another process"),
+    sqlite3.SQLITE_LOCKED: ("log-locked", "is locked by another process"),
+    sqlite3.SQLITE_FULL: ("log-full", "has no room left on its disk"),
+    sqlite3.SQLITE_READONLY: ("log-read-only", "may not be written"),
+    sqlite3.SQLITE_PERM: ("log-read-only", "may not be written"),
+    sqlite3.SQLITE_CANTOPEN: ("log-gone", "cannot be opened"),
+    sqlite3.SQLITE_CORRUPT: ("log-corrupt", "is damaged"),
+    sqlite3.SQLITE_NOTADB: ("not-a-log", "is no SQLite database"),
+}
+
+
+class SqliteDatabase:
+    """One connection to a log's file, and the watch that it is still that file."""
+
+    words = ("INTEGER", "BLOB")
+    preparations = ()
+
+    def __init__(self, path: Path, *, write: bool, create: bool = False, patience: float = PATIENCE) -> None:
+        """Open the file.
+
+        Args:
+            path: where it is.
+            write: whether it will be written.
+            create: whether it may be made where it is not there.
+            patience: seconds to wait for another process's writing.
+
+        Raises:
+            LogError: it is not there, or cannot be opened.
+        """
+        self.where = str(path)
+        self._path, self._stream_sizes = path, 256
+        if not create and not path.exists():
+            raise LogError("no-log", f"there is no log at {path}")
+        try:
+            self._connection = connect(path, write, create, patience)
+            self._run("PRAGMA journal_mode") if not write else self._prepare()
+            self._file = _identity(path)
+        except (sqlite3.Error, OSError) as error:
+            self.close()
+            self._fail(error)
+
+    def _prepare(self) -> None:
+        mode = self._run("PRAGMA journal_mode = WAL")[0][0]
+        if mode != "wal":
+            raise LogError("log-failed", f"{self.where} cannot keep a write-ahead log: its file system lacks it")
+        # FULL syncs at each commit; without it a commit survives a crash of the process but not of the machine.
+        self._run("PRAGMA synchronous = FULL")
+        self._run(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+
+    def holds_log(self) -> bool:
+        """Return whether the file holds a log; refuse one that holds something else."""
+        names = {name for (name,) in self.run("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if names and "log" not in names:
+            raise LogError("not-a-log", f"{self.where} holds other tables: {', '.join(sorted(names)[:5])}")
+        return bool(names)
+
+    def begin(self) -> None:
+        """Start writing, as the only writer."""
+        self._watch()
+        self.run("BEGIN IMMEDIATE")
+
+    def look(self) -> None:
+        """Start reading what is there at this moment."""
+        self.run("BEGIN")
+        self.run("SELECT 1 FROM sqlite_master LIMIT 1")
+
+    def commit(self) -> None:
+        """Make what was written durable, in the file that is at the log's address."""
+        self.run("COMMIT")
+        self._watch()
+
+    def rollback(self) -> None:
+        """Undo what was written, or end the reading."""
+        if self._connection.in_transaction:
+            self.run("ROLLBACK")
+
+    def run(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
+        """Run one statement and return its rows."""
+        try:
+            return self._run(statement, values)
+        except sqlite3.Error as error:
+            self._fail(error)
+
+    def write(self, statements: Sequence[tuple[str, Sequence[Sequence[object]]]]) -> None:
+        """Run statements that return nothing."""
+        try:
+            for statement, rows in statements:
+                if len(rows) == 1:
+                    self._connection.execute(statement, rows[0])
+                else:
+                    self._connection.executemany(statement, rows)
+        except sqlite3.Error as error:
+            self._fail(error)
+
+    def stream(self, statement: str, values: Sequence[object] = ()) -> Iterator[Row]:
+        """Yield a statement's rows."""
+        try:
+            cursor = self._connection.execute(statement, tuple(values))
+            while rows := cursor.fetchmany(self._stream_sizes):
+                yield from rows
+        except sqlite3.Error as error:
+            self._fail(error)
+
+    def close(self) -> None:
+        """Close the file."""
+        connection: sqlite3.Connection | None = getattr(self, "_connection", None)
+        if connection is not None:
+            try:
+                connection.close()
+            except sqlite3.Error:  # what could not be written was reported when it was asked for
+                return
+
+    def _run(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
+        return self._connection.execute(statement, tuple(values)).fetchall()
+
+    def _watch(self) -> None:
+        """Refuse to go on in a file that is no longer at the log's address: nobody would find what is written there."""
+        try:
+            found = _identity(self._path)
+        except OSError as error:
+            raise LogError("log-gone", f"{self.where} is gone: {error.strerror}") from error
+        if found != self._file:
+            raise LogError("log-replaced", f"{self.where} is another file than the one that was opened")
+
+    def _fail(self, error: Exception) -> NoReturn:
+        if isinstance(error, OSError):
+            raise LogError("log-gone", f"{self.where} cannot be opened: {error.strerror}") from error
+        whole = getattr(error, "sqlite_errorcode", None) or 0
+        code, words = CODES.get(whole & 0xFF, ("log-failed", "cannot be used"))
+        raise LogError(code, f"{self.where} {words} ({error})") from error
+
+
+def connect(path: Path, write: bool, create: bool, patience: float) -> sqlite3.Connection:
+    """Return a connection; a file that can only be read, on a medium that takes no lock, is read as it stands."""
+    mode = "rwc" if create else "rw" if write else "ro"
+    address = path.absolute().as_uri()
+    connection = sqlite3.connect(
+        f"{address}?mode={mode}", timeout=patience, isolation_level=None, uri=True, check_same_thread=False
+    )
+    if not write and not Path(f"{path}-wal").exists() and not os.access(path.parent, os.W_OK):
+        connection.close()
+        connection = sqlite3.connect(
+            f"{address}?mode=ro&immutable=1", isolation_level=None, uri=True, check_same_thread=False
+        )
+    return connection
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino

@@ -1,0 +1,98 @@
+"""Memory along an account's time: what each evaluation is given, and when it advances.
+
+There is one rule: an evaluation at a time is given the memory from before that time. It advances the memory only where
+nothing has advanced it at that time or later. So several decisions on one snapshot all see the same memory, which
+advances once, and a late snapshot is answered without turning anything back.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from rulecap.audit.database import Database
+from rulecap.audit.log import json_fields, parsed_memory
+from rulecap.engine.policy import Policy
+
+Memory = Mapping[str, Any] | None
+MOST_ACCOUNTS = 10_000
+
+
+class Last(NamedTuple):
+    """The last advance of an account's memory under a policy: its time, the memory before and after it."""
+
+    as_of: int
+    before: Memory
+    after: Memory
+
+
+class Timeline:
+    """The memories of a log's accounts; what was read or written last is kept, as long as nobody else has written."""
+
+    def __init__(self, database: Database) -> None:
+        """Read over the writer's connection."""
+        self._database = database
+        self._last: dict[tuple[str, str], Last | None] = {}
+
+    def forget(self) -> None:
+        """Drop what is kept: somebody else has written, or what was written is undone."""
+        self._last.clear()
+
+    def memory(self, account: str, policy: Policy, as_of: int | None) -> Memory:
+        """Return the memory from before a time; the latest where the time is not known.
+
+        Names that the policy does not remember (it is another version) are left out.
+        """
+        last = self._known(account, policy.name)
+        if last is None:
+            return None
+        if as_of is None or as_of > last.as_of:
+            found = last.after
+        elif as_of == last.as_of:
+            found = last.before
+        else:
+            found = self._earlier(account, policy.name, as_of)
+        return fitting(found, policy)
+
+    def advances(self, account: str, policy: str, as_of: int) -> bool:
+        """Tell whether an evaluation at a time advances the memory."""
+        last = self._known(account, policy)
+        return last is None or as_of > last.as_of
+
+    def advance(self, account: str, policy: str, last: Last, seq: int) -> None:
+        """Write that a record has advanced the memory."""
+        self._database.write([("INSERT INTO advances VALUES (?, ?, ?, ?)", [(account, policy, last.as_of, seq)])])
+        self._last[account, policy] = last
+
+    def _known(self, account: str, policy: str) -> Last | None:
+        key = (account, policy)
+        if key not in self._last:
+            if len(self._last) >= MOST_ACCOUNTS:
+                self._last.clear()
+            self._last[key] = self._read(account, policy)
+        return self._last[key]
+
+    def _read(self, account: str, policy: str) -> Last | None:
+        rows = self._database.run(
+            "SELECT as_of, body FROM advances JOIN records ON records.seq = advances.seq"
+            " WHERE account = ? AND policy = ? ORDER BY as_of DESC LIMIT 1",
+            (account, policy),
+        )
+        if not rows:
+            return None
+        before, after = json_fields(bytes(rows[0][1]), "memory", "next_memory")
+        return Last(rows[0][0], parsed_memory(before), parsed_memory(after))
+
+    def _earlier(self, account: str, policy: str, as_of: int) -> Memory:
+        rows = self._database.run(
+            "SELECT body FROM advances JOIN records ON records.seq = advances.seq"
+            " WHERE account = ? AND policy = ? AND as_of < ? ORDER BY as_of DESC LIMIT 1",
+            (account, policy, as_of),
+        )
+        return parsed_memory(json_fields(bytes(rows[0][0]), "next_memory")[0]) if rows else None
+
+
+def fitting(memory: Memory, policy: Policy) -> Memory:
+    """Return a memory without the names that a policy does not remember."""
+    known = policy.typed.memory
+    if memory is None or memory.keys() <= known.keys():
+        return memory
+    return {name: value for name, value in memory.items() if name in known}

@@ -1,0 +1,201 @@
+"""Writing: questions are answered and recorded in one transaction, with the tree's head and the next memories."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from rulecap.audit.asked import Input, microseconds
+from rulecap.audit.database import Database
+from rulecap.audit.errors import LogError
+from rulecap.audit.log import Head, node_reader, read_head
+from rulecap.audit.merkle import Peaks, leaf_hash, node_count, peaks_at, root_at
+from rulecap.audit.note import Signer
+from rulecap.audit.record import Place, Record, Request, body_of
+from rulecap.audit.replay import recorded_decision
+from rulecap.audit.timeline import Last, Timeline
+from rulecap.audit.witness import head_note
+from rulecap.engine.decision import Decision
+from rulecap.engine.policy import Policy
+from rulecap.language.values import iso
+from rulecap.problems import Problem
+
+REQUESTS_LIVE = timedelta(hours=24)
+Clock = Callable[[], datetime]
+
+
+@dataclass(slots=True)
+class Question:
+    """One evaluation that is asked for; `answer` is set once it is durable, `failure` where it could not be."""
+
+    policy: Policy
+    given: Input
+    decision: str
+    request: Request | None = None
+    answer: Decision | None = None
+    failure: LogError | None = None
+    given_up: bool = False
+
+
+@dataclass(slots=True)
+class Open:
+    """What a transaction has done so far."""
+
+    peaks: Peaks
+    written: list[tuple[Question, Decision]] = field(default_factory=list)
+
+
+class Writer:
+    """The writing end of a log over one connection; not for two threads at once."""
+
+    def __init__(self, database: Database, signer: Signer | None, clock: Clock, since: Head | None = None) -> None:
+        """Take over a connection to a log.
+
+        Args:
+            database: the connection.
+            signer: what signs the head.
+            clock: tells when a record is written.
+            since: the head as this process knew it, which the log has to continue.
+
+        Raises:
+            LogError: it holds no log, or one whose head does not agree with its tree or with what was known of it.
+        """
+        self._database, self._signer, self._clock = database, signer, clock
+        self._timeline = Timeline(database)
+        self._kinds: dict[tuple[str, str, str, str, str], int] = {}
+        self._policies: set[str] = set()
+        self._peaks = Peaks()
+        head = read_head(database)
+        self.head = since or head
+        self._sync(head)
+
+    def answer(self, questions: Iterable[Question]) -> None:
+        """Answer questions in their order, all durable together.
+
+        Raises:
+            LogError: nothing was written, and no question has an answer.
+        """
+        try:
+            self._database.begin()
+            head = read_head(self._database)
+            if head != self.head:
+                self._sync(head)
+            work = Open(self._peaks)
+            for question in questions:
+                self._one(question, work)
+            following = self._close(work, head)
+            self._database.commit()
+        except BaseException:
+            self._abandon()
+            raise
+        self._peaks, self.head = work.peaks, following
+        for question, decision in work.written:
+            question.answer = decision
+
+    def _abandon(self) -> None:
+        """Undo what was begun; this writer is not used again."""
+        try:
+            self._database.rollback()
+        except LogError:  # the failure that led here is the one to report
+            return
+
+    def _sync(self, head: Head) -> None:
+        """Take up the log where others have left it; refuse one that is not a continuation of what was written here."""
+        self._timeline.forget()
+        self._kinds.clear()
+        self._policies.clear()
+        node_at = node_reader(self._database)
+        peaks = peaks_at(node_at, head.size)
+        if peaks.root != head.root:
+            raise LogError("log-corrupt", f"{self._database.where}: the head of {head.size} records is not that of its tree")
+        if head.id != self.head.id or head.size < self.head.size:
+            raise LogError("log-replaced", f"{self._database.where} is not the log that was written here: it was cut or swapped")
+        if root_at(node_at, self.head.size) != self.head.root:
+            raise LogError("log-corrupt", f"{self._database.where} was rewritten since this process wrote there")
+        self._peaks, self.head = peaks, head
+
+    def _one(self, question: Question, work: Open) -> None:
+        earlier = self._earlier(question) if question.request else None
+        if earlier is not None:
+            work.written.append((question, earlier))
+            return
+        policy, given = question.policy, question.given
+        memory = self._timeline.memory(given.account, policy, given.as_of)
+        decision = policy.evaluate(given.given, question.decision, memory)
+        place = Place(work.peaks.size + 1, self.head.id, iso(self._clock()))
+        body = body_of(place, policy, given, memory, decision, question.request)
+        self._keep(policy)
+        self._append(work, place, self._kind(policy, given, decision), body)
+        as_of = given.as_of
+        if decision.advanced and as_of is not None and self._timeline.advances(given.account, policy.name, as_of):
+            # Copied, because what a decision holds belongs to the caller.
+            last = Last(as_of, memory, dict(decision.memory))
+            self._timeline.advance(given.account, policy.name, last, place.seq)
+        if question.request:
+            key = (given.account, decision.decision, question.request.key)
+            self._database.write([
+                ("DELETE FROM requests WHERE account = ? AND decision = ? AND name = ?", [key]),
+                ("INSERT INTO requests VALUES (?, ?, ?, ?)", [(*key, place.seq)]),
+            ])  # fmt: skip
+        decision.record_id = place.id
+        work.written.append((question, decision))
+
+    def _append(self, work: Open, place: Place, kind: int, body: bytes) -> None:
+        position = node_count(work.peaks.size)
+        work.peaks, nodes = work.peaks.append(leaf_hash(body))
+        time = microseconds(datetime.fromisoformat(place.time))
+        self._database.write([
+            ("INSERT INTO records VALUES (?, ?, ?, ?)", [(place.seq, time, kind, body)]),
+            ("INSERT INTO nodes VALUES (?, ?)", list(enumerate(nodes, position))),
+        ])  # fmt: skip
+
+    def _close(self, work: Open, head: Head) -> Head:
+        if work.peaks.size == head.size:
+            return head
+        root = work.peaks.root
+        note = head_note(head.id, work.peaks.size, root, self._signer)
+        self._database.write([("UPDATE log SET size = ?, root = ?, note = ?", [(work.peaks.size, root, note)])])
+        return Head(head.id, work.peaks.size, root, note)
+
+    def _keep(self, policy: Policy) -> None:
+        """Keep a policy's files, once for each digest."""
+        if policy.digest in self._policies:
+            return
+        rows = [(policy.digest, name, content) for name, content in sorted(policy.files.items())]
+        self._database.write([("INSERT INTO policies VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows)])
+        self._policies.add(policy.digest)
+
+    def _kind(self, policy: Policy, given: Input, decision: Decision) -> int:
+        verdict = policy.verdict_of(decision) or ""
+        about = (given.account, decision.decision, verdict, policy.name, policy.digest)
+        if about not in self._kinds:
+            self._kinds[about] = self._known_kind(about)
+        return self._kinds[about]
+
+    def _known_kind(self, about: tuple[str, str, str, str, str]) -> int:
+        columns = "account = ? AND decision = ? AND verdict = ? AND policy = ? AND digest = ?"
+        rows = self._database.run(f"SELECT id FROM kinds WHERE {columns}", about)
+        if rows:
+            return int(rows[0][0])
+        number = int(self._database.run("SELECT COALESCE(MAX(id), 0) + 1 FROM kinds")[0][0])
+        self._database.write([("INSERT INTO kinds VALUES (?, ?, ?, ?, ?, ?)", [(number, *about)])])
+        return number
+
+    def _earlier(self, question: Question) -> Decision | None:
+        """Return the first answer under a question's key while it lives; a refusal where it was another question."""
+        assert question.request is not None  # asked for only then
+        rows = self._database.run(
+            "SELECT records.seq, body FROM requests JOIN records ON records.seq = requests.seq"
+            " WHERE account = ? AND decision = ? AND name = ?",
+            (question.given.account, question.decision, question.request.key),
+        )
+        if not rows:
+            return None
+        record = Record(rows[0][0], bytes(rows[0][1]))
+        if self._clock() - datetime.fromisoformat(record.fields["time"]) >= REQUESTS_LIVE:
+            return None
+        if record.fields["request"]["digest"] != question.request.digest:
+            known = f"the key {question.request.key} was used for another request, on record as {record.fields['id']}"
+            problem = Problem("idempotency-conflict", known, hint="a new request needs a new key")
+            return question.policy.refused(question.decision, problem)
+        return recorded_decision(record, question.policy)
+
