@@ -91,6 +91,17 @@ class Policy:
             evaluator = evaluator if target is None else self._compile(target) or evaluator
         return evaluator.evaluate(decision, snapshot, memory)
 
+    def verdict_of(self, decision: Decision) -> str | None:
+        """Return the verdict of one of this policy's decisions, none where the one that answered has none.
+
+        Which output is the verdict the policy says; where the decision could not be computed it is that of `on_error`.
+        """
+        answered = self._loaded.policy.decisions.get(decision.answered_by)
+        if answered is None or answered.verdict is None:
+            return None
+        verdict = decision.outputs[answered.verdict]
+        return verdict if isinstance(verdict, str) else None
+
     def _unknown(self, decision: object, memory: object) -> Decision:
         name = shown(decision)
         hint = did_you_mean(name, self.decisions)
