@@ -56,7 +56,11 @@ class Chain:
             add("record-moved", f"holds the record {name}", record.seq)
             return
         kind = self._kinds.get(stored.kind)
-        if stored.time != time or kind is None or (kind.account, kind.decision, kind.verdict, kind.policy, kind.digest) != about:
+        if (
+            stored.time != time
+            or kind is None
+            or (kind.account, kind.decision, kind.verdict, kind.policy, kind.digest) != about
+        ):
             add("columns-differ", "its columns do not say what it says, so that a search would miss it", record.seq)
         self._back += time < self._time
         self._time = time
@@ -90,7 +94,9 @@ class Chain:
         if last is None or as_of > last.as_of:
             self._last[key] = Advanced(as_of, policy["digest"], fields["memory"], fields["next_memory"])
             if not self._advances.has(account, policy["name"], as_of, seq):
-                self._findings.add("index-differs", "advanced the memory, and the log's index of advances lacks it", seq)
+                self._findings.add(
+                    "index-differs", "advanced the memory, and the log's index of advances lacks it", seq
+                )
 
     def _earlier(self, key: tuple[str, str], as_of: int | None) -> Any:
         rows = self._log.database.run(

@@ -1,4 +1,4 @@
-"""The ledger: what a bot calls instead of `policy.evaluate`, so that every decision is on record before it is acted on."""
+"""The ledger: what a bot calls in place of `policy.evaluate`, so that each decision is on record before it is used."""
 
 import os
 import threading
@@ -37,7 +37,12 @@ class Ledger:
     """
 
     def __init__(
-        self, database: Database, reconnect: Callable[[], Database], signer: Signer | None, patience: float, clock: Clock
+        self,
+        database: Database,
+        reconnect: Callable[[], Database],
+        signer: Signer | None,
+        patience: float,
+        clock: Clock,
     ) -> None:
         """Write over a connection, and over new ones after failures.
 
@@ -166,7 +171,9 @@ class Ledger:
         """Return the ledger itself."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
         """Let go of the log."""
         self.close()
 

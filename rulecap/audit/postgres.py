@@ -2,21 +2,18 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from rulecap.audit.database import Row
 from rulecap.audit.errors import LogError
 from rulecap.audit.tables import SCHEMA, WRITERS
-
-if TYPE_CHECKING:
-    import psycopg
 
 
 class PostgresDatabase:
     """One connection to a server. What is written goes to the server together, with the commit."""
 
     words = ("BIGINT", "BYTEA")
-    preparations = (f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}",)
+    preparations: tuple[str, ...] = (f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}",)
 
     def __init__(self, url: str, *, write: bool, patience: float) -> None:
         """Connect.
@@ -32,7 +29,9 @@ class PostgresDatabase:
         try:
             import psycopg
         except ImportError as error:
-            raise LogError("log-unreachable", "a PostgreSQL log needs psycopg: pip install 'rulecap[postgres]'") from error
+            raise LogError(
+                "log-unreachable", "a PostgreSQL log needs psycopg: pip install 'rulecap[postgres]'"
+            ) from error
         self._errors = psycopg.errors
         self.where = _without_password(url)
         self._pending: list[tuple[str, Sequence[Sequence[object]]]] = []
@@ -42,7 +41,7 @@ class PostgresDatabase:
         if write:
             settings += f" -c statement_timeout={milliseconds}"
         try:
-            self._connection: psycopg.Connection[Row] = psycopg.connect(
+            self._connection = psycopg.connect(
                 url,
                 autocommit=True,
                 connect_timeout=max(2, math.ceil(patience)),

@@ -65,7 +65,7 @@ class Request(NamedTuple):
     digest: str
 
 
-def body_of(  # noqa: PLR0913, PLR0917  # these are the parts of a record, put together in one place
+def body_of(
     place: Place,
     policy: Policy,
     given: Input,

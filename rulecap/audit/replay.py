@@ -52,7 +52,7 @@ def recorded_decision(record: Record, policy: Policy) -> Decision:
 
 
 def replayed(record: Record, policy: Policy) -> Difference | None:
-    """Return the first difference between a record and what its policy makes of it now; none where every byte agrees."""
+    """Return the first difference between a record and what its policy gives now; none where every byte agrees."""
     fields = record.fields
     given = _input(fields)
     decision = evaluated_again(record, policy)

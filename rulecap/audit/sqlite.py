@@ -28,7 +28,7 @@ class SqliteDatabase:
     """One connection to a log's file, and the watch that it is still that file."""
 
     words = ("INTEGER", "BLOB")
-    preparations = ()
+    preparations: tuple[str, ...] = ()
 
     def __init__(self, path: Path, *, write: bool, create: bool = False, patience: float = PATIENCE) -> None:
         """Open the file.

@@ -132,7 +132,9 @@ class Pass:
             if right:
                 self._findings.add("node-altered", "the tree's stored leaf is not the hash of it", seq)
             else:
-                self._findings.add("record-altered", "its bytes are not those that were hashed when it was written", seq)
+                self._findings.add(
+                    "record-altered", "its bytes are not those that were hashed when it was written", seq
+                )
         if not right and not self._differing and self._whole:
             self._findings.add("head-differs", f"the head of {head.size} records is not the root of their tree")
 

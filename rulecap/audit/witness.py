@@ -53,7 +53,9 @@ def admit(head: Head, signer: Signer | None) -> None:
         open_checkpoint(head.note, trust_after([], [signer.verifier]))
     except NoteError as error:
         hint = "hand over with `rulecap audit rotate`"
-        raise LogError("signing-key", f"this log is not signed by {signer.name if signer else ''}: {error}; {hint}") from error
+        raise LogError(
+            "signing-key", f"this log is not signed by {signer.name if signer else ''}: {error}; {hint}"
+        ) from error
 
 
 def split_notes(text: str) -> list[str]:
@@ -156,6 +158,8 @@ def _disagreement(
         return None
     if roots.get(checkpoint.size) != checkpoint.root:
         since = f"{last + 1} to " if last + 1 < checkpoint.size else ""
-        differ = f"the log was rewritten: its records {since}{checkpoint.size} are not those of a checkpoint kept elsewhere"
+        differ = (
+            f"the log was rewritten: its records {since}{checkpoint.size} are not those of a checkpoint kept elsewhere"
+        )
         return "checkpoint-differs", differ
     return None

@@ -106,9 +106,13 @@ class Writer:
         node_at = node_reader(self._database)
         peaks = peaks_at(node_at, head.size)
         if peaks.root != head.root:
-            raise LogError("log-corrupt", f"{self._database.where}: the head of {head.size} records is not that of its tree")
+            raise LogError(
+                "log-corrupt", f"{self._database.where}: the head of {head.size} records is not that of its tree"
+            )
         if head.id != self.head.id or head.size < self.head.size:
-            raise LogError("log-replaced", f"{self._database.where} is not the log that was written here: it was cut or swapped")
+            raise LogError(
+                "log-replaced", f"{self._database.where} is not the log that was written here: it was cut or swapped"
+            )
         if root_at(node_at, self.head.size) != self.head.root:
             raise LogError("log-corrupt", f"{self._database.where} was rewritten since this process wrote there")
         self._peaks, self.head = peaks, head
@@ -198,4 +202,3 @@ class Writer:
             problem = Problem("idempotency-conflict", known, hint="a new request needs a new key")
             return question.policy.refused(question.decision, problem)
         return recorded_decision(record, question.policy)
-

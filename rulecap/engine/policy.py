@@ -92,11 +92,22 @@ class Policy:
         return evaluator.evaluate(decision, snapshot, memory)
 
     def refused(self, decision: str, problem: Problem, memory: Mapping[str, Any] | None = None) -> Decision:
-        """Return a decision's fail-closed answer for a reason outside of the policy; the memory comes back unchanged."""
+        """Return a decision's fail-closed answer, for a reason outside of the policy; the memory stays."""
         evaluator = self._evaluators.get(decision) or self._compile(decision)
         if evaluator is None:
             return Decision(shown(decision), "", {}, unchanged(memory), (problem,), ok=False)
         return evaluator.refused(decision, memory, [problem])
+
+    def verdict_of(self, decision: Decision) -> str | None:
+        """Return the verdict of one of this policy's decisions, none where the one that answered has none.
+
+        Which output is the verdict the policy says; where the decision could not be computed it is that of `on_error`.
+        """
+        answered = self._loaded.policy.decisions.get(decision.answered_by)
+        if answered is None or answered.verdict is None:
+            return None
+        verdict = decision.outputs[answered.verdict]
+        return verdict if isinstance(verdict, str) else None
 
     def _unknown(self, decision: object, memory: object) -> Decision:
         name = shown(decision)

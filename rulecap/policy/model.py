@@ -90,7 +90,7 @@ else:
 
 
 class Decision(Part):
-    """A question and the names of its answers.
+    """A question and the names of its answers; `verdict` is the one that decisions are counted and looked up by.
 
     With `answers_anyway` the policy's own ranges do not keep it from answering, nor does a memory that cannot be used:
     only what depends on that memory then has its `on_error` value. It is for decisions about reductions.
@@ -101,6 +101,7 @@ class Decision(Part):
     outputs: OutputTree
     on_error: Written
     explain: Annotated[tuple[SayLine, ...], Items] = ()
+    verdict: Words | None = None
     answers_anyway: Annotated[bool, BeforeValidator(_flag)] = False
 
 

@@ -1,7 +1,6 @@
 """The files of a policy: found, read, included, merged, overlaid. Nothing outside its folders is read."""
 
 import hashlib
-import json
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -9,7 +8,8 @@ from pathlib import Path, PurePosixPath
 from rulecap.location import Location
 from rulecap.policy import overlay
 from rulecap.policy.document import parse_document
-from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, plain, problem_at
+from rulecap.policy.meaning import meaning_of
+from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
 from rulecap.policy.schema import validate
 from rulecap.problems import PolicyError, Problem, did_you_mean
 from rulecap.resources import resource_folder
@@ -19,7 +19,6 @@ SECTIONS = ("inputs", "parameters", "memory", "decisions", "rules")
 LARGEST_FILE = 1_048_576
 DEEPEST_EXTENDS = 8
 LONGEST_PATH = 1024
-NO_MEANING = ("title", "why", "source")
 
 
 @dataclass(slots=True)
@@ -38,21 +37,7 @@ class Sources:
     @property
     def meaning(self) -> str:
         """SHA-256 over what the document says, without comments, layout and explanatory texts, hexadecimal."""
-        said = _meaning(plain(self.document)) if self.document is not None else None
-        return hashlib.sha256(
-            json.dumps(said, sort_keys=True, ensure_ascii=False).encode(errors="surrogatepass")
-        ).hexdigest()
-
-
-def _meaning(value: object) -> object:
-    if isinstance(value, dict):
-        kept = {
-            name: part
-            for name, part in value.items()
-            if name not in NO_MEANING or not isinstance(part, str) or "verdict" in value
-        }
-        return {name: _meaning(part) for name, part in kept.items()}
-    return [_meaning(item) for item in value] if isinstance(value, list) else value
+        return meaning_of(self.document)
 
 
 def digest_of(files: MappingType[str, bytes]) -> str:

@@ -50,7 +50,12 @@ class InputCheck:
 
 @dataclass(frozen=True, slots=True)
 class TypedDecision:
-    """A decision with its terms; `guaranteed` are the snapshot's paths that it may rely on."""
+    """A decision with its terms.
+
+    Attributes:
+        guaranteed: the snapshot's paths that it may rely on.
+        verdict: the output that is its verdict, a text; none where it has none.
+    """
 
     name: str
     title: str
@@ -62,6 +67,7 @@ class TypedDecision:
     explain: tuple[Told, ...]
     location: Location
     anyway: bool = False
+    verdict: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

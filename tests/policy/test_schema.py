@@ -43,6 +43,7 @@ decisions:
     hand_over: [{if: "default(signal.reduce_only, false)", to: reduction}]
     outputs: {a: b, size: 0, ok: true, slices: [], would_be: {c: d}}
     on_error: {a: none, size: 0, ok: false, slices: [], would_be: none}
+    verdict: a
     explain: ["{a}", {if: a, say: b}]
     answers_anyway: true
 rules:

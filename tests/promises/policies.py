@@ -720,6 +720,8 @@ class Writer:
         }
         if self.chance(0.3):
             whole["answers_anyway"] = True
+        if self.chance(0.5):
+            whole["verdict"] = "said"
         small: Json = {
             "title": "Without memory, as far as it goes",
             "requires": requires,

@@ -7,7 +7,7 @@ from rulecap.language.expression import Expression
 from rulecap.language.grammar import Syntax
 from rulecap.language.infer import Inference, infer
 from rulecap.language.inputs import whole_fields
-from rulecap.language.literals import jsonable, literal
+from rulecap.language.literals import Literal, jsonable, literal
 from rulecap.language.presence import proven
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Adjustments, Dated, Lookup, Remembered, Rows, RuleValue, Term, walk
@@ -38,6 +38,7 @@ def check_decision(name: str, decision: Decision, words: Vocabulary) -> TypedDec
         tuple(_told(one, scope) for one in decision.explain),
         decision.location,
         decision.answers_anyway,
+        _verdict(decision, outputs, scope.problems),
     )
 
 
@@ -54,6 +55,40 @@ def _outputs(outputs: Outputs, scope: Scope) -> OutputTerms:
             )
         typed[name] = (part, term)
     return typed
+
+
+def _verdict(decision: Decision, outputs: OutputTerms, problems: list[Problem]) -> str | None:
+    """Return the output that is the decision's verdict; it is a text, also in case of an error."""
+    name, node = decision.verdict, decision.node.get("verdict")
+    if name is None or node is None:
+        return None
+    if name not in outputs:
+        hint = did_you_mean(name, outputs)
+        problems.append(problem_at(node, "unknown-name", f"the decision has no output {name}", hint))
+        return None
+    output, fallback = outputs[name], _fallback(decision, name)
+    is_text = "a verdict is a name or a text"
+    if isinstance(output, dict):
+        problems.append(problem_at(node, "wrong-type", f"{name} has parts: {is_text}", "name an output without parts"))
+        return None
+    if not _is_text(output[1].type):
+        what = t.described(output[1].type)
+        problems.append(problem_at(node, "wrong-type", f"{name} is {what}: {is_text}", "name another output"))
+        return None
+    if fallback is not None and fallback.type != t.NOTHING and not _is_text(fallback.type):
+        what = t.described(fallback.type)
+        message = f"{name} is {what}, and it is the decision's verdict: {is_text}"
+        problems.append(problem_at(fallback.node, "wrong-type", message, f"write {name}: none, or a name"))
+    return name
+
+
+def _fallback(decision: Decision, name: str) -> Literal | None:
+    node = decision.on_error.get(name) if isinstance(decision.on_error, Mapping) else None
+    return literal(node, []) if node is not None else None
+
+
+def _is_text(kind: t.Type) -> bool:
+    return isinstance(t.strip(kind), t.Text) or kind == t.UNKNOWN
 
 
 def _told(line: object, scope: Scope) -> Told:

@@ -1,0 +1,100 @@
+"""What a loaded policy says of its decisions: which output is the verdict, whatever way the answer came about."""
+
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from rulecap import Policy, load_policy
+from tests.promises.policies import put
+from tests.promises.shipped import SHIPPED, shipped
+from tests.snapshots import random_snapshot
+from tests.written import ACCOUNT, AS_OF
+
+SNAPSHOT = {"as_of": AS_OF, "account": ACCOUNT}
+JUDGING = """
+language: 1
+policy: judging
+version: 1.0.0
+memory:
+  count: {start: 0, next: memory.count + 1, unit: count}
+decisions:
+  asked:
+    hand_over: [{if: account.unrealized_pnl < 0 USD, to: handed}]
+    outputs: {answer: "GO if account.total_wallet_balance / account.margin_used > 5 else STOP", note: account.id}
+    verdict: answer
+    on_error: {answer: STOP, note: none}
+  handed:
+    outputs: {answer: NOT_THIS, note: account.id}
+    verdict: note
+    on_error: {answer: NOT_THIS, note: none}
+  partly:
+    answers_anyway: true
+    outputs: {answer: "GO if memory.count > 3 else STOP"}
+    verdict: answer
+    on_error: {answer: none}
+  silent:
+    outputs: {answer: GO}
+    on_error: {answer: STOP}
+"""
+VERDICTS = {
+    "position": "recommendation",
+    "reduction": "recommendation",
+    "margin": "zone",
+    "drawdown": "state",
+    "opportunity": "opportunity",
+    "scaling": "band",
+    "state": "capital_status",
+    "multi_tier": "rebalance",
+    "liquidity": "execution_method",
+    "leverage": None,
+    "kelly": None,
+    "risk_parity": None,
+}
+
+
+@pytest.fixture
+def judging(tmp_path: Path) -> Policy:
+    return load_policy(put(tmp_path, JUDGING))
+
+
+def verdict(policy: Policy, asked: str, memory: Any = None, **account: float) -> str | None:
+    given = {**SNAPSHOT, "account": {**ACCOUNT, **account}}
+    found = {policy.verdict_of(ask(given, asked, memory)) for ask in (policy.evaluate, policy.reference)}
+    assert len(found) == 1
+    return found.pop()
+
+
+def test_the_verdict_is_the_named_output(judging: Policy) -> None:
+    assert verdict(judging, "asked") == "GO"
+    assert verdict(judging, "asked", margin_used=1000) == "STOP"
+    assert verdict(judging, "partly", {"count": 4}) == "GO"
+
+
+def test_the_verdict_is_that_of_the_decision_that_answered(judging: Policy) -> None:
+    assert verdict(judging, "asked", unrealized_pnl=-1) == "demo"
+
+
+def test_what_cannot_be_computed_has_the_verdict_of_on_error(judging: Policy) -> None:
+    assert verdict(judging, "asked", margin_used=0) == "STOP"
+    assert judging.verdict_of(judging.evaluate({}, "asked")) == "STOP"
+    assert verdict(judging, "partly", {"count": "many"}) is None
+
+
+def test_a_decision_without_a_verdict_and_an_unknown_one_have_none(judging: Policy) -> None:
+    assert judging.typed.decisions["silent"].verdict is None
+    assert verdict(judging, "silent") is None
+    assert verdict(judging, "unheard_of") is None
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_shipped_policies_name_their_verdicts(name: str) -> None:
+    policy, rng = shipped(name), Random(f"verdict {name}")
+    assert {one: decision.verdict for one, decision in policy.typed.decisions.items()} == VERDICTS
+    for _ in range(20):
+        snapshot = random_snapshot(rng)
+        for asked in policy.decisions:
+            answer = policy.evaluate(snapshot, asked)
+            output = VERDICTS[answer.answered_by]
+            assert policy.verdict_of(answer) == (answer.outputs[output] if output else None)
