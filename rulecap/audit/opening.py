@@ -14,7 +14,8 @@ from rulecap.audit.log import Log, read_head
 from rulecap.audit.merkle import EMPTY_ROOT
 from rulecap.audit.note import Signer
 from rulecap.audit.tables import FORMAT, definitions
-from rulecap.audit.witness import admit, head_note
+from rulecap.audit.trust import handover
+from rulecap.audit.witness import admit, checkpoint_of, head_note
 from rulecap.audit.writer import Clock
 
 PATIENCE = 2.0
@@ -65,6 +66,32 @@ def open_log(url: str) -> Log:
         log.close()
         raise
     return log
+
+
+def rotate(url: str, old: Signer, new: Signer) -> str:
+    """Hand a log over to a new key; return the checkpoint that both keys signed, which the log keeps.
+
+    A writer that runs with the old key is refused by the log from then on: it has to be started with the new one.
+
+    Raises:
+        LogError: the log cannot be written, or is not signed by the old key.
+        NoteError: both keys are the same.
+    """
+    database = connect(url, write=True, create=False, patience=PATIENCE)
+    try:
+        database.begin()
+        head = read_head(database)
+        admit(head, old)
+        note = handover(checkpoint_of(head), old, new)
+        signed = head_note(head.id, head.size, head.root, new)
+        database.write([
+            ("INSERT INTO checkpoints VALUES (?, ?)", [(head.size, note)]),
+            ("UPDATE log SET note = ?", [(signed,)]),
+        ])  # fmt: skip
+        database.commit()
+    finally:
+        database.close()
+    return note
 
 
 def connect(url: str, *, write: bool, create: bool, patience: float) -> Database:

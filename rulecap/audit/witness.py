@@ -18,6 +18,11 @@ def origin_of(log: str) -> str:
     return ORIGIN + log
 
 
+def checkpoint_of(head: Head) -> Checkpoint:
+    """Return a head as a checkpoint."""
+    return Checkpoint(origin_of(head.id), head.size, head.root)
+
+
 def head_note(log: str, size: int, root: bytes, signer: Signer | None) -> str:
     """Return a head as a checkpoint, signed where there is a key."""
     text = Checkpoint(origin_of(log), size, root).to_text()

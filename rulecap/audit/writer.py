@@ -13,7 +13,7 @@ from rulecap.audit.note import Signer
 from rulecap.audit.record import Place, Record, Request, body_of
 from rulecap.audit.replay import recorded_decision
 from rulecap.audit.timeline import Last, Timeline
-from rulecap.audit.witness import head_note
+from rulecap.audit.witness import admit, head_note
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy
 from rulecap.language.values import iso
@@ -100,6 +100,7 @@ class Writer:
 
     def _sync(self, head: Head) -> None:
         """Take up the log where others have left it; refuse one that is not a continuation of what was written here."""
+        admit(head, self._signer)
         self._timeline.forget()
         self._kinds.clear()
         self._policies.clear()

@@ -1,0 +1,16 @@
+"""`rulecap audit`: the log of every decision; one file for each of its commands."""
+
+import argparse
+
+from rulecap.cli.audit import checkpoint, keygen, replay, rotate, verify
+
+COMMANDS = (verify, replay, checkpoint, keygen, rotate)
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's own commands."""
+    text = "Look into the log of decisions, prove it, replay it."
+    parser = commands.add_parser("audit", help="the log of decisions", description=text, allow_abbrev=False)
+    inner = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_to(inner)

@@ -1,0 +1,38 @@
+"""`rulecap audit checkpoint`: the log's head in a form that somebody else can keep."""
+
+import argparse
+from pathlib import Path
+
+from rulecap.cli.audit.common import add_log, reading
+from rulecap.cli.usage import FINE, UsageError, add_json
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's arguments."""
+    text = "Print the log's head as a checkpoint (C2SP), signed if the log is, to be kept where its writer cannot reach."
+    parser = commands.add_parser("checkpoint", help="print the log's head", description=text, allow_abbrev=False)
+    add_log(parser)
+    parser.add_argument("--out", metavar="FILE", help="append it to a file instead")
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(asked: argparse.Namespace) -> int:
+    """Print the checkpoint, or append it to a file."""
+    from rulecap.audit.witness import is_signed, origin_of
+    from rulecap.cli.terminal import print_json
+
+    with reading(asked.log) as log:
+        head = log.head()
+    if asked.out:
+        try:
+            with Path(asked.out).open("a", encoding="utf-8") as file:
+                file.write(head.note)
+        except OSError as error:
+            raise UsageError(f"cannot write {asked.out}: {error.strerror}") from error
+    if asked.json:
+        about = {"origin": origin_of(head.id), "size": head.size, "root": head.root.hex()}
+        print_json({**about, "signed": is_signed(head.note), "note": head.note})
+    elif not asked.out:
+        print(head.note, end="")
+    return FINE

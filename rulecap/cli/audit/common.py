@@ -1,0 +1,63 @@
+"""What the audit commands share: which log, and progress of long work."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rulecap.cli.usage import UsageError
+
+if TYPE_CHECKING:
+    from rulecap.audit import Log
+
+VARIABLE = "RULECAP_LOG"
+DEFAULT_LOG = "sqlite:///rulecap.sqlite3"
+Progress = Callable[[int, int], None]
+SHOWN_EVERY = 0.2
+
+
+def add_log(parser: argparse.ArgumentParser) -> None:
+    """Add `--log`."""
+    parser.add_argument(
+        "--log",
+        metavar="URL",
+        default=os.environ.get(VARIABLE) or DEFAULT_LOG,
+        help=f"the audit log: sqlite:///FILE or postgresql://… (default: {VARIABLE}, else {DEFAULT_LOG})",
+    )
+
+
+@contextmanager
+def reading(url: str) -> "Iterator[Log]":
+    """Give the log at an address, for reading.
+
+    Raises:
+        UsageError: the address is none, or there is no log at it.
+    """
+    from rulecap.audit import LogError, open_log
+
+    try:
+        log = open_log(url)
+    except LogError as error:
+        raise UsageError(str(error)) from error
+    with log:
+        yield log
+
+
+def progress(what: str) -> Progress | None:
+    """Return what shows how far long work is, on a terminal; none where nobody looks."""
+    if not sys.stderr.isatty():
+        return None
+    shown = 0.0
+
+    def show(done: int, total: int) -> None:
+        nonlocal shown
+        moment = time.monotonic()
+        if done >= total or moment - shown >= SHOWN_EVERY:
+            shown = moment
+            end = "\r\x1b[K" if done >= total else ""
+            print(f"\r{what} {done:,} of {total:,}{end}", end="", file=sys.stderr, flush=True)
+
+    return show

@@ -1,0 +1,91 @@
+"""`rulecap audit replay`: whether recorded decisions come out the same again."""
+
+import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from rulecap.cli.audit.common import add_log, progress, reading
+from rulecap.cli.usage import FINE, NOT_FINE, UsageError, add_json
+
+if TYPE_CHECKING:
+    from rulecap.audit import Log
+    from rulecap.audit.record import Record
+
+MOST_SHOWN = 100
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's arguments."""
+    text = "Compute recorded decisions again, from record and stored policy alone, and compare every byte."
+    parser = commands.add_parser("replay", help="compute decisions again", description=text, allow_abbrev=False)
+    parser.add_argument("ids", metavar="ID", nargs="*", help="which records (default: all)")
+    add_log(parser)
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(asked: argparse.Namespace) -> int:
+    """Print each record that comes out otherwise, and where the difference begins."""
+    from rulecap.cli.terminal import Style, print_json
+
+    differing: list[dict[str, Any]] = []
+    replayed = count = 0
+    style = Style.of_output()
+    with reading(asked.log) as log:
+        show, total = progress("replaying"), len(asked.ids) or log.head().size
+        for record in _records(log, asked.ids):
+            replayed += 1
+            found = difference(log, record)
+            if found:
+                count += 1
+                differing += [found] if count <= MOST_SHOWN else []
+            if show:
+                show(replayed, total)
+    if asked.json:
+        print_json({"ok": not count, "replayed": replayed, "differ": count, "differences": differing})
+    else:
+        print("\n".join([*(style.bad(found["message"]) for found in differing), *_summary(replayed, count, style)]))
+    return FINE if not count else NOT_FINE
+
+
+def _summary(replayed: int, count: int, style: Any) -> Iterator[str]:
+    if count > MOST_SHOWN:
+        yield f"and {count - MOST_SHOWN} more"
+    verdict = style.good("every byte agrees") if not count else style.bad(f"{count} differ")
+    yield f"{replayed:,} decisions replayed: {verdict}"
+
+
+def difference(log: "Log", record: "Record") -> dict[str, Any] | None:
+    """Return where a record differs from what its policy gives now, as JSON types; none where it does not."""
+    from rulecap.audit import LogError
+    from rulecap.audit.replay import replayed
+
+    try:
+        found = replayed(record, log.policy(record.fields["policy"]["digest"]))
+    except LogError as error:
+        return {"record": record.seq, "part": "policy", "step": "", "message": f"record {record.seq}: {error}"}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        said = f"record {record.seq} is no record: {type(error).__name__}"
+        return {"record": record.seq, "part": "record", "step": "", "message": said}
+    if found is None:
+        return None
+    where = f"{found.part} {found.step}".strip()
+    said = f"record {record.seq}: {where} was {_short(found.recorded)}, comes out as {_short(found.computed)}"
+    return {"record": record.seq, "part": found.part, "step": found.step, "message": said}
+
+
+def _records(log: "Log", ids: list[str]) -> "Iterator[Record]":
+    if not ids:
+        log.database.look()
+        yield from (stored.record for stored in log.stored())
+        return
+    for name in ids:
+        record = log.find(name)
+        if record is None:
+            raise UsageError(f"there is no record {name} in this log")
+        yield record
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 120 else text[:119] + "…"

@@ -1,0 +1,114 @@
+"""`rulecap audit verify`: whether the log is as it was written."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rulecap.cli.audit.common import add_log, progress, reading
+from rulecap.cli.usage import FINE, NOT_FINE, UsageError, add_json
+
+if TYPE_CHECKING:
+    from rulecap.audit.findings import Report
+    from rulecap.audit.note import Verifier
+    from rulecap.cli.terminal import Style
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's arguments."""
+    text = "Hash every record again, compute the tree again, and compare with the head, its signature and checkpoints."
+    parser = commands.add_parser("verify", help="prove the log", description=text, allow_abbrev=False)
+    add_log(parser)
+    parser.add_argument(
+        "--key", metavar="KEY", action="append", default=[], help="a public key that signs the log, or a file of them"
+    )
+    parser.add_argument(
+        "--checkpoint", metavar="FILE", action="append", default=[], help="checkpoints that were kept elsewhere"
+    )
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(asked: argparse.Namespace) -> int:
+    """Print what is wrong with the log, or that nothing is."""
+    from rulecap.audit import LogError
+    from rulecap.audit.verify import verify
+    from rulecap.audit.witness import split_notes
+    from rulecap.cli.terminal import Style, print_json
+
+    keys = trusted(asked.key)
+    notes = [note for name in asked.checkpoint for note in split_notes(_text(name))]
+    with reading(asked.log) as log:
+        try:
+            report = verify(log, keys, notes, progress("verifying"))
+        except LogError as error:
+            raise UsageError(str(error)) from error
+    if asked.json:
+        print_json(report_as_json(report))
+    else:
+        print(report_as_text(report, bool(keys), Style.of_output()))
+    return FINE if report.fine else NOT_FINE
+
+
+def trusted(keys: list[str]) -> "list[Verifier]":
+    """Return the public keys that were named.
+
+    Raises:
+        UsageError: one cannot be read.
+    """
+    from rulecap.audit.keys import UnusableKey, read_verifiers
+
+    try:
+        return [key for where in keys for key in read_verifiers(where)]
+    except UnusableKey as error:
+        raise UsageError(str(error)) from error
+
+
+def report_as_json(report: "Report") -> dict[str, object]:
+    """Return what was found as JSON types, with stable keys."""
+    return {
+        "ok": report.fine,
+        "log": report.log,
+        "size": report.size,
+        "root": report.root,
+        "signed_by": list(report.signed_by),
+        "checkpoints": report.checkpoints,
+        "notes": list(report.notes),
+        "findings": [finding.to_dict() for finding in report.findings],
+        "count": report.count,
+    }
+
+
+def report_as_text(report: "Report", keyed: bool, style: "Style") -> str:
+    """Return what was found as text."""
+    lines = [style.bad(finding.render()) for finding in report.findings]
+    if report.count > len(report.findings):
+        lines.append(f"and {report.count - len(report.findings)} more")
+    verdict = style.good("fine") if report.fine else style.bad(f"{report.count} findings")
+    lines += [f"log {report.log}, {report.size:,} records, root {report.root}: {verdict}", *_rests_on(report, keyed)]
+    return "\n".join([*lines, *report.notes])
+
+
+def _rests_on(report: "Report", keyed: bool) -> list[str]:
+    """Say what the proof rests on."""
+    if report.signed_by:
+        lines = [f"the head is signed by {', '.join(report.signed_by)}"]
+    elif keyed:
+        lines = ["the head is not signed by a key that was given"]
+    else:
+        lines = ["no key was given (--key), so that whoever can write the log could have rewritten all of it"]
+    if report.checkpoints:
+        lines.append(f"{report.checkpoints} checkpoints kept elsewhere agree")
+    else:
+        lines.append(
+            "no checkpoint kept elsewhere was given (--checkpoint), so that a cut end with its head could be missed"
+        )
+    return lines
+
+
+def _text(name: str) -> str:
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot read {name}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{name} is no text, and so holds no checkpoint") from error
