@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from rulecap.audit.note import PRIVATE, NoteError, Signer, Verifier, signer_from_text, verifier_from_text
-from rulecap.problems import shown
 
 Key = TypeVar("Key", Signer, Verifier)
 
 OWNER_ONLY = 0o600
 LARGEST_FILE = 65_536
 
-_MAY_BE_A_KEY = re.compile("PRIVATE|[A-Za-z0-9+/=]{40}", re.IGNORECASE)
+# A path rarely has so many letters without a dot, dash or underscore, nor any of its parts half as many.
+_MAY_BE_A_KEY = re.compile("PRIVATE|[a-z0-9+/=]{40}|[a-z0-9+=]{20}", re.IGNORECASE)
 _IS_A_PUBLIC_KEY = re.compile(r"[^+\s]+\+[0-9A-Fa-f]{8}\+|PRIVATE\+KEY\+")
 
 
@@ -123,7 +123,9 @@ def _parsed(reader: Callable[[str], Key], text: str, name: str) -> Key:
 
 def _shown_place(where: str) -> str:
     """Return a path to show; a text that opens no file may be a mistyped key, which no log may see."""
-    return "(not shown, for it may be a key)" if _MAY_BE_A_KEY.search(where) else shown(where)
+    if _MAY_BE_A_KEY.search(where):
+        return "(not shown, for it may be a key)"
+    return where.encode(errors="backslashreplace").decode()
 
 
 def _see_on_disk(folder: Path) -> None:

@@ -26,7 +26,7 @@ def tree_hash(bodies: Sequence[bytes]) -> bytes:
 
 
 def verdict(bodies: Sequence[bytes], note: str, vkey: str) -> str:
-    """Return `ok`, or why the note is no tree head, signed by this key, of the first records it speaks of."""
+    """Return `ok`, or why the note is no tree head, signed by this key, of exactly these records."""
     key_name, key_id, key = vkey.split("+", 2)
     typed_key = base64.b64decode(key, validate=True)
     named_key = key_name.encode() + b"\n" + typed_key
@@ -38,10 +38,10 @@ def verdict(bodies: Sequence[bytes], note: str, vkey: str) -> str:
     if not _signed(f"{text}\n".encode(), signatures, key_name, bytes.fromhex(key_id), typed_key[1:]):
         return "the key has not signed this text"
     _, size, root = text.split("\n")[:3]
-    if int(size) > len(bodies):
+    if int(size) != len(bodies):
         return f"the head is of {size} records, and there are {len(bodies)}"
-    if base64.b64decode(root, validate=True) != tree_hash(bodies[: int(size)]):
-        return f"the head is not that of the first {size} records"
+    if base64.b64decode(root, validate=True) != tree_hash(bodies):
+        return "the head is not that of these records"
     return "ok"
 
 
