@@ -7,7 +7,7 @@ from rulecap.version import __version__
 
 if TYPE_CHECKING:
     from rulecap.engine.decision import Decision
-    from rulecap.engine.policy import Policy, load_policy
+    from rulecap.engine.policy import Policy, load_policy, policy_from_files
     from rulecap.engine.trace import Trace
     from rulecap.location import Location
     from rulecap.problems import PolicyError, Problem
@@ -23,6 +23,7 @@ _HOMES = {
     "Snapshot": "rulecap.snapshot",
     "Trace": "rulecap.engine.trace",
     "load_policy": "rulecap.engine.policy",
+    "policy_from_files": "rulecap.engine.policy",
 }
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Trace",
     "__version__",
     "load_policy",
+    "policy_from_files",
 ]
 
 

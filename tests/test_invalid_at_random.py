@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rulecap.policy.sources import shipped
+from rulecap.policy.shelf import shipped
 from rulecap.problems import Problem
 from tests.written import MAIN, completed, problems, problems_of
 

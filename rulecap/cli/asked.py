@@ -9,7 +9,7 @@ from typing import Any
 from rulecap.cli.usage import UsageError
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy, load_policy
-from rulecap.policy.sources import find_policy
+from rulecap.policy.shelf import find_policy
 from rulecap.problems import PolicyError, did_you_mean
 
 

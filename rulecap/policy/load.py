@@ -1,10 +1,11 @@
 """The spine: files → merged document → schema → checked policy; all or nothing, every finding at once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from rulecap.policy.check import check_policy
-from rulecap.policy.sources import Sources, read_sources
+from rulecap.policy.sources import Sources, read_sources, stored_sources
 from rulecap.policy.typed import TypedPolicy
 from rulecap.problems import PolicyError, Problem
 
@@ -24,7 +25,19 @@ def load(where: str | Path) -> Loaded:
     Raises:
         PolicyError: with every finding, in the order of file and line.
     """
-    sources = read_sources(where)
+    return _checked(read_sources(where))
+
+
+def load_files(files: Mapping[str, bytes]) -> Loaded:
+    """Return the checked policy that stored files are, by those alone.
+
+    Raises:
+        PolicyError: with every finding, in the order of file and line.
+    """
+    return _checked(stored_sources(files))
+
+
+def _checked(sources: Sources) -> Loaded:
     problems = list(sources.problems)
     policy = check_policy(sources.document, problems) if sources.document is not None else None
     errors = [problem for problem in problems if problem.severity == "error"]

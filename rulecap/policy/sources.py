@@ -1,4 +1,4 @@
-"""The files of a policy: found, read, included, merged, overlaid. Nothing outside its folders is read."""
+"""The files of a policy: read, included, merged, overlaid, from its folders or from what was stored of them."""
 
 import hashlib
 from collections.abc import Mapping as MappingType
@@ -11,14 +11,12 @@ from rulecap.policy.document import parse_document
 from rulecap.policy.meaning import meaning_of
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
 from rulecap.policy.schema import validate
-from rulecap.problems import PolicyError, Problem, did_you_mean
-from rulecap.resources import resource_folder
+from rulecap.policy.shelf import NoPolicyError, Shelf, find_policy, on_disk
+from rulecap.policy.stored import stored
+from rulecap.problems import PolicyError, Problem, did_you_mean, shown
 
-MAIN = "policy.yaml"
 SECTIONS = ("inputs", "parameters", "memory", "decisions", "rules")
-LARGEST_FILE = 1_048_576
 DEEPEST_EXTENDS = 8
-LONGEST_PATH = 1024
 
 
 @dataclass(slots=True)
@@ -49,32 +47,6 @@ def digest_of(files: MappingType[str, bytes]) -> str:
     return total.hexdigest()
 
 
-def shipped() -> dict[str, Path]:
-    """Return the policies that come with the package, by name."""
-    folder = resource_folder("policies")
-    found = {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{MAIN}"))}
-    return found | {path.stem: path for path in sorted(folder.glob("*.yaml"))}
-
-
-def find_policy(where: str | Path) -> Path:
-    """Return the folder or overlay file of a policy, by its path or by the name of a shipped one.
-
-    Raises:
-        PolicyError: there is no such policy.
-    """
-    path = Path(where)
-    if len(str(where)) > LONGEST_PATH:
-        raise PolicyError([Problem("no-such-policy", "the name of a policy's place is too long")])
-    if isinstance(where, str) and where in shipped() and not (path / MAIN).is_file():
-        return shipped()[where]
-    if path.is_file() or (path / MAIN).is_file():
-        return path.parent if path.name == MAIN else path
-    what = (
-        f"there is no policy in {where}: a folder needs a {MAIN}" if path.is_dir() else f"there is no policy at {where}"
-    )
-    raise PolicyError([Problem("no-such-policy", what, path=str(where), hint=did_you_mean(str(where), shipped()))])
-
-
 def read_sources(where: str | Path) -> Sources:
     """Return the merged document of a policy, its files, and all findings of reading them.
 
@@ -82,35 +54,67 @@ def read_sources(where: str | Path) -> Sources:
         PolicyError: there is no such policy.
     """
     sources = Sources()
-    _read(find_policy(where), "", sources, ())
+    _read(on_disk(find_policy(where)), "", sources, ())
     return sources
 
 
-def _read(place: Path, prefix: str, sources: Sources, chain: tuple[Path, ...]) -> None:
-    folder, name = (place, MAIN) if place.is_dir() else (place.parent, place.name)
-    main = _file(folder, name, prefix, sources)
+def stored_sources(files: MappingType[str, bytes]) -> Sources:
+    """Return the same of files by name, as `Sources.files` has them; nothing on disk is read.
+
+    Raises:
+        PolicyError: the files have no main file, or are no files.
+    """
+    kept = dict(files)
+    wrong = [name for name, content in kept.items() if not (isinstance(name, str) and isinstance(content, bytes))]
+    if wrong:
+        message = f"a policy's files are bytes by name, {shown(wrong[0])} is not"
+        raise PolicyError([Problem("wrong-type", message)])
+    sources = Sources()
+    try:
+        _read(stored(kept), "", sources, ())
+    except NoPolicyError as error:
+        raise PolicyError([Problem("no-such-policy", str(error), hint=error.hint)]) from error
+    if not any(problem.severity == "error" for problem in sources.problems):
+        sources.problems += [_left_over(name) for name in sorted(kept.keys() - sources.files.keys())]
+    return sources
+
+
+def _left_over(name: str) -> Problem:
+    """A file that is not read would be in the digest that the files are kept under, and in no policy's."""
+    message = f"{_written(name)} does not belong to the policy: nothing includes or extends it"
+    return Problem("bad-include", message, Location(_written(name), 1, 1))
+
+
+def _written(name: str) -> str:
+    """Return a file's name such that it can be written anywhere: on disk it need not be UTF-8."""
+    return name.encode(errors="backslashreplace").decode()
+
+
+def _read(shelf: Shelf, prefix: str, sources: Sources, chain: tuple[Shelf, ...]) -> None:
+    main = _file(shelf, shelf.main, prefix, sources)
     if main is None:
         return
     extends = main.get("extends")
     if isinstance(extends, Scalar):
-        _extend(folder, main, extends, prefix, sources, (*chain, place.resolve()))
+        _extend(main, extends, prefix, sources, (*chain, shelf))
         return
-    parts = [main, *_included(folder, main, prefix, sources)]
+    parts = [main, *_included(shelf, main, prefix, sources)]
     sources.document = _merge(main, parts, sources.problems)
 
 
-def _extend(
-    folder: Path, main: Mapping, extends: Scalar, prefix: str, sources: Sources, chain: tuple[Path, ...]
-) -> None:
-    base = _base(folder, extends, sources)
-    if base is None:
+def _extend(main: Mapping, extends: Scalar, prefix: str, sources: Sources, chain: tuple[Shelf, ...]) -> None:
+    below = prefix + base_prefix(extends.text)
+    try:
+        base = chain[-1].base(extends.text, below)
+    except NoPolicyError as error:
+        sources.problems.append(problem_at(extends, "no-such-policy", str(error), error.hint))
         return
-    if base.resolve() in chain or len(chain) > DEEPEST_EXTENDS:
-        names = " → ".join(place.name for place in (*chain, base))
+    if base.identity in {shelf.identity for shelf in chain} or len(chain) > DEEPEST_EXTENDS:
+        names = " → ".join(shelf.label for shelf in (*chain, base))
         message = f"overlays extend each other in a circle: {names}"
         sources.problems.append(problem_at(extends, "cycle", message, "an overlay extends a policy in the end"))
         return
-    _read(base, f"{prefix}{PurePosixPath(extends.text).stem}/", sources, chain)
+    _read(base, below, sources, chain)
     if sources.document is None:
         return
     document, problems = overlay.apply(sources.document, main)
@@ -119,18 +123,13 @@ def _extend(
     sources.problems += validate(sources.document)
 
 
-def _base(folder: Path, extends: Scalar, sources: Sources) -> Path | None:
-    beside = folder / extends.text
-    if extends.text in shipped():
-        return shipped()[extends.text]
-    if (beside / MAIN).is_file() or (beside.is_file() and beside.suffix == ".yaml"):
-        return beside
-    hint = (
-        did_you_mean(extends.text, shipped())
-        or f"a shipped policy ({', '.join(shipped())}) or a path relative to this file"
-    )
-    sources.problems.append(problem_at(extends, "no-such-policy", f"there is no policy {extends.text}", hint))
-    return None
+def base_prefix(extends: str) -> str:
+    """Return what the names of an extended policy's files begin with, by what `extends` says alone.
+
+    Names never lead out of a folder that they are written to: what is no plain name is called `base`.
+    """
+    stem = PurePosixPath(extends).stem
+    return f"{stem}/" if stem.strip(".") and not set(stem) & set("\\:") else "base/"
 
 
 def _renamed(document: Mapping, main: Mapping) -> Mapping:
@@ -140,29 +139,17 @@ def _renamed(document: Mapping, main: Mapping) -> Mapping:
     return Mapping((*kept, *own.values()), document.source, document.line, document.column)
 
 
-def _content(folder: Path, name: str) -> bytes:
-    """Return a file's bytes; a link that leads out of the folder, a pipe and a device are not read."""
-    path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise OSError(f"{name} leads out of the policy's folder")
-    if path.exists() and not path.is_file():
-        raise OSError(f"{name} is no regular file")
-    with path.open("rb") as stream:
-        return stream.read(LARGEST_FILE + 1)
-
-
-def _file(folder: Path, name: str, prefix: str, sources: Sources, asked: Scalar | None = None) -> Mapping | None:
+def _file(shelf: Shelf, name: str, prefix: str, sources: Sources, asked: Scalar | None = None) -> Mapping | None:
     try:
-        content = _content(folder, name)
+        (prefix + name).encode()  # it goes into the digest
+        content = shelf.content(name)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        message = f"{name} cannot be read: {reason}"
-        known = [path.name for path in folder.glob("*.yaml") if path.is_file() and path.name != MAIN]
-        hint = did_you_mean(name, known)
+        message = f"{_written(name)} cannot be read: {reason}"
         sources.problems.append(
-            problem_at(asked, "bad-include", message, hint)
+            problem_at(asked, "bad-include", message, did_you_mean(name, shelf.others()))
             if asked
-            else Problem("bad-include", message, Location(prefix + name, 1, 1))
+            else Problem("bad-include", message, Location(_written(prefix + name), 1, 1))
         )
         return None
     sources.files[prefix + name] = content
@@ -180,7 +167,7 @@ def _file(folder: Path, name: str, prefix: str, sources: Sources, asked: Scalar 
     return None
 
 
-def _included(folder: Path, main: Mapping, prefix: str, sources: Sources) -> list[Mapping]:
+def _included(shelf: Shelf, main: Mapping, prefix: str, sources: Sources) -> list[Mapping]:
     include = main.get("include")
     parts = []
     for item in include.items if isinstance(include, Sequence) else ():
@@ -194,7 +181,7 @@ def _included(folder: Path, main: Mapping, prefix: str, sources: Sources) -> lis
             problems = sources.problems
             problems.append(problem_at(item, "bad-include", f"{item.text} is included twice", "leave one of them out"))
             continue
-        found = _file(folder, item.text, prefix, sources, item)
+        found = _file(shelf, item.text, prefix, sources, item)
         if found is not None:
             parts.append(found)
     return parts

@@ -9,7 +9,9 @@ from rulecap.cli.usage import FINE, UsageError, add_json
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command's arguments."""
-    text = "Print the log's head as a checkpoint (C2SP), signed if the log is, to be kept where its writer cannot reach."
+    text = (
+        "Print the log's head as a checkpoint (C2SP), signed if the log is, to be kept where its writer cannot reach."
+    )
     parser = commands.add_parser("checkpoint", help="print the log's head", description=text, allow_abbrev=False)
     add_log(parser)
     parser.add_argument("--out", metavar="FILE", help="append it to a file instead")
