@@ -3,7 +3,8 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -56,27 +57,26 @@ def as_bytes(policy: Policy, snapshot: Json, asked: str, memory: Json | None) ->
     return json.dumps([answer.outputs, answer.memory]).encode(), answer.steps_json(), answer.trace.to_json()
 
 
-@pytest.fixture
-def nothing_on_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Call it, and nothing on disk can be opened and no shipped policy found; the schemas are read before."""
+@contextmanager
+def nothing_on_disk() -> Iterator[None]:
+    """Within it nothing on disk can be looked at and no shipped policy found; the schemas are read before."""
     load_policy("stop-risk")
 
     def forbid(*_: Any, **__: Any) -> Any:
         raise AssertionError("something on disk is looked at")
 
-    def close() -> None:
+    with pytest.MonkeyPatch.context() as patch:
         for name in ("open", "read_bytes", "read_text", "glob", "is_file", "is_dir", "exists", "resolve"):
-            monkeypatch.setattr(Path, name, forbid)
-        monkeypatch.setattr(shelf, "resource_folder", forbid)
-
-    return close
+            patch.setattr(Path, name, forbid)
+        patch.setattr(shelf, "resource_folder", forbid)
+        yield
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_shipped_policys_files_alone_are_the_same_policy(name: str, nothing_on_disk: Callable[[], None]) -> None:
+def test_a_shipped_policys_files_alone_are_the_same_policy(name: str) -> None:
     policy, rng = shipped(name), Random(f"stored {name}")
-    nothing_on_disk()
-    again = policy_from_files(policy.files)
+    with nothing_on_disk():
+        again = policy_from_files(policy.files)
     hold_same(policy, again)
     memory: Json | None = None
     for snapshot in [*(random_snapshot(rng) for _ in range(40)), *sequence(rng, 20)]:
@@ -165,16 +165,15 @@ LAYOUTS: dict[str, tuple[str, dict[str, str], list[str]]] = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_files_are_the_same_policy_however_they_lay(
-    tmp_path: Path, layout: str, nothing_on_disk: Callable[[], None]
-) -> None:
+def test_files_are_the_same_policy_however_they_lay(tmp_path: Path, layout: str) -> None:
     where, files, names = LAYOUTS[layout]
     policy = load_policy(put(tmp_path, files) / where)
     kept = dict(policy.files)
     assert set(names) <= set(kept)
     assert len(kept) == len(names) or layout.endswith("shipped overlay")
-    nothing_on_disk()
-    hold_same(policy, policy_from_files(kept))
+    with nothing_on_disk():
+        again = policy_from_files(kept)
+    hold_same(policy, again)
 
 
 @given(st.text(min_size=1, max_size=12) | st.sampled_from(["..", ".", "/", "a\\..\\b", "C:", "../..", "...", "a/.."]))

@@ -715,13 +715,12 @@ class Writer:
             "title": "Asked",
             "requires": requires,
             "outputs": outputs,
+            "verdict": "said",
             "on_error": dict.fromkeys(outputs, "none"),
             "explain": ["It is {as_of}.", {"if": self.flag(2), "say": self._template()}],
         }
         if self.chance(0.3):
             whole["answers_anyway"] = True
-        if self.chance(0.5):
-            whole["verdict"] = "said"
         small: Json = {
             "title": "Without memory, as far as it goes",
             "requires": requires,
