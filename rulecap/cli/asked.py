@@ -24,8 +24,26 @@ def evaluate(asked: argparse.Namespace) -> tuple[Policy, Decision]:
     if asked.decision not in policy.decisions:
         hint = did_you_mean(asked.decision, policy.decisions)
         raise UsageError(f"policy {policy.name} has no decision {asked.decision}: {hint}".removesuffix(": "))
+    snapshot = _bytes(asked.snapshot)
+    if getattr(asked, "record", False):
+        return policy, _recorded(asked, policy, snapshot)
+    if getattr(asked, "idempotency_key", None) is not None:
+        raise UsageError("an --idempotency-key belongs to a decision on record: add --record")
     memory = _memory(asked.memory) if asked.memory else None
-    return policy, policy.evaluate(_bytes(asked.snapshot), decision=asked.decision, memory=memory)
+    return policy, policy.evaluate(snapshot, decision=asked.decision, memory=memory)
+
+
+def _recorded(asked: argparse.Namespace, policy: Policy, snapshot: bytes) -> Decision:
+    """Return the decision that is put on record."""
+    from rulecap.audit import LogError, UnusableKey, open_ledger
+
+    if asked.memory:
+        raise UsageError("--record takes the memory from the log: leave out --memory")
+    try:
+        with open_ledger(asked.log) as ledger:
+            return ledger.evaluate(policy, snapshot, asked.decision, asked.idempotency_key)
+    except (LogError, UnusableKey) as error:
+        raise UsageError(str(error)) from error
 
 
 def load(where: str) -> Policy:

@@ -18,6 +18,7 @@ def decision_as_json(policy: Policy, decision: Decision) -> dict[str, Any]:
         "outputs": decision.outputs,
         "problems": [problem.to_dict() for problem in decision.problems],
         "memory": decision.memory,
+        "record_id": decision.record_id,
     }
 
 
@@ -33,9 +34,9 @@ def explained(policy: Policy, decision: Decision, style: Style) -> str:
 
 
 def _headline(policy: Policy, decision: Decision, style: Style) -> str:
-    asked = decision.decision
+    asked, record = decision.decision, f", on record as {decision.record_id}" if decision.record_id else ""
     by = f", answered by {decision.answered_by}" if decision.answered_by not in ("", asked) else ""
-    head = style.strong(f"{policy.name} {policy.version}: {asked}{by}")
+    head = style.strong(f"{policy.name} {policy.version}: {asked}{by}{record}")
     return (
         head
         if decision.ok

@@ -2,6 +2,7 @@
 
 import argparse
 
+from rulecap.cli.audit.common import add_log
 from rulecap.cli.usage import FINE, NOT_FINE, add_evaluation
 
 
@@ -10,6 +11,13 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     text = "Evaluate a snapshot: the decision's outputs and its problems."
     parser = commands.add_parser("eval", help="decide", description=text, allow_abbrev=False)
     add_evaluation(parser)
+    parser.add_argument(
+        "--record", action="store_true", help="put the decision on record; the memory is then the log's"
+    )
+    parser.add_argument(
+        "--idempotency-key", metavar="KEY", help="with --record: the same key gets the first answer again"
+    )
+    add_log(parser)
     parser.set_defaults(run=run)
 
 

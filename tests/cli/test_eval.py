@@ -30,7 +30,7 @@ def test_eval_as_json_is_what_the_schema_says(folder, rulecap):
     ran = rulecap("eval", "snapshot.json", *SMALL, "--json")
     answer = json.loads(ran.out)
     assert ran.code == 0
-    assert list(answer) == ["policy", "decision", "answered_by", "ok", "outputs", "problems", "memory"]
+    assert list(answer) == ["policy", "decision", "answered_by", "ok", "outputs", "problems", "memory", "record_id"]
     assert answer["policy"]["name"] == "small"
     assert answer["outputs"] == {"zone": "LOSING", "share_pct": 2.5, "nested": {"loss_pct": 10, "worst_loss_pct": 10}}
     assert answer["memory"] == {"worst_loss_pct": 10}

@@ -1,0 +1,332 @@
+"""The ledger's contract: what a bot gets, and what is on record when it gets it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+
+from rulecap import load_policy
+from rulecap.audit import LogError, open_ledger, open_log
+from rulecap.audit.replay import replayed
+from rulecap.audit.verify import verify
+from tests.snapshots import random_snapshot, sequence
+
+COUNTING = """\
+language: 1
+policy: counting
+version: {version}
+title: Counts evaluations and remembers the largest loss
+memory:
+  seen: {{start: 0, next: number, unit: count}}
+  {loss}: {{start: 0 USD, next: "max(memory.{loss}, 0 USD - account.unrealized_pnl)", unit: USD}}
+decisions:
+  position:
+    title: Go or not?
+    outputs: {{number: number, verdict: word}}
+    verdict: verdict
+    on_error: {{number: none, verdict: "NO"}}
+  margin:
+    title: How many?
+    answers_anyway: true
+    outputs: {{number: number, wallet: account.total_wallet_balance}}
+    on_error: {{number: none, wallet: none}}
+rules:
+  number: {{kind: formula, unit: count, formula: memory.seen + 1}}
+  word: {{kind: formula, formula: GO if account.unrealized_pnl >= 0 USD else NO}}
+"""
+
+
+def snapshot(minute: int, pnl: float = 0.0, account: str = "a") -> dict[str, object]:
+    """Return a snapshot of a minute."""
+    money = {"total_wallet_balance": 1000, "available_balance": 900, "margin_used": 100, "unrealized_pnl": pnl}
+    return {"as_of": f"2026-01-01T00:{minute:02}:00Z", "account": {"id": account, **money}}
+
+
+@pytest.fixture
+def policy(tmp_path):
+    return counting(tmp_path / "counting")
+
+
+def counting(folder, version="1.0.0", loss="worst_loss"):
+    folder.mkdir()
+    (folder / "policy.yaml").write_text(COUNTING.format(version=version, loss=loss))
+    return load_policy(folder)
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path / 'log.sqlite3'}"
+
+
+def records(url):
+    with open_log(url) as log:
+        return [stored.record.fields for stored in log.stored()]
+
+
+def test_a_decision_is_on_record_when_it_is_answered(policy, url):
+    with open_ledger(url) as ledger:
+        decision = ledger.evaluate(policy, snapshot(1, pnl=-5))
+        (record,) = records(url)
+    assert record["id"] == decision.record_id == f"{ledger.head.id}-1"
+    assert (record["seq"], record["account"], record["decision"], record["verdict"]) == (1, "a", "position", "NO")
+    assert record["outputs"] == decision.outputs == {"number": 1, "verdict": "NO"}
+    assert record["steps"] == {"number": 1, "word": "NO"}
+    assert (record["memory"], record["next_memory"]) == (None, {"seen": 1, "worst_loss": 5.0})
+    assert record["policy"] == {"name": "counting", "version": "1.0.0", "digest": policy.digest}
+    assert record["problems"] == []
+
+
+def test_the_memory_is_the_log_s_and_outlives_the_process(policy, url):
+    with open_ledger(url) as ledger:
+        assert ledger.evaluate(policy, snapshot(1)).outputs["number"] == 1
+        assert ledger.evaluate(policy, snapshot(2)).outputs["number"] == 2
+    with open_ledger(url) as ledger:
+        assert ledger.evaluate(policy, snapshot(3)).outputs["number"] == 3
+        assert ledger.evaluate(policy, snapshot(3, account="b")).outputs["number"] == 1
+
+
+def test_decisions_on_one_snapshot_see_one_memory_which_advances_once(policy, url):
+    with open_ledger(url) as ledger:
+        counts = [ledger.evaluate(policy, snapshot(1), one).outputs["number"] for one in ("position", "margin")]
+        assert counts == [1, 1]
+        assert ledger.evaluate(policy, snapshot(2), "margin").outputs["number"] == 2
+
+
+def test_a_late_snapshot_is_answered_from_the_memory_before_it_and_turns_nothing_back(policy, url):
+    with open_ledger(url) as ledger:
+        for minute in (1, 3, 5):
+            ledger.evaluate(policy, snapshot(minute))
+        assert ledger.evaluate(policy, snapshot(4)).outputs["number"] == 3
+        assert ledger.evaluate(policy, snapshot(2)).outputs["number"] == 2
+        assert ledger.evaluate(policy, snapshot(0)).outputs["number"] == 1
+        assert ledger.evaluate(policy, snapshot(5)).outputs["number"] == 3
+        assert ledger.evaluate(policy, snapshot(6)).outputs["number"] == 4
+    with open_log(url) as log:
+        assert verify(log).fine
+
+
+def test_a_reload_keeps_the_memory_by_name(policy, url, tmp_path):
+    with open_ledger(url) as ledger:
+        ledger.evaluate(policy, snapshot(1, pnl=-7))
+        edited = counting(tmp_path / "edited", version="1.1.0", loss="largest_loss")
+        decision = ledger.evaluate(edited, snapshot(2, pnl=-3))
+    assert decision.ok
+    assert decision.outputs["number"] == 2
+    assert decision.memory == {"seen": 2, "largest_loss": 3.0}
+    assert records(url)[1]["memory"] == {"seen": 1}
+    with open_log(url) as log:
+        assert verify(log).fine
+
+
+def test_two_policies_never_share_a_memory(policy, url):
+    other = load_policy("default")
+    with open_ledger(url) as ledger:
+        ledger.evaluate(policy, snapshot(1))
+        assert ledger.evaluate(other, snapshot(2), "drawdown").ok
+        assert ledger.evaluate(policy, snapshot(3)).outputs["number"] == 2
+
+
+UNREADABLE = [
+    b"\xff\xfe",
+    "{",
+    "",
+    "\ud800",
+    None,
+    5,
+    [],
+    object(),
+    {"account": {"id": "a"}},
+    {"as_of": float("nan")},
+    {1: 2},
+    {"positions": {1, 2}},
+    memoryview(b"[]"),
+    "x" * 5_000_000,
+]
+
+
+@pytest.mark.parametrize("given", UNREADABLE, ids=lambda given: f"{type(given).__name__} {str(given)[:12]!r}")
+def test_what_is_no_snapshot_is_refused_and_on_record(policy, url, given):
+    with open_ledger(url) as ledger:
+        ledger.evaluate(policy, snapshot(1))
+        decision = ledger.evaluate(policy, given)
+        following = ledger.evaluate(policy, snapshot(2))
+    assert not decision.ok
+    assert decision.outputs == {"number": None, "verdict": "NO"}
+    assert decision.record_id.endswith("-2")
+    assert following.outputs["number"] == 2
+    with open_log(url) as log:
+        record = log.record(2)
+        assert [problem["code"] for problem in record.fields["problems"]] == [one.code for one in decision.problems]
+        assert len(record.body) < 10_000
+        assert replayed(record, policy) is None
+        assert verify(log).fine
+
+
+def test_a_circle_is_refused_and_on_record(policy, url):
+    circle = {}
+    circle["account"] = circle
+    with open_ledger(url) as ledger:
+        assert not ledger.evaluate(policy, circle).ok
+        assert ledger.head.size == 1
+
+
+def test_a_refusal_shows_under_its_account_where_that_can_be_told(policy, url):
+    with open_ledger(url) as ledger:
+        ledger.evaluate(policy, {"account": {"id": "a"}})
+        ledger.evaluate(policy, "{}")
+    assert [record["account"] for record in records(url)] == ["a", ""]
+
+
+def test_an_unknown_decision_is_refused_and_on_record(policy, url):
+    with open_ledger(url) as ledger:
+        decision = ledger.evaluate(policy, snapshot(1), "positon")
+    assert [problem.code for problem in decision.problems] == ["unknown-decision"]
+    assert records(url)[0]["decision"] == "positon"
+
+
+def test_what_a_caller_does_to_an_answer_changes_no_memory(policy, url):
+    with open_ledger(url) as ledger:
+        decision = ledger.evaluate(policy, snapshot(1))
+        decision.memory["seen"] = 99
+        decision.outputs.clear()
+        assert ledger.evaluate(policy, snapshot(2)).outputs["number"] == 2
+    with open_log(url) as log:
+        assert verify(log).fine
+
+
+class TestAnIdempotencyKey:
+    def test_gets_the_first_answer_again_with_its_trace(self, policy, url):
+        with open_ledger(url) as ledger:
+            first = ledger.evaluate(policy, snapshot(1), idempotency_key="k")
+            again = ledger.evaluate(policy, snapshot(1), idempotency_key="k")
+        assert again.record_id == first.record_id
+        assert again.outputs == first.outputs
+        assert [step["rule"] for step in again.trace.steps] == ["number", "word"]
+        assert len(records(url)) == 1
+
+    def test_gets_it_from_another_process_and_after_a_policy_was_edited(self, policy, url, tmp_path):
+        with open_ledger(url) as ledger:
+            first = ledger.evaluate(policy, snapshot(1), idempotency_key="k")
+        edited = counting(tmp_path / "edited", version="2.0.0")
+        with open_ledger(url) as ledger:
+            again = ledger.evaluate(edited, snapshot(1), idempotency_key="k")
+        assert (again.record_id, again.outputs, again.ok) == (first.record_id, first.outputs, True)
+
+    def test_belongs_to_an_account_and_a_decision(self, policy, url):
+        with open_ledger(url) as ledger:
+            asked = [(snapshot(1), "position"), (snapshot(1, account="b"), "position"), (snapshot(1), "margin")]
+            given = {ledger.evaluate(policy, one, decision, "k").record_id for one, decision in asked}
+        assert len(given) == 3
+
+    def test_of_another_request_is_refused_and_names_the_first(self, policy, url):
+        with open_ledger(url) as ledger:
+            first = ledger.evaluate(policy, snapshot(1), idempotency_key="k")
+            other = ledger.evaluate(policy, snapshot(2), idempotency_key="k")
+        assert [problem.code for problem in other.problems] == ["idempotency-conflict"]
+        assert first.record_id in other.problems[0].message
+        assert (other.ok, other.outputs, other.record_id) == (False, {"number": None, "verdict": "NO"}, None)
+
+    def test_goes_by_the_request_where_one_is_given(self, policy, url):
+        with open_ledger(url) as ledger:
+            first = ledger.evaluate(policy, snapshot(1), idempotency_key="k", request=b"body")
+            again = ledger.evaluate(policy, snapshot(2), idempotency_key="k", request=b"body")
+        assert again.record_id == first.record_id
+
+    def test_lives_for_24_hours(self, policy, url):
+        clock = [datetime(2026, 1, 1, tzinfo=UTC)]
+        with open_ledger(url, clock=lambda: clock[0]) as ledger:
+            first = ledger.evaluate(policy, snapshot(1), idempotency_key="k")
+            clock[0] += timedelta(hours=24) - timedelta(microseconds=1)
+            assert ledger.evaluate(policy, snapshot(1), idempotency_key="k").record_id == first.record_id
+            clock[0] += timedelta(microseconds=1)
+            later = ledger.evaluate(policy, snapshot(2), idempotency_key="k")
+            assert later.record_id != first.record_id
+            assert ledger.evaluate(policy, snapshot(2), idempotency_key="k").record_id == later.record_id
+        with open_log(url) as log:
+            assert verify(log).fine
+
+    @pytest.mark.parametrize("key", ["", "x" * 256, "a\nb", 5])
+    def test_that_is_none_is_refused(self, policy, url, key):
+        with open_ledger(url) as ledger:
+            decision = ledger.evaluate(policy, snapshot(1), idempotency_key=key)
+        assert [problem.code for problem in decision.problems] == ["bad-idempotency-key"]
+        assert not decision.ok
+
+
+@pytest.mark.parametrize("name", ["default", "stop-risk", "conservative"])
+def test_every_record_replays_to_the_byte(name, url):
+    policy, rng = load_policy(name), Random(f"replays {name}")
+    with open_ledger(url) as ledger:
+        for given in [*sequence(rng, 12), *(random_snapshot(rng) for _ in range(40))]:
+            for decision in rng.sample(policy.decisions, 2):
+                ledger.evaluate(policy, given, decision)
+    with open_log(url) as log:
+        stored = log.policy(policy.digest)
+        assert [replayed(one.record, stored) for one in log.stored()] == [None] * 104
+        assert verify(log).fine
+
+
+def test_a_replay_that_differs_names_the_first_step(policy, url, tmp_path):
+    with open_ledger(url) as ledger:
+        ledger.evaluate(policy, snapshot(1, pnl=-1))
+    with open_log(url) as log:
+        record = log.record(1)
+    text = (tmp_path / "counting" / "policy.yaml").read_text().replace(">= 0 USD", ">= -9 USD")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "policy.yaml").write_text(text)
+    found = replayed(record, load_policy(tmp_path / "other"))
+    assert (found.part, found.step, found.recorded, found.computed) == ("steps", "word", "NO", "GO")
+
+
+class TestOpening:
+    @pytest.mark.parametrize("url", ["risk.sqlite3", "sqlite://x", "mysql://u:secret@h/d", "sqlite:///", ""])
+    def test_what_is_no_address_is_refused_without_its_password(self, url):
+        with pytest.raises(LogError, match="sqlite:///relative/path") as raised:
+            open_ledger(url)
+        assert raised.value.code == "bad-log-address"
+        assert "secret" not in str(raised.value)
+
+    def test_reading_makes_no_log(self, tmp_path, url):
+        with pytest.raises(LogError) as raised:
+            open_log(url)
+        assert raised.value.code == "no-log"
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_log_is_only_begun_where_that_is_wanted(self, url):
+        with pytest.raises(LogError) as raised:
+            open_ledger(url, create=False)
+        assert raised.value.code == "no-log"
+
+    def test_another_database_is_left_alone(self, tmp_path, url):
+        import sqlite3
+
+        with sqlite3.connect(tmp_path / "log.sqlite3") as other:
+            other.execute("CREATE TABLE trades (id INTEGER)")
+        other.close()
+        with pytest.raises(LogError, match="trades") as raised:
+            open_ledger(url)
+        assert raised.value.code == "not-a-log"
+
+    def test_a_file_that_is_no_database_is_left_alone(self, tmp_path, url):
+        (tmp_path / "log.sqlite3").write_bytes(b"not a database, but long enough to have a header" * 10)
+        with pytest.raises(LogError) as raised:
+            open_ledger(url)
+        assert raised.value.code == "not-a-log"
+
+    def test_a_closed_ledger_refuses_and_says_so(self, policy, url):
+        ledger = open_ledger(url)
+        ledger.close()
+        decision = ledger.evaluate(policy, snapshot(1))
+        assert [problem.code for problem in decision.problems] == ["unlogged"]
+        assert "closed" in decision.problems[0].message
+        assert decision.outputs["verdict"] == "NO"
+
+
+def test_the_stored_bytes_are_json_that_says_what_was_decided(policy, url):
+    with open_ledger(url) as ledger:
+        ledger.evaluate(policy, snapshot(1))
+    with open_log(url) as log:
+        body = log.record(1).body
+    assert json.loads(body)["outputs"] == {"number": 1, "verdict": "GO"}
+    assert b"\n" not in body
