@@ -2,33 +2,15 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from pydantic_core import to_json
 
 from benchmarks import case, handwritten, rivals
+from benchmarks.audit import on_record
 from benchmarks.measure import memory_kept, python, time_calls, time_processes
+from benchmarks.rows import Row, micro, milli
 from benchmarks.steps import STEPS
 from rulecap import Snapshot, load_policy
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table.
-
-    Attributes:
-        what: what was measured.
-        figure: the figure with its unit.
-        compared: in words, with what, and how many times as much or as fast.
-        target: the figure to reach, "" where there is none.
-        reached: whether it was, None where there is no target.
-    """
-
-    what: str
-    figure: str
-    compared: str = ""
-    target: str = ""
-    reached: bool | None = None
 
 
 def evaluation(rounds: int) -> list[Row]:
@@ -166,16 +148,7 @@ GROUPS: tuple[tuple[str, Callable[[int], list[Row]]], ...] = (
     ("One decision", evaluation),
     (f"Its {len(STEPS)} scalar steps alone", steps_alone),
     ("From bytes to bytes", bytes_to_bytes),
+    ("On record, in SQLite", on_record),
     ("Loading a policy", loading),
     ("Starting", starting),
 )
-
-
-def micro(seconds: float) -> str:
-    """Return seconds as microseconds."""
-    return f"{seconds * 1e6:,.1f} µs"
-
-
-def milli(seconds: float) -> str:
-    """Return seconds as milliseconds."""
-    return f"{seconds * 1e3:,.1f} ms"

@@ -2,7 +2,6 @@
 
 import os
 import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import Any
 from rulecap.audit.asked import input_of
 from rulecap.audit.database import Database
 from rulecap.audit.errors import LogError
+from rulecap.audit.group import Group
 from rulecap.audit.log import Head
 from rulecap.audit.note import Signer
 from rulecap.audit.record import Request
@@ -23,7 +23,6 @@ from rulecap.engine.policy import Policy
 from rulecap.problems import Problem
 
 LONGEST_KEY = 255
-MOST_AT_ONCE = 256
 # A caller may wait for one transaction of another caller's before its own, each bounded by the database's patience.
 WAITS = 3.0
 
@@ -50,9 +49,8 @@ class Ledger:
             LogError: the log's head does not agree with its records.
         """
         self._reconnect, self._signer, self._clock = reconnect, signer, clock
-        self._patience = patience
-        self._turn = threading.Lock()
-        self._queue: deque[Question] = deque()
+        self._writing = threading.Lock()
+        self._group = Group(self._answer, WAITS * patience)
         self._memories: dict[tuple[str, str], dict[str, Any]] = {}
         self._process, self._closed = os.getpid(), False
         self.failure: LogError | None = None
@@ -91,26 +89,16 @@ class Ledger:
             digest = given.digest if request is None else sha256(request).hexdigest()
             asked = Request(idempotency_key, digest)
         question = Question(policy, given, decision, asked)
-        self._ask(question)
+        if not self._group.ask(question) and question.failure is None:
+            question.failure = LogError("log-locked", "another caller's writing did not come to its end")
         return question.answer or self._unlogged(question)
 
-    def _ask(self, question: Question) -> None:
-        """Have a question answered: by whoever has the turn, or by taking it."""
-        self._queue.append(question)
-        if not self._turn.acquire(timeout=WAITS * self._patience):
-            question.given_up = True
-            question.failure = LogError("log-locked", "another caller's writing did not come to its end")
-            return
-        try:
-            while question.answer is None and question.failure is None:
-                self._answer()
-        finally:
-            self._turn.release()
+    def _answer(self, questions: list[Question]) -> None:
+        """Answer questions in one transaction."""
+        with self._writing:
+            self._write(questions)
 
-    def _answer(self) -> None:
-        """Answer everything that waits, in one transaction."""
-        waiting = [self._queue.popleft() for _ in range(min(len(self._queue), MOST_AT_ONCE))]
-        questions = [question for question in waiting if not question.given_up]
+    def _write(self, questions: list[Question]) -> None:
         try:
             writer = self._usable()
             writer.answer(questions)
@@ -163,7 +151,7 @@ class Ledger:
 
     def close(self) -> None:
         """Let go of the log, once what is being written is durable."""
-        with self._turn:
+        with self._writing:
             self._closed = True
             self._database.close()
 

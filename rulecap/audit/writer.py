@@ -33,7 +33,6 @@ class Question:
     request: Request | None = None
     answer: Decision | None = None
     failure: LogError | None = None
-    given_up: bool = False
 
 
 @dataclass(slots=True)

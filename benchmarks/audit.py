@@ -1,0 +1,182 @@
+"""The audit log: a decision on record beside the same database inserting the same bytes, and the disk's own sync."""
+
+import os
+import sqlite3
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from unittest import mock
+
+from benchmarks import case
+from benchmarks.measure import time_calls
+from benchmarks.rows import Row, micro, milli
+from rulecap.audit import Ledger, open_ledger, open_log
+from rulecap.audit.asked import input_of
+from rulecap.audit.ledger import now
+from rulecap.audit.sqlite import CHECKPOINT_PAGES, SqliteDatabase
+from rulecap.audit.writer import Question, Writer
+
+WRITERS, EACH = 16, 60
+SLOW_SYNC = 0.002
+PLACE = (
+    Path(__file__).parent.parent / "build"
+)  # on the disk of the checkout: a folder for temporary files may be memory
+
+
+def on_record(rounds: int) -> list[Row]:
+    """Return a durable decision, one after the other and from many writers at once, in SQLite."""
+    policy, snapshot = case.default_policy(), case.recorded_snapshot()
+    with folder() as place, open_ledger(f"sqlite:///{place}/log.sqlite3") as ledger:
+        ledger.evaluate(policy, snapshot)
+        body = stored_body(place)
+        with plain(place, body) as insert, synced(place, len(body)) as sync, appending(place, body) as append:
+            calls = {
+                "whole": lambda: ledger.evaluate(policy, snapshot),
+                "append": append,
+                "insert": insert,
+                "sync": sync,
+            }
+            timings = time_calls(calls, rounds, clock=time.perf_counter)
+    share = 1 / timings.ratio("append", "insert")
+    return [
+        Row(f"the disk alone: {len(body):,} bytes written over, and fdatasync", micro(timings.median("sync"))),
+        Row("the same database inserting the same bytes, one by one", micro(timings.median("insert"))),
+        Row(
+            "a ready record appended: hash, tree, columns, head, commit",
+            micro(timings.median("append")),
+            f"{share:.0%} of the insert's rate",
+            "≥ 70 %",
+            share >= 0.7,
+        ),
+        Row("a decision evaluated, written as a record and appended", micro(timings.median("whole"))),
+        *many_writers(rounds),
+    ]
+
+
+def many_writers(rounds: int) -> list[Row]:
+    """Return what many writers at once gain over one, on this disk and where a sync takes longer."""
+    rows = []
+    for extra in (0.0, SLOW_SYNC):
+        with folder() as place, slowed(place, extra) as ledger:
+            ledger.evaluate(case.default_policy(), case.recorded_snapshot())
+            pairs = [(together(ledger, 1), together(ledger, WRITERS)) for _ in range(max(3, rounds // 20))]
+        one, many = (statistics.median(column) for column in zip(*pairs, strict=True))
+        gain = statistics.median(single / each for single, each in pairs)
+        where = f", each commit slept {milli(extra)} longer, as on a slower disk" if extra else ""
+        rows.append(
+            Row(
+                f"{WRITERS} writers at once, each decision{where}",
+                micro(many),
+                f"{gain:.1f} × the rate of one writer ({micro(one)})",
+                "≥ 5 ×",
+                gain >= 5,
+            )
+        )
+    return rows
+
+
+@contextmanager
+def slowed(place: Path, extra: float) -> Iterator[Ledger]:
+    """Give a ledger whose commits take that many seconds longer."""
+
+    class Slowed(SqliteDatabase):
+        def commit(self) -> None:
+            super().commit()
+            time.sleep(extra)
+
+    open_ledger(f"sqlite:///{place}/log.sqlite3").close()
+    database = Slowed(place / "log.sqlite3", write=True)
+    with Ledger(database, lambda: database, None, patience=2.0, clock=now) as ledger:
+        yield ledger
+
+
+@contextmanager
+def appending(place: Path, body: bytes) -> Iterator[Callable[[], None]]:
+    """Give what appends bytes that are ready: a ledger whose evaluation and writing of a record are taken out."""
+    policy, given = case.default_policy(), input_of(case.recorded_snapshot())
+    decision = policy.evaluate(case.recorded_snapshot())
+    decision.ok = False  # so that it advances no memory, as most records of one snapshot do not
+    open_ledger(f"sqlite:///{place}/ready.sqlite3").close()
+    database = SqliteDatabase(place / "ready.sqlite3", write=True)
+    writer = Writer(database, None, now)
+
+    class Ready:
+        name, digest, files = policy.name, policy.digest, policy.files
+        typed, verdict_of = policy.typed, policy.verdict_of
+
+        def evaluate(self, *_: object) -> object:
+            return decision
+
+    ready: Any = Ready()
+    with mock.patch("rulecap.audit.writer.body_of", return_value=body):
+        yield lambda: writer.answer([Question(ready, given, "position")])
+    database.close()
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """Give a folder on the checkout's disk, for as long as it is needed."""
+    PLACE.mkdir(exist_ok=True)
+    with TemporaryDirectory(dir=PLACE) as place:
+        yield Path(place)
+
+
+def stored_body(place: Path) -> bytes:
+    """Return the bytes of the log's first record."""
+    with open_log(f"sqlite:///{place}/log.sqlite3") as log:
+        record = log.record(1)
+    assert record is not None
+    return record.body
+
+
+@contextmanager
+def plain(place: Path, body: bytes) -> Iterator[Callable[[], None]]:
+    """Give what inserts the bytes into a table of a plain SQLite database, set up as the log's, and commits."""
+    connection = sqlite3.connect(place / "plain.sqlite3", isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    connection.execute("CREATE TABLE records (seq INTEGER PRIMARY KEY, body BLOB NOT NULL)")
+
+    def insert() -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("INSERT INTO records (body) VALUES (?)", (body,))
+        connection.execute("COMMIT")
+
+    yield insert
+    connection.close()
+
+
+@contextmanager
+def synced(place: Path, size: int) -> Iterator[Callable[[], None]]:
+    """Give what writes that many bytes into a file and syncs them."""
+    handle, content = os.open(place / "disk", os.O_CREAT | os.O_WRONLY), os.urandom(size)
+
+    def sync() -> None:
+        os.pwrite(handle, content, 0)
+        os.fdatasync(handle)
+
+    yield sync
+    os.close(handle)
+
+
+def together(ledger: Ledger, writers: int) -> float:
+    """Return the seconds on the clock for each decision of some writers at once."""
+    policy, snapshot = case.default_policy(), case.recorded_snapshot()
+
+    def write() -> None:
+        for _ in range(EACH):
+            ledger.evaluate(policy, snapshot)
+
+    threads = [threading.Thread(target=write) for _ in range(writers)]
+    start = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return (time.perf_counter() - start) / (writers * EACH)

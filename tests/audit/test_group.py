@@ -1,0 +1,112 @@
+"""Group commit: everything is done once, together where it comes together, and nobody waits for ever."""
+
+import sys
+import threading
+import time
+
+import pytest
+
+from rulecap.audit.group import Group
+from tests.patience import patience
+
+
+def test_one_thread_is_done_alone():
+    batches = []
+    group = Group(batches.append, patience=1)
+    assert all(group.ask(item) for item in range(5))
+    assert batches == [[0], [1], [2], [3], [4]]
+
+
+def crowd(group, threads, each):
+    """Ask from many threads at once; return what was not done."""
+    refused = []
+
+    def ask(number):
+        for count in range(each):
+            if not group.ask((number, count)):
+                refused.append((number, count))
+
+    running = [threading.Thread(target=ask, args=(number,)) for number in range(threads)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    return refused
+
+
+def test_what_comes_together_is_done_together_and_each_once():
+    batches = []
+
+    def work(batch):
+        time.sleep(0.002)
+        batches.append(batch)
+
+    with patience(60):
+        assert crowd(Group(work, patience=30), threads=16, each=20) == []
+    done = [item for batch in batches for item in batch]
+    assert sorted(done) == [(number, count) for number in range(16) for count in range(20)]
+    assert len(batches) < len(done) / 4
+
+
+def test_only_one_works_at_a_time_however_threads_are_switched():
+    inside, most = [], []
+
+    def work(batch):
+        inside.append(batch)
+        most.append(len(inside))
+        inside.remove(batch)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with patience(60):
+            assert crowd(Group(work, patience=30), threads=8, each=200) == []
+    finally:
+        sys.setswitchinterval(before)
+    assert set(most) == {1}
+
+
+def test_who_waits_too_long_takes_back_what_nobody_has_begun():
+    begun, go_on, batches = threading.Event(), threading.Event(), []
+
+    def work(batch):
+        batches.append(batch)
+        begun.set()
+        go_on.wait(30)
+
+    group = Group(work, patience=0.05)
+    leader = threading.Thread(target=group.ask, args=("slow",))
+    leader.start()
+    begun.wait(30)
+    assert not group.ask("late")
+    go_on.set()
+    leader.join()
+    assert batches == [["slow"]]
+    assert group.ask("after")
+
+
+def test_giving_up_and_being_handed_the_lead_at_the_same_moment_loses_nothing():
+    done = []
+
+    def work(batch):
+        time.sleep(0.001)
+        done.extend(batch)
+
+    with patience(60):
+        refused = crowd(Group(work, patience=0.001), threads=8, each=100)
+    assert len(done) == len(set(done))
+    assert {*done} | {*refused} == {(number, count) for number in range(8) for count in range(100)}
+
+
+def test_a_failure_reaches_the_one_who_worked_and_the_next_goes_on():
+    calls = []
+
+    def work(batch):
+        calls.append(batch)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+
+    group = Group(work, patience=1)
+    with pytest.raises(KeyboardInterrupt):
+        group.ask(1)
+    assert group.ask(2)
