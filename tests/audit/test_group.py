@@ -22,9 +22,7 @@ def crowd(group, threads, each):
     refused = []
 
     def ask(number):
-        for count in range(each):
-            if not group.ask((number, count)):
-                refused.append((number, count))
+        refused.extend((number, count) for count in range(each) if not group.ask((number, count)))
 
     running = [threading.Thread(target=ask, args=(number,)) for number in range(threads)]
     for thread in running:
