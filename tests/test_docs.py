@@ -15,12 +15,12 @@ from rulecap.language import grammar
 from rulecap.language.functions import ALL_NAMES, COMPUTED, FUNCTIONS, OVER_LISTS
 from rulecap.policy import builder, document, scalars, sources
 from rulecap.rules.kinds import KINDS
-from tests.docs.document import ROOT, Document, Table, code
+from tests.docs.document import NAMES, ROOT, Document, Table, code
 from tests.docs.problems import codes, recipes
 from tests.docs.rewrite import rewritten
 
-LANGUAGE, ARCHITECTURE = (Document(ROOT / "docs" / name) for name in ("language.md", "architecture.md"))
-DOCUMENTS = pytest.mark.parametrize("read", [LANGUAGE, ARCHITECTURE], ids=["language", "architecture"])
+LANGUAGE, ARCHITECTURE, OPERATIONS = (Document(ROOT / "docs" / name) for name in NAMES)
+DOCUMENTS = pytest.mark.parametrize("read", [LANGUAGE, ARCHITECTURE, OPERATIONS], ids=NAMES)
 
 
 def table(read: Document, head: str, holding: str = "") -> Table:

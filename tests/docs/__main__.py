@@ -3,10 +3,10 @@
 import tempfile
 from pathlib import Path
 
-from tests.docs.document import ROOT, Document
+from tests.docs.document import NAMES, ROOT, Document
 from tests.docs.rewrite import rewritten
 
-for name in ("language.md", "architecture.md"):
+for name in NAMES:
     with tempfile.TemporaryDirectory() as folder:
         document = Document(ROOT / "docs" / name)
         document.path.write_text(rewritten(document, Path(folder)), encoding="utf-8")
