@@ -19,10 +19,22 @@ CODE = re.compile(r"[a-z]+(?:-[a-z]+)+\Z|cycle\Z")
 NOTHING = "title: Nothing"
 
 
+# The edges' codes are told in the documents of the edges, not in the language's.
+EDGES = ("audit", "exchange", "service", "cli")
+
+
 def codes() -> set[str]:
-    """Return every problem code that stands in the program: they are its only texts of words joined by dashes."""
+    """Return every problem code of policies, snapshots and decisions."""
+    rooms = [path for path in (ROOT / "rulecap").iterdir() if path.name not in EDGES]
+    return {code for room in rooms for code in codes_in(room)}
+
+
+def codes_in(room: Path) -> set[str]:
+    """Return every code in a folder or file: they are the program's only texts of words joined by dashes."""
     found = set()
-    for path in (ROOT / "rulecap").rglob("*.py"):
+    for path in (room, *room.rglob("*.py")):
+        if path.suffix != ".py":
+            continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and CODE.match(node.value):
                 found.add(node.value)
