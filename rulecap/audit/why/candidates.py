@@ -14,6 +14,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 MICROSECONDS_A_DAY = 86_400_000_000
 
+Decide = Callable[[object], Decision | None]
+
 
 class WorkDone(Exception):
     """The work that was allowed is used up."""
@@ -37,31 +39,31 @@ class Meter:
         self.left -= cost
         self.evaluations += 1
 
-    def allow(self, more: int) -> None:
-        """Allow more work, for what has to be done at the end."""
-        self.left += more
-
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A value that could have been otherwise.
 
     Attributes:
-        at: the decision with another value in its place; none where nothing can have that value.
+        at: the decision with another value in its place, the quickest way; none where nothing can have that value.
+        really: the same from the whole changed snapshot, memory or policy, read and checked as any other.
         axis: where a number or a time may move; none for texts and flags.
         choices: the other texts or flags to try; for an absent number the numbers to try.
         time: whether the axis counts microseconds since 1970.
+        written: for a number of the policy, what an overlay writes for another one.
     """
 
     kind: Kind
     where: str
     value: object
-    at: Callable[[object], Decision | None]
+    at: Decide
+    really: Decide
     axis: Axis | None = None
     choices: tuple[object, ...] = ()
     unit: str | None = None
     place: Location | None = None
     time: bool = False
+    written: Callable[[float], str] | None = None
 
     @property
     def start(self) -> float:

@@ -10,12 +10,13 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 
 from rulecap.audit.why.axis import Axis
-from rulecap.audit.why.candidates import MICROSECONDS_A_DAY, Candidate, microseconds
-from rulecap.engine.decision import Decision
+from rulecap.audit.why.candidates import MICROSECONDS_A_DAY, Candidate, Decide, microseconds
 from rulecap.language import types as t
 from rulecap.language.grammar import LARGEST
+from rulecap.language.terms import Const, Listing, walk
 from rulecap.language.values import iso
 from rulecap.policy.checks.inputs import follow
+from rulecap.policy.plan import terms_of
 from rulecap.policy.typed import InputCheck, TypedPolicy
 from rulecap.rules.code import unit_name
 from rulecap.snapshot import Snapshot
@@ -29,7 +30,7 @@ STEPS_OF_RANGE = 20
 Json = Any
 Way = tuple[str | int, ...]
 Places = tuple[Way, ...]
-Decide = Callable[[Places, Json], Decision | None]
+Deciding = Callable[[Places], tuple[Decide, Decide]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Snapshots:
     policy: TypedPolicy
     snapshot: dict[str, Json]
     numbers: Numbers
-    decide: Decide
+    deciding: Deciding
 
     def candidates(self, paths: frozenset[str]) -> Iterator[Candidate]:
         """Yield a candidate for each value that is there at one of the paths, elements' fields included."""
@@ -76,7 +77,7 @@ class Snapshots:
                 continue
             choices = self._guesses(path, t.strip(kind))
             if choices:
-                yield Candidate("input", path, None, self._at((way,)), None, choices, unit_name(kind))
+                yield Candidate("input", path, None, *self.deciding((way,)), None, choices, unit_name(kind))
 
     def _many(self, path: str) -> bool:
         """Tell whether a path leads through a list; what there is once is looked at first."""
@@ -85,11 +86,11 @@ class Snapshots:
     def _one(self, path: str, way: Way, kind: t.Type, value: Json) -> Iterator[Candidate]:
         if isinstance(kind, t.Number):
             axis = self._axis(path, kind, value)
-            yield Candidate("input", shown(way), value, self._at((way,)), axis, (), unit_name(kind))
+            yield Candidate("input", shown(way), value, *self.deciding((way,)), axis, (), unit_name(kind))
         elif kind == t.TIME:
-            yield Candidate("input", shown(way), value, self._at((way,)), time_axis(), time=True)
+            yield Candidate("input", shown(way), value, *self.deciding((way,)), time_axis(), time=True)
         elif choices := self._choices(path, kind, value):
-            yield Candidate("input", shown(way), value, self._at((way,)), None, choices)
+            yield Candidate("input", shown(way), value, *self.deciding((way,)), None, choices)
 
     def _axis(self, path: str, kind: t.Number, value: Json) -> Axis:
         low, high = bounds_of(path, self.policy.inputs)
@@ -116,9 +117,6 @@ class Snapshots:
             steps = [one for one in (*self.numbers.of(unit_name(kind)), *GUESSES) if low <= one <= high]
         return tuple(dict.fromkeys(int(one) if kind == t.COUNT else one for one in steps))
 
-    def _at(self, places: Places) -> Callable[[Json], Decision | None]:
-        return lambda value: self.decide(places, value)
-
     def _book(self, path: str) -> Iterator[Candidate]:
         """Yield the best levels of both sides: [price, quantity]."""
         for side in ("bids", "asks"):
@@ -128,7 +126,7 @@ class Snapshots:
                     way: Way = (path, side, level, part)
                     axis = Axis(0.0, LARGEST)
                     value = value_at(self.snapshot, way)
-                    yield Candidate("input", shown(way), value, self._at((way,)), axis, (), unit_name(unit))
+                    yield Candidate("input", shown(way), value, *self.deciding((way,)), axis, (), unit_name(unit))
 
     def _matrix(self, path: str) -> Iterator[Candidate]:
         """Yield each correlation; it stands in the matrix twice."""
@@ -138,33 +136,30 @@ class Snapshots:
             for j in range(i):
                 ways: Places = ((path, i, j), (path, j, i))
                 axis = Axis(-1.0, 1.0, landmarks=landmarks)
-                yield Candidate("input", shown(ways[0]), row[j], self._at(ways), axis, (), unit_name(t.RATIO))
+                yield Candidate("input", shown(ways[0]), row[j], *self.deciding(ways), axis, (), unit_name(t.RATIO))
 
 
 def memory_candidates(
-    policy: TypedPolicy, memory: Mapping[str, Any], numbers: Numbers, at: Callable[[str, Json], Decision | None]
+    policy: TypedPolicy, memory: Mapping[str, Any], numbers: Numbers, deciding: Callable[[str], tuple[Decide, Decide]]
 ) -> Iterator[Candidate]:
     """Yield a candidate for each remembered value that is there."""
     for name, remembered in policy.memory.items():
         value, kind = memory.get(name), t.strip(remembered.type)
         where = f"memory.{name}"
-
-        def decide(other: Json, name: str = name) -> Decision | None:
-            return at(name, other)
-
         if value is None:
             continue
+        at, really = deciding(name)
         if isinstance(kind, t.Number):
             axis = Axis(-LARGEST, LARGEST, kind == t.COUNT and isinstance(value, int), numbers.of(unit_name(kind)))
-            yield Candidate("memory", where, value, decide, axis, (), unit_name(kind))
+            yield Candidate("memory", where, value, at, really, axis, (), unit_name(kind))
         elif kind == t.TIME:
             text = iso(value.astimezone(UTC)) if isinstance(value, datetime) else value
-            yield Candidate("memory", where, text, decide, time_axis(), time=True)
+            yield Candidate("memory", where, text, at, really, time_axis(), time=True)
         elif kind == t.FLAG:
-            yield Candidate("memory", where, value, decide, None, (not value,))
+            yield Candidate("memory", where, value, at, really, None, (not value,))
         elif isinstance(kind, t.Text):
             names = sorted(kind.options) if kind.options is not None else numbers.names
-            yield Candidate("memory", where, value, decide, None, tuple(one for one in names if one != value))
+            yield Candidate("memory", where, value, at, really, None, tuple(one for one in names if one != value))
 
 
 def time_axis() -> Axis:
@@ -220,6 +215,20 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for inner in get_args(annotation):
         yield from _models(inner)
+
+
+def names_known(policy: TypedPolicy, rules: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names in the lists of some rules' cases and conditions, which a text may be looked for in."""
+    found: list[object] = []
+    for name in rules:
+        cases = policy.rules[name].cases
+        rows = cases.rows.values() if cases is not None else ()
+        found += [one for value, _ in rows for part in value.values() if isinstance(part, tuple) for one in part]
+        index = getattr(policy.rules[name], "index", None)  # a table's names
+        found += list(index) if isinstance(index, dict) else []
+        lists = [one for term in terms_of(policy, name) for one in walk(term) if isinstance(one, Listing)]
+        found += [item.value for one in lists for item in one.items if isinstance(item, Const)]
+    return tuple(dict.fromkeys(one for one in found if isinstance(one, str)))
 
 
 def value_at(tree: Json, way: Way) -> Json:

@@ -5,7 +5,7 @@ compile than all of them. So the search runs on one compiled function that looks
 evaluated again with the really changed policy (`rulecap.audit.why.changed`). Only that is reported.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from types import FunctionType
 from typing import Any, cast
@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from rulecap.audit.why.changed import changed_document
 from rulecap.audit.why.written import WrittenNumber
 from rulecap.engine.compiler import Compiled
+from rulecap.engine.decision import Decision
 from rulecap.engine.evaluator import Evaluator
 from rulecap.engine.memory import MemoryReader
 from rulecap.engine.policy import Policy
@@ -92,7 +93,7 @@ class OpenParts:
     """The open numbers, and the cells that have to be filled in when one of them moves."""
 
     numbers: dict[str, OpenNumber] = field(default_factory=dict)
-    cells: list[Cell] = field(default_factory=list)
+    cells: dict[str, list[Cell]] = field(default_factory=dict)
     spaces: list[dict[str, object]] = field(default_factory=list)
 
     def move(self, name: str, value: float) -> None:
@@ -101,13 +102,12 @@ class OpenParts:
         number.now = value
         for space in self.spaces:
             space[name] = value
-        for cell in self.cells:
-            if _holds(cell.template, number):
-                cell.holder[cell.key] = _filled(cell.template)
+        for cell in self.cells.get(name, ()):
+            cell.holder[cell.key] = _filled(cell.template)
 
     def enter(self, compiled: Compiled) -> None:
         """Let a compiled function look the numbers up."""
-        space = cast(FunctionType, compiled.run).__globals__
+        space = cast("FunctionType", compiled.run).__globals__
         space.update({name: number.now for name, number in self.numbers.items()})
         self.spaces.append(space)
 
@@ -143,12 +143,15 @@ class OpenPolicy(Policy):
         typed = self._loaded.policy.decisions.get(decision)
         if typed is None or decision in self._evaluators:
             return self._evaluators.get(decision)
-        made = OpenEvaluator(self._loaded.policy, typed, self._reader, self._parts)
+        try:
+            made = OpenEvaluator(self._loaded.policy, typed, self._reader, self._parts)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):  # too large, as the policy itself has said
+            return super()._compile(decision)
         return self._evaluators.setdefault(decision, made)
 
     def evaluate_with(
         self, number: str, value: float, snapshot: object, decision: str, memory: Mapping[str, Any] | None
-    ) -> Any:
+    ) -> Decision:
         """Return the decision with another value in a number's place; the written one is put back."""
         written = self._parts.numbers[number].now
         self._parts.move(number, value)
@@ -191,7 +194,12 @@ def open_policy(
         readings={},
     )
     used: set[str] = set()
-    _fill_in([*opened.rules.values(), *opened.memory.values(), *opened.decisions.values(), *opened.inputs], parts, used)
+    holders = [*opened.rules.values(), *opened.memory.values(), *opened.decisions.values(), *opened.inputs]
+    cells = [cell for holder in holders for cell in _cells(holder, used, set())]
+    for cell in cells:
+        cell.holder[cell.key] = _filled(cell.template)
+        for number in _held(cell.template):
+            parts.cells.setdefault(number.name, []).append(cell)
     return OpenPolicy(Loaded(opened, Sources(typed.text.node), ()), parts), frozenset(used)
 
 
@@ -326,37 +334,31 @@ def _check(check: InputCheck, numbers: Mapping[str, WrittenNumber], parts: OpenP
     return replace(check, low=found.get("low", check.low), high=found.get("high", check.high))
 
 
-def _fill_in(value: Any, parts: OpenParts, used: set[str], seen: set[int] | None = None) -> None:
-    """Note the open numbers that are used; put plain numbers into cases' columns, and keep where they stand."""
-    seen = set() if seen is None else seen
+def _cells(value: Any, used: set[str], seen: set[int]) -> Iterator[Cell]:
+    """Yield the places in mappings where open numbers stand, each once; note which numbers are used anywhere."""
     if isinstance(value, OpenNumber):
         used.add(value.name)
     elif isinstance(value, dict) and id(value) not in seen:
         seen.add(id(value))
         for key, part in value.items():
-            _fill_in(part, parts, used, seen)
-            if _open_below(part):
-                parts.cells.append(Cell(value, key, part))
-        for cell in parts.cells:
-            if cell.holder is value:
-                value[cell.key] = _filled(cell.template)
+            yield from _cells(part, used, seen)
+            if next(_held(part), None) is not None:
+                yield Cell(value, key, part)
     elif isinstance(value, list | tuple):
         for part in value:
-            _fill_in(part, parts, used, seen)
+            yield from _cells(part, used, seen)
     elif is_dataclass(value) and not isinstance(value, AS_IT_IS):
         for one in fields(value):
-            _fill_in(getattr(value, one.name), parts, used, seen)
+            yield from _cells(getattr(value, one.name), used, seen)
 
 
-def _open_below(value: object) -> bool:
-    """Tell whether a column's value is an open number or a list with one in it."""
-    return isinstance(value, OpenNumber) or (isinstance(value, tuple) and any(_open_below(part) for part in value))
-
-
-def _holds(template: object, number: OpenNumber) -> bool:
-    if isinstance(template, tuple):
-        return any(_holds(part, number) for part in template)
-    return template is number
+def _held(template: object) -> Iterator[OpenNumber]:
+    """Yield the open number that a column's value is, or those in the list that it is."""
+    if isinstance(template, OpenNumber):
+        yield template
+    elif isinstance(template, tuple):
+        for part in template:
+            yield from _held(part)
 
 
 def _filled(template: object) -> object:

@@ -89,5 +89,3 @@ def _work(findings: Findings) -> list[str]:
     if not findings.exhausted:
         return []
     return [f"The work allowed was used up after {findings.evaluations} evaluations: nearer changes may exist."]
-
-

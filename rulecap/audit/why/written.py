@@ -164,7 +164,9 @@ def _in_expression(node: Scalar, syntax: Syntax, steps: Steps, path: str) -> Ite
     """Yield what something is compared with; another number of an expression is arithmetic, and no threshold."""
     compared = [part for whole in ast.walk(syntax.tree) if isinstance(whole, ast.Compare) for part in ast.walk(whole)]
     for part in dict.fromkeys(compared):
-        if not isinstance(part, ast.Constant) or type(part.value) not in (int, float):
+        if not isinstance(part, ast.Constant) or isinstance(part.value, bool):
+            continue
+        if not isinstance(part.value, int | float):
             continue
         begin = offset_of(part)
         found = LITERAL.match(node.text, begin)
@@ -193,14 +195,22 @@ def _placed(policy: TypedPolicy, number: WrittenNumber) -> Iterator[WrittenNumbe
         yield _parameter(policy, number, name)
         return
     if section == "inputs":
-        yield replace(number, unit=unit, **_within_range(policy, number))
+        low, high = _within_range(policy, number)
+        yield replace(number, unit=unit, low=low, high=high)
         return
     rule = policy.rules.get(name) if section == "rules" else None
     if isinstance(rule, TypedBands) and number.steps[-1] in BOUNDS and len(number.steps) == BOUND_DEPTH:
         low, high = _between(rule, int(number.steps[3]))
         yield replace(number, unit=unit_name(rule.number.type), low=low, high=high)
         return
-    yield replace(number, unit=unit or _column_unit(policy, number), whole=_counts(policy, number))
+    unit = unit or _column_unit(policy, number)
+    if not number.alone:
+        yield replace(number, unit=unit)
+        return
+    # A size, a share, a leverage of the other sign would be another rule; what is compared with may cross zero.
+    low = 0.0 if number.value > 0 else -LARGEST
+    high = 0.0 if number.value < 0 else LARGEST
+    yield replace(number, unit=unit, whole=_counts(policy, number), low=low, high=high)
 
 
 def _parameter(policy: TypedPolicy, number: WrittenNumber, name: str) -> WrittenNumber:
@@ -219,12 +229,12 @@ def _parameter(policy: TypedPolicy, number: WrittenNumber, name: str) -> Written
     )
 
 
-def _within_range(policy: TypedPolicy, number: WrittenNumber) -> dict[str, float]:
-    """Return how far an end of an input's range may move: not over the other end."""
+def _within_range(policy: TypedPolicy, number: WrittenNumber) -> tuple[float, float]:
+    """Return between which numbers an end of an input's range may move: not over the other end."""
     check = next(one for one in policy.inputs if one.path == number.steps[1])
     if number.steps[2] != "range" or check.low is None or check.high is None:
-        return {}
-    return {"high": check.high} if number.steps[-1] == 0 else {"low": check.low}
+        return -LARGEST, LARGEST
+    return (-LARGEST, check.high) if number.steps[-1] == 0 else (check.low, LARGEST)
 
 
 def _between(rule: TypedBands, index: int) -> tuple[float, float]:
