@@ -16,7 +16,7 @@ from rulecap.policy.plan import Plan
 from rulecap.snapshot import Snapshot
 
 WORK = 60_000
-MOST_REPORTED = 12
+MOST_REPORTED = 10
 EVALUATIONS_A_CHANGE = 3
 # What of the work the searches get; the rest is for checking and compiling changed policies.
 SHARE_OF_INPUTS, SHARE_OF_THRESHOLDS = 0.35, 0.3
@@ -47,7 +47,7 @@ def why(
             not timed, so that the same question always has the same answer.
 
     Returns:
-        The findings; at most 12 changes of inputs and memory and 12 of thresholds. Nothing is raised for data.
+        The findings; at most 10 changes of inputs and memory and 10 of thresholds. Nothing is raised for data.
     """
     answer = policy.evaluate(snapshot, decision, memory)
     question = Question(policy, snapshot, memory, decision, wanted, answer)

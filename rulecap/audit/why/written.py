@@ -20,7 +20,7 @@ from rulecap.units import LITERAL, NUMBER, PERCENT, SUFFIXES
 
 # What holds words and never a number that takes part.
 WORDS = frozenset(
-    {"kind", "type", "title", "why", "say", "source", "unit", "name", "verdict", "order", "is", "one_of", "same_as"}
+    {"kind", "type", "title", "why", "say", "source", "unit", "name", "verdict", "order", "one_of", "same_as"}
 )
 BOUNDS, BOUND_DEPTH = ("below", "up_to"), len(("rules", "zone", "cases", 0, "below"))
 PLAIN = re.compile(NUMBER)
