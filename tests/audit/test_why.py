@@ -314,6 +314,71 @@ decisions:
     assert "size.formula" not in places(asked(text))
 
 
+def test_a_number_in_an_output_is_a_threshold_too():
+    text = """\
+decisions:
+  answer:
+    on_error: {verdict: none}
+    outputs: {verdict: "'STOP' if account.margin_used > 150 USD else 'GO'"}
+"""
+    change = the(asked(text), "decisions.answer.outputs.verdict")
+    assert change.turns == math.nextafter(100.0, 0.0)
+    assert change.verdict_after == "STOP"
+
+
+def test_a_parameter_can_be_what_an_output_and_a_remembered_value_start_from():
+    text = """\
+parameters:
+  first: {value: 5 USD}
+memory:
+  last: {start: first, next: memory.last}
+decisions:
+  answer:
+    on_error: {verdict: none}
+    outputs: {verdict: "'STOP' if account.margin_used < memory.last else 'GO'"}
+"""
+    assert the(asked(text), "first").turns == math.nextafter(100.0, math.inf)
+    assert asked(text, memory={"last": 5}).thresholds == ()
+
+
+def test_what_another_rule_reads_of_a_case_by_name_moves_with_it():
+    text = """\
+rules:
+  zone:
+    kind: bands
+    of: as_percent(account.margin_used, account.total_wallet_balance)
+    cases:
+      - {name: GREEN, below: 50%, most: 40%}
+      - {name: RED, most: 80%}
+  judgement:
+    kind: checks
+    order: [GO, STOP]
+    checks:
+      - name: named
+        if: account.unrealized_pnl > percent_of(account.total_wallet_balance, zone.RED.most)
+        verdict: STOP
+        why: it is so
+      - name: looked up
+        if: account.unrealized_pnl > percent_of(account.total_wallet_balance, zone.at(60%).most)
+        verdict: STOP
+        why: it is so
+decisions:
+  answer: {on_error: {verdict: none}, outputs: {verdict: judgement.verdict}}
+"""
+    findings = asked(text, account={"unrealized_pnl": 600})
+    assert the(findings, "zone.RED.most").turns == math.nextafter(60.0, 0.0)
+    assert the(findings, "zone.GREEN.below").turns == math.nextafter(60.0, math.inf)  # then 60 % is GREEN, too
+
+
+def test_where_another_decision_answered_its_rules_are_what_matters():
+    base = amended(
+        example("sushi_recorded"), [("signal.reduce_only", True), ("signal.side", "SELL"), ("signal.quantity", None)]
+    )
+    findings = why(shipped("default"), seen(base), None, "position", lambda one: one.answered_by)
+    assert findings.verdict == "reduction"
+    assert the(findings, "signal.reduce_only").verdict_after == "position"
+
+
 # What is not found, not given, not tried
 
 

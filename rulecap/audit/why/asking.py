@@ -15,11 +15,11 @@ from rulecap.engine.policy import Policy
 from rulecap.policy.plan import Plan
 from rulecap.snapshot import Snapshot
 
-WORK = 60_000
+WORK = 65_000
 MOST_REPORTED = 10
 EVALUATIONS_A_CHANGE = 3
 # What of the work the searches get; the rest is for checking and compiling changed policies.
-SHARE_OF_INPUTS, SHARE_OF_THRESHOLDS = 0.35, 0.3
+SHARE_OF_INPUTS, SHARE_OF_THRESHOLDS = 0.35, 0.35
 
 
 def why(

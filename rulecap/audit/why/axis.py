@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 
 # How far a step goes, as a share of the number that it starts from; zero and the other sign are among the goals.
-SHARES = (
-    1e-6, 1e-4, 1e-3, 0.003, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8,
-    0.9, 0.95, 0.99, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1e3, 1e4, 1e6, 1e9,
-)  # fmt: skip
+SHARES = tuple(sorted({10.0**power for power in range(-6, 10)} | {part / 12 for part in range(1, 19)}))
 LOOKS_BETWEEN = 24  # how many places before the first turn are looked at, for a nearer one that turns back
 NEAREST_LANDMARKS = 6
 SLACK_OF_CHANGE, SLACK_OF_NUMBER = 1e-4, 1e-6  # how much further than needed a number may go to be short

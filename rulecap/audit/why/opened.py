@@ -24,11 +24,13 @@ from rulecap.language.expression import Expression
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Const, Dated
 from rulecap.location import Location
+from rulecap.policy.checks.decisions import check_decision
 from rulecap.policy.load import Loaded
+from rulecap.policy.model import Decision as Decided
 from rulecap.policy.nodes import Mapping as Node
 from rulecap.policy.plan import Plan
 from rulecap.policy.sources import Sources
-from rulecap.policy.typed import InputCheck, TypedPolicy
+from rulecap.policy.typed import InputCheck, TypedDecision, TypedPolicy
 from rulecap.policy.vocabulary import Vocabulary
 from rulecap.rules.kinds import KINDS
 from rulecap.rules.typed import Typed
@@ -174,7 +176,7 @@ def open_policy(
     """
     typed = policy.typed
     parts = OpenParts({name: OpenNumber(name, one.value) for name, one in numbers.items()})
-    rules = _rules(typed, numbers, parts)
+    rules, decided = _opened(typed, numbers, parts)
     by_name = {
         str(one.steps[1]): parts.numbers[name]
         for name, one in numbers.items()
@@ -188,7 +190,7 @@ def open_policy(
         memory={name: _walked(one, swap) for name, one in typed.memory.items()},
         decisions={
             name: replace(one, outputs=_walked(one.outputs, swap)) if name in set(decisions) else one
-            for name, one in typed.decisions.items()
+            for name, one in decided.items()
         },
         inputs=tuple(_check(one, numbers, parts) for one in typed.inputs),
         readings={},
@@ -203,42 +205,52 @@ def open_policy(
     return OpenPolicy(Loaded(opened, Sources(typed.text.node), ()), parts), frozenset(used)
 
 
-def _rules(typed: TypedPolicy, numbers: Mapping[str, WrittenNumber], parts: OpenParts) -> dict[str, Typed]:
-    """Return the rules with the numbers open that are written in them.
+def _opened(
+    typed: TypedPolicy, numbers: Mapping[str, WrittenNumber], parts: OpenParts
+) -> tuple[dict[str, Typed], dict[str, TypedDecision]]:
+    """Return the rules and decisions with the numbers open that are written in them.
 
-    Where a number went is found out by checking its rule again with another number, and looking what differs.
+    Where a number went is found out by checking its part again with another number, and looking what differs.
     """
-    rules = dict(typed.rules)
+    rules, decisions = dict(typed.rules), dict(typed.decisions)
     memory = {name: one.type for name, one in typed.memory.items()}
-    names = frozenset(typed.rules)
     words = Vocabulary(typed.text, typed.snapshot, typed.parameters, [], dict(typed.rules), memory)
-    words.written_rules, words.written_memory = names, frozenset(typed.memory)
+    words.written_rules, words.written_memory = frozenset(typed.rules), frozenset(typed.memory)
     for name, number in numbers.items():
-        if number.steps[0] == "rules":
-            rule = str(number.steps[1])
-            other = _checked_again(typed, words, number)
-            if other is not None:
-                rules[rule] = _grafted(typed.rules[rule], other, rules[rule], parts.numbers[name])
-    return rules
+        section, part = str(number.steps[0]), str(number.steps[1])
+        other = _checked_again(typed, words, number) if section in ("rules", "decisions") else None
+        if isinstance(other, Typed):
+            rules[part] = _grafted(typed.rules[part], other, rules[part], parts.numbers[name])
+        elif other is not None:
+            old, into = typed.decisions[part], decisions[part]
+            outputs = _grafted(old.outputs, other.outputs, into.outputs, parts.numbers[name])
+            decisions[part] = replace(into, outputs=outputs)
+    return rules, decisions
 
 
-def _checked_again(typed: TypedPolicy, words: Vocabulary, number: WrittenNumber) -> Typed | None:
-    """Return the rule with another number in this place; none where no other one is taken there."""
-    name = str(number.steps[1])
+def _checked_again(typed: TypedPolicy, words: Vocabulary, number: WrittenNumber) -> Typed | TypedDecision | None:
+    """Return the rule or decision with another number in this place; none where no other one is taken there."""
+    section, name = str(number.steps[0]), str(number.steps[1])
     for value in _others(number):
         document = changed_document(typed.text.node, number, value)
-        section = document.get("rules") if document is not None else None
-        node = section.get(name) if isinstance(section, Node) else None
+        entries = document.get(section) if document is not None else None
+        node = entries.get(name) if isinstance(entries, Node) else None
         if not isinstance(node, Node):
             continue
-        problems: list[Any] = []
-        words.problems = problems
-        rule = typed.text.rules[name]
-        made = KINDS[rule.kind].read(rule.key, node)
-        checked: Typed = made.check(Scope(words, problems, {}))  # type: ignore[attr-defined]  # every kind has `check`
-        if not problems:
+        words.problems = []
+        checked = _checked(typed, words, section, name, node)
+        if not words.problems:
             return checked
     return None
+
+
+def _checked(typed: TypedPolicy, words: Vocabulary, section: str, name: str, node: Node) -> Typed | TypedDecision:
+    if section == "decisions":
+        return check_decision(name, Decided.model_validate(node), words)
+    rule = typed.text.rules[name]
+    made = KINDS[rule.kind].read(rule.key, node)
+    checked: Typed = made.check(words.scope(name))  # type: ignore[attr-defined]  # every kind has `check`
+    return checked
 
 
 def _others(number: WrittenNumber) -> list[float]:

@@ -8,9 +8,11 @@ from rulecap.audit.why.changed import changed_policy
 from rulecap.audit.why.opened import OpenPolicy, open_policy
 from rulecap.audit.why.question import Question
 from rulecap.audit.why.written import WrittenNumber, numbers_in
-from rulecap.engine.compiler import enforced
+from rulecap.engine.compiler import all_terms, enforced
 from rulecap.engine.decision import Decision
+from rulecap.language.terms import Const, Lookup, Rows, walk
 from rulecap.policy.plan import Plan
+from rulecap.policy.typed import TypedPolicy
 
 # To check and compile a changed policy takes as long as so many evaluations of a small snapshot.
 COST_OF_POLICY = 600
@@ -22,11 +24,24 @@ def written_numbers(question: Question, plan: Plan) -> list[WrittenNumber]:
     """Return the numbers of the policy that stand in what a plan is made of, those in force of dated parameters."""
     typed = question.policy.typed
     sections = {
-        "rules": tuple(name for name in plan.names if name in typed.rules),
+        "rules": tuple(name for name in typed.rules if name in _rules_of(typed, plan)),
         "parameters": tuple(typed.parameters),
+        "decisions": (plan.decision.name,),
         "inputs": tuple(check.path for check in enforced(typed, plan)),
     }
     return [one for one in numbers_in(typed, sections) if _in_force(question, one)]
+
+
+def _rules_of(typed: TypedPolicy, plan: Plan) -> frozenset[str]:
+    """Return the rules of a plan, and those of which it reads a case by name or looks one up."""
+    found = set(plan.names)
+    for term in all_terms(typed, plan):
+        for one in walk(term):
+            if isinstance(one, Lookup | Rows):
+                found.add(one.rule)
+            elif isinstance(one, Const):
+                found.add(one.name.partition(".")[0])
+    return frozenset(found)
 
 
 def _in_force(question: Question, number: WrittenNumber) -> bool:

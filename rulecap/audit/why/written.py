@@ -18,11 +18,10 @@ from rulecap.rules.bands import TypedBands
 from rulecap.rules.code import unit_name
 from rulecap.units import LITERAL, NUMBER, PERCENT, SUFFIXES
 
-# What holds words and never a number that takes part.
-WORDS = frozenset(
-    {"kind", "type", "title", "why", "say", "source", "unit", "name", "verdict", "order", "one_of", "same_as"}
-)
+# What holds sentences and never a number that takes part.
+SENTENCES = frozenset({"title", "why", "say", "source"})
 BOUNDS, BOUND_DEPTH = ("below", "up_to"), len(("rules", "zone", "cases", 0, "below"))
+NOT_COMPUTED = frozenset({"on_error", "explain", "requires", "hand_over"})  # of a decision, all but its outputs
 PLAIN = re.compile(NUMBER)
 SUFFIX_OF = {unit: suffix for suffix, (unit, factor) in SUFFIXES.items() if factor == 1.0}
 
@@ -116,13 +115,20 @@ def _below(node: Node, steps: Steps, path: str) -> Iterator[WrittenNumber]:
             yield from _below(item, (*steps, index), f"{path}.{_item_name(node, index)}")
     else:
         for key, value in node.items():
-            if key in WORDS or (steps[0] == "parameters" and key == "range"):
+            if _is_passed_over(steps, key):
                 continue
             if isinstance(value, Sequence):
                 for index, item in enumerate(value.items):
                     yield from _below(item, (*steps, key, index), f"{path}.{_name_below(node, key, value, index)}")
             else:
                 yield from _below(value, (*steps, key), f"{path}.{key}")
+
+
+def _is_passed_over(steps: Steps, key: str) -> bool:
+    """Tell whether nothing below a key takes part; the outputs of a decision may have any name."""
+    if steps[0] == "decisions":
+        return len(steps) == len(("decisions", "margin")) and key in NOT_COMPUTED | SENTENCES
+    return key in SENTENCES or (steps[0] == "parameters" and key == "range")
 
 
 def _name_of(node: Node) -> str | None:
