@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,9 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rulecap import load_policy
-from rulecap.audit.why import Change, Findings, render, why
+from rulecap.audit.why import Change, Counts, Findings, render, why
+from rulecap.audit.why.axis import Axis, Turn
+from rulecap.audit.why.candidates import Candidate, Meter
 from rulecap.audit.why.changed import changed_document, changed_policy
 from rulecap.audit.why.opened import open_policy
+from rulecap.audit.why.question import Question
+from rulecap.audit.why.search import Found, Search, verified
 from rulecap.audit.why.written import numbers_in
 from rulecap.engine.amend import amended
 from rulecap.policy.nodes import Scalar, Sequence
@@ -341,8 +346,7 @@ decisions:
     assert asked(text, memory={"last": 5}).thresholds == ()
 
 
-def test_what_another_rule_reads_of_a_case_by_name_moves_with_it():
-    text = """\
+CASES = """\
 rules:
   zone:
     kind: bands
@@ -354,20 +358,49 @@ rules:
     kind: checks
     order: [GO, STOP]
     checks:
-      - name: named
-        if: account.unrealized_pnl > percent_of(account.total_wallet_balance, zone.RED.most)
-        verdict: STOP
-        why: it is so
-      - name: looked up
-        if: account.unrealized_pnl > percent_of(account.total_wallet_balance, zone.at(60%).most)
+      - name: only
+        if: account.unrealized_pnl > percent_of(account.total_wallet_balance, READ)
         verdict: STOP
         why: it is so
 decisions:
   answer: {on_error: {verdict: none}, outputs: {verdict: judgement.verdict}}
 """
-    findings = asked(text, account={"unrealized_pnl": 600})
+
+
+def test_what_another_rule_reads_of_a_case_by_name_is_a_threshold():
+    findings = asked(CASES.replace("READ", "zone.RED.most"), account={"unrealized_pnl": 600})
+    assert the(findings, "zone.RED.most").turns == math.nextafter(60.0, 0.0)
+    assert [one.where for one in findings.thresholds] == ["zone.RED.most"]
+
+
+def test_an_end_of_a_case_that_is_read_by_name_is_the_bound():
+    findings = asked(CASES.replace("READ", "zone.RED.from"), account={"unrealized_pnl": 600})
+    assert findings.verdict == "STOP"
+    assert the(findings, "zone.GREEN.below").turns == 60.0
+
+
+def test_what_another_rule_looks_up_is_a_threshold():
+    findings = asked(CASES.replace("READ", "zone.at(60%).most"), account={"unrealized_pnl": 600})
     assert the(findings, "zone.RED.most").turns == math.nextafter(60.0, 0.0)
     assert the(findings, "zone.GREEN.below").turns == math.nextafter(60.0, math.inf)  # then 60 % is GREEN, too
+
+
+def test_a_decision_that_answers_as_far_as_it_can_has_thresholds_as_any_other():
+    text = """\
+parameters:
+  most: {value: 150 USD}
+rules:
+  judgement: {kind: tree, branches: [{if: account.margin_used > most, then: STOP}], otherwise: GO}
+  broken: {kind: formula, unit: ratio, formula: 1 USD / account.unrealized_pnl}
+decisions:
+  answer:
+    answers_anyway: true
+    on_error: {verdict: none, broken: none}
+    outputs: {verdict: judgement, broken: broken}
+"""
+    findings = asked(text)
+    assert (findings.ok, findings.verdict) == (True, "GO")
+    assert the(findings, "most").turns == math.nextafter(100.0, 0.0)
 
 
 def test_where_another_decision_answered_its_rules_are_what_matters():
@@ -416,6 +449,38 @@ def test_a_division_by_zero_turns_as_soon_as_there_is_something():
     change = the(findings, "account.total_wallet_balance", up=True)
     assert 0 < change.stays < change.turns <= change.after  # the quotient of a smaller wallet has no double
     assert 100.0 * 100.0 / change.turns < math.inf == 100.0 * 100.0 / change.stays
+
+
+def test_a_refusal_is_no_other_verdict():
+    text = """\
+rules:
+  share: {kind: formula, unit: ratio, formula: account.margin_used / account.unrealized_pnl}
+decisions:
+  answer: {on_error: {verdict: STOP, share: none}, outputs: {verdict: "'GO'", share: share}}
+"""
+    assert asked(text, account={"unrealized_pnl": 10}).changes == ()
+    assert policy(text).evaluate(snapshot(), "answer").outputs["verdict"] == "STOP"
+
+
+@pytest.mark.parametrize("lie", [{200.0}, {150.0}, {149.0}])
+def test_what_the_changed_thing_does_not_bear_out_is_not_told(lie):
+    """A search may go wrong at the value offered, at the turn, or at its neighbour: `really` has the last word."""
+    rules = policy(judged("account.margin_used >= 150 USD"))
+    answer = rules.evaluate(snapshot(), "answer")
+    question = Question(rules, seen(snapshot()), None, "answer", lambda one: one.outputs.get("verdict"), answer)
+
+    def at(value: Any) -> Any:
+        return rules.evaluate(snapshot(account={"margin_used": value}), "answer")
+
+    def really(value: Any) -> Any:
+        return at(0 if value >= 150 else 1e6) if value in lie else at(value)
+
+    found = Found(Candidate("input", "account.margin_used", 100.0, at, really, Axis(0, 1e6)), Turn(149.0, 150.0, 200.0))
+    searched = Search((found,), Counts(changing=1))
+    assert verified(question, searched, 5, Meter(0))[0] == []
+    assert verified(question, searched, 5, Meter(0))[1].counts == Counts(changing=1, unverified=1)
+    honest = Search((replace(found, candidate=replace(found.candidate, really=at)),), Counts(changing=1))
+    assert [one.after for one in verified(question, honest, 5, Meter(0))[0]] == [200.0]
 
 
 def test_an_unknown_decision_has_nothing_that_would_change_it():
@@ -571,6 +636,7 @@ def test_where_a_verdict_turns_but_once_everything_before_the_turn_stays(wallet,
     findings = asked(ZONES, **copy.deepcopy(base))
     change = the(findings, "account.margin_used")
     between = change.before + (change.stays - change.before) * share
+    between = min(max(between, min(change.before, change.stays)), max(change.before, change.stays))  # rounded past it
     again = policy(ZONES).evaluate(snapshot(account={"total_wallet_balance": wallet, "margin_used": between}), "answer")
     assert again.outputs["verdict"] == findings.verdict
 

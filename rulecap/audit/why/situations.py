@@ -13,7 +13,7 @@ from rulecap.engine.decision import Decision
 from rulecap.snapshot import Snapshot, read_snapshot
 
 # So many values of a snapshot take about as long to read, and to look at, as a small policy to evaluate.
-VALUES_READ, VALUES_SEEN = 256, 1_024
+VALUES_READ, VALUES_SEEN = 1_024, 2_048
 
 
 @dataclass(frozen=True, slots=True)
