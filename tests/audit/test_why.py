@@ -1,0 +1,703 @@
+"""What would have changed a verdict: single changes, right to the last double, each borne out by the changed thing."""
+
+import copy
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rulecap import load_policy
+from rulecap.audit.why import Change, Counts, Findings, render, why
+from rulecap.audit.why.axis import Axis, Turn
+from rulecap.audit.why.candidates import Candidate, Meter
+from rulecap.audit.why.changed import changed_document, changed_policy
+from rulecap.audit.why.opened import open_policy
+from rulecap.audit.why.question import Question
+from rulecap.audit.why.search import Found, Search, verified
+from rulecap.audit.why.written import numbers_in
+from rulecap.engine.amend import amended
+from rulecap.policy.nodes import Scalar, Sequence
+from rulecap.snapshot import Snapshot, read_snapshot
+from tests.promises.shipped import SHIPPED, shipped
+from tests.snapshots import random_snapshot
+from tests.written import policy, snapshot
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ("btc_500", "sushi_recorded")
+ASKED = (("position", "recommendation"), ("margin", "zone"), ("state", "band"))
+
+ZONES = """\
+rules:
+  used:
+    kind: formula
+    unit: percent
+    formula: as_percent(account.margin_used, account.total_wallet_balance)
+  zone:
+    kind: bands
+    of: used
+    cases:
+      - {name: GREEN, below: 50%}
+      - {name: RED}
+decisions:
+  answer:
+    on_error: {verdict: none}
+    outputs: {verdict: zone.name}
+"""
+
+
+def example(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((ROOT / "policies/default/examples" / f"{name}.json").read_text())
+    return found
+
+
+def seen(value: dict[str, Any]) -> Snapshot:
+    read = read_snapshot(value)
+    assert isinstance(read, Snapshot), read
+    return read
+
+
+def asked(text: str, memory: Any = None, output: str = "verdict", **parts: Any) -> Findings:
+    """Return why a policy in a text answers as it does."""
+    return why(policy(text), seen(snapshot(**parts)), memory, "answer", lambda one: one.outputs.get(output))
+
+
+def the(findings: Findings, where: str, up: bool | None = None) -> Change:
+    """Return the only change of a value, or that upwards or downwards."""
+    found = [one for one in findings.changes if one.where == where]
+    if up is not None:
+        found = [one for one in found if (one.after > one.before) == up]  # type: ignore[operator]
+    assert len(found) == 1, (where, [(one.where, one.after) for one in findings.changes])
+    return found[0]
+
+
+def places(findings: Findings) -> set[str]:
+    return {one.where for one in findings.changes}
+
+
+def judged(condition: str, more: str = "") -> str:
+    """Return a policy that stops where a condition holds; it stands in the condition's own line, column 13."""
+    return f"""\
+{more}
+rules:
+  judgement:
+    kind: checks
+    order: [GO, STOP]
+    checks:
+      - name: only
+        if: {condition}
+        verdict: STOP
+        why: it is so
+decisions:
+  answer:
+    on_error: {{verdict: none}}
+    outputs: {{verdict: judgement.verdict}}
+"""
+
+
+# Inputs, right to the last double
+
+
+def test_a_bound_that_is_excluded_is_reached_exactly():
+    change = the(asked(ZONES), "account.margin_used")
+    assert (change.before, change.after, change.turns) == (100.0, 500.0, 500.0)
+    assert change.stays == math.nextafter(500.0, 0.0)
+    assert (change.verdict_before, change.verdict_after, change.unit) == ("GREEN", "RED", "USD")
+    assert change.distance == 4.0
+    assert change.verified
+
+
+def test_a_bound_that_is_included_has_to_be_passed_and_a_short_number_is_offered():
+    change = the(asked(ZONES.replace("below: 50%", "up_to: 50%")), "account.margin_used")
+    assert change.stays == 500.0
+    assert change.turns == math.nextafter(500.0, math.inf)
+    assert change.after == 500.01
+    assert change.distance == pytest.approx(4.0)
+
+
+def test_a_value_in_the_divisor_turns_where_the_quotient_does():
+    change = the(asked(ZONES), "account.total_wallet_balance")
+    assert (change.turns, change.stays) == (200.0, math.nextafter(200.0, math.inf))
+    assert change.distance == 0.8
+
+
+def test_both_sides_are_told_and_the_nearer_comes_first():
+    findings = asked(judged("account.unrealized_pnl < -10 USD or account.unrealized_pnl > 30 USD"))
+    assert [one.turns for one in findings.inputs] == [math.nextafter(-10, -math.inf), math.nextafter(30, math.inf)]
+    assert [one.distance for one in findings.inputs] == [1.0, 1.0]  # from zero everything is new
+    near = asked(
+        judged("account.unrealized_pnl < -10 USD or account.unrealized_pnl > 30 USD"), account={"unrealized_pnl": 20}
+    )
+    assert [one.turns for one in near.inputs] == [math.nextafter(30, math.inf), math.nextafter(-10, -math.inf)]
+
+
+def test_a_window_that_closes_again_is_found_at_its_nearer_end():
+    findings = asked(judged("200 USD <= account.margin_used < 201 USD"))
+    assert the(findings, "account.margin_used").turns == 200.0
+
+
+def test_a_value_moves_only_as_far_as_the_policy_takes_it():
+    limited = "inputs:\n  market.atr_pct: {range: [1%, 4%]}\n"
+    market = {"symbol": "A", "price": 1, "atr_pct": 3}
+    text = judged("market.atr_pct > 5%", limited).replace(
+        "    on_error", "    requires: [market.atr_pct]\n    on_error"
+    )
+    findings = asked(text, market=market)
+    assert "market.atr_pct" not in places(findings)
+    assert "market.atr_pct" in places(asked(text.replace("4%]", "6%]"), market=market))
+
+
+def test_a_value_moves_only_as_far_as_a_snapshot_can_hold_it():
+    signal = {"symbol": "A", "score": 50}
+    text = judged("signal.score > 100").replace("    on_error", "    requires: [signal.score]\n    on_error")
+    assert asked(text, signal=signal).inputs == ()
+    assert the(asked(text.replace("> 100", ">= 100"), signal=signal), "signal.score").turns == 100.0
+
+
+def test_a_count_moves_in_whole_steps():
+    signal = {"symbol": "A", "trades": 10}
+    text = judged("default(signal.trades, 0) >= 30")
+    change = the(asked(text, signal=signal), "signal.trades")
+    assert (change.stays, change.turns, change.after) == (29, 30, 30)
+    assert isinstance(change.after, int)
+
+
+def test_every_element_of_a_list_is_looked_at_on_its_own():
+    positions = [{"margin": 10}, {"margin": 20}]
+    findings = asked(judged("sum(p.margin for p in positions) >= 100 USD"), positions=positions)
+    assert the(findings, "positions[0].margin").turns == 80.0
+    assert the(findings, "positions[1].margin").turns == 90.0
+
+
+def test_of_names_the_known_ones_are_tried_and_of_flags_the_other():
+    signal = {"symbol": "A", "side": "BUY", "market_regime": "CALM"}
+    declared = "inputs:\n  signal.market_regime: {one_of: [CALM, WILD, ODD]}\n"
+    text = judged("default(signal.market_regime, CALM) == WILD", declared)
+    change = the(asked(text, signal=signal), "signal.market_regime")
+    assert (change.before, change.after, change.distance, change.turns) == ("CALM", "WILD", None, None)
+    sided = judged("known(signal) and signal.side == SELL")
+    assert the(asked(sided, signal=signal), "signal.side").after == "SELL"
+    flagged = judged("known(signal) and signal.reduce_only")
+    assert the(asked(flagged, signal=signal), "signal.reduce_only").after is True
+
+
+def test_of_names_without_a_list_those_are_tried_that_the_policy_lists():
+    market = {"symbol": "A", "price": 1, "base": "SHIB"}
+    text = judged("market.base not in [BTC, ETH]").replace("    on_error", "    requires: [market.base]\n    on_error")
+    assert the(asked(text, market=market), "market.base").after == "BTC"
+
+
+def test_a_time_moves_in_days():
+    memory = "memory:\n  since: {type: time, start: none, next: memory.since}\n"
+    text = judged("known(memory.since) and hours_between(memory.since, as_of) < 24h", memory)
+    findings = asked(text, memory={"since": "2026-03-02T00:30:00Z"})  # ten hours before
+    assert the(findings, "as_of").turns == "2026-03-03T00:30:00Z"
+    assert the(findings, "as_of").distance == 14 / 24
+    assert the(findings, "memory.since").turns == "2026-03-01T10:30:00Z"
+    assert the(findings, "memory.since").kind == "memory"
+
+
+def test_a_remembered_number_a_name_and_a_flag_can_be_what_matters():
+    memory = (
+        "memory:\n"
+        "  peak: {start: account.total_wallet_balance, next: memory.peak, unit: USD}\n"
+        "  state: {start: CALM, next: memory.state}\n"
+        "  off: {type: flag, start: 'false', next: memory.off}\n"
+    )
+    text = judged("memory.peak >= 2000 USD or memory.state == WILD or memory.off or memory.state in [WILD]", memory)
+    findings = asked(text, memory={"peak": 1000, "state": "CALM", "off": False})
+    assert the(findings, "memory.peak").turns == 2000.0
+    assert the(findings, "memory.state").after == "WILD"
+    assert the(findings, "memory.off").after is True
+
+
+def test_what_is_written_twice_in_a_matrix_moves_as_one():
+    assets = [{"symbol": "A", "volatility_pct": 1}, {"symbol": "B", "volatility_pct": 1}]
+    text = judged(
+        "known(assets) and known(correlation) and default(correlation_between(assets, correlation, 'B', 'A'), 0) > 0.75"
+    )
+    findings = asked(text, assets=assets, correlation=[[1, 0.5], [0.5, 1]])
+    assert the(findings, "correlation[1][0]").turns == math.nextafter(0.75, 1)
+
+
+# Thresholds
+
+
+def test_a_bands_bound_turns_at_the_value_that_it_is_held_against():
+    change = the(asked(ZONES), "zone.GREEN.below")
+    assert (change.before, change.turns, change.stays) == (50.0, 10.0, math.nextafter(10.0, math.inf))
+    assert (change.kind, change.unit, change.written) == ("threshold", "percent", "10%")
+    assert (change.place.file, change.place.line) == ("policy.yaml", 10)
+
+
+def test_a_bound_stays_between_its_neighbours():
+    text = ZONES.replace("below: 50%}", "below: 20%}\n      - {name: AMBER, below: 50%}")
+    findings = asked(text)
+    assert the(findings, "zone.GREEN.below").turns == 10.0
+    assert "zone.AMBER.below" not in places(findings)  # it cannot go below 20 %, where it would matter
+
+
+def test_a_parameter_moves_within_its_range():
+    text = judged("account.margin_used > most", "parameters:\n  most: {value: 150 USD, range: [50 USD, 200 USD]}")
+    change = the(asked(text), "most")
+    assert (change.turns, change.written) == (math.nextafter(100, 0), f"{change.after!r} USD")
+    assert "most" not in places(asked(text.replace("[50", "[120")))
+
+
+def test_of_a_dated_parameter_the_value_in_force_is_what_moves():
+    dated = (
+        "parameters:\n  most:\n    unit: USD\n    values:\n"
+        "      - {from: 2025-01-01, is: 500 USD}\n      - {from: 2026-01-01, is: 150 USD}\n"
+        "      - {from: 2027-01-01, is: 90 USD}\n"
+    )
+    findings = asked(judged("account.margin_used > most", dated))
+    change = the(findings, "most.values.1.is")
+    assert (change.before, change.turns) == (150.0, math.nextafter(100, 0))
+    assert len(findings.thresholds) == 1
+
+
+def test_a_column_of_the_matched_case_turns_what_it_scales():
+    text = """\
+rules:
+  size:
+    kind: table
+    of: signal.symbol
+    rows:
+      - {name: A, is: [AAA], most: 3, share: 0.5}
+      - {name: B, is: [BBB], most: 4, share: 1.0}
+    otherwise: {name: C, most: 5, share: 0.1}
+  judgement:
+    kind: checks
+    order: [GO, STOP]
+    checks:
+      - {name: many, if: count(positions) >= size.most, verdict: STOP, why: too many}
+      - {name: much, if: account.margin_used > account.total_wallet_balance * size.share, verdict: STOP, why: too much}
+decisions:
+  answer:
+    requires: [signal]
+    on_error: {verdict: none}
+    outputs: {verdict: judgement.verdict}
+"""
+    findings = asked(text, signal={"symbol": "AAA"}, positions=[{}, {}])
+    assert (the(findings, "size.A.most").after, the(findings, "size.A.most").stays) == (2, 3)
+    assert the(findings, "size.A.share").turns == math.nextafter(0.1, 0)
+    assert {"size.B.most", "size.B.share", "size.otherwise.most"}.isdisjoint(places(findings))
+    assert the(findings, "size.A.share").reason_after == "too much"
+
+
+def test_a_number_that_a_check_is_written_with_is_a_threshold():
+    change = the(asked(judged("account.margin_used > 150 USD and 1 == 1")), "judgement.only.if")
+    assert change.turns == math.nextafter(100.0, 0.0)
+    assert change.written == f"account.margin_used > {change.after!r} USD and 1 == 1"
+    assert change.place.column == 13 + len("account.margin_used > ")
+
+
+def test_an_end_of_an_inputs_range_can_be_what_refuses():
+    limited = "inputs:\n  market.atr_pct: {range: [1%, 4%]}\n"
+    text = judged("market.atr_pct > 5%", limited).replace(
+        "    on_error", "    requires: [market.atr_pct]\n    on_error"
+    )
+    findings = asked(text, market={"symbol": "A", "price": 1, "atr_pct": 4.5})
+    assert (findings.ok, findings.verdict) == (False, None)
+    assert the(findings, "inputs.market.atr_pct.range.1").turns == 4.5
+    assert the(findings, "market.atr_pct").turns == 4.0
+
+
+def test_a_number_keeps_its_sign_where_it_is_not_compared():
+    text = """\
+rules:
+  judgement: {kind: tree, branches: [{if: account.margin_used * size < 0 USD, then: STOP}], otherwise: GO}
+  size: {kind: formula, unit: ratio, formula: 0.5}
+decisions:
+  answer: {on_error: {verdict: none}, outputs: {verdict: judgement}}
+"""
+    assert "size.formula" not in places(asked(text))
+
+
+def test_a_number_in_an_output_is_a_threshold_too():
+    text = """\
+decisions:
+  answer:
+    on_error: {verdict: none}
+    outputs: {verdict: "'STOP' if account.margin_used > 150 USD else 'GO'"}
+"""
+    change = the(asked(text), "decisions.answer.outputs.verdict")
+    assert change.turns == math.nextafter(100.0, 0.0)
+    assert change.verdict_after == "STOP"
+
+
+def test_a_parameter_can_be_what_an_output_and_a_remembered_value_start_from():
+    text = """\
+parameters:
+  first: {value: 5 USD}
+memory:
+  last: {start: first, next: memory.last}
+decisions:
+  answer:
+    on_error: {verdict: none}
+    outputs: {verdict: "'STOP' if account.margin_used < memory.last else 'GO'"}
+"""
+    assert the(asked(text), "first").turns == math.nextafter(100.0, math.inf)
+    assert asked(text, memory={"last": 5}).thresholds == ()
+
+
+CASES = """\
+rules:
+  zone:
+    kind: bands
+    of: as_percent(account.margin_used, account.total_wallet_balance)
+    cases:
+      - {name: GREEN, below: 50%, most: 40%}
+      - {name: RED, most: 80%}
+  judgement:
+    kind: checks
+    order: [GO, STOP]
+    checks:
+      - name: only
+        if: account.unrealized_pnl > percent_of(account.total_wallet_balance, READ)
+        verdict: STOP
+        why: it is so
+decisions:
+  answer: {on_error: {verdict: none}, outputs: {verdict: judgement.verdict}}
+"""
+
+
+def test_what_another_rule_reads_of_a_case_by_name_is_a_threshold():
+    findings = asked(CASES.replace("READ", "zone.RED.most"), account={"unrealized_pnl": 600})
+    assert the(findings, "zone.RED.most").turns == math.nextafter(60.0, 0.0)
+    assert [one.where for one in findings.thresholds] == ["zone.RED.most"]
+
+
+def test_an_end_of_a_case_that_is_read_by_name_is_the_bound():
+    findings = asked(CASES.replace("READ", "zone.RED.from"), account={"unrealized_pnl": 600})
+    assert findings.verdict == "STOP"
+    assert the(findings, "zone.GREEN.below").turns == 60.0
+
+
+def test_what_another_rule_looks_up_is_a_threshold():
+    findings = asked(CASES.replace("READ", "zone.at(60%).most"), account={"unrealized_pnl": 600})
+    assert the(findings, "zone.RED.most").turns == math.nextafter(60.0, 0.0)
+    assert the(findings, "zone.GREEN.below").turns == math.nextafter(60.0, math.inf)  # then 60 % is GREEN, too
+
+
+def test_a_decision_that_answers_as_far_as_it_can_has_thresholds_as_any_other():
+    text = """\
+parameters:
+  most: {value: 150 USD}
+rules:
+  judgement: {kind: tree, branches: [{if: account.margin_used > most, then: STOP}], otherwise: GO}
+  broken: {kind: formula, unit: ratio, formula: 1 USD / account.unrealized_pnl}
+decisions:
+  answer:
+    answers_anyway: true
+    on_error: {verdict: none, broken: none}
+    outputs: {verdict: judgement, broken: broken}
+"""
+    findings = asked(text)
+    assert (findings.ok, findings.verdict) == (True, "GO")
+    assert the(findings, "most").turns == math.nextafter(100.0, 0.0)
+
+
+def test_where_another_decision_answered_its_rules_are_what_matters():
+    base = amended(
+        example("sushi_recorded"), [("signal.reduce_only", True), ("signal.side", "SELL"), ("signal.quantity", None)]
+    )
+    findings = why(shipped("default"), seen(base), None, "position", lambda one: one.answered_by)
+    assert findings.verdict == "reduction"
+    assert the(findings, "signal.reduce_only").verdict_after == "position"
+
+
+# What is not found, not given, not tried
+
+
+def test_where_no_single_change_turns_it_that_is_said():
+    findings = asked(judged("account.margin_used > 5000 USD and account.unrealized_pnl > 5000 USD"))
+    assert findings.changes == ()
+    assert findings.counts["inputs"].changing == 0
+    assert findings.counts["inputs"].unchanging == 2
+    assert findings.counts["thresholds"].unchanging == 2
+    assert not findings.exhausted
+    assert "No single input changes it" in render(findings)
+    assert "No single number of the policy changes it" in render(findings)
+
+
+def test_a_missing_input_is_named_and_values_for_it_are_found():
+    text = judged("signal.score < 60").replace("    on_error", "    requires: [signal.score]\n    on_error")
+    findings = asked(text, signal={"symbol": "A"})
+    assert (findings.ok, findings.missing) == (False, ("signal.score",))
+    assert {one.verdict_after for one in findings.inputs} == {"GO", "STOP"}
+    assert all(one.before is None and one.where == "signal.score" for one in findings.inputs)
+    assert "signal.score would have to be given" in render(findings)
+
+
+def test_a_missing_part_is_named_though_no_one_value_makes_it():
+    text = judged("signal.score < 60").replace("    on_error", "    requires: [signal.score]\n    on_error")
+    findings = asked(text)
+    assert findings.missing == ("signal.score",)
+    assert findings.changes == ()
+
+
+def test_a_division_by_zero_turns_as_soon_as_there_is_something():
+    findings = asked(ZONES, account={"total_wallet_balance": 0})
+    assert not findings.ok
+    assert "division by zero" in findings.reason
+    change = the(findings, "account.total_wallet_balance", up=True)
+    assert 0 < change.stays < change.turns <= change.after  # the quotient of a smaller wallet has no double
+    assert 100.0 * 100.0 / change.turns < math.inf == 100.0 * 100.0 / change.stays
+
+
+def test_a_refusal_is_no_other_verdict():
+    text = """\
+rules:
+  share: {kind: formula, unit: ratio, formula: account.margin_used / account.unrealized_pnl}
+decisions:
+  answer: {on_error: {verdict: STOP, share: none}, outputs: {verdict: "'GO'", share: share}}
+"""
+    assert asked(text, account={"unrealized_pnl": 10}).changes == ()
+    assert policy(text).evaluate(snapshot(), "answer").outputs["verdict"] == "STOP"
+
+
+@pytest.mark.parametrize("lie", [{200.0}, {150.0}, {149.0}])
+def test_what_the_changed_thing_does_not_bear_out_is_not_told(lie):
+    """A search may go wrong at the value offered, at the turn, or at its neighbour: `really` has the last word."""
+    rules = policy(judged("account.margin_used >= 150 USD"))
+    answer = rules.evaluate(snapshot(), "answer")
+    question = Question(rules, seen(snapshot()), None, "answer", lambda one: one.outputs.get("verdict"), answer)
+
+    def at(value: Any) -> Any:
+        return rules.evaluate(snapshot(account={"margin_used": value}), "answer")
+
+    def really(value: Any) -> Any:
+        return at(0 if value >= 150 else 1e6) if value in lie else at(value)
+
+    found = Found(Candidate("input", "account.margin_used", 100.0, at, really, Axis(0, 1e6)), Turn(149.0, 150.0, 200.0))
+    searched = Search((found,), Counts(changing=1))
+    assert verified(question, searched, 5, Meter(0))[0] == []
+    assert verified(question, searched, 5, Meter(0))[1].counts == Counts(changing=1, unverified=1)
+    honest = Search((replace(found, candidate=replace(found.candidate, really=at)),), Counts(changing=1))
+    assert [one.after for one in verified(question, honest, 5, Meter(0))[0]] == [200.0]
+
+
+def test_an_unknown_decision_has_nothing_that_would_change_it():
+    findings = why(policy(ZONES), seen(snapshot()), None, "answr", lambda one: one.outputs.get("verdict"))
+    assert (findings.ok, findings.changes) == (False, ())
+
+
+def test_the_work_is_bounded_and_that_it_was_not_enough_is_said():
+    rules = shipped("default")
+    found = why(rules, seen(example("sushi_recorded")), None, "position", recommendation, work=900)
+    assert found.exhausted
+    assert found.counts["inputs"].untried > 0
+    assert found.evaluations <= 900
+    assert "used up" in render(found)
+
+
+@pytest.mark.parametrize("work", [0, 1, 50, 5_000])
+def test_any_work_gives_an_answer(work):
+    found = why(shipped("default"), seen(example("btc_500")), None, "position", recommendation, work=work)
+    assert found.verdict == "REJECT"
+    assert found.exhausted
+
+
+def test_the_same_question_has_the_same_answer():
+    one, two = (why(shipped("default"), seen(example("btc_500")), None, "position", recommendation) for _ in range(2))
+    assert one.to_dict() == two.to_dict()
+
+
+# Telling
+
+
+def test_the_text_says_what_instead_of_what():
+    text = render(asked(ZONES))
+    assert "GREEN would be RED if account.margin_used were 500 USD instead of 100 USD (+400 %)" in text
+    assert "GREEN would be RED if zone.GREEN.below (policy.yaml:10) were 10 % instead of 50 % (−80 %)" in text
+    assert "One value is changed at a time, all others are held" in text
+
+
+def test_the_dictionary_is_json_under_stable_keys():
+    told = json.loads(json.dumps(asked(ZONES).to_dict(), allow_nan=False))
+    assert set(told) == {
+        "decision", "verdict", "reason", "ok", "missing", "changes", "counts", "evaluations", "exhausted", "note",
+    }  # fmt: skip
+    assert set(told["changes"][0]) == {
+        "kind", "where", "place", "unit", "before", "after", "turns", "stays", "written", "distance",
+        "verdict_before", "verdict_after", "reason_after", "verified",
+    }  # fmt: skip
+    assert set(told["counts"]["inputs"]) == {"changing", "unchanging", "untried", "unverified"}
+    assert [one["place"] for one in told["changes"] if one["kind"] == "threshold"] == ["policy.yaml:10"]
+
+
+# The shipped policies
+
+
+def recommendation(decision: Any) -> object:
+    return decision.outputs.get("recommendation")
+
+
+def path_of(where: str) -> str:
+    return where.replace("[", ".").replace("]", "")
+
+
+def outcome(rules: Any, base: dict[str, Any], memory: Any, decision: str, change: Change, value: Any) -> Any:
+    """Return the decision with a value in a change's place, by none of the engine's own ways."""
+    if change.kind == "memory":
+        return rules.evaluate(base, decision, {**memory, change.where.removeprefix("memory."): value})
+    return rules.evaluate(amended(base, _paths(change, value)), decision, memory)
+
+
+def _paths(change: Change, value: Any) -> list[tuple[str, Any]]:
+    path = path_of(change.where)
+    if not path.startswith("correlation."):
+        return [(path, value)]
+    name, i, j = path.split(".")
+    return [(path, value), (f"{name}.{j}.{i}", value)]
+
+
+def overlaid(folder: Path, change: Change) -> Any:
+    """Return the policy that the overlay is which a change tells to write."""
+    quoted = change.written.replace("'", "''")
+    alone = change.written.replace(".", "").replace("-", "").replace("e", "").isdigit()
+    value = change.written if alone else f"'{quoted}'"
+    place = folder / "other.yaml"
+    place.write_text(
+        f"language: 1\nextends: default\npolicy: other\nversion: 1.0.0\nset:\n  '{change.where}': {value}\n"
+    )
+    return load_policy(place)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize(("decision", "output"), ASKED)
+def test_each_change_of_an_example_is_borne_out_from_outside(name, decision, output, tmp_path):
+    base, rules = example(name), shipped("default")
+    findings = why(rules, seen(base), None, decision, lambda one: one.outputs.get(output))
+    assert findings.counts["thresholds"].unverified == findings.counts["inputs"].unverified == 0
+    assert findings.changes
+    for change in findings.inputs:
+        assert outcome(rules, base, None, decision, change, change.after).outputs[output] == change.verdict_after
+        if change.turns is not None:
+            assert outcome(rules, base, None, decision, change, change.turns).outputs[output] != findings.verdict
+            assert outcome(rules, base, None, decision, change, change.stays).outputs[output] == findings.verdict
+    for change in findings.thresholds:
+        assert overlaid(tmp_path, change).evaluate(base, decision).outputs[output] == change.verdict_after
+    keys = [(one.distance is None, one.distance or 0) for one in findings.changes]
+    assert keys == sorted(keys)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_grid_finds_nothing_nearer_in_the_examples(name):
+    base, rules = example(name), shipped("default")
+    findings = why(rules, seen(base), None, "position", recommendation)
+    for change in findings.inputs:
+        if not isinstance(change.turns, float) or change.where.startswith("correlation"):
+            continue
+        for step in range(1, 400):
+            value = change.before + (change.stays - change.before) * step / 400
+            decided = outcome(rules, base, None, "position", change, value)
+            assert recommendation(decided) == findings.verdict or not decided.ok, (change.where, value)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_what_is_told_of_any_account_holds(seed):
+    """The promise: at `after` and `turns` the verdict is another, at `stays`, their neighbour, it is the old one."""
+    base = random_snapshot(Random(seed))
+    rules = shipped("default")
+    memory = rules.evaluate(base).memory or None
+    later = {**base, "as_of": "2027-06-01T00:00:00Z"}
+    findings = why(rules, seen(later), memory, "position", recommendation, work=12_000)
+    for change in findings.inputs:
+        after = outcome(rules, later, memory, "position", change, change.after)
+        assert after.ok
+        assert (recommendation(after) != findings.verdict) or not findings.ok
+        assert recommendation(after) == change.verdict_after
+        if change.turns is None or isinstance(change.turns, str):
+            continue
+        assert recommendation(outcome(rules, later, memory, "position", change, change.turns)) != findings.verdict or (
+            not findings.ok
+        )
+        stays = outcome(rules, later, memory, "position", change, change.stays)
+        assert not stays.ok or recommendation(stays) == findings.verdict
+        whole = isinstance(change.turns, int)
+        step = 1 if whole else abs(change.turns - change.stays)
+        assert whole or math.nextafter(change.stays, change.turns) == change.turns
+        assert abs(change.turns - change.stays) == step
+        assert abs(change.after - change.before) >= abs(change.turns - change.before)
+
+
+@settings(max_examples=40, deadline=None)
+@given(wallet=st.floats(10, 1e6), margin=st.floats(0, 1e6), share=st.floats(0.01, 1))
+def test_where_a_verdict_turns_but_once_everything_before_the_turn_stays(wallet, margin, share):
+    base = {"account": {"total_wallet_balance": wallet, "margin_used": margin}}
+    findings = asked(ZONES, **copy.deepcopy(base))
+    change = the(findings, "account.margin_used")
+    between = change.before + (change.stays - change.before) * share
+    between = min(max(between, min(change.before, change.stays)), max(change.before, change.stays))  # rounded past it
+    again = policy(ZONES).evaluate(snapshot(account={"total_wallet_balance": wallet, "margin_used": between}), "answer")
+    assert again.outputs["verdict"] == findings.verdict
+
+
+# What the search stands on
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_number_of_a_shipped_policy_is_changed_where_its_path_says_and_nowhere_else(name):
+    typed = shipped(name).typed
+    numbers = list(numbers_in(typed, {"rules": tuple(typed.rules), "parameters": tuple(typed.parameters)}))
+    assert len(numbers) > 140
+    before = texts(typed.text.node)
+    for number in numbers:
+        value = number.value + 1 if number.value + 1 <= number.high else number.value - 1
+        document = changed_document(typed.text.node, number, value)
+        assert document is not None, number.path
+        assert {**before, number.steps: number.rewritten(value)} == texts(document), number.path
+
+
+def texts(node: Any, steps: tuple[Any, ...] = ()) -> dict[tuple[Any, ...], str]:
+    """Return every single value of a document by the way there."""
+    if isinstance(node, Scalar):
+        return {steps: node.text}
+    parts = enumerate(node.items) if isinstance(node, Sequence) else node.items()
+    return {way: text for step, part in parts for way, text in texts(part, (*steps, step)).items()}
+
+
+@pytest.mark.parametrize("decision", ["position", "margin", "drawdown", "multi_tier", "leverage"])
+def test_a_policy_that_stands_open_decides_as_the_changed_one_does(decision):
+    rules = shipped("default")
+    typed = rules.typed
+    sections = {
+        "rules": tuple(typed.rules),
+        "parameters": tuple(typed.parameters),
+        "inputs": tuple(check.path for check in typed.inputs if check.low is not None),
+    }
+    numbers = {f"n_{index}": one for index, one in enumerate(numbers_in(typed, sections))}
+    opened, used = open_policy(rules, numbers, tuple(typed.decisions), {})
+    assert used == set(numbers)
+    base = seen(example("sushi_recorded"))
+    rng = Random(decision)
+    untouched = opened.evaluate(base, decision)
+    assert figures(untouched.outputs) == figures(rules.evaluate(base, decision).outputs)
+    for name in rng.sample(sorted(numbers), 25):
+        number = numbers[name]
+        wished = number.value * rng.choice((0.1, 0.7, 1.5, 3.0)) if number.value else rng.choice((0.1, 5.0, -1.0))
+        value = min(max(round(wished) if number.whole else wished, number.low), number.high)
+        changed = changed_policy(rules, number, value)
+        if changed is None:
+            continue
+        real = changed.evaluate(base, decision)
+        quick = opened.evaluate_with(name, value, base, decision, None)
+        assert (quick.ok, figures(quick.outputs)) == (real.ok, figures(real.outputs)), (number.path, value)
+    assert figures(opened.evaluate(base, decision).outputs) == figures(untouched.outputs)
+
+
+def figures(value: Any) -> Any:
+    """Return the value without sentences: they may tell a number of the policy as it is written."""
+    if isinstance(value, dict):
+        return {name: figures(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [figures(part) for part in value]
+    return "…" if isinstance(value, str) and " " in value else value
