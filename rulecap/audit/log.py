@@ -74,8 +74,8 @@ class Log:
 
     def find(self, name: str) -> Record | None:
         """Return the record of an id, or of a number written as text; none where there is none."""
-        log, _, number = name.rpartition("-")
-        if not number.isascii() or not number.isdigit() or len(number) > 18 or log not in ("", self.head().id):
+        log, dash, number = name.rpartition("-")
+        if not number.isascii() or not number.isdigit() or len(number) > 18 or (dash and log != self.head().id):
             return None
         return self.record(int(number))
 

@@ -2,9 +2,9 @@
 
 import argparse
 
-from rulecap.cli.audit import checkpoint, keygen, replay, rotate, verify
+from rulecap.cli.audit import checkpoint, keygen, replay, rotate, verify, why
 
-COMMANDS = (verify, replay, checkpoint, keygen, rotate)
+COMMANDS = (verify, replay, why, checkpoint, keygen, rotate)
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

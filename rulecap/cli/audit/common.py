@@ -12,6 +12,8 @@ from rulecap.cli.usage import UsageError
 
 if TYPE_CHECKING:
     from rulecap.audit import Log
+    from rulecap.audit.record import Record
+    from rulecap.engine.policy import Policy
 
 VARIABLE = "RULECAP_LOG"
 DEFAULT_LOG = "sqlite:///rulecap.sqlite3"
@@ -44,6 +46,32 @@ def reading(url: str) -> "Iterator[Log]":
         raise UsageError(str(error)) from error
     with log:
         yield log
+
+
+def found(log: "Log", name: str) -> "Record":
+    """Return a record by its id or number.
+
+    Raises:
+        UsageError: the log has none of it.
+    """
+    record = log.find(name)
+    if record is None:
+        raise UsageError(f"there is no record {name} in this log, which has {log.head().size:,}")
+    return record
+
+
+def policy_of(log: "Log", record: "Record") -> "Policy":
+    """Return the stored policy that decided a record.
+
+    Raises:
+        UsageError: the log does not have it as it was.
+    """
+    from rulecap.audit import LogError
+
+    try:
+        return log.policy(record.fields["policy"]["digest"])
+    except LogError as error:
+        raise UsageError(str(error)) from error
 
 
 def progress(what: str) -> Progress | None:
