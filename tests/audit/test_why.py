@@ -479,6 +479,8 @@ def test_what_the_changed_thing_does_not_bear_out_is_not_told(lie):
     searched = Search((found,), Counts(changing=1))
     assert verified(question, searched, 5, Meter(0))[0] == []
     assert verified(question, searched, 5, Meter(0))[1].counts == Counts(changing=1, unverified=1)
+    choice = Found(Candidate("input", "account.margin_used", 100.0, at, lambda _: at(0), None, (200.0,)), None, 200.0)
+    assert verified(question, Search((choice,)), 5, Meter(0))[0] == []
     honest = Search((replace(found, candidate=replace(found.candidate, really=at)),), Counts(changing=1))
     assert [one.after for one in verified(question, honest, 5, Meter(0))[0]] == [200.0]
 

@@ -6,18 +6,14 @@ evaluated again with the really changed policy (`rulecap.audit.why.changed`). On
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from types import FunctionType
-from typing import Any, cast
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
 
 from pydantic import BaseModel
 
 from rulecap.audit.why.changed import changed_document
+from rulecap.audit.why.open_numbers import Cell, OpenNumber, OpenParts, OpenPolicy, filled, held
 from rulecap.audit.why.written import WrittenNumber
-from rulecap.engine.compiler import Compiled
-from rulecap.engine.decision import Decision
-from rulecap.engine.evaluator import Evaluator
-from rulecap.engine.memory import MemoryReader
 from rulecap.engine.policy import Policy
 from rulecap.language import types as t
 from rulecap.language.expression import Expression
@@ -28,7 +24,6 @@ from rulecap.policy.checks.decisions import check_decision
 from rulecap.policy.load import Loaded
 from rulecap.policy.model import Decision as Decided
 from rulecap.policy.nodes import Mapping as Node
-from rulecap.policy.plan import Plan
 from rulecap.policy.sources import Sources
 from rulecap.policy.typed import InputCheck, TypedDecision, TypedPolicy
 from rulecap.policy.vocabulary import Vocabulary
@@ -37,130 +32,6 @@ from rulecap.rules.typed import Typed
 
 AS_IT_IS = (Expression, t.Type, Location, Scope, BaseModel)
 Swap = Callable[[Const | Dated], Const | Dated]
-
-
-class OpenNumber(float):
-    """A number that compiled code looks up by name, and that compares as what it is `now`."""
-
-    name: str
-    now: float
-
-    def __new__(cls, name: str, value: float) -> "OpenNumber":
-        """Make one of that name, which holds its written value."""
-        made = super().__new__(cls, value)
-        made.name, made.now = name, value
-        return made
-
-    def __repr__(self) -> str:
-        """Return source: the name."""
-        return self.name
-
-    # Python asks the derived class first, on whichever side of the comparison it stands.
-    def __lt__(self, other: float) -> bool:
-        """Compare what it is now."""
-        return self.now < other
-
-    def __le__(self, other: float) -> bool:
-        """Compare what it is now."""
-        return self.now <= other
-
-    def __gt__(self, other: float) -> bool:
-        """Compare what it is now."""
-        return self.now > other
-
-    def __ge__(self, other: float) -> bool:
-        """Compare what it is now."""
-        return self.now >= other
-
-    def __eq__(self, other: object) -> bool:
-        """Compare what it is now."""
-        return self.now == other
-
-    def __hash__(self) -> int:
-        """Return the hash of the name: the number changes."""
-        return hash(self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A place in a case's columns that is read as a value and not by name; `template` holds the open numbers."""
-
-    holder: dict[str, object]
-    key: str
-    template: object
-
-
-@dataclass(slots=True)
-class OpenParts:
-    """The open numbers, and the cells that have to be filled in when one of them moves."""
-
-    numbers: dict[str, OpenNumber] = field(default_factory=dict)
-    cells: dict[str, list[Cell]] = field(default_factory=dict)
-    spaces: list[dict[str, object]] = field(default_factory=list)
-
-    def move(self, name: str, value: float) -> None:
-        """Put another value in a number's place, everywhere."""
-        number = self.numbers[name]
-        number.now = value
-        for space in self.spaces:
-            space[name] = value
-        for cell in self.cells.get(name, ()):
-            cell.holder[cell.key] = _filled(cell.template)
-
-    def enter(self, compiled: Compiled) -> None:
-        """Let a compiled function look the numbers up."""
-        space = cast("FunctionType", compiled.run).__globals__
-        space.update({name: number.now for name, number in self.numbers.items()})
-        self.spaces.append(space)
-
-
-class OpenEvaluator(Evaluator):
-    """An evaluator whose functions look numbers up."""
-
-    def __init__(self, policy: TypedPolicy, decision: Any, reader: MemoryReader, parts: OpenParts) -> None:
-        """Plan and compile."""
-        super().__init__(policy, decision, reader)
-        self._parts = parts
-        parts.enter(self.compiled)
-
-    def _plan_without(self, unusable: frozenset[str]) -> Plan:
-        known = unusable in self._partial
-        plan = super()._plan_without(unusable)
-        if not known:
-            self._parts.enter(self._partial[unusable][1])
-        return plan
-
-
-class OpenPolicy(Policy):
-    """A policy whose numbers can be moved; not to be shared between threads."""
-
-    __slots__ = ("_parts",)
-
-    def __init__(self, loaded: Loaded, parts: OpenParts) -> None:
-        """Take the checked policy whose numbers stand open."""
-        super().__init__(loaded)
-        self._parts = parts
-
-    def _compile(self, decision: str) -> Evaluator | None:
-        typed = self._loaded.policy.decisions.get(decision)
-        if typed is None or decision in self._evaluators:
-            return self._evaluators.get(decision)
-        try:
-            made = OpenEvaluator(self._loaded.policy, typed, self._reader, self._parts)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):  # too large, as the policy itself has said
-            return super()._compile(decision)
-        return self._evaluators.setdefault(decision, made)
-
-    def evaluate_with(
-        self, number: str, value: float, snapshot: object, decision: str, memory: Mapping[str, Any] | None
-    ) -> Decision:
-        """Return the decision with another value in a number's place; the written one is put back."""
-        written = self._parts.numbers[number].now
-        self._parts.move(number, value)
-        try:
-            return self.evaluate(snapshot, decision, memory)
-        finally:
-            self._parts.move(number, written)
 
 
 def open_policy(
@@ -199,8 +70,8 @@ def open_policy(
     holders = [*opened.rules.values(), *opened.memory.values(), *opened.decisions.values(), *opened.inputs]
     cells = [cell for holder in holders for cell in _cells(holder, used, set())]
     for cell in cells:
-        cell.holder[cell.key] = _filled(cell.template)
-        for number in _held(cell.template):
+        cell.holder[cell.key] = filled(cell.template)
+        for number in held(cell.template):
             parts.cells.setdefault(number.name, []).append(cell)
     return OpenPolicy(Loaded(opened, Sources(typed.text.node), ()), parts), frozenset(used)
 
@@ -354,7 +225,7 @@ def _cells(value: Any, used: set[str], seen: set[int]) -> Iterator[Cell]:
         seen.add(id(value))
         for key, part in value.items():
             yield from _cells(part, used, seen)
-            if next(_held(part), None) is not None:
+            if next(held(part), None) is not None:
                 yield Cell(value, key, part)
     elif isinstance(value, list | tuple):
         for part in value:
@@ -362,18 +233,3 @@ def _cells(value: Any, used: set[str], seen: set[int]) -> Iterator[Cell]:
     elif is_dataclass(value) and not isinstance(value, AS_IT_IS):
         for one in fields(value):
             yield from _cells(getattr(value, one.name), used, seen)
-
-
-def _held(template: object) -> Iterator[OpenNumber]:
-    """Yield the open number that a column's value is, or those in the list that it is."""
-    if isinstance(template, OpenNumber):
-        yield template
-    elif isinstance(template, tuple):
-        for part in template:
-            yield from _held(part)
-
-
-def _filled(template: object) -> object:
-    if isinstance(template, tuple):
-        return tuple(_filled(part) for part in template)
-    return template.now if isinstance(template, OpenNumber) else template

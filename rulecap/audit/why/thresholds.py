@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from rulecap.audit.why.axis import Axis
 from rulecap.audit.why.candidates import Candidate, Decide, Meter
 from rulecap.audit.why.changed import changed_policy
-from rulecap.audit.why.opened import OpenPolicy, open_policy
+from rulecap.audit.why.open_numbers import OpenPolicy
+from rulecap.audit.why.opened import open_policy
 from rulecap.audit.why.question import Question
 from rulecap.audit.why.written import WrittenNumber, numbers_in
 from rulecap.engine.compiler import all_terms, enforced
