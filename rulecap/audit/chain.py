@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from rulecap.audit.asked import microseconds
+from rulecap.audit.carry import carried_by
 from rulecap.audit.database import Row
 from rulecap.audit.findings import Findings
 from rulecap.audit.log import Log, Stored
+from rulecap.audit.record import Record
 from rulecap.policy.sources import digest_of
 
 Fields = dict[str, Any]
@@ -33,6 +35,7 @@ class Chain:
         self._kinds = log.kinds()
         self._policies: dict[str, str | None] = {}
         self._last: dict[tuple[str, str], Advanced] = {}
+        self._carried: dict[tuple[str, str], Any] = {}
         self._advances = _Advances(log)
         self._time, self._back = 0, 0
 
@@ -64,9 +67,23 @@ class Chain:
             add("columns-differ", "its columns do not say what it says, so that a search would miss it", record.seq)
         self._back += time < self._time
         self._time = time
+        if not record.decides:
+            self._carry(record)
+            return
         self._policy(record.seq, fields["policy"]["digest"])
         self._memory(record.seq, fields)
         self._request(record.seq, fields)
+
+    def _carry(self, record: Record) -> None:
+        """Take the memories that a log's first record carries over from another log."""
+        carried = carried_by(record)
+        if carried is None:
+            self._findings.add("record-altered", "is no decision's, and not the first record of a log", record.seq)
+            return
+        for one in carried["memories"]:
+            as_of = microseconds(datetime.fromisoformat(one["as_of"]))
+            self._last[one["account"], one["policy"]] = Advanced(as_of, "", one["memory"], one["memory"])
+            self._carried[one["account"], one["policy"]] = one["memory"]
 
     def _policy(self, seq: int, digest: str) -> None:
         """Check once for each policy that its files are those that the records name."""
@@ -104,7 +121,7 @@ class Chain:
             " WHERE account = ? AND policy = ? AND as_of < ? ORDER BY as_of DESC LIMIT 1",
             (*key, as_of),
         )
-        return json.loads(bytes(rows[0][0]))["next_memory"] if rows else None
+        return json.loads(bytes(rows[0][0]))["next_memory"] if rows else self._carried.get(key)
 
     def _request(self, seq: int, fields: Fields) -> None:
         request = fields["request"]

@@ -149,6 +149,17 @@ class Ledger:
         answer.memory = dict(memory or {})
         return answer
 
+    def begin_with(self, carried: bytes) -> None:
+        """Write a log's first record, which carries memories over from another log.
+
+        Raises:
+            LogError: the log has records already, or cannot be written.
+        """
+        with self._writing:
+            writer = self._usable()
+            writer.begin_with(carried)
+            self.head = writer.head
+
     def close(self) -> None:
         """Let go of the log, once what is being written is durable."""
         with self._writing:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
+from rulecap.audit.carry import carried_over
 from rulecap.audit.database import Database
 from rulecap.audit.errors import LogError
 from rulecap.audit.keys import read_signer
 from rulecap.audit.ledger import Ledger, now
-from rulecap.audit.log import Log, read_head
+from rulecap.audit.log import Head, Log, read_head
 from rulecap.audit.merkle import EMPTY_ROOT
 from rulecap.audit.note import Signer
 from rulecap.audit.tables import FORMAT, definitions
@@ -66,6 +67,25 @@ def open_log(url: str) -> Log:
         log.close()
         raise
     return log
+
+
+def begin(url: str, after: str, key: str | Signer | None = None) -> Head:
+    """Begin a log that goes on with the memories of another one, which nothing should write any more.
+
+    Args:
+        url: the new log's address.
+        after: the old log's.
+        key: what signs the new log, as in `open_ledger`.
+
+    Raises:
+        LogError: the old log cannot be read, or the new one has records already.
+        UnusableKey: the key cannot be read.
+    """
+    with open_log(after) as old:
+        carried = carried_over(old)
+    with open_ledger(url, key) as ledger:
+        ledger.begin_with(carried)
+        return ledger.head
 
 
 def rotate(url: str, old: Signer, new: Signer) -> str:

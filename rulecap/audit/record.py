@@ -44,6 +44,11 @@ class Record:
             raise ValueError("the body is no JSON object")
         return parsed
 
+    @property
+    def decides(self) -> bool:
+        """Whether it is the record of a decision; a log's first record may carry memories over instead."""
+        return bool(self.fields["policy"]["digest"])
+
 
 class Place(NamedTuple):
     """Where and when a record is written: its number, the log's id, the writer's clock as ISO-8601 text with Z."""
@@ -63,6 +68,13 @@ class Request(NamedTuple):
 
     key: str
     digest: str
+
+
+def bare_body(place: Place, snapshot: bytes) -> bytes:
+    """Return the bytes of a record that is no decision's: it only holds what stands in `snapshot`."""
+    nobody = to_json({"name": "", "version": "", "digest": ""})
+    head = (place.seq, place.id.encode(), place.time.encode(), b'""', b'""', b'""', b"null", b"true", nobody, ENGINE)
+    return BODY % (*head, b"null", snapshot, b"null", b"null", b"{}", b"{}", b"[]")
 
 
 def body_of(

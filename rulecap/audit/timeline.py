@@ -6,10 +6,14 @@ advances once, and a late snapshot is answered without turning anything back.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
+from rulecap.audit.asked import microseconds
+from rulecap.audit.carry import carried_by
 from rulecap.audit.database import Database
 from rulecap.audit.log import json_fields, parsed_memory
+from rulecap.audit.record import Record
 from rulecap.engine.policy import Policy
 
 Memory = Mapping[str, Any] | None
@@ -31,10 +35,12 @@ class Timeline:
         """Read over the writer's connection."""
         self._database = database
         self._last: dict[tuple[str, str], Last | None] = {}
+        self._first: dict[tuple[str, str], Last] | None = None
 
     def forget(self) -> None:
         """Drop what is kept: somebody else has written, or what was written is undone."""
         self._last.clear()
+        self._first = None
 
     def memory(self, account: str, policy: Policy, as_of: int | None) -> Memory:
         """Return the memory from before a time; the latest where the time is not known.
@@ -77,9 +83,22 @@ class Timeline:
             (account, policy),
         )
         if not rows:
-            return None
+            return self._carried().get((account, policy))
         before, after = json_fields(bytes(rows[0][1]), "memory", "next_memory")
         return Last(rows[0][0], parsed_memory(before), parsed_memory(after))
+
+    def _carried(self) -> dict[tuple[str, str], Last]:
+        """Return the memories that the log's first record carries over from another log."""
+        if self._first is None:
+            rows = self._database.run("SELECT body FROM records WHERE seq = 1")
+            carried = carried_by(Record(1, bytes(rows[0][0]))) if rows else None
+            self._first = {
+                (one["account"], one["policy"]): Last(
+                    microseconds(datetime.fromisoformat(one["as_of"])), one["memory"], one["memory"]
+                )
+                for one in (carried["memories"] if carried else ())
+            }
+        return self._first
 
     def _earlier(self, account: str, policy: str, as_of: int) -> Memory:
         rows = self._database.run(
@@ -87,7 +106,10 @@ class Timeline:
             " WHERE account = ? AND policy = ? AND as_of < ? ORDER BY as_of DESC LIMIT 1",
             (account, policy, as_of),
         )
-        return parsed_memory(json_fields(bytes(rows[0][0]), "next_memory")[0]) if rows else None
+        if rows:
+            return parsed_memory(json_fields(bytes(rows[0][0]), "next_memory")[0])
+        carried = self._carried().get((account, policy))
+        return carried.after if carried else None
 
 
 def fitting(memory: Memory, policy: Policy) -> Memory:

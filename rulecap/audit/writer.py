@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from rulecap.audit.asked import Input, microseconds
+from rulecap.audit.carry import check_empty
 from rulecap.audit.database import Database
 from rulecap.audit.errors import LogError
 from rulecap.audit.log import Head, node_reader, read_head
 from rulecap.audit.merkle import Peaks, leaf_hash, node_count, peaks_at, root_at
 from rulecap.audit.note import Signer
-from rulecap.audit.record import Place, Record, Request, body_of
+from rulecap.audit.record import Place, Record, Request, bare_body, body_of
 from rulecap.audit.replay import recorded_decision
 from rulecap.audit.timeline import Last, Timeline
 from rulecap.audit.witness import admit, head_note
@@ -19,6 +20,7 @@ from rulecap.engine.policy import Policy
 from rulecap.language.values import iso
 from rulecap.problems import Problem
 
+NOBODY = ("", "", "", "", "")
 REQUESTS_LIVE = timedelta(hours=24)
 Clock = Callable[[], datetime]
 
@@ -89,6 +91,26 @@ class Writer:
         self._peaks, self.head = work.peaks, following
         for question, decision in work.written:
             question.answer = decision
+
+    def begin_with(self, snapshot: bytes) -> None:
+        """Write the first record of a log that follows another one.
+
+        Raises:
+            LogError: the log has records already, or cannot be written.
+        """
+        try:
+            self._database.begin()
+            head = read_head(self._database)
+            check_empty(head, self._database.where)
+            work = Open(self._peaks)
+            place = Place(1, head.id, iso(self._clock()))
+            self._append(work, place, self._known_kind(NOBODY), bare_body(place, snapshot))
+            following = self._close(work, head)
+            self._database.commit()
+        except BaseException:
+            self._abandon()
+            raise
+        self._peaks, self.head = work.peaks, following
 
     def _abandon(self) -> None:
         """Undo what was begun; this writer is not used again."""

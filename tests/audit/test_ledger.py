@@ -1,6 +1,8 @@
 """The ledger's contract: what a bot gets, and what is on record when it gets it."""
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -8,6 +10,7 @@ import pytest
 
 from rulecap import load_policy
 from rulecap.audit import LogError, open_ledger, open_log
+from rulecap.audit.opening import begin
 from rulecap.audit.replay import replayed
 from rulecap.audit.verify import verify
 from tests.snapshots import random_snapshot, sequence
@@ -299,7 +302,6 @@ class TestOpening:
         assert raised.value.code == "no-log"
 
     def test_another_database_is_left_alone(self, tmp_path, url):
-        import sqlite3
 
         with sqlite3.connect(tmp_path / "log.sqlite3") as other:
             other.execute("CREATE TABLE trades (id INTEGER)")
@@ -330,3 +332,71 @@ def test_the_stored_bytes_are_json_that_says_what_was_decided(policy, url):
         body = log.record(1).body
     assert json.loads(body)["outputs"] == {"number": 1, "verdict": "GO"}
     assert b"\n" not in body
+
+
+class TestALogThatFollowsAnother:
+    @pytest.fixture
+    def new(self, tmp_path):
+        return f"sqlite:///{tmp_path / 'new.sqlite3'}"
+
+    def test_goes_on_with_its_memories(self, policy, url, new):
+        with open_ledger(url) as ledger:
+            for minute in (1, 2):
+                ledger.evaluate(policy, snapshot(minute))
+        begin(new, after=url)
+        with open_ledger(new) as ledger:
+            assert ledger.evaluate(policy, snapshot(2)).outputs["number"] == 3
+            assert ledger.evaluate(policy, snapshot(1)).outputs["number"] == 3
+            assert ledger.evaluate(policy, snapshot(3)).outputs["number"] == 3
+            assert ledger.evaluate(policy, snapshot(4)).outputs["number"] == 4
+            assert ledger.evaluate(policy, snapshot(4, account="b")).outputs["number"] == 1
+        with open_log(new) as log:
+            assert verify(log).fine
+
+    def test_says_which_one_and_at_which_head(self, policy, url, new):
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+            head = ledger.head
+        begin(new, after=url)
+        carried = records(new)[0]["snapshot"]["carried"]
+        assert (carried["log"], carried["size"], carried["root"]) == (f"rulecap/{head.id}", 1, head.root.hex())
+        assert carried["memories"] == [
+            {
+                "account": "a",
+                "policy": "counting",
+                "as_of": "2026-01-01T00:01:00Z",
+                "memory": records(url)[0]["next_memory"],
+            }
+        ]
+
+    def test_passes_on_what_it_was_given_to_the_one_after_it(self, policy, url, new, tmp_path):
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+            ledger.evaluate(policy, snapshot(1, account="b"))
+        begin(new, after=url)
+        with open_ledger(new) as ledger:
+            ledger.evaluate(policy, snapshot(2, account="b"))
+        third = f"sqlite:///{tmp_path / 'third.sqlite3'}"
+        begin(third, after=new)
+        with open_ledger(third) as ledger:
+            assert ledger.evaluate(policy, snapshot(3)).outputs["number"] == 2
+            assert ledger.evaluate(policy, snapshot(3, account="b")).outputs["number"] == 3
+
+    def test_is_empty_before(self, policy, url, new):
+        with open_ledger(url) as ledger, open_ledger(new) as other:
+            ledger.evaluate(policy, snapshot(1))
+            other.evaluate(policy, snapshot(1))
+        with pytest.raises(LogError, match="has 1 records already"):
+            begin(new, after=url)
+
+    def test_shows_where_what_was_carried_is_changed(self, policy, url, new, tmp_path):
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+        begin(new, after=url)
+        with open_ledger(new) as ledger:
+            ledger.evaluate(policy, snapshot(2))
+        with closing(sqlite3.connect(tmp_path / "new.sqlite3")) as attacker, attacker:
+            (body,) = attacker.execute("SELECT body FROM records WHERE seq = 1").fetchone()
+            attacker.execute("UPDATE records SET body = ? WHERE seq = 1", (body.replace(b'"seen":1', b'"seen":9'),))
+        with open_log(new) as log:
+            assert {finding.code for finding in verify(log).findings} == {"record-altered", "memory-differs"}

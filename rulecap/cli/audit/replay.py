@@ -61,6 +61,8 @@ def difference(log: "Log", record: "Record") -> dict[str, Any] | None:
     from rulecap.audit.replay import replayed
 
     try:
+        if not record.decides:
+            return None
         found = replayed(record, log.policy(record.fields["policy"]["digest"]))
     except LogError as error:
         return {"record": record.seq, "part": "policy", "step": "", "message": f"record {record.seq}: {error}"}

@@ -1,0 +1,34 @@
+"""`rulecap audit begin`: a new log that goes on where another one ends."""
+
+import argparse
+
+from rulecap.cli.audit.common import add_log
+from rulecap.cli.usage import FINE, UsageError, add_json
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's arguments."""
+    text = "Begin a log with the memories of another one, so that the old one can be closed and put away."
+    parser = commands.add_parser("begin", help="go on in a new log", description=text, allow_abbrev=False)
+    parser.add_argument("--after", metavar="URL", required=True, help="the log that it follows")
+    parser.add_argument("--key", metavar="KEY", help="the private key that signs it (default: RULECAP_SIGNING_KEY)")
+    add_log(parser)
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(asked: argparse.Namespace) -> int:
+    """Write the new log's first record."""
+    from rulecap.audit import LogError, UnusableKey
+    from rulecap.audit.opening import begin
+    from rulecap.cli.terminal import print_json
+
+    try:
+        head = begin(asked.log, asked.after, asked.key)
+    except (LogError, UnusableKey) as error:
+        raise UsageError(str(error)) from error
+    if asked.json:
+        print_json({"log": head.id, "size": head.size, "root": head.root.hex()})
+    else:
+        print(f"log {head.id} follows {asked.after}; its first record carries the memories over")
+    return FINE
