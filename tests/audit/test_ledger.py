@@ -57,13 +57,9 @@ def counting(folder, version="1.0.0", loss="worst_loss"):
     return load_policy(folder)
 
 
-@pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path / 'log.sqlite3'}"
-
-
 def records(url):
     with open_log(url) as log:
+        log.database.look()
         return [stored.record.fields for stored in log.stored()]
 
 
@@ -266,7 +262,9 @@ def test_every_record_replays_to_the_byte(name, url):
                 ledger.evaluate(policy, given, decision)
     with open_log(url) as log:
         stored = log.policy(policy.digest)
+        log.database.look()
         assert [replayed(one.record, stored) for one in log.stored()] == [None] * 104
+        log.database.rollback()
         assert verify(log).fine
 
 
@@ -283,6 +281,10 @@ def test_a_replay_that_differs_names_the_first_step(policy, url, tmp_path):
 
 
 class TestOpening:
+    @pytest.fixture
+    def url(self, sqlite_url):
+        return sqlite_url
+
     @pytest.mark.parametrize("url", ["risk.sqlite3", "sqlite://x", "mysql://u:secret@h/d", "sqlite:///", ""])
     def test_what_is_no_address_is_refused_without_its_password(self, url):
         with pytest.raises(LogError, match="sqlite:///relative/path") as raised:
