@@ -13,48 +13,13 @@ from rulecap.audit import LogError, open_ledger, open_log
 from rulecap.audit.opening import begin
 from rulecap.audit.replay import replayed
 from rulecap.audit.verify import verify
+from tests.audit.counting import counting, snapshot
 from tests.snapshots import random_snapshot, sequence
-
-COUNTING = """\
-language: 1
-policy: counting
-version: {version}
-title: Counts evaluations and remembers the largest loss
-memory:
-  seen: {{start: 0, next: number, unit: count}}
-  {loss}: {{start: 0 USD, next: "max(memory.{loss}, 0 USD - account.unrealized_pnl)", unit: USD}}
-decisions:
-  position:
-    title: Go or not?
-    outputs: {{number: number, verdict: word}}
-    verdict: verdict
-    on_error: {{number: none, verdict: "NO"}}
-  margin:
-    title: How many?
-    answers_anyway: true
-    outputs: {{number: number, wallet: account.total_wallet_balance}}
-    on_error: {{number: none, wallet: none}}
-rules:
-  number: {{kind: formula, unit: count, formula: memory.seen + 1}}
-  word: {{kind: formula, formula: GO if account.unrealized_pnl >= 0 USD else NO}}
-"""
-
-
-def snapshot(minute: int, pnl: float = 0.0, account: str = "a") -> dict[str, object]:
-    """Return a snapshot of a minute."""
-    money = {"total_wallet_balance": 1000, "available_balance": 900, "margin_used": 100, "unrealized_pnl": pnl}
-    return {"as_of": f"2026-01-01T00:{minute:02}:00Z", "account": {"id": account, **money}}
 
 
 @pytest.fixture
 def policy(tmp_path):
     return counting(tmp_path / "counting")
-
-
-def counting(folder, version="1.0.0", loss="worst_loss"):
-    folder.mkdir()
-    (folder / "policy.yaml").write_text(COUNTING.format(version=version, loss=loss))
-    return load_policy(folder)
 
 
 def records(url):
