@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from rulecap.audit import LogError, open_ledger, open_log
+from rulecap.audit import LogError, open_ledger, open_log, postgres
 from rulecap.audit.postgres import PostgresDatabase
 from rulecap.audit.verify import verify
 from tests.audit.counting import counting, snapshot
@@ -182,14 +182,19 @@ class TestAConnection:
         with open_ledger(url) as ledger:
             ledger.evaluate(policy, snapshot(1))
             before = ledger.head
-            usual, armed = getattr(PostgresDatabase, moment), [True]
+            usual, begin, armed = getattr(PostgresDatabase, moment), PostgresDatabase.begin, []
+
+            def begun(self):
+                begin(self)
+                armed.append(True)
 
             def ended_before(self, *given):
-                if armed and self._connection.info.transaction_status != 0:
-                    armed.clear()
+                if armed == [True]:
+                    armed.append(False)
                     end_sessions(admin)
                 return usual(self, *given)
 
+            monkeypatch.setattr(PostgresDatabase, "begin", begun)
             monkeypatch.setattr(PostgresDatabase, moment, ended_before)
             decision = ledger.evaluate(policy, snapshot(2))
             assert (decision.record_id, codes(decision)) == (None, ["unlogged"])
@@ -199,9 +204,12 @@ class TestAConnection:
             assert ledger.evaluate(policy, snapshot(3)).outputs["number"] == 2
         assert fine(url, 2)
 
-    def test_that_idles_in_a_transaction_is_ended_by_the_server_so_that_others_get_their_turn(self, policy, url):
+    def test_that_idles_in_a_transaction_is_ended_by_the_server_so_that_others_get_their_turn(
+        self, policy, url, monkeypatch
+    ):
+        monkeypatch.setattr(postgres, "LONGEST_IDLE", 0.2)
         with (
-            closing(PostgresDatabase(url, write=True, patience=0.05)) as frozen,
+            closing(PostgresDatabase(url, write=True, patience=2)) as frozen,
             open_ledger(url, patience=30) as ledger,
         ):
             frozen.begin()
@@ -231,8 +239,7 @@ def test_a_server_that_crashes_keeps_what_was_answered(policy, url, server):
     names = []
     with open_ledger(url) as ledger:
         for round_ in range(3):
-            for minute in range(20):
-                names.append(ledger.evaluate(policy, snapshot(20 * round_ + minute)).record_id)
+            names += [ledger.evaluate(policy, snapshot(20 * round_ + minute)).record_id for minute in range(20)]
             server.stop(signal.SIGQUIT)
             server.start()
     assert fine(url, 60)
@@ -271,7 +278,7 @@ def test_another_reader_s_tables_locked_by_hand_are_named_too(policy, url, admin
 def test_what_is_streamed_at_the_same_time_does_not_mix(url):
     with closing(PostgresDatabase(url, write=False, patience=2)) as database:
         database.look()
-        streams = [database.stream("SELECT * FROM generate_series(?, ?)", (n, n + 999)) for n in range(20)]
+        streams = [database.stream("SELECT * FROM generate_series(?::int, ?::int)", (n, n + 999)) for n in range(20)]
         for number, row in enumerate(zip(*streams, strict=True)):
             assert row == tuple((number + n,) for n in range(20))
         database.rollback()
