@@ -127,8 +127,20 @@ def connect(url: str, *, write: bool, create: bool, patience: float) -> Database
     if url.startswith(POSTGRES):
         from rulecap.audit.postgres import PostgresDatabase
 
-        return PostgresDatabase(url, write=write, patience=patience)
+        database = PostgresDatabase(url, write=write, patience=patience)
+        return database if create else _holding(database)
     raise LogError("bad-log-address", f"{url.partition('@')[2] or url} is no log's address: write {HINT}")
+
+
+def _holding(database: Database) -> Database:
+    """Return a connection to a database that holds a log."""
+    try:
+        if not database.holds_log():
+            raise LogError("no-log", f"there is no log at {database.where}")
+    except LogError:
+        database.close()
+        raise
+    return database
 
 
 def sqlite_path(url: str) -> Path:

@@ -122,6 +122,12 @@ class Server:
         with closing(self.admin()) as admin:
             admin.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
 
+    def empty(self, database: str) -> None:
+        """Take a log out of its database, which is quicker than a new database."""
+        with closing(self.admin(database)) as admin:
+            admin.execute("SET client_min_messages = error")
+            admin.execute("DROP SCHEMA IF EXISTS rulecap CASCADE")
+
     def url(self, database: str, user: str = "postgres") -> str:
         """Return a database's address over TCP."""
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"

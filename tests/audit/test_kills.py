@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import signal
 import time
+from collections.abc import Callable
 from contextlib import closing
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -29,8 +30,8 @@ def logs(request, tmp_path):
     """What makes addresses of logs that are not there yet, and what takes them away again."""
     if request.param == "sqlite":
         return lambda number: f"sqlite:///{tmp_path / f'{number}.sqlite3'}", lambda url: None
-    server = request.getfixturevalue("server")
-    return lambda number: server.url(server.new_database()), lambda url: server.drop(url.rpartition("/")[2])
+    server, database = request.getfixturevalue("server"), request.getfixturevalue("database")
+    return lambda number: server.url(database), lambda url: server.empty(database)
 
 
 def test_a_writer_killed_at_any_moment_loses_no_decision_and_forks_no_memory(logs, tmp_path):
@@ -40,6 +41,25 @@ def test_a_writer_killed_at_any_moment_loses_no_decision_and_forks_no_memory(log
 @pytest.mark.soak
 def test_a_writer_killed_a_thousand_times_loses_no_decision_and_forks_no_memory(logs, tmp_path):
     kill_many(logs, tmp_path, 1_000)
+
+
+def test_a_writer_killed_before_any_statement_of_beginning_a_log_leaves_one_that_goes_on(logs, tmp_path):
+    make, take_away = logs
+    answers, statement, ended = [], 0, None
+    while ended != 0:
+        statement += 1
+        url, notes = make(statement), tmp_path / f"{statement}.notes"
+        writer = start(killed.write_until, url, notes, statement)
+        writer.join(60)
+        ended = writer.exitcode
+        assert ended in {0, -signal.SIGKILL}
+        check(url, notes)
+        go_on(url, 1)
+        answers.append(len(told(notes)))
+        take_away(url)
+    assert statement > 10
+    assert (answers[0], answers[-1]) == (0, 2)
+    assert answers == sorted(answers)
 
 
 def kill_many(logs, tmp_path, kills):
@@ -67,9 +87,9 @@ def kill_many(logs, tmp_path, kills):
 
 def kill(url: str, notes: Path, generation: int, rng: Random) -> int:
     """Start a writer, or two that write at the same time, and kill it while it opens, or later; return how many."""
-    writers = [start(url, notes, generation) for _ in range(rng.choice((1, 1, 2)))]
+    writers = [start(killed.write, url, notes, generation) for _ in range(rng.choice((1, 1, 2)))]
     for writer in writers:
-        time.sleep(rng.uniform(0, 0.02) if rng.random() < 0.3 else rng.uniform(0, LONGEST_LIFE))
+        time.sleep(rng.uniform(0, 0.006) if rng.random() < 0.3 else rng.uniform(0, LONGEST_LIFE))
         assert writer.is_alive(), "the writer ended by itself"
         writer.kill()
     for writer in writers:
@@ -79,9 +99,9 @@ def kill(url: str, notes: Path, generation: int, rng: Random) -> int:
     return len(writers)
 
 
-def start(url: str, notes: Path, generation: int) -> BaseProcess:
+def start(program: Callable[..., None], url: str, notes: Path, number: int) -> BaseProcess:
     ours, theirs = FORKSERVER.Pipe(duplex=False)
-    writer = FORKSERVER.Process(target=killed.write, args=(url, str(notes), generation, theirs))
+    writer = FORKSERVER.Process(target=program, args=(url, str(notes), number, theirs))
     writer.start()
     theirs.close()
     with closing(ours):
