@@ -67,7 +67,7 @@ class SqliteDatabase:
         self._run(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
 
     def _write_ahead(self, patience: float) -> str:
-        """Turn to a write-ahead log, and return the mode; SQLite itself does not wait here for one who does the same."""
+        """Turn to a write-ahead log, and return the mode; SQLite does not wait here for one who does the same."""
         deadline = time.monotonic() + patience
         while True:
             try:
