@@ -155,6 +155,7 @@ class TestADatabaseThatIsNoLog:
             ledger.evaluate(policy, snapshot(1))
         assert fine(url, 1)
         assert admin.execute("SELECT COUNT(*) FROM public.log").fetchone() == (0,)
+        admin.execute("DROP TABLE public.log")
 
     @pytest.mark.parametrize("name", ["log", "trades"])
     def test_is_left_alone_where_its_schema_holds_something_else(self, url, admin, name):
