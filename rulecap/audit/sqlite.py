@@ -4,6 +4,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,6 +16,7 @@ ROWS = 256
 TURN = 0.005
 # A write-ahead log is folded into the file once it has this many pages, 4 KiB each.
 CHECKPOINT_PAGES = 4000
+UNRECOVERED = (sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY, sqlite3.SQLITE_READONLY_CANTINIT)
 CODES = {
     sqlite3.SQLITE_BUSY: ("log-locked", "is locked by another process"),
     sqlite3.SQLITE_LOCKED: ("log-locked", "is locked by another process"),
@@ -51,12 +53,27 @@ class SqliteDatabase:
             raise LogError("no-log", f"there is no log at {path}")
         try:
             self._connection = connect(path, write, create, patience)
-            self._run("PRAGMA journal_mode") if not write else self._prepare(patience)
             if write:
+                self._prepare(patience)
                 self._file, self._ahead_file = _identity(path), _identity(self._ahead)
+            else:
+                self._read_first(patience)
         except (sqlite3.Error, OSError) as error:
             self.close()
             self._fail(error)
+
+    def _read_first(self, patience: float) -> None:
+        """Look into the file; where a killed writer left it to be recovered, that is done, as any next writer would."""
+        try:
+            self._run("PRAGMA journal_mode")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode not in UNRECOVERED:
+                raise
+            self._connection.close()
+            with closing(connect(self._path, True, False, patience)) as writer:
+                writer.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+            self._connection = connect(self._path, False, False, patience)
+            self._run("PRAGMA journal_mode")
 
     def _prepare(self, patience: float) -> None:
         if self._write_ahead(patience) != "wal":

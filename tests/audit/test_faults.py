@@ -366,3 +366,22 @@ def begin_together(url, barrier):
     barrier.wait(30)
     open_ledger(url, patience=30).close()
     os._exit(0)
+
+
+def test_a_log_whose_beginning_was_cut_short_can_be_read_without_a_writer(policy, file):
+    """A hot journal, as a writer leaves it that was killed while it began the file."""
+    with closing(sqlite3.connect(file)) as killed:
+        killed.execute("PRAGMA synchronous = OFF")
+        killed.execute("CREATE TABLE begun (one INTEGER)")
+        killed.commit()
+        killed.execute("BEGIN IMMEDIATE")
+        killed.execute("PRAGMA cache_spill = ON")
+        killed.execute("PRAGMA cache_size = 1")
+        killed.executemany("INSERT INTO begun VALUES (?)", ((number,) for number in range(20_000)))
+        for path in list(file.parent.iterdir()):
+            shutil.copy(path, path.with_name(path.name.replace("log.", "copy.")))
+    copy = file.with_name("copy.sqlite3")
+    assert Path(f"{copy}-journal").exists()
+    with pytest.raises(LogError, match="holds no audit log"):
+        open_log(f"sqlite:///{copy}")
+    assert not Path(f"{copy}-journal").exists()
