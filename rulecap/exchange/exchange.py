@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 
 from rulecap.exchange import reading
 from rulecap.exchange.accounts import account_of
-from rulecap.exchange.calls import ask, together
+from rulecap.exchange.calls import ask, attempt, together
 from rulecap.exchange.client import open_client
 from rulecap.exchange.clock import VenueClock, moment
 from rulecap.exchange.compose import compose, signal_fields
@@ -18,7 +18,7 @@ from rulecap.exchange.history import History
 from rulecap.exchange.keys import Keys, read_keys
 from rulecap.exchange.markets import book_of, market_of
 from rulecap.exchange.orders import OrderState, Reduction, position_to_reduce
-from rulecap.exchange.placing import find_order, send_reduction
+from rulecap.exchange.placing import find_order, of_an_order, reduction
 from rulecap.exchange.positions import Held
 from rulecap.exchange.settings import ExchangeSettings
 from rulecap.exchange.symbols import find_market, snapshot_symbol
@@ -112,7 +112,7 @@ class Exchange:
             self._ask("the leverage brackets", lambda: self._reference.tiers(unified)),
             self._ask("the fees", lambda: self._reference.fees(unified)),
         )
-        found = market_of(market, ticker, book, tiers, fees, (self._client.precisionMode, self._venue))
+        found = market_of(market, ticker, book, tiers, fees, self._client.precisionMode)
         found = found.model_copy(update={"atr_pct": history.atr_pct})
         stamped = reading.stamp(ticker, clock.now_ms())
         return MarketView(found, book, history, moment(min(began, stamped)))
@@ -165,7 +165,12 @@ class Exchange:
         wanted = Reduction.of(action)
         market = await self._market(wanted.symbol)
         held = position_to_reduce(await self._held(), snapshot_symbol(market), wanted.side)
-        return await send_reduction(self._client, held, wanted.quantity, client_order_id, self._keys.redacted)
+        send = reduction(self._client, self._venue, held, wanted.quantity, client_order_id)
+        # Asked once: a second order would reduce twice.
+        state, failure = await attempt(f"the order {client_order_id}", send, self._keys.redacted)
+        if failure is not None or state is None:
+            raise of_an_order(failure or VenueError("half-an-answer", "there is no answer"))
+        return state
 
     async def order(self, client_order_id: str, symbol: str) -> OrderState:
         """Return what became of an order.

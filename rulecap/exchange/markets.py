@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.numbers import exact, first, needed, number, part, product
 from rulecap.exchange.symbols import snapshot_symbol
-from rulecap.exchange.venues import Venue
 from rulecap.snapshot import Book, Bracket, Market
 
 # ccxt's ways of writing a precision: a number of decimals, of significant digits, or the step itself.
@@ -103,7 +102,7 @@ def market_of(
     book: Book | None,
     tiers: Sequence[Mapping[str, Any]] | None,
     fees: Mapping[str, Any] | None,
-    ways: tuple[int, Venue],
+    precision_mode: int,
 ) -> Market:
     """Return the snapshot's market; limits, brackets and fees that the venue does not tell stay absent.
 
@@ -113,32 +112,25 @@ def market_of(
         book: the order book, for the spread.
         tiers: ccxt's leverage tiers of the market.
         fees: ccxt's trading fee of the market: what this account pays.
-        ways: ccxt's precision mode of the venue, and what is special about the venue.
+        precision_mode: ccxt's for the venue.
 
     Raises:
         VenueError: `missing-field`, without a price or a contract size there is no market.
     """
-    mode, venue = ways
     size = contract_size(market)
     least = number(part(market, "limits", "amount", "min"))
-    worth = first(number(part(market, "limits", "cost", "min")), _of_venue(market, venue))
     return Market(
         symbol=snapshot_symbol(market),
         base=str(market["base"]),
         price=price_of(ticker),
         spread_pct=spread_pct(ticker, book),
         min_quantity=None if least is None else product(least, size),
-        quantity_step=quantity_step(market, mode),
-        min_notional=worth,
+        quantity_step=quantity_step(market, precision_mode),
+        min_notional=number(part(market, "limits", "cost", "min")),
         brackets=brackets_of(tiers),
         taker_fee_pct=_percent(part(fees, "taker")),
         maker_fee_pct=_percent(part(fees, "maker")),
     )
-
-
-def _of_venue(market: Mapping[str, Any], venue: Venue) -> float | None:
-    """Return the smallest order value where the venue's own answer alone has it."""
-    return number(part(market, "info", *venue.min_notional)) if venue.min_notional else None
 
 
 def _percent(rate: object) -> float | None:

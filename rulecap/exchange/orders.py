@@ -9,6 +9,7 @@ from rulecap.exchange.errors import VenueError
 from rulecap.exchange.markets import contract_size, quantity_step
 from rulecap.exchange.numbers import exact, number, part, product
 from rulecap.exchange.positions import Held
+from rulecap.exchange.venues import Venue
 from rulecap.measures.orders import round_down
 from rulecap.problems import shown
 
@@ -76,7 +77,7 @@ def position_to_reduce(held: Sequence[Held], symbol: str, side: str) -> Held:
     raise VenueError("nothing-to-reduce", f"there is no {side} position in {symbol}")
 
 
-def contracts_text(quantity: float, held: Held, precision_mode: int) -> str:
+def contracts_text(quantity: float, held: Held, precision_mode: int, venue: Venue) -> str:
     """Return how many contracts to send, as an exact decimal: never more than asked, held, or taken at once.
 
     Rounded down to the market's step; a quantity that misses a step by a billionth is that step.
@@ -88,8 +89,9 @@ def contracts_text(quantity: float, held: Held, precision_mode: int) -> str:
     step, size = quantity_step(market, precision_mode), exact(contract_size(market))
     if step is None:
         raise VenueError("missing-field", f"the venue does not tell the quantity step of {symbol}")
-    most = number(part(market, "limits", "market", "max"))
-    bounds = [quantity, held.position.quantity, *([product(most, size)] if most else [])]
+    limits = [part(market, "limits", "market", "max"), part(market, "limits", "amount", "max")]
+    most = [number(limit) for limit in (*limits, part(market, "info", *venue.most_market))]
+    bounds = [quantity, held.position.quantity, *(product(limit, size) for limit in most if limit)]
     rounded = exact(round_down(min(bounds), step))
     # A quantity too large for steps to show in a float is cut to them in decimal.
     on_step = (rounded / exact(step)).to_integral_value(ROUND_FLOOR) * exact(step)

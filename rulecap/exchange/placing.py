@@ -1,9 +1,9 @@
 """Sending a reduce-only order, once, and looking one up."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from rulecap.exchange.calls import attempt
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.markets import contract_size
 from rulecap.exchange.numbers import exact, product
@@ -16,35 +16,32 @@ from rulecap.exchange.venues import Venue
 UNCERTAIN = frozenset({"venue-timeout", "venue-down", "half-an-answer", "venue-error"})
 
 
-async def send_reduction(
-    client: Any, held: Held, quantity: float, client_order_id: str, redacted: Callable[[str], str]
-) -> OrderState:
-    """Send a market order that can only reduce the position, and return the venue's first answer.
+def reduction(
+    client: Any, venue: Venue, held: Held, quantity: float, client_order_id: str
+) -> Callable[[], Awaitable[OrderState]]:
+    """Return what sends a market order that can only reduce the position, and gives the venue's first answer.
 
-    In hedge mode the order names the position's side; else it is marked reduce-only. It is sent once: a second one
-    would reduce twice.
+    In hedge mode the order names the position's side; else it is marked reduce-only.
 
     Raises:
-        VenueError: as `Exchange.place_reduction` says.
+        VenueError: as `contracts_text` says; nothing is sent then.
     """
     position, market = held.position, held.market
-    contracts = contracts_text(quantity, held, client.precisionMode)
-    parameters = {"reduceOnly": True, "hedged": bool(held.hedged), "clientOrderId": client_order_id}
-    what = f"the order {client_order_id}"
+    contracts = contracts_text(quantity, held, client.precisionMode, venue)
     side = CLOSING_SIDE[position.side]
-    answer, failure = await attempt(
-        what,
-        lambda: client.create_order(market["symbol"], "market", side, contracts, None, parameters),
-        redacted,
-    )
-    if failure is not None:
-        raise _of_an_order(failure)
-    state = order_state(answer or {}, position.symbol, market, client_order_id)
-    sent = product(exact(contracts), contract_size(market))
-    return state if state.quantity is not None else _with(state, side, sent)
+    parameters = {"reduceOnly": True, "hedged": bool(held.hedged), "clientOrderId": client_order_id}
+
+    async def send() -> OrderState:
+        answer = await client.create_order(market["symbol"], "market", side, contracts, None, parameters)
+        state = order_state(answer, position.symbol, market, client_order_id)
+        # An acknowledgement may hold nothing but an id.
+        sent = product(exact(contracts), contract_size(market)) if state.quantity is None else state.quantity
+        return replace(state, side=side, quantity=sent)
+
+    return send
 
 
-def _of_an_order(failure: VenueError) -> VenueError:
+def of_an_order(failure: VenueError) -> VenueError:
     """Return what a failure means for the order that was sent."""
     if failure.code == "venue-error" and failure.status is not None and failure.status < 500:
         return VenueError("order-refused", failure.message)  # the venue looked at it, and has no better name for why
@@ -52,11 +49,6 @@ def _of_an_order(failure: VenueError) -> VenueError:
         return failure
     text = f"{failure.message}; whether the venue took it is not known: look it up before sending another"
     return VenueError("order-uncertain", text)
-
-
-def _with(state: OrderState, side: str, sent: float) -> OrderState:
-    """Return an acknowledgement, which may hold nothing but an id, with what was sent."""
-    return OrderState(state.client_order_id, state.id, state.symbol, side, state.status, sent, state.filled, None)
 
 
 async def find_order(client: Any, venue: Venue, market: Mapping[str, Any], client_order_id: str) -> OrderState:

@@ -39,7 +39,7 @@ class Venue:
         flow_until: the name of the end of a span of the ledger.
         flow_limit: the most entries in one answer of the ledger.
         open_orders_by_client_id: the parameter that finds an order, where `fetch_order` knows only the venue's id.
-        min_notional: where the market's own answer has its smallest order value.
+        most_market: where the market's own answer has the largest quantity of one market order.
     """
 
     balance_total: str | None = None
@@ -52,7 +52,7 @@ class Venue:
     flow_until: str = "until"
     flow_limit: int = 100
     open_orders_by_client_id: str = ""
-    min_notional: tuple[str, ...] = ()
+    most_market: tuple[str, ...] = ("",)
 
 
 def _binance(balance: Mapping[str, Any], quote: str) -> Pool:
@@ -95,7 +95,7 @@ BYBIT = Venue(
     flow_until="endTime",
     flow_limit=50,
     open_orders_by_client_id="orderLinkId",
-    min_notional=("lotSizeFilter", "minNotionalValue"),
+    most_market=("lotSizeFilter", "maxMktOrderQty"),
 )
 VENUES = MappingProxyType(
     {
