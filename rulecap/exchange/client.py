@@ -87,6 +87,10 @@ class Guarded:
         }
         return {**balance, **told}
 
+    def safe_position(self, position: dict[str, Any]) -> dict[str, Any]:
+        """Return a position as the venue tells it: ccxt would work out sizes, liquidation prices and margins."""
+        return position
+
 
 def _remember(error: Exception, status: int, headers: Any) -> None:
     """Note status and the venue's wish on an error of ccxt's."""

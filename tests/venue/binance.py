@@ -33,6 +33,8 @@ class Refused(Exception):
 class Binance(Venue):
     """The venue; `weight_limit` is what a minute allows."""
 
+    positions_path = "positionRisk"
+
     def __init__(self) -> None:
         super().__init__()
         self.weight_used, self.weight_limit = 0, 2400

@@ -36,6 +36,8 @@ class Refused(Exception):
 class Bybit(Venue):
     """The venue; `available` may be taken away as in isolated margin mode, where Bybit sends an empty text."""
 
+    positions_path = "position/list"
+
     def __init__(self) -> None:
         super().__init__()
         self.isolated_account = False

@@ -17,6 +17,8 @@ SECONDS |= {"1": 60, "5": 300, "15": 900, "60": 3_600, "240": 14_400, "D": 86_40
 class Venue(Server):
     """A venue with one account; a test changes it by its methods and looks at `orders` and `requests`."""
 
+    positions_path: str
+
     def __init__(self) -> None:
         super().__init__()
         self.specs: dict[str, Spec] = specs()
