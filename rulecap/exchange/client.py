@@ -115,15 +115,12 @@ def _options(settings: ExchangeSettings, keys: Keys) -> dict[str, Any]:
 
 def _use_sandbox(client: Any, settings: ExchangeSettings) -> None:
     """Turn to the venue's demo environment where it has one for futures, else to its test network."""
-    try:
-        if venue_of(settings.venue).demo:
-            client.enable_demo_trading(True)
-        else:
-            client.set_sandbox_mode(True)
-    except Exception as error:
-        if type(error).__name__ != "NotSupported":
-            raise
-        raise VenueError("no-sandbox", f"{settings.venue} has no test environment that ccxt knows") from None
+    if venue_of(settings.venue).demo:
+        client.enable_demo_trading(True)
+    elif client.urls.get("test"):
+        client.set_sandbox_mode(True)
+    else:
+        raise VenueError("no-sandbox", f"{settings.venue} has no test environment that ccxt knows")
 
 
 def _moved(addresses: Any, origin: str) -> Any:

@@ -24,7 +24,9 @@ def placing(action, name="rulecap-1"):
     return lambda exchange: exchange.place_reduction(action, name)
 
 
-@pytest.mark.parametrize(("quantity", "sent"), [(0.06, "0.06"), (0.0619999, "0.061"), (0.1 * 3 / 10, "0.03"), (5, "0.2")])
+@pytest.mark.parametrize(
+    ("quantity", "sent"), [(0.06, "0.06"), (0.0619999, "0.061"), (0.1 * 3 / 10, "0.03"), (5, "0.2")]
+)
 def test_the_quantity_is_an_exact_decimal_on_the_step_and_never_more_than_is_held(venue, quantity, sent):
     state = asked(venue, placing(reduction(quantity=quantity)))
     (order,) = venue.orders
@@ -165,7 +167,9 @@ def held(step, size, contracts, most=None):
 STEPS = st.sampled_from([1e-8, 0.001, 0.1, 1.0, 5.0])
 
 
-@given(step=STEPS, size=st.sampled_from([1.0, 0.01, 10.0, 0.0001]), count=st.integers(1, 10**6), share=st.floats(0, 1.5))
+@given(
+    step=STEPS, size=st.sampled_from([1.0, 0.01, 10.0, 0.0001]), count=st.integers(1, 10**6), share=st.floats(0, 1.5)
+)
 def test_what_is_sent_is_a_multiple_of_the_step_within_what_is_asked_and_held(step, size, count, share):
     one = held(step, size, float(Decimal(str(step)) * count))
     wanted = one.position.quantity * share

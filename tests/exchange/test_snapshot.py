@@ -90,7 +90,7 @@ def test_its_time_is_the_venues_and_its_age_that_of_its_oldest_part(binance):
     binance.clock_offset_ms = 1_500
     snapshot = asked(binance, later)
     assert 40 <= snapshot.age_seconds < 45
-    ahead = snapshot.as_of - datetime.now(UTC)  # noqa: DTZ005 - the test's own clock
+    ahead = snapshot.as_of - datetime.now(UTC)
     assert timedelta(seconds=1) < ahead < timedelta(seconds=1.6)
 
 
@@ -104,7 +104,12 @@ def test_an_old_stamp_on_the_ticker_makes_the_snapshot_old(binance):
 
 def test_the_default_policy_decides_on_it(venue):
     signal = Signal(
-        symbol="BTCUSDT", score=90.0, expected_return_pct=4.0, market_regime="TRENDING", win_rate=0.6, win_loss_ratio=1.8
+        symbol="BTCUSDT",
+        score=90.0,
+        expected_return_pct=4.0,
+        market_regime="TRENDING",
+        win_rate=0.6,
+        win_loss_ratio=1.8,
     )
     snapshot = asked(venue, lambda exchange: exchange.snapshot(signal=signal))
     decision = load_policy("default").evaluate(snapshot, decision="position")

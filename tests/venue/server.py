@@ -104,6 +104,7 @@ class Server:
     # What runs it.
 
     def __enter__(self) -> Any:
+        self._started.clear()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         self._started.wait(10)
