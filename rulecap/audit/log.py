@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from rulecap.audit.database import Database
+from rulecap.audit.database import Database, blob
 from rulecap.audit.errors import LogError
+from rulecap.audit.merkle import HASH_LENGTH
 from rulecap.audit.record import Record
 from rulecap.audit.tables import FORMAT
 from rulecap.engine.policy import Policy, policy_from_files
-from rulecap.problems import PolicyError
+from rulecap.problems import PolicyError, shown
 
 
 class Head(NamedTuple):
@@ -70,7 +71,7 @@ class Log:
     def record(self, seq: int) -> Record | None:
         """Return the record of a number, none where the log has none."""
         rows = self.database.run("SELECT seq, body FROM records WHERE seq = ?", (seq,))
-        return Record(rows[0][0], bytes(rows[0][1])) if rows else None
+        return Record(rows[0][0], blob(rows[0][1])) if rows else None
 
     def find(self, name: str) -> Record | None:
         """Return the record of an id, or of a number written as text; none where there is none."""
@@ -79,11 +80,12 @@ class Log:
             return None
         return self.record(int(number))
 
-    def stored(self, first: int = 1) -> Iterator[Stored]:
-        """Yield every record from a number on, in their order, with its columns."""
-        rows = self.database.stream("SELECT seq, time, kind, body FROM records WHERE seq >= ? ORDER BY seq", (first,))
+    def stored(self, first: int | None = None) -> Iterator[Stored]:
+        """Yield the records in their order, with their columns: from a number on, or whatever is there."""
+        where, values = ("WHERE seq >= ? ", (first,)) if first is not None else ("", ())
+        rows = self.database.stream(f"SELECT seq, time, kind, body FROM records {where}ORDER BY seq", values)
         for seq, time, kind, body in rows:
-            yield Stored(time, kind, Record(seq, bytes(body)))
+            yield Stored(time, kind, Record(seq, blob(body)))
 
     def kinds(self) -> dict[int, Kind]:
         """Return what records are about, by the number that their rows have."""
@@ -97,7 +99,11 @@ class Log:
     def policy_files(self, digest: str) -> dict[str, bytes]:
         """Return a policy's files by relative name; empty where the log has none of this digest."""
         rows = self.database.run("SELECT name, content FROM policies WHERE digest = ? ORDER BY name", (digest,))
-        return {name: bytes(content) for name, content in rows}
+        return {str(name): blob(content) for name, content in rows}
+
+    def policy_digests(self) -> set[str]:
+        """Return the digests of all policies that the log has files of."""
+        return {str(digest) for (digest,) in self.database.run("SELECT DISTINCT digest FROM policies")}
 
     def policy(self, digest: str) -> Policy:
         """Return a policy that the log keeps.
@@ -152,7 +158,15 @@ def read_head(database: Database) -> Head:
     written, name, size, root, note = rows[0]
     if written != FORMAT:
         raise LogError("not-a-log", f"{database.where} is of format {written}; this rulecap reads format {FORMAT}")
-    return Head(name, size, bytes(root), note)
+    if not (
+        _is_text(name) and isinstance(size, int) and size >= 0 and len(blob(root)) == HASH_LENGTH and _is_text(note)
+    ):
+        raise LogError("log-corrupt", f"{database.where}: the log's head is none: {shown(repr((name, size, root)))}")
+    return Head(name, size, blob(root), note)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def node_reader(database: Database) -> Callable[[int], bytes]:
@@ -166,7 +180,7 @@ def node_reader(database: Database) -> Callable[[int], bytes]:
         rows = database.run("SELECT hash FROM nodes WHERE position = ?", (position,))
         if not rows:
             raise LogError("log-corrupt", f"{database.where} lacks the tree's node {position}")
-        return bytes(rows[0][0])
+        return blob(rows[0][0])
 
     return node_at
 
