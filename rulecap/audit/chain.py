@@ -15,7 +15,6 @@ EARLIER = (
     "SELECT body FROM advances JOIN records ON records.seq = advances.seq"
     " WHERE account = ? AND policy = ? AND as_of < ? ORDER BY as_of DESC LIMIT 1"
 )
-NOT_GIVEN = "was not given the memory that the records before it left"
 MOST_LATE = 1000
 
 
@@ -30,10 +29,11 @@ class Advanced(NamedTuple):
 
 
 class Left(NamedTuple):
-    """A memory that was left, and by which policy."""
+    """A memory that was left, by which policy and which record; by none where nothing came before."""
 
     memory: Any
-    digest: str
+    digest: str = ""
+    seq: int = 0
 
 
 class Chain:
@@ -51,7 +51,7 @@ class Chain:
         self._policies: set[str] = set()
         self._last: dict[Key, Advanced] = {}
         self._carried: dict[Key, Any] = {}
-        self._late: list[int] = []
+        self._late: list[tuple[int, str]] = []
         self._time, self._back = 0, 0
         self._seq, self._gap = 0, 0
 
@@ -96,9 +96,9 @@ class Chain:
         """Note what the tables hold that no record calls for."""
         complete = not self._gap and self._seq == size
         self._indices.ended(size, self._policies, complete)
-        if self._indices.advances_are_right:  # else it does not tell what a late snapshot should have been given
-            for seq in self._late:
-                self._findings.add("memory-differs", NOT_GIVEN, seq)
+        if self._indices.advances_are_right and not self._gap:  # else it does not tell what was there before a time
+            for seq, said in self._late:
+                self._findings.add("memory-differs", said, seq)
 
     def _unreadable(self, stored: Stored, why: str) -> bool:
         self._skip(stored)
@@ -148,34 +148,35 @@ class Chain:
         if known:
             left = self._earlier(key, as_of) if late else _left(last, as_of)
             if left and not _carried(left.memory, said.memory, digest != left.digest):
-                self._differ(seq, late)
+                self._differ(seq, late, left)
         if as_of is None or not said.advanced:
             return False
         return (last is None or as_of > last.as_of) if known else None
 
-    def _differ(self, seq: int, late: bool) -> None:
+    def _differ(self, seq: int, late: bool, left: Left) -> None:
+        which = f"the memory that record {left.seq} left" if left.seq else "the memory that its account began with"
         if not late:
-            self._findings.add("memory-differs", NOT_GIVEN, seq)
+            self._findings.add("memory-differs", f"was not given {which}", seq)
         elif len(self._late) < MOST_LATE:
-            self._late.append(seq)
+            self._late.append((seq, f"is late, and was not given {which}"))
 
     def _earlier(self, key: Key, as_of: int | None) -> Left | None:
         """Return the memory from before a time, from the index of advances; none where it is unreadable."""
         rows = self._log.database.run(EARLIER, (*key, as_of))
         if not rows:
-            return Left(self._carried.get(key), "")
+            return Left(self._carried.get(key), seq=int(key in self._carried))
         try:
             said = said_by(blob(rows[0][0]))
         except ValueError:  # that record is a finding of its own
             return None
-        return Left(said.next_memory, said.policy.digest)
+        return Left(said.next_memory, said.policy.digest, said.seq)
 
 
 def _left(last: Advanced | None, as_of: int | None) -> Left:
     """Return the memory that the last advance left for a time that is not before it."""
     if last is None:
-        return Left(None, "")
-    return Left(last.before if as_of == last.as_of else last.after, last.digest)
+        return Left(None)
+    return Left(last.before if as_of == last.as_of else last.after, last.digest, last.seq)
 
 
 def _carried(expected: Any, given: Any, other_policy: bool) -> bool:

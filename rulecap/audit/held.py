@@ -167,7 +167,8 @@ def _agrees(head: Head, witness: Witness, roots: Mapping[int, bytes | None], pro
         return False
     root = roots.get(size)
     if root is None:
-        findings.add("checkpoint-differs", f"{where} cannot be compared: records are missing with their leaves", size)
+        lost = f"{where}, of {size} records, cannot be compared: records are missing with their leaves"
+        findings.add("checkpoint-differs", lost)
         return False
     if root != witness.checkpoint.root:
         differ = f"they are not those of {where}: the log was rewritten"

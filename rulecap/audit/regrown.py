@@ -84,7 +84,7 @@ class Regrown:
         """
         for code, of_records, of_nodes in MEANINGS:
             self._findings.recode(code, *(("node-altered", of_nodes) if right else ("record-altered", of_records)))
-        beyond, strays = self._nodes.rest()
+        beyond, strays = self._nodes.rest(node_count(self.size))
         if beyond is not None:
             self._findings.add("record-missing", BEYOND, self.size + 1, _leaves(beyond))
         if strays and not self.lost:
@@ -130,11 +130,11 @@ class _Nodes:
         self._next = next(self._rows, None)
         return found if len(found) == HASH_LENGTH else b""
 
-    def rest(self) -> tuple[int | None, int]:
-        """Return the last position beyond those that were asked for, and how many nodes had no place."""
+    def rest(self, end: int) -> tuple[int | None, int]:
+        """Return the last position from the tree's end on, and how many nodes had no place."""
         last = None
         while self._next is not None:
-            if isinstance(self._next[0], int):
+            if isinstance(self._next[0], int) and self._next[0] >= end:
                 last = self._next[0]
             else:
                 self._strays += 1
