@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from rulecap.audit.database import Row
 from rulecap.audit.errors import LogError
-from rulecap.audit.tables import SCHEMA, WRITERS
+from rulecap.audit.tables import SCHEMA, WRITERS, names
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -156,6 +156,28 @@ class PostgresDatabase:
                 yield from cursor.execute(_placed(statement), tuple(values) or None)
         except self._errors.Error as error:
             self._fail(error)
+
+    def faults(self) -> list[str]:
+        """Return which of the tables are none, and what else acts on them."""
+        relations = self.run(
+            "SELECT relname, relkind::text, relrowsecurity FROM pg_class WHERE relname = ANY (?)"
+            " AND relnamespace = to_regnamespace(?)",
+            (sorted(names()), SCHEMA),
+        )
+        triggers = self.run(
+            "SELECT tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid"
+            " WHERE NOT tgisinternal AND relnamespace = to_regnamespace(?)",
+            (SCHEMA,),
+        )
+        rules = self.run("SELECT rulename FROM pg_rules WHERE schemaname = ?", (SCHEMA,))
+        said = "is not rulecap's: it may change what is read or written"
+        kinds = {name: (kind, hides) for name, kind, hides in relations}
+        return [
+            *(f"{name} is no table" for name in sorted(names()) if kinds.get(name, ("", False))[0] != "r"),
+            *(f"the row security on {name} {said}" for name, (_, hides) in sorted(kinds.items()) if hides),
+            *(f"the trigger {name} {said}" for (name,) in triggers),
+            *(f"the rule {name} {said}" for (name,) in rules),
+        ]
 
     def close(self) -> None:
         """Let go of the connection."""

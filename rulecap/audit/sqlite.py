@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from rulecap.audit.database import Row
 from rulecap.audit.errors import LogError
+from rulecap.audit.tables import differing
 
 PATIENCE = 2.0
 ROWS = 256
@@ -17,6 +18,7 @@ TURN = 0.005
 # A write-ahead log is folded into the file once it has this many pages, 4 KiB each.
 CHECKPOINT_PAGES = 4000
 UNRECOVERED = (sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY, sqlite3.SQLITE_READONLY_CANTINIT)
+MOST_FAULTS = 20
 CODES = {
     sqlite3.SQLITE_BUSY: ("log-locked", "is locked by another process"),
     sqlite3.SQLITE_LOCKED: ("log-locked", "is locked by another process"),
@@ -125,7 +127,7 @@ class SqliteDatabase:
         """Run one statement and return its rows."""
         try:
             return self._run(statement, values)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OverflowError) as error:
             self._fail(error)
 
     def write(self, statements: Sequence[tuple[str, Sequence[Sequence[object]]]]) -> None:
@@ -142,11 +144,15 @@ class SqliteDatabase:
     def stream(self, statement: str, values: Sequence[object] = ()) -> Iterator[Row]:
         """Yield a statement's rows."""
         try:
-            cursor = self._connection.execute(statement, tuple(values))
-            while rows := cursor.fetchmany(ROWS):
-                yield from rows
-        except sqlite3.Error as error:
+            yield from self._connection.execute(statement, tuple(values))
+        except (sqlite3.Error, OverflowError) as error:
             self._fail(error)
+
+    def faults(self) -> list[str]:
+        """Return what is wrong with the tables: definitions that are others, and what SQLite's own check finds."""
+        found = self.run("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+        damage = [str(said) for (said,) in self.run(f"PRAGMA integrity_check({MOST_FAULTS})") if said != "ok"]
+        return [*differing(found, *self.words), *(f"SQLite finds damage: {said}" for said in damage)]
 
     def close(self) -> None:
         """Close the file."""
@@ -194,6 +200,8 @@ def connect(path: Path, write: bool, create: bool, patience: float) -> sqlite3.C
         connection = sqlite3.connect(
             f"{address}?mode=ro&immutable=1", isolation_level=None, uri=True, check_same_thread=False
         )
+    # Text that is no UTF-8 was not written by rulecap; it is to be read, and found, rather than to fail.
+    connection.text_factory = lambda raw: raw.decode(errors="replace")
     return connection
 
 

@@ -298,7 +298,7 @@ class TestAClockThatGoesBack:
             report = verify(log)
             assert [stored.record.fields["time"][:13] for stored in log.stored()] == ["2026-01-02T00", "2026-01-01T19"]
         assert report.fine
-        assert report.notes == ("the writer's clock went back 1 times; records are in the order of their numbers",)
+        assert report.notes == ("the writer's clock went back once; records are in the order of their numbers",)
 
     def test_keeps_an_idempotency_key_alive(self, policy, file):
         clock = [datetime(2026, 1, 2, tzinfo=UTC)]
