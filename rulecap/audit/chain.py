@@ -16,13 +16,22 @@ from rulecap.policy.sources import digest_of
 Fields = dict[str, Any]
 
 
+class Left(NamedTuple):
+    """A memory, and the digest of the policy that left it; empty where it was carried over."""
+
+    digest: str
+    memory: Any
+
+
 class Advanced(NamedTuple):
-    """The last advance of a memory, as the records tell it: when, by which policy, from what to what."""
+    """The last advance of a memory, as the records tell it: when, from what to what."""
 
     as_of: int
-    digest: str
-    before: Any
-    after: Any
+    before: Left
+    after: Left
+
+
+NOTHING = Left("", None)
 
 
 class Chain:
@@ -35,7 +44,7 @@ class Chain:
         self._kinds = log.kinds()
         self._policies: dict[str, str | None] = {}
         self._last: dict[tuple[str, str], Advanced] = {}
-        self._carried: dict[tuple[str, str], Any] = {}
+        self._carried: dict[tuple[str, str], Left] = {}
         self._advances = _Advances(log)
         self._time, self._back = 0, 0
 
@@ -82,8 +91,9 @@ class Chain:
             return
         for one in carried["memories"]:
             as_of = microseconds(datetime.fromisoformat(one["as_of"]))
-            self._last[one["account"], one["policy"]] = Advanced(as_of, "", one["memory"], one["memory"])
-            self._carried[one["account"], one["policy"]] = one["memory"]
+            left = Left("", one["memory"])
+            self._last[one["account"], one["policy"]] = Advanced(as_of, left, left)
+            self._carried[one["account"], one["policy"]] = left
 
     def _policy(self, seq: int, digest: str) -> None:
         """Check once for each policy that its files are those that the records name."""
@@ -100,36 +110,36 @@ class Chain:
         account, policy = fields["account"], fields["policy"]
         key, last = (account, policy["name"]), self._last.get((account, policy["name"]))
         as_of = _as_of(fields["snapshot"])
-        expected, digest = self._expected(key, last, as_of)
-        if not _carried(expected, fields["memory"], digest != policy["digest"]):
+        if not _follows(self._expected(key, last, as_of), fields):
             self._findings.add("memory-differs", "was not given the memory that the records before it left", seq)
         if as_of is None or not fields["ok"] or fields["problems"]:
             return
         if last is None or as_of > last.as_of:
-            self._last[key] = Advanced(as_of, policy["digest"], fields["memory"], fields["next_memory"])
+            left = Left(policy["digest"], fields["next_memory"])
+            self._last[key] = Advanced(as_of, last.after if last else NOTHING, left)
             if not self._advances.has(account, policy["name"], as_of, seq):
                 self._findings.add(
                     "index-differs", "advanced the memory, and the log's index of advances lacks it", seq
                 )
 
-    def _expected(self, key: tuple[str, str], last: Advanced | None, as_of: int | None) -> tuple[Any, str]:
-        """Return the memory from before a time, and the digest of the policy that left it or was given it."""
+    def _expected(self, key: tuple[str, str], last: Advanced | None, as_of: int | None) -> Left:
+        """Return the memory from before a time."""
         if last is None:
-            return None, ""
+            return NOTHING
         if as_of is None or as_of > last.as_of:
-            return last.after, last.digest
-        return (last.before, last.digest) if as_of == last.as_of else self._earlier(key, as_of)
+            return last.after
+        return last.before if as_of == last.as_of else self._earlier(key, as_of)
 
-    def _earlier(self, key: tuple[str, str], as_of: int) -> tuple[Any, str]:
+    def _earlier(self, key: tuple[str, str], as_of: int) -> Left:
         rows = self._log.database.run(
             "SELECT body FROM advances JOIN records ON records.seq = advances.seq"
             " WHERE account = ? AND policy = ? AND as_of < ? ORDER BY as_of DESC LIMIT 1",
             (*key, as_of),
         )
         if not rows:
-            return self._carried.get(key), ""
+            return self._carried.get(key, NOTHING)
         fields = json.loads(bytes(rows[0][0]))
-        return fields["next_memory"], fields["policy"]["digest"]
+        return Left(fields["policy"]["digest"], fields["next_memory"])
 
     def _request(self, seq: int, fields: Fields) -> None:
         request = fields["request"]
@@ -191,9 +201,12 @@ def _as_of(snapshot: object) -> int | None:
     return microseconds(datetime.fromisoformat(snapshot["as_of"])) if isinstance(snapshot, dict) else None
 
 
-def _carried(expected: Any, given: Any, other_policy: bool) -> bool:
-    """Tell whether a memory is the expected one; another version of the policy may have left names out."""
-    if expected == given:
+def _follows(expected: Left, fields: Fields) -> bool:
+    """Tell whether a record was given a memory; another version of the policy leaves out the names it does not know."""
+    given, memory = fields["memory"], expected.memory
+    if given == memory:
         return True
-    both = isinstance(expected, dict) and isinstance(given, dict)
-    return other_policy and both and given.items() <= expected.items()
+    if expected.digest == fields["policy"]["digest"] or not (isinstance(given, dict) and isinstance(memory, dict)):
+        return False
+    names = fields["next_memory"] if fields["ok"] and not fields["problems"] else given
+    return bool(given == {name: value for name, value in memory.items() if name in names})
