@@ -48,14 +48,15 @@ class SqliteDatabase:
             LogError: it is not there, or cannot be opened.
         """
         self.where = str(path)
-        self._path, self._ahead, self._size = path, Path(f"{path}-wal"), 0
+        self._path, self._size = path, 0
         if not create and not path.exists():
             raise LogError("no-log", f"there is no log at {path}")
         try:
             self._connection = connect(path, write, create, patience)
             if write:
                 self._prepare(patience)
-                self._file, self._ahead_file = _identity(path), _identity(self._ahead)
+                self._file = _identity(path)
+                self._beside = {one: _identity(one) for one in _beside(path) if one.exists()}
             else:
                 self._read_first(patience)
         except (sqlite3.Error, OSError) as error:
@@ -168,8 +169,9 @@ class SqliteDatabase:
                 raise LogError("log-replaced", f"{self.where} is another file than the one that was opened")
             if file.st_size < self._size:
                 raise LogError("log-corrupt", f"{self.where} was cut short while it was open")
-            if _identity(self._ahead) != self._ahead_file:
-                raise LogError("log-replaced", f"{self._ahead} is another file than the one that was opened")
+            for path, opened in self._beside.items():
+                if _identity(path) != opened:
+                    raise LogError("log-replaced", f"{path} is another file than the one that was opened")
         except OSError as error:
             raise LogError("log-gone", f"{error.filename or self.where} is gone: {error.strerror}") from error
         self._size = file.st_size
@@ -195,6 +197,14 @@ def connect(path: Path, write: bool, create: bool, patience: float) -> sqlite3.C
             f"{address}?mode=ro&immutable=1", isolation_level=None, uri=True, check_same_thread=False
         )
     return connection
+
+
+def _beside(path: Path) -> tuple[Path, Path]:
+    """Return the files beside a log's: what is written ahead, and what tells its writers of each other.
+
+    Where the second is another one, two processes can write at the same time, each over what the other has written.
+    """
+    return Path(f"{path}-wal"), Path(f"{path}-shm")
 
 
 def _identity(path: Path) -> tuple[int, int]:
