@@ -1,7 +1,9 @@
 """Writers that are killed at random moments: what was answered is on record, and the log goes on from there."""
 
 import json
+import os
 import signal
+import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -58,6 +60,27 @@ def test_a_writer_killed_before_any_statement_of_beginning_a_log_leaves_one_that
     assert statement > 10
     assert (answers[0], answers[-1]) == (0, 2)
     assert answers == sorted(answers)
+
+
+def test_a_file_whose_making_was_cut_short_is_read_as_no_log_and_begun_anew(tmp_path):
+    url = f"sqlite:///{tmp_path / 'log.sqlite3'}"
+    child = os.fork()
+    if child == 0:
+        cut_short = sqlite3.connect(tmp_path / "log.sqlite3", isolation_level=None)
+        cut_short.execute("PRAGMA cache_size = 1")
+        cut_short.execute("BEGIN IMMEDIATE")
+        for number in range(50):  # more than the cache holds, so that some of it is in the file already
+            cut_short.execute(f"CREATE TABLE half_{number} (id INTEGER)")
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert (tmp_path / "log.sqlite3-journal").stat().st_size > 0
+    assert (tmp_path / "log.sqlite3").stat().st_size > 0
+    with pytest.raises(LogError) as raised:
+        open_log(url)
+    assert raised.value.code == "not-a-log"
+    open_ledger(url).close()
+    with open_log(url) as log:
+        assert verify(log).fine
 
 
 def kill_many(logs, tmp_path, kills):
