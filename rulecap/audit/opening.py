@@ -163,7 +163,15 @@ def _signer(key: str | Signer | None) -> Signer | None:
 
 
 def _again(url: str, patience: float) -> Callable[[], Database]:
-    return lambda: connect(url, write=True, create=False, patience=patience)
+    def again() -> Database:
+        try:
+            return connect(url, write=True, create=False, patience=patience)
+        except LogError as error:
+            if error.code != "no-log":
+                raise
+            raise LogError("log-gone", f"{error.reason}, where one was open") from error
+
+    return again
 
 
 def _begin(database: Database, signer: Signer | None) -> None:

@@ -1,12 +1,11 @@
 """A record of the audit log: the exact bytes that were hashed, and what they say."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from rulecap.audit.asked import Input, memory_json
 from rulecap.engine.decision import Decision
@@ -39,7 +38,7 @@ class Record:
         Raises:
             ValueError: the body is no JSON object.
         """
-        parsed = json.loads(self.body)
+        parsed = from_json(self.body, allow_inf_nan=False)
         if not isinstance(parsed, dict):
             raise ValueError("the body is no JSON object")
         return parsed

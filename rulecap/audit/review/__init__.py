@@ -1,0 +1,1 @@
+"""Review: finding records, reading them again, and what they say together."""

@@ -1,0 +1,129 @@
+"""Export: records as JSON lines, CSV or Parquet, streamed; flat columns for the last two."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import IO, Any
+
+from rulecap.audit.log import Log, Stored
+from rulecap.audit.review.selection import Kinds
+from rulecap.language import types as t
+from rulecap.policy.typed import OutputTerms
+
+FIXED = (
+    "seq", "id", "time", "account", "decision", "answered_by", "verdict", "ok",
+    "policy.name", "policy.version", "policy.digest", "engine", "as_of", "problems",
+)  # fmt: skip
+PREFIX = "outputs."
+ROWS = 1000
+# What a spreadsheet would take for a formula at the start of a cell.
+RUN_BY_SPREADSHEETS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def columns(log: Log, kinds: Kinds) -> dict[str, str]:
+    """Return the columns of an export and what each holds: `text`, `number` or `flag`.
+
+    They are the same however many records there are: the fixed ones, then every output without parts of every decision
+    of every selected policy, by its dotted name.
+
+    Raises:
+        LogError: the log lacks a policy.
+    """
+    found = dict.fromkeys(FIXED, "text") | {"seq": "number", "ok": "flag"}
+    for digest in sorted({kind.digest for kind in kinds.values() if kind.digest}):
+        policy = log.policy(digest).typed
+        asked = {kind.decision for kind in kinds.values() if kind.digest == digest}
+        answering = {
+            target for name in asked & policy.decisions.keys() for _, target in policy.decisions[name].hand_over
+        }
+        for name in sorted((asked | answering) & policy.decisions.keys()):
+            for column, what in _outputs(PREFIX, policy.decisions[name].outputs):
+                found[column] = what if found.get(column, what) == what else "text"
+    return found
+
+
+def _outputs(prefix: str, outputs: OutputTerms) -> Iterator[tuple[str, str]]:
+    for name, part in outputs.items():
+        if isinstance(part, dict):
+            yield from _outputs(f"{prefix}{name}.", part)
+            continue
+        kind = t.strip(part[1].type)
+        yield prefix + name, "number" if isinstance(kind, t.Number) else "flag" if kind == t.FLAG else "text"
+
+
+def flat(stored: Stored) -> dict[str, Any]:
+    """Return a record's values by the columns' names; lists and records among the outputs as JSON text."""
+    fields = stored.record.fields
+    policy, snapshot = fields["policy"], fields["snapshot"]
+    row: dict[str, Any] = {name: fields.get(name) for name in FIXED if "." not in name}
+    row |= {f"policy.{name}": policy[name] for name in ("name", "version", "digest")}
+    row["as_of"] = snapshot.get("as_of") if isinstance(snapshot, dict) else None
+    row["problems"] = " ".join(dict.fromkeys(problem["code"] for problem in fields["problems"]))
+    row |= _flat_outputs(PREFIX, fields["outputs"])
+    return row
+
+
+def _flat_outputs(prefix: str, outputs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in outputs.items():
+        if isinstance(value, dict):
+            yield from _flat_outputs(f"{prefix}{name}.", value)
+        else:
+            yield prefix + name, json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+
+
+def harmless(value: Any) -> Any:
+    """Return a cell that no spreadsheet runs: a text that begins like a formula gets an apostrophe in front."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(RUN_BY_SPREADSHEETS) else value
+
+
+def write_jsonl(file: IO[bytes], records: Iterable[Stored]) -> None:
+    """Write the exact bodies, one a line."""
+    for stored in records:
+        file.write(stored.record.body + b"\n")
+
+
+def write_csv(file: IO[str], records: Iterable[Stored], named: Mapping[str, str]) -> None:
+    """Write a head and a line for each record."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(named)
+    for stored in records:
+        row = flat(stored)
+        writer.writerow([harmless(_cell(row.get(name))) for name in named])
+
+
+def _cell(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def write_parquet(file: IO[bytes], records: Iterable[Stored], named: Mapping[str, str]) -> None:
+    """Write row groups of a thousand records, so that any number of records takes the same memory.
+
+    Raises:
+        ModuleNotFoundError: pyarrow is not installed.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {"text": pa.string(), "number": pa.float64(), "flag": pa.bool_()}
+    schema = pa.schema([(name, pa.int64() if name == "seq" else kinds[what]) for name, what in named.items()])
+    with pq.ParquetWriter(file, schema) as writer:
+        for rows in _batches(flat(stored) for stored in records):
+            arrays = [[_typed(row.get(field.name), named[field.name]) for row in rows] for field in schema]
+            writer.write_table(pa.table(dict(zip(schema.names, arrays, strict=True)), schema=schema))
+
+
+def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    batch: list[dict[str, Any]] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == ROWS:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _typed(value: Any, what: str) -> Any:
+    if value is None or what != "text" or isinstance(value, str):
+        return value
+    return json.dumps(value)

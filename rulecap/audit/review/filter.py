@@ -1,0 +1,230 @@
+"""A filter in the policy's own language: one condition, checked and compiled against the policy of each record.
+
+The names are those of the policy: its rules, parameters, the snapshot's paths, `memory.…`; and the outputs of the
+decision that answered, where their names are not taken by any of these.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+
+from rulecap.audit.asked import recorded_input
+from rulecap.audit.log import Log
+from rulecap.audit.record import Record
+from rulecap.engine.compiler import finish, new_code, preload, preload_dated
+from rulecap.language import types as t
+from rulecap.language.expression import Expression, expression
+from rulecap.language.grammar import Syntax
+from rulecap.language.infer import Inference, infer
+from rulecap.language.scope import Cases, ParameterValue, Scope
+from rulecap.language.terms import Dated, Local, Read, Remembered, RuleValue, Term, walk
+from rulecap.language.values import ANY
+from rulecap.policy.nodes import Scalar, SourceFile
+from rulecap.policy.plan import plan_of
+from rulecap.policy.typed import OutputTerms, TypedPolicy
+from rulecap.problems import Problem
+from rulecap.snapshot import Snapshot, read_snapshot
+
+PLACE = "--where"
+
+
+class Unknown(Exception):
+    """A record has no value of a name that a filter asks for."""
+
+
+class Words:
+    """What a checked policy names, for an expression from outside of it."""
+
+    def __init__(self, policy: TypedPolicy) -> None:
+        """Take the policy's names; the snapshot has the facts that it declares."""
+        self.policy = policy
+        self.snapshot: t.Record = policy.snapshot
+        self.parameters: Mapping[str, ParameterValue] = policy.parameters
+
+    def rule_names(self) -> frozenset[str]:
+        """Return the names of all rules."""
+        return frozenset(self.policy.rules)
+
+    def memory_names(self) -> frozenset[str]:
+        """Return the names in memory."""
+        return frozenset(self.policy.memory)
+
+    def rule_type(self, name: str) -> t.Type:
+        """Return the type of a rule's value."""
+        return self.policy.rules[name].type
+
+    def rule_kind(self, name: str) -> str:
+        """Return the kind of a rule."""
+        return self.policy.rules[name].rule.kind
+
+    def cases(self, name: str) -> Cases | None:
+        """Return the cases of a bands or table rule."""
+        return self.policy.rules[name].cases
+
+    def memory_type(self, name: str) -> t.Type:
+        """Return the type of a remembered value."""
+        return self.policy.memory[name].type
+
+
+Test = Callable[[Any, Mapping[str, Any]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A filter as one policy and decision understand it.
+
+    Attributes:
+        test: the compiled condition: snapshot, values by the compiled names → whether it holds.
+        values: what has to be taken from a record: the compiled name, the part of the record, the name there, its type.
+        reads: whether the snapshot itself is read.
+    """
+
+    test: Test
+    values: tuple[tuple[str, str, str, t.Type], ...]
+    reads: bool
+
+
+@dataclass
+class Filter:
+    """A condition on records, and how many of them it could not be asked of.
+
+    Attributes:
+        matched: records on which it held.
+        failed: records on which it did not.
+        unknown: records that lack a value that it asks for, such as those of refused evaluations.
+        unfit: by policy and decision, how many records it means nothing for.
+    """
+
+    text: str
+    log: Log
+    matched: int = 0
+    failed: int = 0
+    unknown: int = 0
+    unfit: dict[tuple[str, str], int] = field(default_factory=dict)
+    _known: dict[tuple[str, str], Condition | list[Problem]] = field(default_factory=dict)
+
+    def holds(self, record: Record) -> bool:
+        """Tell whether the condition holds on a record; where it cannot be asked, that is counted.
+
+        Raises:
+            LogError: the log lacks the record's policy.
+        """
+        fields = record.fields
+        key = (fields["policy"]["digest"], fields["answered_by"])
+        condition = self.condition(*key)
+        if isinstance(condition, list):
+            self.unfit[key] = self.unfit.get(key, 0) + 1
+            return False
+        try:
+            held = ask(condition, fields)
+        except Unknown:
+            self.unknown += 1
+            return False
+        self.matched, self.failed = self.matched + held, self.failed + (not held)
+        return held
+
+    def condition(self, digest: str, decision: str) -> Condition | list[Problem]:
+        """Return the condition for a policy and the decision that answered, or what is wrong with it there."""
+        key = (digest, decision)
+        if key not in self._known:
+            self._known[key] = compiled(self.text, self.log.policy(digest).typed, decision) if digest else []
+        return self._known[key]
+
+
+def compiled(text: str, policy: TypedPolicy, decision: str) -> Condition | list[Problem]:
+    """Return the condition, or everything that is wrong with it."""
+    written = written_expression(text)
+    problems: list[Problem] = []
+    answered = policy.decisions.get(decision)
+    outputs = _free_outputs(policy, answered.outputs) if answered else {}
+    scope = Scope(Words(policy), problems).bind(**outputs)
+    term = infer(written, scope)
+    if not problems and isinstance(written.syntax, Syntax):
+        Inference(written, scope).condition(written.syntax.tree, term)
+    if problems:
+        return problems
+    return _condition(policy, term)
+
+
+def _free_outputs(policy: TypedPolicy, outputs: OutputTerms) -> dict[str, t.Type]:
+    """Return the outputs that can be called by their names, with their types."""
+    taken = {*policy.rules, *policy.parameters, *policy.snapshot.fields, "memory"}
+    plain = {name: part[1].type for name, part in outputs.items() if not isinstance(part, dict)}
+    return {name: kind for name, kind in plain.items() if name not in taken}
+
+
+def _condition(policy: TypedPolicy, term: Term) -> Condition:
+    code = new_code(policy, plan_of(policy, next(iter(policy.decisions.values()))))
+    parts = walk(term)
+    preload(code, policy, [term])
+    preload_dated(code, policy, {one.name for one in parts if isinstance(one, Dated)})
+    values: dict[str, tuple[str, str, str, t.Type]] = {}
+    for one in parts:
+        found = _value_of(policy, one)
+        if found is not None:
+            values[found[0]] = found
+            code.line(f"{found[0]} = V[{found[0]!r}]")
+    code.line(f"return {code.term(term)}")
+    run: Any = finish(code, "where", "S, V", ()).run
+    reads = any(isinstance(one, Read | Dated) for one in parts)
+    return Condition(run, tuple(values.values()), reads)
+
+
+def _value_of(policy: TypedPolicy, term: Term) -> tuple[str, str, str, t.Type] | None:
+    """Return where in a record a term's value is."""
+    match term:
+        case RuleValue(name=name):
+            return f"r_{name}", "steps", name, policy.rules[name].type
+        case Remembered(name=name):
+            return f"m_{name}", "memory", name, policy.memory[name].type
+        case Local(name=name, type=kind) if not isinstance(t.strip(kind), t.Record):
+            return f"e_{name}", "outputs", name, kind
+    return None
+
+
+def ask(condition: Condition, fields: Mapping[str, Any]) -> bool:
+    """Tell whether a condition holds on a record's fields.
+
+    Raises:
+        Unknown: the record lacks a value that is asked for, or one that arithmetic needs.
+    """
+    values = {}
+    for variable, part, name, kind in condition.values:
+        held = fields[part]
+        if not isinstance(held, dict) or name not in held:
+            raise Unknown(name)
+        values[variable] = valued(held[name], kind)
+    snapshot = _snapshot(fields["snapshot"]) if condition.reads else None
+    try:
+        return bool(condition.test(snapshot, values))
+    except (TypeError, ArithmeticError, ValueError, AttributeError, KeyError) as error:  # an absent value, as a rule
+        raise Unknown(str(error)) from error
+
+
+def _snapshot(recorded: object) -> Snapshot:
+    read = read_snapshot(recorded_input(recorded))
+    if not isinstance(read, Snapshot):
+        raise Unknown("snapshot")
+    return read
+
+
+def valued(value: Any, kind: t.Type) -> Any:
+    """Return a value inside, from JSON types: times are times, elements of the snapshot have attributes."""
+    inner = t.strip(kind)
+    if value is None:
+        return None
+    if inner == t.TIME:
+        return datetime.fromisoformat(value)
+    if isinstance(inner, t.ListOf):
+        return ANY if inner.holds_any and value == "any" else tuple(valued(item, inner.item) for item in value)
+    if isinstance(inner, t.Record) and isinstance(value, dict):
+        fields = {name: valued(value.get(name), part) for name, part in inner.fields.items()}
+        return SimpleNamespace(**fields) if inner.access == "attribute" else fields
+    return value
+
+
+def written_expression(text: str) -> Expression:
+    """Return a filter's text as an expression that stands in `--where`."""
+    return expression(Scalar(text, text, SourceFile(PLACE, text), 1, 1))

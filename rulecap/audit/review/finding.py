@@ -1,0 +1,49 @@
+"""Records found by columns and, where one is given, by a filter: the stream that lists, exports and counts share."""
+
+from collections.abc import Callable, Iterator
+
+from rulecap.audit.log import Log, Stored
+from rulecap.audit.review.filter import Filter
+from rulecap.audit.review.pages import Cursor, Page, Way, count, places, stored
+from rulecap.audit.review.selection import Selection, kinds_of
+
+Progress = Callable[[int, int], None]
+
+
+def way_of(log: Log, selection: Selection, newest_first: bool = True, after: Cursor | None = None) -> Way:
+    """Return the way through the selected records.
+
+    Raises:
+        Unselectable: a value that no record of the log has.
+        LogError: the log cannot be read.
+    """
+    return Way(kinds_of(log, selection), selection.span, newest_first, after)
+
+
+def found(log: Log, way: Way, where: Filter | None = None, progress: Progress | None = None) -> Iterator[Stored]:
+    """Yield the records on a way on which the filter holds; none of them is held in memory.
+
+    Raises:
+        LogError: the log cannot be read.
+    """
+    total = count(log, way.kinds, way.span) if progress else 0
+    for number, one in enumerate(stored(log, places(log, way)), 1):
+        if progress and (number % 256 == 0 or number == total):
+            progress(number, total)
+        if where is None or (one.record.decides and where.holds(one.record)):
+            yield one
+
+
+def page_where(log: Log, way: Way, most: int, where: Filter, progress: Progress | None = None) -> Page:
+    """Return the next records on a way on which a filter holds, as many as asked for where there are as many.
+
+    Raises:
+        LogError: the log cannot be read.
+    """
+    records: list[Stored] = []
+    for one in found(log, way, where, progress):
+        if len(records) == most:
+            last = records[-1]
+            return Page(tuple(records), Cursor(last.time, last.record.seq))
+        records.append(one)
+    return Page(tuple(records), None)

@@ -1,0 +1,104 @@
+"""`rulecap audit query`: records found by columns and by a condition, a page at a time."""
+
+import argparse
+import csv
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rulecap.cli.audit.common import progress
+from rulecap.cli.audit.filtered import add_where, filter_of, tell_unasked
+from rulecap.cli.audit.selected import add_selection, reviewing, selection_of
+from rulecap.cli.usage import FINE, UsageError, add_json
+
+if TYPE_CHECKING:
+    from rulecap.audit import Log
+    from rulecap.audit.review.filter import Filter
+    from rulecap.audit.review.listing import Listed
+    from rulecap.audit.review.pages import Page, Way
+
+MOST = 10_000
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's arguments."""
+    text = "List records by time, account, decision, verdict, policy, and a condition in the policy's own language."
+    parser = commands.add_parser("query", help="find records", description=text, allow_abbrev=False)
+    add_selection(parser)
+    add_where(parser)
+    parser.add_argument("--limit", metavar="N", type=int, default=50, help="records of a page (default: %(default)s)")
+    parser.add_argument("--after", metavar="CURSOR", help="go on where a page ended: its `next`")
+    parser.add_argument("--oldest", action="store_true", help="the oldest first, not the newest")
+    parser.add_argument("--count", action="store_true", help="also say how many records the columns select")
+    parser.add_argument("--csv", action="store_true", help="answer as CSV")
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(asked: argparse.Namespace) -> int:
+    """Print a page."""
+    from rulecap.audit.review.finding import way_of
+    from rulecap.audit.review.pages import count, cursor
+
+    if not 0 < asked.limit <= MOST:
+        raise UsageError(f"--limit is 1 to {MOST:,}")
+    with reviewing(asked.log) as log:
+        way = way_of(log, selection_of(asked), not asked.oldest, cursor(asked.after) if asked.after else None)
+        where = filter_of(asked, log, way.kinds)
+        page = _page(log, way, asked.limit, where)
+        rows = _listed(log, page)
+        total = count(log, way.kinds, way.span) if asked.count else None
+    _print(asked, rows, str(page.next) if page.next else None, total)
+    tell_unasked(where)
+    return FINE
+
+
+def _page(log: "Log", way: "Way", most: int, where: "Filter | None") -> "Page":
+    from rulecap.audit.review.finding import page_where
+    from rulecap.audit.review.pages import page
+
+    return page(log, way, most) if where is None else page_where(log, way, most, where, progress("looking through"))
+
+
+def _listed(log: "Log", page: "Page") -> "list[Listed]":
+    from rulecap.audit.review.listing import listed
+
+    kinds = log.kinds()
+    try:
+        return [listed(one, kinds[one.kind]) for one in page.records]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError("a record is damaged: look with `rulecap audit verify`") from error
+
+
+def _print(asked: argparse.Namespace, rows: "list[Listed]", following: str | None, total: int | None) -> None:
+    from rulecap.cli.outline import table
+    from rulecap.cli.terminal import print_json
+
+    if asked.json:
+        counted = {} if total is None else {"count": total}
+        print_json({"records": [row.to_dict() for row in rows], "next": following, **counted})
+        return
+    columns = [_columns(row) for row in rows]
+    if asked.csv:
+        from rulecap.audit.review.export import harmless
+
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(HEAD)
+        writer.writerows([[harmless(value) for value in row.values()] for row in columns])
+        return
+    if columns:
+        print("\n".join(table(columns)))
+    else:
+        print("no record is like that")
+    if total is not None:
+        print(f"{total:,} records are selected by their columns")
+    if following:
+        print(f"more: --after {following}")
+
+
+HEAD = ("record", "time", "account", "decision", "verdict", "policy", "problems")
+
+
+def _columns(row: "Listed") -> dict[str, Any]:
+    kind = row.kind
+    about = (row.seq, row.time, kind.account, kind.decision, kind.verdict, f"{kind.policy} {row.version}".strip())
+    return dict(zip(HEAD, (*about, " ".join(row.problems)), strict=True))

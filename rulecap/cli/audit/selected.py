@@ -1,0 +1,68 @@
+"""Which records a review command is about: the arguments that several of them share."""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rulecap.cli.audit.common import add_log, reading
+from rulecap.cli.usage import UsageError
+
+if TYPE_CHECKING:
+    from rulecap.audit import Log
+    from rulecap.audit.review.selection import Selection
+
+
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """Add `--log` and what chooses records."""
+    add_log(parser)
+    parser.add_argument("--since", metavar="TIME", help="written at this time or later: 2026-03-01, …T12:00Z, 24h, 7d")
+    parser.add_argument("--until", metavar="TIME", help="written before this time")
+    several = "; several times for several"
+    parser.add_argument("--account", metavar="A", action="append", default=[], help=f"of this account{several}")
+    parser.add_argument("--decision", metavar="D", action="append", default=[], help=f"this decision{several}")
+    parser.add_argument(
+        "--verdict", metavar="V", action="append", default=[], help=f"with this verdict, none for none{several}"
+    )
+    parser.add_argument(
+        "--policy", metavar="P", action="append", default=[], help=f"by NAME, NAME@VERSION or a digest's start{several}"
+    )
+
+
+def selection_of(asked: argparse.Namespace) -> "Selection":
+    """Return what the arguments choose.
+
+    Raises:
+        UsageError: a time that is none.
+    """
+    from rulecap.audit.ledger import now
+    from rulecap.audit.review.moments import EVER, NoMoment, Span, moment
+    from rulecap.audit.review.selection import Selection
+
+    moment_now = now()
+    try:
+        span = Span(
+            moment(asked.since, moment_now) if asked.since else EVER.since,
+            moment(asked.until, moment_now) if asked.until else EVER.until,
+        )
+    except NoMoment as error:
+        raise UsageError(str(error)) from error
+    return Selection(tuple(asked.account), tuple(asked.decision), tuple(asked.verdict), tuple(asked.policy), span)
+
+
+@contextmanager
+def reviewing(url: str) -> "Iterator[Log]":
+    """Give the log at an address, as it is at this moment.
+
+    Raises:
+        UsageError: there is no log, it cannot be read, or nothing in it is as it was asked for.
+    """
+    from rulecap.audit import LogError
+    from rulecap.audit.review.selection import Unselectable, looking
+
+    with reading(url) as log:
+        try:
+            with looking(log):
+                yield log
+        except (LogError, Unselectable) as error:
+            raise UsageError(str(error)) from error

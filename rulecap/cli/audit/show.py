@@ -1,0 +1,59 @@
+"""`rulecap audit show`: a record as it is stored, and the proof that it is in the log."""
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+from rulecap.cli.audit.common import add_log, found, reading
+from rulecap.cli.usage import FINE, NOT_FINE, add_json
+
+if TYPE_CHECKING:
+    from rulecap.audit.record import Record
+    from rulecap.audit.review.proof import Proof
+    from rulecap.cli.terminal import Style
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's arguments."""
+    text = "Show a record; --json prints exactly the bytes that were hashed, --proof what proves it without the log."
+    parser = commands.add_parser("show", help="show a record", description=text, allow_abbrev=False)
+    parser.add_argument("id", metavar="ID", help="the record's id or number")
+    add_log(parser)
+    parser.add_argument("--proof", action="store_true", help="print the proof that it is in the log, as JSON")
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(asked: argparse.Namespace) -> int:
+    """Print the record; not fine where the log's head does not prove it."""
+    from rulecap.audit.review.proof import proof_of
+    from rulecap.cli.terminal import Style, print_json
+
+    with reading(asked.log) as log:
+        record = found(log, asked.id)
+        proof = proof_of(log, record)
+    if asked.proof:
+        print_json(proof.to_dict() if proof else {"holds": False})
+    elif asked.json:
+        print(record.body.decode(errors="replace"))
+    else:
+        print(_as_text(record, proof, Style.of_output()))
+    return FINE if proof and proof.holds else NOT_FINE
+
+
+def _as_text(record: "Record", proof: "Proof | None", style: "Style") -> str:
+    from rulecap.cli.outline import outline
+
+    try:
+        fields = dict(record.fields)
+        snapshot = fields["snapshot"]
+    except (ValueError, KeyError) as error:
+        return style.bad(f"record {record.seq} is damaged: {error}")
+    if isinstance(snapshot, dict) and "book" in snapshot:
+        levels = {side: f"{len(rows)} levels" for side, rows in snapshot["book"].items()}
+        fields["snapshot"] = {**snapshot, "book": levels}
+    fields["snapshot"] = fields["snapshot"] if isinstance(fields["snapshot"], dict) else json.dumps(snapshot)
+    proven = proof is not None and proof.holds
+    verdict = style.good("it is in the log") if proven else style.bad("the log's head does not prove it")
+    size = f" of {proof.head.size:,} records" if proof else ""
+    return "\n".join([*outline(fields), "", f"{verdict}{size}; {len(record.body):,} bytes"])
