@@ -108,9 +108,13 @@ def kill_many(logs, tmp_path, kills):
 
 def kill(url: str, notes: Path, generation: int, rng: Random) -> int:
     """Start a writer, or two that write at the same time, and kill it while it opens, or later; return how many."""
+    before = notes.stat().st_size if notes.exists() else 0
     writers = [start(killed.write, url, notes, generation) for _ in range(rng.choice((1, 1, 2)))]
+    opening = rng.random() < 0.3
+    if not opening:
+        wait_for_an_answer(notes, before)
     for writer in writers:
-        time.sleep(rng.uniform(0, 0.006) if rng.random() < 0.3 else rng.uniform(0, LONGEST_LIFE))
+        time.sleep(rng.uniform(0, 0.006 if opening else LONGEST_LIFE))
         assert writer.is_alive(), "the writer ended by itself"
         writer.kill()
     for writer in writers:
@@ -118,6 +122,14 @@ def kill(url: str, notes: Path, generation: int, rng: Random) -> int:
         assert writer.exitcode == -signal.SIGKILL
         writer.close()
     return len(writers)
+
+
+def wait_for_an_answer(notes: Path, before: int) -> None:
+    """Wait until somebody was answered, so that a writer on a slow machine is not always killed while it opens."""
+    end = time.monotonic() + 60
+    while not notes.exists() or notes.stat().st_size == before:
+        assert time.monotonic() < end, "no writer has got an answer"
+        time.sleep(0.002)
 
 
 def start(program: Callable[..., None], url: str, notes: Path, number: int) -> BaseProcess:
