@@ -1,6 +1,7 @@
 """SQLite as the log's database: one file, write-ahead log, every commit synced to the disk."""
 
 import os
+import random
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -48,7 +49,7 @@ class SqliteDatabase:
             LogError: it is not there, or cannot be opened.
         """
         self.where = str(path)
-        self._path, self._size = path, 0
+        self._path, self._size, self._patience = path, 0, patience
         if not create and not path.exists():
             raise LogError("no-log", f"there is no log at {path}")
         try:
@@ -103,9 +104,28 @@ class SqliteDatabase:
         return bool(names)
 
     def begin(self) -> None:
-        """Start writing, as the only writer."""
+        """Start writing, as the only writer.
+
+        SQLite by itself would look for its turn ever more seldom, so that one of several busy writers may never get it.
+        """
         self._watch()
-        self.run("BEGIN IMMEDIATE")
+        deadline = time.monotonic() + self._patience
+        self.run("PRAGMA busy_timeout = 0")
+        try:
+            while not self._begun(time.monotonic() >= deadline):
+                time.sleep(random.uniform(0, TURN))
+        finally:
+            self.run(f"PRAGMA busy_timeout = {int(self._patience * 1000)}")
+
+    def _begun(self, last: bool) -> bool:
+        """Try to begin; return whether that went, the last time fail where it does not."""
+        try:
+            self._run("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            if last or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                self._fail(error)
+            return False
+        return True
 
     def look(self) -> None:
         """Start reading what is there at this moment."""
