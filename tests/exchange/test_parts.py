@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rulecap.exchange import Deposits, VenueError
+from rulecap.exchange.clock import moment
 from rulecap.exchange.flows import OVERLAP, counted
 from rulecap.exchange.history import allocation, history_of, seconds_of
 from rulecap.exchange.markets import (
@@ -327,10 +328,9 @@ BINANCE = Venue()
 
 
 def entry(seconds, amount, name=None):
-    moment = START + timedelta(seconds=seconds)
     return {
         "id": name or f"{seconds}",
-        "timestamp": int(moment.timestamp() * 1000),
+        "timestamp": int(after(seconds).timestamp() * 1000),
         "amount": abs(amount),
         "direction": "in" if amount > 0 else "out",
         "currency": "USDT",
@@ -380,7 +380,7 @@ def test_a_flow_that_is_not_whole_is_refused(change):
 
 def test_deposits_since_the_last_reading_are_in_the_account(venue):
     async def twice(exchange):
-        first = await exchange.account_view(Deposits(10_000.0, datetime.now(UTC) - timedelta(days=20)))
+        first = await exchange.account_view(Deposits(10_000.0, moment(venue.now()) - timedelta(days=20)))
         venue.deposit("500")
         venue.deposit("-120")
         second = await exchange.account_view(first.deposits)
@@ -394,7 +394,7 @@ def test_deposits_since_the_last_reading_are_in_the_account(venue):
 def test_a_ledger_longer_than_an_answer_is_read_whole(bybit):
     for minute in range(180):
         bybit.deposit("1", at=bybit.now() - 60_000 * minute)
-    begin = datetime.now(UTC) - timedelta(hours=4)
+    begin = moment(bybit.now()) - timedelta(hours=4)
     view = asked(bybit, lambda exchange: exchange.account_view(Deposits(0.0, begin)))
     assert view.account.net_deposits == 180
     sent = [json.dumps(one.params) for one in bybit.asked("transaction-log")]

@@ -34,7 +34,7 @@ def test_nothing_secret_is_seen_however_loud_and_whatever_fails(venue, fault, ca
             venue.fault(path, fault, times=9)
         if fault == "500":
             venue.fault(path, "status", times=9, status=500, body=f"the key was {KEY}")
-    seen = []
+    seen, behind = [], []
 
     async def talk():
         environment = {"RULECAP_API_KEY": KEY, "RULECAP_API_SECRET": secret}
@@ -47,11 +47,12 @@ def test_nothing_secret_is_seen_however_loud_and_whatever_fails(venue, fault, ca
                     await question()
                 except VenueError as error:
                     seen.append("".join(traceback.format_exception(error)) + repr(error) + str(error.problem()))
-                    assert error.__cause__ is error.__context__ is None
+                    behind.extend([error.__cause__, error.__context__])
 
     asyncio.run(talk())
     shown = capsys.readouterr()
     text = "\n".join([*seen, caplog.text, shown.out, shown.err])
+    assert not any(behind)
     assert signatures(venue)
     assert clean(text)
     assert secret not in text
@@ -61,7 +62,7 @@ def test_nothing_secret_is_seen_however_loud_and_whatever_fails(venue, fault, ca
 
 def test_a_signature_is_taken_out_whatever_its_name():
     keys = Keys("the-key", "the+secret/=", "pass")
-    told = "GET https://x/y?a=1&signature=abcdef01&b=2 {'X-BAPI-SIGN': 'ff00', 'X-MBX-APIKEY': 'the-key'} the%2Bsecret%2F%3D"
+    told = "/y?a=1&signature=abcdef01&b=2 {'X-BAPI-SIGN': 'ff00', 'X-MBX-APIKEY': 'the-key'} the%2Bsecret%2F%3D"
     redacted = keys.redacted(told)
     for secret in ("abcdef01", "ff00", "the-key", "the%2B", "pass"):
         assert secret not in redacted

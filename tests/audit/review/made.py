@@ -74,7 +74,7 @@ def snapshot(rng, minute, account):
 
 
 def write(folder, url=None):
-    """Write the log to an address, else into a folder; return the address."""
+    """Write the log, into a folder where no address is given; return its address."""
     rng, clock = Random("reviewed"), [START]
     policies = [limits(folder / "old"), limits(folder / "new", version="1.1.0", most=12)]
     url = url or f"sqlite:///{folder / 'log.sqlite3'}"
