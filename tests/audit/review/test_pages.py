@@ -11,7 +11,8 @@ from rulecap.audit import LogError, open_log
 from rulecap.audit.asked import microseconds
 from rulecap.audit.review.finding import way_of
 from rulecap.audit.review.moments import EVER, NoMoment, Span, length, moment
-from rulecap.audit.review.pages import Place, Way, count, cursor, page, stored
+from rulecap.audit.review.pages import Place, Way, count, cursor, page
+from rulecap.audit.review.pages import stored as records_at
 from rulecap.audit.review.selection import Selection, Unselectable, kinds_of, looking
 from tests.audit.review.made import START
 
@@ -133,4 +134,4 @@ def test_every_way_round_is_the_other_reversed(log):
 
 def test_a_record_that_only_the_index_has_is_damage(log):
     with pytest.raises(LogError, match="the index has record 9999, the log has it not"):
-        list(stored(log, [Place(0, 9999, 1)]))
+        list(records_at(log, [Place(0, 9999, 1)]))
