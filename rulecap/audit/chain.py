@@ -103,11 +103,8 @@ class Chain:
         account, policy = fields["account"], fields["policy"]
         key, last = (account, policy["name"]), self._last.get((account, policy["name"]))
         as_of = _as_of(fields["snapshot"])
-        expected: Any = None
-        if last is not None:
-            late = as_of is not None and as_of < last.as_of
-            expected = self._earlier(key, as_of) if late else last.before if as_of == last.as_of else last.after
-        if not _carried(expected, fields["memory"], last is not None and last.digest != policy["digest"]):
+        expected, digest = self._expected(key, last, as_of)
+        if not _carried(expected, fields["memory"], digest != policy["digest"]):
             self._findings.add("memory-differs", "was not given the memory that the records before it left", seq)
         if as_of is None or not fields["ok"] or fields["problems"]:
             return
@@ -118,13 +115,24 @@ class Chain:
                     "index-differs", "advanced the memory, and the log's index of advances lacks it", seq
                 )
 
-    def _earlier(self, key: tuple[str, str], as_of: int | None) -> Any:
+    def _expected(self, key: tuple[str, str], last: Advanced | None, as_of: int | None) -> tuple[Any, str]:
+        """Return the memory from before a time, and the digest of the policy that left it or was given it."""
+        if last is None:
+            return None, ""
+        if as_of is None or as_of > last.as_of:
+            return last.after, last.digest
+        return (last.before, last.digest) if as_of == last.as_of else self._earlier(key, as_of)
+
+    def _earlier(self, key: tuple[str, str], as_of: int) -> tuple[Any, str]:
         rows = self._log.database.run(
             "SELECT body FROM advances JOIN records ON records.seq = advances.seq"
             " WHERE account = ? AND policy = ? AND as_of < ? ORDER BY as_of DESC LIMIT 1",
             (*key, as_of),
         )
-        return Record(0, as_bytes(rows[0][0])).fields["next_memory"] if rows else self._carried.get(key)
+        if not rows:
+            return self._carried.get(key), ""
+        fields = Record(0, as_bytes(rows[0][0])).fields
+        return fields["next_memory"], fields["policy"]["digest"]
 
     def _request(self, seq: int, fields: Fields) -> None:
         request = fields["request"]

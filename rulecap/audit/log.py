@@ -177,7 +177,7 @@ def node_reader(database: Database) -> Callable[[int], bytes]:
 
 
 def as_bytes(value: object) -> bytes:
-    """Return what a column holds as bytes; SQLite lets anything stand in any column, as somebody may have put it there."""
+    """Return what a column holds as bytes; in SQLite anything may stand in any column."""
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value)
     return value.encode(errors="surrogatepass") if isinstance(value, str) else b""

@@ -1,7 +1,6 @@
 """Writers that are killed at random moments: what was answered is on record, and the log goes on from there."""
 
 import json
-import multiprocessing
 import signal
 import time
 from collections.abc import Callable
@@ -18,9 +17,8 @@ from rulecap.audit.replay import replayed
 from rulecap.audit.verify import verify
 from tests.audit import killed
 from tests.audit.counting import snapshot
+from tests.audit.forkserver import FORKSERVER
 
-FORKSERVER = multiprocessing.get_context("forkserver")
-FORKSERVER.set_forkserver_preload(["tests.audit.killed"])
 TIMES_ON_ONE_LOG = 5
 LONGEST_LIFE = 0.25  # seconds
 

@@ -198,9 +198,9 @@ class TestAForkWithAnOpenLedger:
             ledger.evaluate(policy, snapshot(1))
             told = in_child(lambda: act(ledger, policy, action))
             assert told == ("None unlogged log-failed True" if action == "evaluate" else "closed")
-            before = ledger._database
+            before = ledger._database._connection
             assert ledger.evaluate(policy, snapshot(2)).outputs["number"] == 2
-            assert ledger._database is before
+            assert ledger._database._connection is before
         assert len(records(url)) == 2
 
     def test_taken_while_another_thread_writes_does_not_hang(self, policy, url):

@@ -1,4 +1,4 @@
-"""Whatever is done to a log, an auditor finds it, as far as what the auditor holds can tell; the limits stand here too."""
+"""Whatever is done to a log, an auditor finds it, as far as what the auditor holds can tell; the limits stand here."""
 
 import shutil
 import sqlite3
