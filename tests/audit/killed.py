@@ -18,6 +18,7 @@ from tests.snapshots import random_snapshot
 
 ACCOUNTS = ("a", "b", "c")
 THREADS = 3
+LONGEST_LIFE = 300  # seconds, should nobody be left to kill it
 # So small that the write-ahead log is folded into the file all the time.
 PAGES = 16
 
@@ -36,6 +37,7 @@ def digest(outputs: object) -> str:
 def write(url: str, notes: str, generation: int, born: Connection) -> None:
     """Ask without end; each line of the notes is an answer that a caller has got."""
     sqlite.CHECKPOINT_PAGES = PAGES
+    signal.alarm(LONGEST_LIFE)
     file = os.open(notes, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     born.send_bytes(b"born")
     ledger = open_ledger(url, patience=30)
