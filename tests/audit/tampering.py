@@ -142,7 +142,9 @@ def a_field_twice_in_a_record(database, rng):
 @kind()
 def a_record_of_odd_shape_with_its_leaf(database, rng):
     seq = some(database, rng)
-    name = rng.choice("seq id time account policy request snapshot memory next_memory problems".split())
+    name = rng.choice(
+        ["seq", "id", "time", "account", "policy", "request", "snapshot", "memory", "next_memory", "problems"]
+    )
     other = rng.choice([[], {}, 1, {"key": []}, {"as_of": 5}, {"digest": [1]}, [[]], "2026-01-01", 10**30])
     body = changed(body_of(database, seq), **{name: other})
     put(database, seq, body)
@@ -549,7 +551,9 @@ def of_kind(database: sqlite3.Connection, number: int) -> set[int]:
 def a_checkpoint_put_into_the_log(database, rng):
     (name,) = database.execute("SELECT id FROM log").fetchone()
     size = rng.randint(1, size_of(database))
-    note = rng.choice([head_text(name, size, rng.randbytes(32)), head_text("other", size, rng.randbytes(32)), "x", b"x", 1])
+    note = rng.choice(
+        [head_text(name, size, rng.randbytes(32)), head_text("other", size, rng.randbytes(32)), "x", b"x", 1]
+    )
     database.execute("INSERT INTO checkpoints VALUES (?, ?)", (size, note))
     return within(range(1, size + 1), "checkpoint-differs", "bad-checkpoint", "other-log", "bad-signature")
 
@@ -665,10 +669,19 @@ def a_record_deleted_and_everything_computed_again(database, rng):
 @kind(KEY, CHECKPOINT, BOTH)
 def a_record_added_and_everything_computed_again(database, rng):
     records = bodies(database)
-    at = rng.choice(idle(records))
+    at = rng.choice([seq for seq in idle(records) if seq < len(records)])
     more = [*records[:at], records[at - 1], *records[at:]]
     rewrite(database, [renumbered(body, seq) for seq, body in enumerate(more, 1)])
     return within(range(1, len(more) + 1))
+
+
+@kind(KEY, BOTH)
+def a_record_added_at_the_end_and_everything_computed_again(database, rng):
+    """An earlier checkpoint says nothing of what came later."""
+    records = bodies(database)
+    added = renumbered(records[rng.choice(idle(records)) - 1], len(records) + 1)
+    rewrite(database, [*records, added])
+    return within(range(1, len(records) + 2), "not-signed")
 
 
 @kind(KEY, CHECKPOINT, BOTH)
