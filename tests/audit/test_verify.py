@@ -261,3 +261,27 @@ def test_a_late_record_of_another_version_than_the_one_before_its_time_is_fine(p
         for which, minute in ((policy, 1), (newer, 3), (newer, 5), (newer, 2)):
             ledger.evaluate(which, snapshot(minute))
     assert found(path) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("CREATE RULE quiet AS ON DELETE TO records DO INSTEAD NOTHING", "the rule quiet is not rulecap's"),
+        ("ALTER TABLE requests ENABLE ROW LEVEL SECURITY", "the row security on requests is not rulecap's"),
+        ("ALTER TABLE advances RENAME TO kept; CREATE VIEW advances AS SELECT * FROM kept", "advances is no table"),
+        (
+            "CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+            " CREATE TRIGGER undo BEFORE INSERT ON nodes FOR EACH ROW EXECUTE FUNCTION undo()",
+            "the trigger undo is not rulecap's",
+        ),
+    ],
+)
+def test_what_acts_on_the_tables_of_a_server_is_found(change, said, policy, postgres_url):
+    import psycopg
+
+    with open_ledger(postgres_url) as ledger:
+        assert ledger.evaluate(policy, snapshot(1)).record_id
+    with psycopg.connect(postgres_url, options="-c search_path=rulecap") as database:
+        database.execute(change)
+    with open_log(postgres_url) as log:
+        assert said in " ".join(one.message for one in verify(log).findings)
