@@ -18,22 +18,23 @@ EARLIER = (
 MOST_LATE = 1000
 
 
-class Advanced(NamedTuple):
-    """The last advance of a memory, as the records tell it: by which, when, under which policy, from what to what."""
-
-    seq: int
-    as_of: int
-    digest: str
-    before: Any
-    after: Any
-
-
 class Left(NamedTuple):
     """A memory that was left, by which policy and which record; by none where nothing came before."""
 
     memory: Any
     digest: str = ""
     seq: int = 0
+
+
+class Advanced(NamedTuple):
+    """The last advance of a memory, as the records tell it: when, from what (none where not known), to what."""
+
+    as_of: int
+    before: Left | None
+    after: Left
+
+
+NOTHING = Left(None)
 
 
 class Chain:
@@ -50,7 +51,7 @@ class Chain:
         self._indices = Indices(log, findings)
         self._policies: set[str] = set()
         self._last: dict[Key, Advanced] = {}
-        self._carried: dict[Key, Any] = {}
+        self._carried: dict[Key, Left] = {}
         self._late: list[tuple[int, str]] = []
         self._time, self._back = 0, 0
         self._seq, self._gap = 0, 0
@@ -87,9 +88,7 @@ class Chain:
         self._policy(seq, said.policy.digest)
         advances = self._memory(seq, said)
         if self._indices.take(stored, said, advances, sure):
-            self._last[said.account, said.policy.name] = Advanced(
-                seq, said.as_of or 0, said.policy.digest, said.memory, said.next_memory
-            )
+            self._advance((said.account, said.policy.name), said)
         return True
 
     def ended(self, size: int) -> None:
@@ -116,9 +115,9 @@ class Chain:
             return self._unreadable(stored, "is no decision's, and not the first record of a log that follows another")
         try:
             for one in carried["memories"]:
-                key, memory = (one["account"], one["policy"]), one["memory"]
-                self._last[key] = Advanced(1, time_of(one["as_of"]), "", memory, memory)
-                self._carried[key] = memory
+                key, left = (one["account"], one["policy"]), Left(one["memory"], seq=1)
+                self._last[key] = Advanced(time_of(one["as_of"]), left, left)
+                self._carried[key] = left
         except (KeyError, TypeError, ValueError) as error:
             return self._unreadable(stored, f"carries no memories over: {type(error).__name__}: {error}")
         self._indices.take(stored, said, advances=False, sure=True)
@@ -141,17 +140,25 @@ class Chain:
         Returns:
             Whether it advances the memory; none where records before it are not known, so that it cannot be told.
         """
-        key, as_of, digest = (said.account, said.policy.name), said.as_of, said.policy.digest
+        key, as_of = (said.account, said.policy.name), said.as_of
         last = self._last.get(key)
         late = last is not None and as_of is not None and as_of < last.as_of
-        known = self._gap < (last.seq if last else 1)
+        known = self._known(last)
         if known:
             left = self._earlier(key, as_of) if late else _left(last, as_of)
-            if left and not _carried(left.memory, said.memory, digest != left.digest):
+            if left and not _follows(left, said):
                 self._differ(seq, late, left)
         if as_of is None or not said.advanced:
             return False
         return (last is None or as_of > last.as_of) if known else None
+
+    def _known(self, last: Advanced | None) -> bool:
+        return self._gap < (last.after.seq if last else 1)
+
+    def _advance(self, key: Key, said: Said) -> None:
+        last = self._last.get(key)
+        before = (last.after if last else NOTHING) if self._known(last) else None
+        self._last[key] = Advanced(said.as_of or 0, before, Left(said.next_memory, said.policy.digest, said.seq))
 
     def _differ(self, seq: int, late: bool, left: Left) -> None:
         which = f"the memory that record {left.seq} left" if left.seq else "the memory that its account began with"
@@ -164,7 +171,8 @@ class Chain:
         """Return the memory from before a time, from the index of advances; none where it is unreadable."""
         rows = self._log.database.run(EARLIER, (*key, as_of))
         if not rows:
-            return Left(self._carried.get(key), seq=int(key in self._carried))
+            carried: Left = self._carried.get(key, NOTHING)
+            return carried
         try:
             said = said_by(blob(rows[0][0]))
         except ValueError:  # that record is a finding of its own
@@ -172,16 +180,19 @@ class Chain:
         return Left(said.next_memory, said.policy.digest, said.seq)
 
 
-def _left(last: Advanced | None, as_of: int | None) -> Left:
-    """Return the memory that the last advance left for a time that is not before it."""
+def _left(last: Advanced | None, as_of: int | None) -> Left | None:
+    """Return the memory that the last advance left for a time that is not before it; none where it is not known."""
     if last is None:
-        return Left(None)
-    return Left(last.before if as_of == last.as_of else last.after, last.digest, last.seq)
+        return NOTHING
+    return last.before if as_of == last.as_of else last.after
 
 
-def _carried(expected: Any, given: Any, other_policy: bool) -> bool:
-    """Tell whether a memory is the expected one; another version of the policy may have left names out."""
-    if expected == given:
+def _follows(left: Left, said: Said) -> bool:
+    """Tell whether a record was given a memory; another version of the policy leaves out the names it does not know."""
+    given, memory = said.memory, left.memory
+    if given == memory:
         return True
-    both = isinstance(expected, dict) and isinstance(given, dict)
-    return other_policy and both and given.items() <= expected.items()
+    if left.digest == said.policy.digest or not (isinstance(given, dict) and isinstance(memory, dict)):
+        return False
+    names = said.next_memory if said.advanced and isinstance(said.next_memory, dict) else given
+    return bool(given == {name: value for name, value in memory.items() if name in names})

@@ -1,8 +1,11 @@
 """SQLite as the log's database: one file, write-ahead log, every commit synced to the disk."""
 
 import os
+import random
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,8 +14,11 @@ from rulecap.audit.errors import LogError
 from rulecap.audit.tables import differing
 
 PATIENCE = 2.0
+ROWS = 256
+TURN = 0.005
 # A write-ahead log is folded into the file once it has this many pages, 4 KiB each.
 CHECKPOINT_PAGES = 4000
+UNRECOVERED = (sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY, sqlite3.SQLITE_READONLY_CANTINIT)
 MOST_FAULTS = 20
 CODES = {
     sqlite3.SQLITE_BUSY: ("log-locked", "is locked by another process"),
@@ -45,24 +51,52 @@ class SqliteDatabase:
             LogError: it is not there, or cannot be opened.
         """
         self.where = str(path)
-        self._path = path
+        self._path, self._size, self._patience = path, 0, patience
         if not create and not path.exists():
             raise LogError("no-log", f"there is no log at {path}")
         try:
             self._connection = connect(path, write, create, patience)
-            self._run("PRAGMA journal_mode") if not write else self._prepare()
-            self._file = _identity(path)
+            if write:
+                self._prepare(patience)
+                self._file = _identity(path)
+                self._beside = {one: _identity(one) for one in _beside(path) if one.exists()}
+            else:
+                self._read_first(patience)
         except (sqlite3.Error, OSError) as error:
             self.close()
             self._fail(error)
 
-    def _prepare(self) -> None:
-        mode = self._run("PRAGMA journal_mode = WAL")[0][0]
-        if mode != "wal":
+    def _read_first(self, patience: float) -> None:
+        """Look into the file; where a killed writer left it to be recovered, that is done, as any next writer would."""
+        try:
+            self._run("PRAGMA journal_mode")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode not in UNRECOVERED:
+                raise
+            self._connection.close()
+            with closing(connect(self._path, True, False, patience)) as writer:
+                writer.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+            self._connection = connect(self._path, False, False, patience)
+            self._run("PRAGMA journal_mode")
+
+    def _prepare(self, patience: float) -> None:
+        if self._write_ahead(patience) != "wal":
             raise LogError("log-failed", f"{self.where} cannot keep a write-ahead log: its file system lacks it")
         # FULL syncs at each commit; without it a commit survives a crash of the process but not of the machine.
         self._run("PRAGMA synchronous = FULL")
+        self._run("SELECT 1 FROM sqlite_master LIMIT 1")  # opens the write-ahead log, which is then watched
         self._run(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+
+    def _write_ahead(self, patience: float) -> str:
+        """Turn to a write-ahead log, and return the mode; SQLite does not wait here for one who does the same."""
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                return str(self._run("PRAGMA journal_mode = WAL")[0][0])
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                    raise
+                time.sleep(TURN)
 
     def holds_log(self) -> bool:
         """Return whether the file holds a log; refuse one that holds something else."""
@@ -72,9 +106,28 @@ class SqliteDatabase:
         return bool(names)
 
     def begin(self) -> None:
-        """Start writing, as the only writer."""
+        """Start writing, as the only writer.
+
+        SQLite by itself would look for its turn ever more seldom, so that one of several busy writers may never get it.
+        """
         self._watch()
-        self.run("BEGIN IMMEDIATE")
+        deadline = time.monotonic() + self._patience
+        self.run("PRAGMA busy_timeout = 0")
+        try:
+            while not self._begun(time.monotonic() >= deadline):
+                time.sleep(random.uniform(0, TURN))
+        finally:
+            self.run(f"PRAGMA busy_timeout = {int(self._patience * 1000)}")
+
+    def _begun(self, last: bool) -> bool:
+        """Try to begin; return whether that went, the last time fail where it does not."""
+        try:
+            self._run("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            if last or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                self._fail(error)
+            return False
+        return True
 
     def look(self) -> None:
         """Start reading what is there at this moment."""
@@ -137,11 +190,17 @@ class SqliteDatabase:
     def _watch(self) -> None:
         """Refuse to go on in a file that is no longer at the log's address: nobody would find what is written there."""
         try:
-            found = _identity(self._path)
+            file = self._path.stat()
+            if (file.st_dev, file.st_ino) != self._file:
+                raise LogError("log-replaced", f"{self.where} is another file than the one that was opened")
+            if file.st_size < self._size:
+                raise LogError("log-corrupt", f"{self.where} was cut short while it was open")
+            for path, opened in self._beside.items():
+                if _identity(path) != opened:
+                    raise LogError("log-replaced", f"{path} is another file than the one that was opened")
         except OSError as error:
-            raise LogError("log-gone", f"{self.where} is gone: {error.strerror}") from error
-        if found != self._file:
-            raise LogError("log-replaced", f"{self.where} is another file than the one that was opened")
+            raise LogError("log-gone", f"{error.filename or self.where} is gone: {error.strerror}") from error
+        self._size = file.st_size
 
     def _fail(self, error: Exception) -> NoReturn:
         if isinstance(error, OSError):
@@ -166,6 +225,14 @@ def connect(path: Path, write: bool, create: bool, patience: float) -> sqlite3.C
     # Text that is no UTF-8 was not written by rulecap; it is to be read, and found, rather than to fail.
     connection.text_factory = lambda raw: raw.decode(errors="replace")
     return connection
+
+
+def _beside(path: Path) -> tuple[Path, Path]:
+    """Return the files beside a log's: what is written ahead, and what tells its writers of each other.
+
+    Where the second is another one, two processes can write at the same time, each over what the other has written.
+    """
+    return Path(f"{path}-wal"), Path(f"{path}-shm")
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -92,6 +92,10 @@ class Writer:
         for question, decision in work.written:
             question.answer = decision
 
+    def last(self, account: str, policy: str) -> Last | None:
+        """Return the last advance of an account's memory, as far as this writer knows it."""
+        return self._timeline.last(account, policy)
+
     def begin_with(self, snapshot: bytes) -> None:
         """Write the first record of a log that follows another one.
 
@@ -154,8 +158,7 @@ class Writer:
         as_of = given.as_of
         if decision.advanced and as_of is not None and self._timeline.advances(given.account, policy.name, as_of):
             # Copied, because what a decision holds belongs to the caller.
-            last = Last(as_of, memory, dict(decision.memory))
-            self._timeline.advance(given.account, policy.name, last, place.seq)
+            self._timeline.advance(given.account, policy.name, as_of, dict(decision.memory), place.seq)
         if question.request:
             key = (given.account, decision.decision, question.request.key)
             self._database.write([

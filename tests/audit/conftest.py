@@ -21,12 +21,17 @@ def server() -> Iterator[Server]:
     running.remove()
 
 
+@pytest.fixture(scope="session")
+def only_database(server: Server) -> str:
+    """The name of a database; one for all tests, because making one takes longer than most of them."""
+    return server.new_database()
+
+
 @pytest.fixture
-def database(server: Server) -> Iterator[str]:
+def database(server: Server, only_database: str) -> Iterator[str]:
     """The name of an empty database."""
-    name = server.new_database()
-    yield name
-    server.drop(name)
+    yield only_database
+    server.empty(only_database)
 
 
 @pytest.fixture

@@ -3,14 +3,16 @@
 import hashlib
 import json
 import os
+import signal
 import tempfile
 import threading
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
 
 from rulecap import load_policy
-from rulecap.audit import open_ledger, sqlite
+from rulecap.audit import open_ledger, postgres, sqlite
 from tests.audit.counting import counting, snapshot
 from tests.snapshots import random_snapshot
 
@@ -53,6 +55,30 @@ def write(url: str, notes: str, generation: int, born: Connection) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def write_until(url: str, notes: str, statement: int, born: Connection) -> None:
+    """Begin a log and ask twice, and be killed before a statement, counted from the opening on."""
+    born.send_bytes(b"born")
+    left = [statement]
+
+    def counted(run: Callable[..., object]) -> Callable[..., object]:
+        def run_or_die(*given: object) -> object:
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return run(*given)
+
+        return run_or_die
+
+    for kind in (sqlite.SqliteDatabase, postgres.PostgresDatabase):
+        for name in ("run", "write", "commit"):
+            setattr(kind, name, counted(getattr(kind, name)))
+    with open_ledger(url) as ledger, Path(notes).open("ab", buffering=0) as file:
+        for minute in (1, 2):
+            decision = ledger.evaluate(POLICIES[0], snapshot(10_000 + minute), "position")
+            told = [decision.record_id, digest(decision.outputs), None, []]
+            file.write(json.dumps(told).encode() + b"\n")
 
 
 def first(generation: int) -> tuple[object, object, str]:

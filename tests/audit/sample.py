@@ -16,8 +16,19 @@ from tests.snapshots import sequence
 OLD, NEW, STRANGER = (Signer(name, bytes([number]) * 32) for number, name in enumerate(("desk", "desk-2", "thief"), 1))
 ROTATED_AT = 40
 DECISIONS = ("position", "margin", "drawdown", "reduce_only")
-NOT_JSON = ("", "{", "[" * 300, b"\xff", "\ud800")
-UNREADABLE = (*NOT_JSON, '{"account": {"id": "main"}}', "{}", 5, None, float("nan"), {"a": {1}})
+UNREADABLE = (
+    "",
+    "{",
+    '{"account": {"id": "main"}}',
+    "{}",
+    "\ud800",
+    "[" * 300,
+    5,
+    None,
+    float("nan"),
+    b"\xff",
+    {"a": {1}},
+)
 
 
 class Clock:

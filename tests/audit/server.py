@@ -117,10 +117,11 @@ class Server:
             admin.execute(f"CREATE DATABASE {name}")
         return name
 
-    def drop(self, database: str) -> None:
-        """Take a database away, whoever is still connected."""
-        with closing(self.admin()) as admin:
-            admin.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+    def empty(self, database: str) -> None:
+        """Take a log out of its database."""
+        with closing(self.admin(database)) as admin:
+            admin.execute("SET client_min_messages = error")
+            admin.execute("DROP SCHEMA IF EXISTS rulecap CASCADE")
 
     def url(self, database: str, user: str = "postgres") -> str:
         """Return a database's address over TCP."""

@@ -1,9 +1,11 @@
 """Writers that are killed at random moments: what was answered is on record, and the log goes on from there."""
 
 import json
-import multiprocessing
+import os
 import signal
+import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -17,9 +19,8 @@ from rulecap.audit.replay import replayed
 from rulecap.audit.verify import verify
 from tests.audit import killed
 from tests.audit.counting import snapshot
+from tests.audit.forkserver import FORKSERVER
 
-FORKSERVER = multiprocessing.get_context("forkserver")
-FORKSERVER.set_forkserver_preload(["tests.audit.killed"])
 TIMES_ON_ONE_LOG = 5
 LONGEST_LIFE = 0.25  # seconds
 
@@ -29,8 +30,8 @@ def logs(request, tmp_path):
     """What makes addresses of logs that are not there yet, and what takes them away again."""
     if request.param == "sqlite":
         return lambda number: f"sqlite:///{tmp_path / f'{number}.sqlite3'}", lambda url: None
-    server = request.getfixturevalue("server")
-    return lambda number: server.url(server.new_database()), lambda url: server.drop(url.rpartition("/")[2])
+    server, database = request.getfixturevalue("server"), request.getfixturevalue("database")
+    return lambda number: server.url(database), lambda url: server.empty(database)
 
 
 def test_a_writer_killed_at_any_moment_loses_no_decision_and_forks_no_memory(logs, tmp_path):
@@ -40,6 +41,46 @@ def test_a_writer_killed_at_any_moment_loses_no_decision_and_forks_no_memory(log
 @pytest.mark.soak
 def test_a_writer_killed_a_thousand_times_loses_no_decision_and_forks_no_memory(logs, tmp_path):
     kill_many(logs, tmp_path, 1_000)
+
+
+def test_a_writer_killed_before_any_statement_of_beginning_a_log_leaves_one_that_goes_on(logs, tmp_path):
+    make, take_away = logs
+    answers, statement, ended = [], 0, None
+    while ended != 0:
+        statement += 1
+        url, notes = make(statement), tmp_path / f"{statement}.notes"
+        writer = start(killed.write_until, url, notes, statement)
+        writer.join(60)
+        ended = writer.exitcode
+        assert ended in {0, -signal.SIGKILL}
+        check(url, notes)
+        go_on(url, 1)
+        answers.append(len(told(notes)))
+        take_away(url)
+    assert statement > 10
+    assert (answers[0], answers[-1]) == (0, 2)
+    assert answers == sorted(answers)
+
+
+def test_a_file_whose_making_was_cut_short_is_read_as_no_log_and_begun_anew(tmp_path):
+    url = f"sqlite:///{tmp_path / 'log.sqlite3'}"
+    child = os.fork()
+    if child == 0:
+        cut_short = sqlite3.connect(tmp_path / "log.sqlite3", isolation_level=None)
+        cut_short.execute("PRAGMA cache_size = 1")
+        cut_short.execute("BEGIN IMMEDIATE")
+        for number in range(50):  # more than the cache holds, so that some of it is in the file already
+            cut_short.execute(f"CREATE TABLE half_{number} (id INTEGER)")
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert (tmp_path / "log.sqlite3-journal").stat().st_size > 0
+    assert (tmp_path / "log.sqlite3").stat().st_size > 0
+    with pytest.raises(LogError) as raised:
+        open_log(url)
+    assert raised.value.code == "not-a-log"
+    open_ledger(url).close()
+    with open_log(url) as log:
+        assert verify(log).fine
 
 
 def kill_many(logs, tmp_path, kills):
@@ -67,9 +108,13 @@ def kill_many(logs, tmp_path, kills):
 
 def kill(url: str, notes: Path, generation: int, rng: Random) -> int:
     """Start a writer, or two that write at the same time, and kill it while it opens, or later; return how many."""
-    writers = [start(url, notes, generation) for _ in range(rng.choice((1, 1, 2)))]
+    before = notes.stat().st_size if notes.exists() else 0
+    writers = [start(killed.write, url, notes, generation) for _ in range(rng.choice((1, 1, 2)))]
+    opening = rng.random() < 0.3
+    if not opening:
+        wait_for_an_answer(notes, before)
     for writer in writers:
-        time.sleep(rng.uniform(0, 0.02) if rng.random() < 0.3 else rng.uniform(0, LONGEST_LIFE))
+        time.sleep(rng.uniform(0, 0.006 if opening else LONGEST_LIFE))
         assert writer.is_alive(), "the writer ended by itself"
         writer.kill()
     for writer in writers:
@@ -79,9 +124,17 @@ def kill(url: str, notes: Path, generation: int, rng: Random) -> int:
     return len(writers)
 
 
-def start(url: str, notes: Path, generation: int) -> BaseProcess:
+def wait_for_an_answer(notes: Path, before: int) -> None:
+    """Wait until somebody was answered, so that a writer on a slow machine is not always killed while it opens."""
+    end = time.monotonic() + 60
+    while not notes.exists() or notes.stat().st_size == before:
+        assert time.monotonic() < end, "no writer has got an answer"
+        time.sleep(0.002)
+
+
+def start(program: Callable[..., None], url: str, notes: Path, number: int) -> BaseProcess:
     ours, theirs = FORKSERVER.Pipe(duplex=False)
-    writer = FORKSERVER.Process(target=killed.write, args=(url, str(notes), generation, theirs))
+    writer = FORKSERVER.Process(target=program, args=(url, str(notes), number, theirs))
     writer.start()
     theirs.close()
     with closing(ours):

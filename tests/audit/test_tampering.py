@@ -1,4 +1,4 @@
-"""Whatever is done to a log's database is found, the right record is named; what cannot be found is not claimed."""
+"""Whatever is done to a log's database is found, and the right record is named; what cannot be, is not claimed."""
 
 import re
 import shutil

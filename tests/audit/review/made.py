@@ -70,11 +70,11 @@ def snapshot(rng, minute, account):
     }  # fmt: skip
 
 
-def write(folder):
-    """Write the log into a folder; return its address."""
+def write(folder, url=None):
+    """Write the log, into a folder where no address is given; return its address."""
     rng, clock = Random("reviewed"), [START]
     policies = [limits(folder / "old"), limits(folder / "new", version="1.1.0", most=12)]
-    url = f"sqlite:///{folder / 'log.sqlite3'}"
+    url = url or f"sqlite:///{folder / 'log.sqlite3'}"
     with open_ledger(url, clock=lambda: clock[0]) as ledger:
         for number in range(160):
             clock[0] += timedelta(minutes=1) if number != 80 else -timedelta(minutes=30)
