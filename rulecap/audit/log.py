@@ -11,6 +11,7 @@ from rulecap.audit.merkle import HASH_LENGTH
 from rulecap.audit.record import Record
 from rulecap.audit.tables import FORMAT
 from rulecap.engine.policy import Policy, policy_from_files
+from rulecap.policy.sources import digest_of
 from rulecap.problems import PolicyError, shown
 
 
@@ -119,14 +120,13 @@ class Log:
         files = self.policy_files(digest)
         if not files:
             raise LogError("log-corrupt", f"{self.database.where} lacks the policy {digest[:12]}")
+        if digest_of(files) != digest:
+            raise LogError("log-corrupt", f"the files kept for the policy {digest[:12]} have another digest")
         try:
-            policy = policy_from_files(files)
+            return policy_from_files(files)
         except PolicyError as error:
             first = error.problems[0].render()
             raise LogError("log-corrupt", f"the policy {digest[:12]} does not load: {first}") from error
-        if policy.digest != digest:
-            raise LogError("log-corrupt", f"the files of the policy {digest[:12]} have another digest")
-        return policy
 
     def close(self) -> None:
         """Let go of the connection."""

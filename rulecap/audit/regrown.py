@@ -57,13 +57,15 @@ class Regrown:
         agrees = stored == leaf
         if not agrees:
             self.differs = True
-            if stored:
-                self._findings.add(LEAF, "", self.size)
-            else:
+            if not stored:
                 self._findings.add("node-altered", "the tree's leaf for it is not stored", self.size)
         if not self.lost:
             self._grow(leaf, stored)
         return agrees or not stored
+
+    def doubt(self) -> None:
+        """Note that the last record and its stored leaf do not agree."""
+        self._findings.add(LEAF, "", self.size)
 
     def skip(self, stop: int) -> None:
         """Go on to a size with the leaves that are stored, for the records are not there."""

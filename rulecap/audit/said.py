@@ -2,9 +2,9 @@
 
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rulecap.audit.asked import microseconds
 
@@ -55,7 +55,8 @@ class Said(_Part):
     policy: RecordedPolicy
     engine: str
     request: RecordedRequest | None
-    snapshot: RecordedSnapshot | str
+    # Left to right: else all of a snapshot is read twice, to see which of both it fits better.
+    snapshot: Annotated[RecordedSnapshot | str, Field(union_mode="left_to_right")]
     memory: dict[str, Any] | None
     next_memory: dict[str, Any] | None
     outputs: Anything

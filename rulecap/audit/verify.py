@@ -118,7 +118,8 @@ class Pass:
 
     def _take(self, stored: Stored, tree: Regrown, chain: Chain, sizes: set[int]) -> None:
         agrees = tree.take(leaf_hash(stored.record.body))
-        chain.take(stored, agrees)
+        if chain.take(stored, agrees) and not agrees:
+            tree.doubt()
         self._done = tree.size
         if self._done in sizes:
             self._roots[self._done] = tree.root

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from rulecap.audit.merkle import leaf_hash, node_count
+from rulecap.audit.said import said_by
 from tests.audit.rewriting import bodies, changed, idle, renumbered, rewrite, seal
 from tests.audit.sample import STRANGER
 
@@ -669,10 +670,19 @@ def a_record_deleted_and_everything_computed_again(database, rng):
 @kind(KEY, CHECKPOINT, BOTH)
 def a_record_added_and_everything_computed_again(database, rng):
     records = bodies(database)
-    at = rng.choice(idle(records))
+    at = rng.choice([seq for seq in idle(records) if seq < len(records)])
     more = [*records[:at], records[at - 1], *records[at:]]
     rewrite(database, [renumbered(body, seq) for seq, body in enumerate(more, 1)])
     return within(range(1, len(more) + 1))
+
+
+@kind(KEY, BOTH)
+def a_record_added_at_the_end_and_everything_computed_again(database, rng):
+    """An earlier checkpoint says nothing of what came later."""
+    records = bodies(database)
+    added = renumbered(rng.choice([body for body in records if not said_by(body).account]), len(records) + 1)
+    rewrite(database, [*records, added])
+    return within(range(1, len(records) + 2), "not-signed")
 
 
 @kind(KEY, CHECKPOINT, BOTH)

@@ -49,3 +49,13 @@ def test_its_keys_stand_in_the_schema_s_order(bodies):
 )
 def test_what_is_no_record_is_told(bodies, change):
     assert list(VALIDATOR.iter_errors({**bodies[0], **change}))
+
+
+def test_every_member_is_described():
+    assert [name for name, member in SCHEMA["properties"].items() if not member.get("description")] == []
+
+
+@pytest.mark.parametrize("name", SCHEMA["required"])
+def test_a_record_that_lacks_a_member_or_has_another_type_there_is_none(bodies, name):
+    assert not VALIDATOR.is_valid({other: value for other, value in bodies[0].items() if other != name})
+    assert not VALIDATOR.is_valid({**bodies[0], name: [[1]]})

@@ -36,7 +36,7 @@ def reading(url: str) -> "Iterator[Log]":
     """Give the log at an address, for reading.
 
     Raises:
-        UsageError: the address is none, or there is no log at it.
+        UsageError: the address is none, there is no log at it, or it cannot be read to its end.
     """
     from rulecap.audit import LogError, open_log
 
@@ -45,7 +45,10 @@ def reading(url: str) -> "Iterator[Log]":
     except LogError as error:
         raise UsageError(str(error)) from error
     with log:
-        yield log
+        try:
+            yield log
+        except LogError as error:
+            raise UsageError(str(error)) from error
 
 
 def found(log: "Log", name: str) -> "Record":

@@ -51,8 +51,8 @@ def run(asked: argparse.Namespace) -> int:
 def _summary(replayed: int, count: int, style: Any) -> Iterator[str]:
     if count > MOST_SHOWN:
         yield f"and {count - MOST_SHOWN} more"
-    verdict = style.good("every byte agrees") if not count else style.bad(f"{count} differ")
-    yield f"{replayed:,} decisions replayed: {verdict}"
+    verdict = style.good("every byte agrees") if not count else style.bad(f"{count:,} differ{'s' * (count == 1)}")
+    yield f"{replayed:,} decision{'s' * (replayed != 1)} replayed: {verdict}"
 
 
 def difference(log: "Log", record: "Record") -> dict[str, Any] | None:

@@ -30,7 +30,6 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 def run(asked: argparse.Namespace) -> int:
     """Print what is wrong with the log, or that nothing is."""
-    from rulecap.audit import LogError
     from rulecap.audit.held import split_notes
     from rulecap.audit.verify import verify
     from rulecap.cli.terminal import Style, print_json
@@ -38,14 +37,11 @@ def run(asked: argparse.Namespace) -> int:
     keys = trusted(asked.key)
     notes = [note for name in asked.checkpoint for note in split_notes(_text(name))]
     with reading(asked.log) as log:
-        try:
-            report = verify(log, keys, notes, progress("verifying"))
-        except LogError as error:
-            raise UsageError(str(error)) from error
+        report = verify(log, keys, notes, progress("verifying"))
     if asked.json:
         print_json(report_as_json(report))
     else:
-        print(report_as_text(report, bool(keys), Style.of_output()))
+        print(report_as_text(report, bool(keys), bool(notes), Style.of_output()))
     return FINE if report.fine else NOT_FINE
 
 
@@ -78,17 +74,18 @@ def report_as_json(report: "Report") -> dict[str, object]:
     }
 
 
-def report_as_text(report: "Report", keyed: bool, style: "Style") -> str:
+def report_as_text(report: "Report", keyed: bool, kept: bool, style: "Style") -> str:
     """Return what was found as text."""
     lines = [style.bad(finding.render()) for finding in report.findings]
     if report.count > len(report.findings):
-        lines.append(f"and {report.count - len(report.findings)} more")
-    verdict = style.good("fine") if report.fine else style.bad(f"{report.count} findings")
-    lines += [f"log {report.log}, {report.size:,} records, root {report.root}: {verdict}", *_rests_on(report, keyed)]
+        lines.append(f"and {report.count - len(report.findings):,} more")
+    verdict = style.good("fine") if report.fine else style.bad(f"{report.count} finding{'s' * (report.count > 1)}")
+    about = f"log {report.log}, {report.size:,} records, root {report.root or 'unknown'}"
+    lines += [f"{about}: {verdict}", *_rests_on(report, keyed, kept)]
     return "\n".join([*lines, *report.notes])
 
 
-def _rests_on(report: "Report", keyed: bool) -> list[str]:
+def _rests_on(report: "Report", keyed: bool, kept: bool) -> list[str]:
     """Say what the proof rests on."""
     if report.signed_by:
         lines = [f"the head is signed by {', '.join(report.signed_by)}"]
@@ -97,7 +94,10 @@ def _rests_on(report: "Report", keyed: bool) -> list[str]:
     else:
         lines = ["no key was given (--key), so that whoever can write the log could have rewritten all of it"]
     if report.checkpoints:
-        lines.append(f"{report.checkpoints} checkpoints kept elsewhere agree")
+        several = report.checkpoints > 1
+        lines.append(f"{report.checkpoints} checkpoint{'s' * several} kept elsewhere agree{'s' * (not several)}")
+    elif kept:
+        lines.append("no checkpoint that was given agrees")
     else:
         lines.append(
             "no checkpoint kept elsewhere was given (--checkpoint), so that a cut end with its head could be missed"

@@ -1,0 +1,177 @@
+"""Every decision on record comes out the same to the byte, from its record and the stored policy alone."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from rulecap import load_policy
+from rulecap.audit import open_ledger, open_log, record
+from rulecap.audit.replay import replayed
+from rulecap.language.functions import COMPUTED
+from tests.audit.counting import counting, snapshot
+from tests.audit.sample import OLD, UNREADABLE, url_of, write
+from tests.promises.shipped import ROOT, SHIPPED, shipped
+from tests.promises.test_deterministic import OTHER_PYTHONS, needed, other_python
+from tests.snapshots import random_snapshot, sequence
+
+# Run by other Pythons: replays a log, and says how many records differ.
+CHILD = """
+import sys
+from rulecap.audit import open_log
+from rulecap.audit.replay import replayed
+with open_log(sys.argv[1]) as log:
+    records = [stored.record for stored in log.stored()]
+    print(len(records), [one.seq for one in records if replayed(one, log.policy(one.fields["policy"]["digest"]))])
+"""
+
+
+@pytest.fixture(scope="module")
+def log_path(tmp_path_factory) -> Path:
+    """A log of every shipped policy and decision, of random snapshots and of what is none."""
+    folder = tmp_path_factory.mktemp("replay")
+    path, rng = folder / "log.sqlite3", Random("replay")
+    with open_ledger(url_of(path)) as ledger:
+        for name in SHIPPED:
+            policy = shipped(name)
+            given = [*sequence(rng, 6), *(random_snapshot(rng) for _ in range(6)), *UNREADABLE]
+            for number, one in enumerate(given):
+                decision = policy.decisions[number % len(policy.decisions)]
+                assert ledger.evaluate(policy, one, decision).record_id
+            for decision in policy.decisions:
+                ledger.evaluate(policy, given[0], decision, "key")
+            ledger.evaluate(policy, given[0], "no such decision")
+    return path
+
+
+def differing(path: Path) -> list[int]:
+    with open_log(url_of(path)) as log:
+        records = [stored.record for stored in log.stored()]
+        assert records
+        return [one.seq for one in records if replayed(one, log.policy(one.fields["policy"]["digest"]))]
+
+
+def test_every_decision_of_every_shipped_policy_replays_to_the_byte(log_path):
+    assert differing(log_path) == []
+    with open_log(url_of(log_path)) as log:
+        asked = {(one.record.fields["policy"]["name"], one.record.fields["decision"]) for one in log.stored()}
+        handed_over = [one for one in log.stored() if one.record.fields["answered_by"] != one.record.fields["decision"]]
+    for name in SHIPPED:
+        policy = shipped(name)
+        assert {(policy.name, decision) for decision in policy.decisions} <= asked
+    assert handed_over
+
+
+def test_the_policies_are_the_stored_ones_even_where_the_shipped_ones_are_gone(log_path, tmp_path):
+    """The folder of the shipped policies cannot even be asked for."""
+    program = (
+        "import rulecap.resources as r; found = r.resource_folder\n"
+        "r.resource_folder = lambda name: found(name) if name == 'schemas' else 1 / 0\n" + CHILD
+    )
+    assert said_by(sys.executable, log_path, tmp_path, program).endswith(" []\n")
+
+
+@pytest.mark.parametrize("seed", ["0", "1", "4711"])
+def test_the_hash_seed_makes_no_difference(seed, log_path, tmp_path):
+    assert said_by(sys.executable, log_path, tmp_path, PYTHONHASHSEED=seed).endswith(" []\n")
+
+
+@pytest.mark.parametrize("version", OTHER_PYTHONS)
+def test_another_python_replays_it_to_the_byte(version, log_path, tmp_path, request):
+    if version == "{}.{}".format(*sys.version_info[:2]):
+        pytest.skip("it is the Python of this test")
+    python = other_python(version)
+    packages = needed(python, version, request)
+    assert said_by(python, log_path, tmp_path, PYTHONPATH=f"{ROOT}{os.pathsep}{packages}").endswith(" []\n")
+
+
+def said_by(python: str, path: Path, folder: Path, program: str = CHILD, **environment: str) -> str:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT") if name in os.environ}
+    run = subprocess.run(
+        [python, "-c", program, url_of(path)],
+        env={**kept, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **environment},
+        cwd=folder,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    return run.stdout
+
+
+def test_a_log_of_every_kind_of_question_replays_too(tmp_path):
+    write(tmp_path / "log.sqlite3", tmp_path, OLD, following=True)
+    assert differing(tmp_path / "log.sqlite3") == []
+
+
+def test_an_overlay_is_stored_with_its_base(log_path):
+    digest = shipped("conservative").digest
+    with open_log(url_of(log_path)) as log:
+        assert log.policy(digest).version == shipped("conservative").version
+        assert len(log.policy_files(digest)) > 1
+
+
+def difference(path, policy):
+    """The first difference where the stored decisions are computed by another policy."""
+    with open_log(url_of(path)) as log:
+        return replayed(log.record(1), policy)
+
+
+def one_record(tmp_path, policy, pnl=-5.0):
+    path = tmp_path / "one.sqlite3"
+    with open_ledger(url_of(path)) as ledger:
+        ledger.evaluate(policy, snapshot(1, pnl=pnl))
+    return path
+
+
+def edited(tmp_path, old, new):
+    """The counting policy, with its digest, but computing something else: as a differing engine would."""
+    counting(tmp_path / f"edited {new}")
+    file = tmp_path / f"edited {new}" / "policy.yaml"
+    file.write_text(file.read_text().replace(old, new))
+    return load_policy(tmp_path / f"edited {new}")
+
+
+def test_an_engine_that_computes_otherwise_is_named_by_the_first_step_that_differs(tmp_path):
+    path = one_record(tmp_path, counting(tmp_path / "counting"))
+    found = difference(path, edited(tmp_path, "memory.seen + 1", "memory.seen + 2"))
+    assert (found.part, found.step, found.recorded, found.computed) == ("steps", "number", 1, 2)
+    found = difference(path, edited(tmp_path, ">= 0 USD else NO", ">= 0 USD - 9 USD else NO"))
+    assert (found.part, found.step, found.recorded, found.computed) == ("steps", "word", "NO", "GO")
+
+
+def test_a_changed_function_of_the_engine_is_named_by_the_step_that_calls_it(tmp_path, monkeypatch):
+    path = one_record(tmp_path, edited(tmp_path, "memory.seen + 1", "floor(memory.seen) + 1"))
+    assert differing(path) == []
+    monkeypatch.setitem(COMPUTED, "floor", lambda value: value + 2)
+    with open_log(url_of(path)) as log:
+        first = log.record(1)
+        found = replayed(first, log.policy(first.fields["policy"]["digest"]))
+    assert (found.part, found.step, found.recorded, found.computed) == ("steps", "number", 1, 3)
+
+
+def test_where_the_steps_agree_the_part_of_the_record_is_named(tmp_path, monkeypatch):
+    path = one_record(tmp_path, counting(tmp_path / "counting"))
+    found = difference(path, edited(tmp_path, "{number: number, verdict: word}", "{number: 5, verdict: word}"))
+    assert (found.part, found.step) == ("outputs", "")
+    monkeypatch.setattr(record, "ENGINE", b'"9.9.9"')
+    found = difference(path, counting(tmp_path / "again"))
+    assert (found.part, found.computed) == ("engine", "9.9.9")
+
+
+def test_what_could_not_be_recorded_is_no_record(tmp_path):
+    path = tmp_path / "log.sqlite3"
+    policy = counting(tmp_path / "counting")
+    with open_ledger(url_of(path)) as ledger:
+        ledger.evaluate(policy, snapshot(1))
+        path.rename(tmp_path / "away")
+        assert ledger.evaluate(policy, snapshot(2)).record_id is None
+        (tmp_path / "away").rename(path)
+        assert ledger.evaluate(policy, snapshot(3)).record_id
+    with open_log(url_of(path)) as log:
+        assert [one.record.fields["snapshot"]["as_of"][14:16] for one in log.stored()] == ["01", "03"]
+    assert differing(path) == []

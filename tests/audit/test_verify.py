@@ -1,0 +1,287 @@
+"""What verify can prove with which evidence, whom a writer goes on with, and what an attacker must not get signed."""
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from rulecap.audit import LogError, open_ledger, open_log
+from rulecap.audit.note import sign
+from rulecap.audit.opening import rotate
+from rulecap.audit.trust import NEXT_KEY, handover
+from rulecap.audit.verify import verify
+from rulecap.audit.witness import checkpoint_of
+from tests.audit.counting import counting, snapshot
+from tests.audit.independent import verdict
+from tests.audit.rewriting import bodies, changed, rewrite
+from tests.audit.sample import NEW, OLD, STRANGER, url_of, write
+
+
+@pytest.fixture
+def policy(tmp_path):
+    return counting(tmp_path / "counting")
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "log.sqlite3"
+
+
+def ask(path, policy, *minutes, key=OLD):
+    with open_ledger(url_of(path), key) as ledger:
+        for minute in minutes:
+            assert ledger.evaluate(policy, snapshot(minute)).record_id, ledger.failure
+        return ledger.head
+
+
+def found(path, keys=(), kept=()):
+    """Codes and records of what is found."""
+    with open_log(url_of(path)) as log:
+        return [(one.code, one.seq, one.last) for one in verify(log, [key.verifier for key in keys], kept).findings]
+
+
+def edit(path, statement, *values):
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(statement, values)
+
+
+def signed_by(path, *keys):
+    with open_log(url_of(path)) as log:
+        return verify(log, [key.verifier for key in keys]).signed_by
+
+
+# --- honest limits: only a checkpoint kept elsewhere, or nothing, finds these
+
+
+def test_a_log_that_is_put_back_is_found_only_with_a_later_checkpoint(policy, path, tmp_path):
+    ask(path, policy, 1, 2, 3)
+    shutil.copy(path, tmp_path / "backup")
+    later = ask(path, policy, 4, 5)
+    shutil.copy(tmp_path / "backup", path)
+    assert found(path, [OLD]) == []
+    assert found(path, [OLD], [later.note]) == [("checkpoint-ahead", 4, 5)]
+
+
+def test_a_past_that_the_key_s_holder_rewrites_is_found_only_with_a_checkpoint(policy, path):
+    early = ask(path, policy, 1, 2, 3)
+    late = ask(path, policy, 4, 5, 6)
+    with closing(sqlite3.connect(path)) as database, database:
+        records = bodies(database)
+        records[4] = changed(records[4], engine="9.9.9")
+        rewrite(database, records, OLD)
+    assert found(path, [OLD]) == []
+    assert found(path, [OLD], [early.note]) == []
+    assert found(path, [OLD], [early.note, late.note]) == [("checkpoint-differs", 4, 6)]
+
+
+def test_another_past_from_a_record_on_is_found_with_a_checkpoint_from_after_it(policy, path, tmp_path):
+    ask(path, policy, 1, 2, 3, key=None)
+    shutil.copy(path, tmp_path / "start")
+    true = ask(path, policy, 4, 5, 6, key=None)
+    shutil.copy(tmp_path / "start", path)
+    ask(path, policy, 7, 8, 9, 10, key=None)
+    assert found(path) == []
+    assert found(path, [OLD]) == [("not-signed", None, None)]
+    assert found(path, kept=[true.note]) == [("checkpoint-differs", 1, 6)]
+
+
+def test_another_log_in_its_place_is_found_with_a_checkpoint_and_by_its_key_if_that_is_another(policy, path, tmp_path):
+    true = ask(path, policy, 1, 2)
+    for key in (OLD, STRANGER, None):
+        other = tmp_path / f"{key}"
+        ask(other, policy, 1, 2, key=key)
+        assert [code for code, _, _ in found(other, kept=[true.note])] == ["other-log"]
+    assert found(tmp_path / f"{OLD}", [OLD]) == []
+    assert [code for code, _, _ in found(tmp_path / f"{STRANGER}", [OLD])] == ["bad-signature"]
+    assert found(tmp_path / "None", [OLD]) == [("not-signed", None, None)]
+
+
+def test_a_log_that_is_gone_is_said_and_none_is_made(path):
+    with pytest.raises(LogError, match="there is no log at") as refused:
+        open_log(url_of(path))
+    assert refused.value.code == "no-log"
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"SQLite format 3\0" + bytes(500), os.urandom(5000)])
+def test_a_file_that_is_no_log_is_said(content, path):
+    path.write_bytes(content)
+    with pytest.raises(LogError) as refused:
+        open_log(url_of(path))
+    assert refused.value.code in {"not-a-log", "log-corrupt"}
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("size", -1), ("size", "x"), ("size", 1.5), ("root", b"short"), ("root", 10**12), ("id", b"\xff"), ("note", b"x")],
+)
+def test_a_head_that_is_none_is_said(column, value, policy, path):
+    ask(path, policy, 1)
+    edit(path, f"UPDATE log SET {column} = ?", value)
+    with pytest.raises(LogError, match="the log's head is none"):
+        open_log(url_of(path))
+
+
+def test_a_damaged_file_is_a_finding_that_says_how_far_it_could_be_read(tmp_path, path):
+    write(path, tmp_path)
+    content = bytearray(path.read_bytes())
+    for page in range(20, len(content) // 4096):
+        content[page * 4096 : page * 4096 + 200] = b"\xaa" * 200
+    path.write_bytes(content)
+    codes = {code for code, _, _ in found(path)}
+    assert codes & {"log-damaged", "tables-differ"}
+
+
+# --- what would launder a rewritten log: a writer that signs on
+
+
+def test_a_writer_does_not_sign_on_after_a_head_that_its_key_has_not_signed(policy, path):
+    ask(path, policy, 1, 2, 3)
+    (note,) = sqlite3.connect(path).execute("SELECT note FROM log").fetchone()
+    with closing(sqlite3.connect(path)) as database, database:
+        records = bodies(database)
+        rewrite(database, [changed(records[0], engine="9.9.9"), *records[1:]])
+    with pytest.raises(LogError, match="has 3 records that desk has not signed") as refused:
+        open_ledger(url_of(path), OLD)
+    assert refused.value.code == "signing-key"
+    edit(path, "UPDATE log SET note = ?", note)
+    with pytest.raises(LogError, match="the head of 3 records is not the one of 3 that desk signed") as refused:
+        open_ledger(url_of(path), OLD)
+    assert refused.value.code == "log-corrupt"
+
+
+def test_the_signed_head_of_another_log_is_no_head_of_this_one(policy, path, tmp_path):
+    ask(path, policy, 1)
+    other = ask(tmp_path / "other", policy, 1)
+    edit(path, "UPDATE log SET note = ?", other.note)
+    with pytest.raises(LogError) as refused:
+        open_ledger(url_of(path), OLD)
+    assert refused.value.code == "log-corrupt"
+    assert found(path, [OLD]) == [("head-differs", None, None)]
+
+
+def test_a_log_that_was_begun_without_a_key_is_not_taken_over_by_one(policy, path):
+    ask(path, policy, 1, key=None)
+    with pytest.raises(LogError, match="begin a signed log that follows it"):
+        open_ledger(url_of(path), OLD)
+    with pytest.raises(LogError, match="has not signed"):
+        rotate(url_of(path), OLD, NEW)
+
+
+# --- from key to key
+
+
+def test_after_a_rotation_either_key_or_both_prove_the_log(tmp_path, path):
+    write(path, tmp_path, OLD, following=True)
+    assert found(path, [OLD]) == found(path, [NEW]) == found(path, [OLD, NEW]) == found(path) == []
+    assert signed_by(path, OLD) == signed_by(path, NEW) == ("desk-2",)
+    assert [code for code, _, _ in found(path, [STRANGER])] == ["bad-signature", "bad-signature", "bad-signature"]
+    with closing(sqlite3.connect(path)) as database:
+        records, (note,) = bodies(database), database.execute("SELECT note FROM log").fetchone()
+        (passed,) = database.execute("SELECT note FROM checkpoints").fetchone()
+    assert verdict(records, note, NEW.verifier.to_text()) == "ok"
+    assert verdict(records, note, OLD.verifier.to_text()) == "the key has not signed this text"
+    assert verdict(records[: int(passed.split("\n")[1])], passed, OLD.verifier.to_text()) == "ok"
+
+
+def test_a_handover_that_is_forged_is_found(policy, path):
+    head = ask(path, policy, 1, 2)
+    text = checkpoint_of(head).to_text()
+    forged = sign(f"{text}{NEXT_KEY} {STRANGER.verifier.to_text()}\n", STRANGER)
+    edit(path, "INSERT INTO checkpoints VALUES (?, ?)", 2, forged)
+    edit(path, "UPDATE log SET note = ?", sign(text, STRANGER))
+    assert {code for code, _, _ in found(path, [OLD])} == {"bad-signature"}
+
+
+def test_a_handover_of_another_log_hands_nothing_over_here(policy, path, tmp_path):
+    head = ask(path, policy, 1, 2)
+    other = ask(tmp_path / "other", policy, 1)
+    edit(path, "INSERT INTO checkpoints VALUES (?, ?)", 1, handover(checkpoint_of(other), OLD, STRANGER))
+    edit(path, "UPDATE log SET note = ?", sign(checkpoint_of(head).to_text(), STRANGER))
+    assert [code for code, _, _ in found(path, [OLD])] == ["other-log", "bad-signature"]
+
+
+def test_a_retired_key_that_signs_on_is_found_if_the_handover_is_there_or_was_kept(policy, path):
+    ask(path, policy, 1, 2)
+    note = rotate(url_of(path), OLD, NEW)
+    ask(path, policy, 3, key=NEW)
+    with closing(sqlite3.connect(path)) as database, database:
+        rewrite(database, bodies(database), OLD)
+    assert [code for code, _, _ in found(path, [OLD])] == ["bad-signature"]
+    edit(path, "DELETE FROM checkpoints")
+    assert found(path, [OLD]) == []  # nothing is left of the handover: whoever keeps checkpoints has to keep it
+    assert [code for code, _, _ in found(path, [OLD], [note])] == ["checkpoint-differs", "bad-signature"]
+    assert [code for code, _, _ in found(path, [NEW])] == ["bad-signature"]
+
+
+def test_a_running_writer_with_the_old_key_is_refused_after_the_rotation_and_works_with_the_new_one(policy, path):
+    with open_ledger(url_of(path), OLD) as ledger:
+        assert ledger.evaluate(policy, snapshot(1)).record_id
+        rotate(url_of(path), OLD, NEW)
+        refused = ledger.evaluate(policy, snapshot(2))
+        assert refused.record_id is None
+        assert [problem.code for problem in refused.problems] == ["unlogged"]
+        assert "if that was done, start with the new key" in str(ledger.failure)
+    ask(path, policy, 2, key=NEW)
+    assert found(path, [OLD]) == []
+
+
+# --- what is not to take the machine with it
+
+
+def test_a_head_that_counts_beyond_all_measure_is_answered_at_once(policy, path):
+    ask(path, policy, 1, 2)
+    edit(path, "UPDATE log SET size = ?", 2**63 - 1)
+    assert ("record-missing", 3, 2**63 - 1) in found(path)
+
+
+def test_a_body_of_a_hundred_megabytes_is_a_finding(policy, path):
+    ask(path, policy, 1, 2)
+    edit(path, "UPDATE records SET body = zeroblob(100000000) WHERE seq = 2")
+    assert [(code, seq) for code, seq, _ in found(path)] == [("record-altered", 2)]
+
+
+def test_of_a_log_that_is_wrong_throughout_a_thousand_findings_are_kept_and_all_are_counted(policy, path):
+    ask(path, policy, *range(1, 5), key=None)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.executemany(
+            "INSERT INTO records SELECT ?, time, kind, body FROM records WHERE seq = 1",
+            [(seq,) for seq in range(9, 2009)],
+        )
+    with open_log(url_of(path)) as log:
+        report = verify(log)
+    assert (len(report.findings), report.count) == (1000, 2000)
+
+
+def test_a_late_record_of_another_version_than_the_one_before_its_time_is_fine(policy, path, tmp_path):
+    newer = counting(tmp_path / "newer", version="1.1.0", loss="largest_loss")
+    with open_ledger(url_of(path)) as ledger:
+        for which, minute in ((policy, 1), (newer, 3), (newer, 5), (newer, 2)):
+            ledger.evaluate(which, snapshot(minute))
+    assert found(path) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("CREATE RULE quiet AS ON DELETE TO records DO INSTEAD NOTHING", "the rule quiet is not rulecap's"),
+        ("ALTER TABLE requests ENABLE ROW LEVEL SECURITY", "the row security on requests is not rulecap's"),
+        ("ALTER TABLE advances RENAME TO kept; CREATE VIEW advances AS SELECT * FROM kept", "advances is no table"),
+        (
+            "CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+            " CREATE TRIGGER undo BEFORE INSERT ON nodes FOR EACH ROW EXECUTE FUNCTION undo()",
+            "the trigger undo is not rulecap's",
+        ),
+    ],
+)
+def test_what_acts_on_the_tables_of_a_server_is_found(change, said, policy, postgres_url):
+    import psycopg
+
+    with open_ledger(postgres_url) as ledger:
+        assert ledger.evaluate(policy, snapshot(1)).record_id
+    with psycopg.connect(postgres_url, options="-c search_path=rulecap") as database:
+        database.execute(change)
+    with open_log(postgres_url) as log:
+        assert said in " ".join(one.message for one in verify(log).findings)

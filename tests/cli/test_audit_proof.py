@@ -1,0 +1,227 @@
+"""`rulecap audit verify`, `replay`, `checkpoint`, `keygen` and `rotate`: what they say, and how they end."""
+
+import json
+import sqlite3
+import stat
+from contextlib import closing
+
+import pytest
+
+from rulecap.audit import open_ledger
+from tests.audit.counting import counting, snapshot
+from tests.audit.rewriting import changed
+
+LOG = "sqlite:///log.sqlite3"
+
+
+@pytest.fixture
+def policy(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RULECAP_LOG", raising=False)
+    monkeypatch.delenv("RULECAP_SIGNING_KEY", raising=False)
+    return counting(tmp_path / "counting")
+
+
+@pytest.fixture
+def log(policy):
+    """A log of three records that nobody signed."""
+    return ask(policy, 1, 2, 3)
+
+
+def ask(policy, *minutes, key=None):
+    with open_ledger(LOG, key) as ledger:
+        for minute in minutes:
+            assert ledger.evaluate(policy, snapshot(minute)).record_id, ledger.failure
+        return ledger.head
+
+
+@pytest.fixture
+def keys(rulecap, policy):
+    """The public halves of two keys, `desk.key` and `next.key`."""
+    return [rulecap("audit", "keygen", f"{name}.key", "--name", name).out.strip() for name in ("desk", "next")]
+
+
+def edit(seq, **fields):
+    with closing(sqlite3.connect("log.sqlite3")) as database, database:
+        (body,) = database.execute("SELECT body FROM records WHERE seq = ?", (seq,)).fetchone()
+        database.execute("UPDATE records SET body = ? WHERE seq = ?", (changed(body, **fields), seq))
+
+
+def test_a_fine_log_says_what_the_proof_rests_on(rulecap, log):
+    said = rulecap("audit", "verify", "--log", LOG)
+    assert said.code == 0
+    assert said.out.splitlines() == [
+        f"log {log.id}, 3 records, root {log.root.hex()}: fine",
+        "no key was given (--key), so that whoever can write the log could have rewritten all of it",
+        "no checkpoint kept elsewhere was given (--checkpoint), so that a cut end with its head could be missed",
+    ]
+
+
+def test_an_edited_record_is_named_and_the_command_fails(rulecap, log):
+    edit(2, outputs={"number": 5, "verdict": "GO"})
+    said = rulecap("audit", "verify", "--log", LOG)
+    assert said.code == 1
+    assert said.out.splitlines()[:2] == [
+        "record 2: its bytes are not those that were hashed when it was written [record-altered]",
+        f"log {log.id}, 3 records, root {json.loads(rulecap('audit', 'verify', '--log', LOG, '--json').out)['root']}:"
+        " 1 finding",
+    ]
+    told = json.loads(rulecap("audit", "verify", "--log", LOG, "--json").out)
+    assert (told["ok"], told["count"], told["size"], told["signed_by"]) == (False, 1, 3, [])
+    assert told["findings"] == [
+        {
+            "code": "record-altered",
+            "record": 2,
+            "last": 2,
+            "message": "its bytes are not those that were hashed when it was written",
+        }
+    ]
+
+
+def test_several_records_are_named_as_a_range(rulecap, log):
+    with closing(sqlite3.connect("log.sqlite3")) as database, database:
+        database.execute("DELETE FROM records WHERE seq > 1")
+    assert "records 2 to 3: missing [record-missing]" in rulecap("audit", "verify", "--log", LOG).out
+
+
+@pytest.mark.parametrize("command", ["verify", "replay", "checkpoint"])
+def test_a_log_that_is_not_there_is_said_and_not_made(command, rulecap, policy, tmp_path):
+    said = rulecap("audit", command, "--log", LOG)
+    assert said.code == 2
+    assert said.err == "rulecap: there is no log at log.sqlite3 [no-log]\n"
+    assert not (tmp_path / "log.sqlite3").exists()
+
+
+@pytest.mark.parametrize("command", ["verify", "replay", "checkpoint"])
+def test_a_file_that_is_no_log_is_said(command, rulecap, policy, tmp_path):
+    (tmp_path / "log.sqlite3").write_text("Dear auditor, ...")
+    said = rulecap("audit", command, "--log", LOG)
+    assert said.code == 2
+    assert "[not-a-log]" in said.err
+
+
+def test_a_table_that_is_gone_is_a_finding_of_verify_and_stops_replay(rulecap, log):
+    with closing(sqlite3.connect("log.sqlite3")) as database, database:
+        database.execute("DROP TABLE records")
+    said = rulecap("audit", "verify", "--log", LOG)
+    assert said.code == 1
+    assert "the table records is not there [tables-differ]" in said.out
+    assert "[log-damaged]" in said.out
+    said = rulecap("audit", "replay", "--log", LOG)
+    assert said.code == 2
+    assert "no such table: records" in said.err
+
+
+def test_the_signature_is_checked_with_a_key_from_a_file_or_from_the_line(rulecap, policy, keys, tmp_path):
+    ask(policy, 1, 2, key="desk.key")
+    (tmp_path / "keys.txt").write_text("\n".join(keys))
+    for given in (keys[0], "keys.txt"):
+        said = rulecap("audit", "verify", "--log", LOG, "--key", given)
+        assert (said.code, said.out.splitlines()[1]) == (0, "the head is signed by desk")
+    said = rulecap("audit", "verify", "--log", LOG, "--key", keys[1])
+    assert said.code == 1
+    assert said.out.splitlines()[0].endswith("[bad-signature]")
+    assert "the head is not signed by a key that was given" in said.out
+    unkeyed = rulecap("audit", "verify", "--log", LOG)
+    assert unkeyed.out.splitlines()[-1] == "the head carries a signature, which nobody checked: no key was given"
+
+
+def test_a_key_that_is_none_and_a_checkpoint_file_that_is_not_there_are_said(rulecap, log):
+    assert rulecap("audit", "verify", "--log", LOG, "--key", "none.key").code == 2
+    said = rulecap("audit", "verify", "--log", LOG, "--checkpoint", "none.txt")
+    assert (said.code, said.err) == (2, "rulecap: cannot read none.txt: No such file or directory\n")
+
+
+def test_checkpoints_are_printed_appended_to_a_file_and_compared(rulecap, policy, log, tmp_path):
+    assert rulecap("audit", "checkpoint", "--log", LOG).out == log.note
+    told = json.loads(rulecap("audit", "checkpoint", "--log", LOG, "--json").out)
+    expected = {"origin": f"rulecap/{log.id}", "size": 3, "root": log.root.hex(), "signed": False, "note": log.note}
+    assert told == expected
+    for minute in (4, 5):
+        ask(policy, minute)
+        assert rulecap("audit", "checkpoint", "--log", LOG, "--out", "kept.txt").out == ""
+    said = rulecap("audit", "verify", "--log", LOG, "--checkpoint", "kept.txt")
+    assert (said.code, said.out.splitlines()[-1]) == (0, "2 checkpoints kept elsewhere agree")
+    (tmp_path / "kept.txt").write_text("no checkpoint")
+    said = rulecap("audit", "verify", "--log", LOG, "--checkpoint", "kept.txt")
+    assert said.code == 1
+    assert said.out.splitlines()[0].startswith("a checkpoint kept elsewhere is none: ")
+    assert said.out.splitlines()[-1] == "no checkpoint that was given agrees"
+
+
+def test_a_checkpoint_that_is_ahead_says_that_the_end_was_cut_off(rulecap, policy, log, tmp_path):
+    (tmp_path / "kept.txt").write_text(log.note)
+    (tmp_path / "log.sqlite3").unlink()
+    ask(policy, 1)
+    with closing(sqlite3.connect("log.sqlite3")) as database, database:
+        database.execute("UPDATE log SET id = ?, note = replace(note, id, ?)", (log.id, log.id))
+    said = rulecap("audit", "verify", "--log", LOG, "--checkpoint", "kept.txt")
+    expected = "records 2 to 3: the log had 3 records when a checkpoint kept elsewhere was made, and has 1: "
+    assert f"{expected}the end was cut off [checkpoint-ahead]" in said.out
+
+
+def test_a_key_is_made_for_its_owner_alone_and_never_over_another_file(rulecap, policy, keys, tmp_path):
+    assert keys[0].startswith("desk+")
+    assert stat.S_IMODE((tmp_path / "desk.key").stat().st_mode) == 0o600
+    before = (tmp_path / "desk.key").read_text()
+    said = rulecap("audit", "keygen", "desk.key")
+    assert said.code == 2
+    assert "a key is never overwritten" in said.err
+    assert (tmp_path / "desk.key").read_text() == before
+    told = json.loads(rulecap("audit", "keygen", "third.key", "--json").out)
+    assert (told["file"], told["name"]) == ("third.key", "rulecap")
+    assert "PRIVATE" not in json.dumps(told)
+
+
+def test_a_rotation_is_printed_and_either_public_key_proves_the_log(rulecap, policy, keys):
+    ask(policy, 1, 2, key="desk.key")
+    said = rulecap("audit", "rotate", "--log", LOG, "--from", "desk.key", "--to", "next.key")
+    assert said.code == 0
+    assert f"rulecap-next-key {keys[1]}" in said.out
+    ask(policy, 3, key="next.key")
+    for key in keys:
+        proof = rulecap("audit", "verify", "--log", LOG, "--key", key)
+        assert (proof.code, proof.out.splitlines()[1]) == (0, "the head is signed by next")
+    again = rulecap("audit", "rotate", "--log", LOG, "--from", "desk.key", "--to", "next.key")
+    assert again.code == 2
+    assert "this log is not signed by desk+" in again.err
+    assert rulecap("audit", "rotate", "--log", LOG, "--from", "next.key", "--to", "next.key").code == 2
+    assert rulecap("audit", "rotate", "--log", "sqlite:///none", "--from", "desk.key", "--to", "next.key").code == 2
+
+
+def test_replay_says_that_every_byte_agrees_or_where_the_difference_begins(rulecap, log):
+    said = rulecap("audit", "replay", "--log", LOG)
+    assert (said.code, said.out) == (0, "3 decisions replayed: every byte agrees\n")
+    assert rulecap("audit", "replay", "--log", LOG, "2").out == "1 decision replayed: every byte agrees\n"
+    assert rulecap("audit", "replay", "--log", LOG, f"{log.id}-9").code == 2
+    edit(2, steps={"number": 7, "word": "GO"}, outputs={"number": 7, "verdict": "GO"})
+    said = rulecap("audit", "replay", "--log", LOG)
+    assert said.code == 1
+    assert said.out == "record 2: steps number was 7, comes out as 2\n3 decisions replayed: 1 differs\n"
+    told = json.loads(rulecap("audit", "replay", "--log", LOG, "--json").out)
+    assert (told["ok"], told["replayed"], told["differ"]) == (False, 3, 1)
+    assert {name: told["differences"][0][name] for name in ("record", "part", "step")} == {
+        "record": 2,
+        "part": "steps",
+        "step": "number",
+    }
+
+
+@pytest.mark.parametrize("body", [b"{", b"\xff", b"[]", b"5", b'{"policy": []}', b'{"a":' * 3000, "text", 10**12, 1.5])
+def test_replay_says_what_is_no_record_and_goes_on(body, rulecap, log):
+    with closing(sqlite3.connect("log.sqlite3")) as database, database:
+        database.execute("UPDATE records SET body = ? WHERE seq = 2", (body,))
+    said = rulecap("audit", "replay", "--log", LOG)
+    assert said.code == 1
+    assert said.out.startswith("record 2 is no record: ")
+    assert said.out.endswith("3 decisions replayed: 1 differs\n")
+
+
+def test_replay_names_a_stored_policy_that_is_another_or_gone(rulecap, log):
+    with closing(sqlite3.connect("log.sqlite3")) as database, database:
+        database.execute("UPDATE policies SET content = replace(content, 'seen + 1', 'seen + 2')")
+    said = rulecap("audit", "replay", "--log", LOG, "1")
+    assert (said.code, "have another digest [log-corrupt]" in said.out) == (1, True)
+    with closing(sqlite3.connect("log.sqlite3")) as database, database:
+        database.execute("DELETE FROM policies")
+    assert "lacks the policy" in rulecap("audit", "replay", "--log", LOG, "1").out
