@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 
 from rulecap.audit import open_ledger
+from rulecap.audit.merkle import verify_consistency
 from tests.audit.counting import counting, snapshot
 from tests.audit.rewriting import changed
 
@@ -225,3 +226,32 @@ def test_replay_names_a_stored_policy_that_is_another_or_gone(rulecap, log):
     with closing(sqlite3.connect("log.sqlite3")) as database, database:
         database.execute("DELETE FROM policies")
     assert "lacks the policy" in rulecap("audit", "replay", "--log", LOG, "1").out
+
+
+class TestCheckpointSince:
+    def test_proves_to_who_has_both_checkpoints_that_the_one_grew_out_of_the_other(self, rulecap, policy):
+        heads = [ask(policy, minute) for minute in range(1, 8)]
+        for old in heads:
+            said = rulecap("audit", "checkpoint", "--since", str(old.size), "--log", LOG)
+            told = json.loads(said.out)
+            path = [bytes.fromhex(one) for one in told["path"]]
+            assert (said.code, told["holds"], told["checkpoint"]) == (0, True, heads[-1].note)
+            assert (told["since"], told["size"]) == ({"size": old.size, "root": old.root.hex()}, 7)
+            assert verify_consistency(old.size, old.root, 7, heads[-1].root, path)
+            assert not verify_consistency(old.size, bytes(32), 7, heads[-1].root, path)
+
+    def test_does_not_hold_where_the_tree_was_changed(self, rulecap, policy):
+        ask(policy, *range(1, 8))
+        with closing(sqlite3.connect("log.sqlite3")) as database, database:
+            database.execute("UPDATE nodes SET hash = zeroblob(32) WHERE position = 0")
+        said = rulecap("audit", "checkpoint", "--since", "1", "--log", LOG)
+        assert (said.code, json.loads(said.out)["holds"]) == (1, False)
+
+    @pytest.mark.parametrize("size", ["4", "-1"])
+    def test_of_a_size_that_the_log_never_had_is_refused(self, size, rulecap, log):
+        said = rulecap("audit", "checkpoint", f"--since={size}", "--log", LOG)
+        assert said.code == 2
+        assert said.err == f"rulecap: the log has 3 records, and never had {size}\n"
+
+    def test_is_not_written_to_a_file_of_checkpoints(self, rulecap, log):
+        assert rulecap("audit", "checkpoint", "--since", "1", "--out", "kept.txt", "--log", LOG).code == 2

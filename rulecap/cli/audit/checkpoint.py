@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from rulecap.cli.audit.common import add_log, reading
-from rulecap.cli.usage import FINE, UsageError, add_json
+from rulecap.cli.usage import FINE, NOT_FINE, UsageError, add_json
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -14,16 +14,21 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     )
     parser = commands.add_parser("checkpoint", help="print the log's head", description=text, allow_abbrev=False)
     add_log(parser)
-    parser.add_argument("--out", metavar="FILE", help="append it to a file instead")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--out", metavar="FILE", help="append it to a file instead")
+    since = "print the proof that the log of so many records is the start of this one (RFC 6962), as JSON"
+    instead.add_argument("--since", metavar="SIZE", type=int, help=since)
     add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(asked: argparse.Namespace) -> int:
-    """Print the checkpoint, or append it to a file."""
+    """Print the checkpoint, or append it to a file, or prove that it grew out of an earlier one."""
     from rulecap.audit.witness import is_signed, origin_of
     from rulecap.cli.terminal import print_json
 
+    if asked.since is not None:
+        return _prove(asked.log, asked.since)
     with reading(asked.log) as log:
         head = log.head()
     if asked.out:
@@ -38,3 +43,15 @@ def run(asked: argparse.Namespace) -> int:
     elif not asked.out:
         print(head.note, end="")
     return FINE
+
+
+def _prove(url: str, size: int) -> int:
+    from rulecap.audit.review.proof import growth_of
+    from rulecap.cli.terminal import print_json
+
+    with reading(url) as log:
+        if not 0 <= size <= log.head().size:
+            raise UsageError(f"the log has {log.head().size:,} records, and never had {size:,}")
+        proof = growth_of(log, size)
+    print_json(proof.to_dict())
+    return FINE if proof.holds else NOT_FINE
