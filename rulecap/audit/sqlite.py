@@ -48,14 +48,17 @@ class SqliteDatabase:
             LogError: it is not there, or cannot be opened.
         """
         self.where = str(path)
-        self._path, self._ahead, self._size = path, Path(f"{path}-wal"), 0
+        self._path, self._ahead = path, Path(f"{path}-wal")
         if not create and not path.exists():
             raise LogError("no-log", f"there is no log at {path}")
+        if write and path.exists() and not os.access(path, os.W_OK):
+            # SQLite would open it for reading, and make a write-ahead log that nobody may write ever after.
+            raise LogError("log-read-only", f"{path} may not be written")
         try:
             self._connection = connect(path, write, create, patience)
             if write:
                 self._prepare(patience)
-                self._file, self._ahead_file = _identity(path), _identity(self._ahead)
+                self._file, self._ahead_file = path.stat(), _identity(self._ahead)
             else:
                 self._read_first(patience)
         except (sqlite3.Error, OSError) as error:
@@ -101,10 +104,16 @@ class SqliteDatabase:
             raise LogError("not-a-log", f"{self.where} holds other tables: {', '.join(sorted(names)[:5])}")
         return bool(names)
 
-    def begin(self) -> None:
-        """Start writing, as the only writer."""
-        self._watch()
+    def begin(self) -> bool:
+        """Start writing, as the only writer; return whether the file was written to meanwhile, by whomever.
+
+        Another process's connection does so when it folds the write-ahead log in; so does whoever copies over the file.
+        """
+        touched = self._watch()
+        if touched:
+            self.run("PRAGMA shrink_memory")  # the pages that are held in memory are no longer what is in the file
         self.run("BEGIN IMMEDIATE")
+        return touched
 
     def look(self) -> None:
         """Start reading what is there at this moment."""
@@ -160,41 +169,58 @@ class SqliteDatabase:
     def _run(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
         return self._connection.execute(statement, tuple(values)).fetchall()
 
-    def _watch(self) -> None:
-        """Refuse to go on in a file that is no longer at the log's address: nobody would find what is written there."""
+    def _watch(self) -> bool:
+        """Return whether the file was written to since it was last looked at.
+
+        Raises:
+            LogError: it is no longer what is at the log's address: nobody would find what is written there.
+        """
+        before = self._file
         try:
             file = self._path.stat()
-            if (file.st_dev, file.st_ino) != self._file:
+            if (file.st_dev, file.st_ino) != (before.st_dev, before.st_ino):
                 raise LogError("log-replaced", f"{self.where} is another file than the one that was opened")
-            if file.st_size < self._size:
+            if file.st_size < before.st_size:
                 raise LogError("log-corrupt", f"{self.where} was cut short while it was open")
             if _identity(self._ahead) != self._ahead_file:
                 raise LogError("log-replaced", f"{self._ahead} is another file than the one that was opened")
         except OSError as error:
             raise LogError("log-gone", f"{error.filename or self.where} is gone: {error.strerror}") from error
-        self._size = file.st_size
+        self._file = file
+        return file.st_mtime_ns != before.st_mtime_ns
 
     def _fail(self, error: Exception) -> NoReturn:
         if isinstance(error, OSError):
             raise LogError("log-gone", f"{self.where} cannot be opened: {error.strerror}") from error
         whole = getattr(error, "sqlite_errorcode", None) or 0
         code, words = CODES.get(whole & 0xFF, ("log-failed", "cannot be used"))
+        if code == "log-gone" and self._path.exists() and not os.access(self._path.parent, os.W_OK):
+            code, words = "log-read-only", "lies in a folder that may not be written"
         raise LogError(code, f"{self.where} {words} ({error})") from error
 
 
 def connect(path: Path, write: bool, create: bool, patience: float) -> sqlite3.Connection:
-    """Return a connection; a file that can only be read, on a medium that takes no lock, is read as it stands."""
+    """Return a connection.
+
+    A reader that may not write the file leaves nothing beside it: what SQLite would make there for its reading would
+    belong to the reader, and the log's writer could not write it. Such a file is read as it stands.
+
+    Raises:
+        LogError: it cannot be read as it stands, because the write-ahead log of a writer that died is to be taken in.
+    """
     mode = "rwc" if create else "rw" if write else "ro"
-    address = path.absolute().as_uri()
-    connection = sqlite3.connect(
-        f"{address}?mode={mode}", timeout=patience, isolation_level=None, uri=True, check_same_thread=False
+    if not write and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+        if not Path(f"{path}-wal").exists():
+            mode = "ro&immutable=1"
+        elif not Path(f"{path}-shm").exists():
+            raise LogError("log-read-only", f"{path}-wal is to be taken in, by somebody who may write {path}")
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        timeout=patience,
+        isolation_level=None,
+        uri=True,
+        check_same_thread=False,
     )
-    if not write and not Path(f"{path}-wal").exists() and not os.access(path.parent, os.W_OK):
-        connection.close()
-        connection = sqlite3.connect(
-            f"{address}?mode=ro&immutable=1", isolation_level=None, uri=True, check_same_thread=False
-        )
-    return connection
 
 
 def _identity(path: Path) -> tuple[int, int]:
