@@ -22,10 +22,11 @@ def spot_check(database: Database, size: int) -> None:
     """
     for some in _few(_sampled(size)):
         marks = ", ".join("?" * len(some))
-        records = database.run(f"SELECT seq, body FROM records WHERE seq IN ({marks})", some)
         places = [node_count(seq - 1) for seq in some]
-        leaves = dict(database.run(f"SELECT position, hash FROM nodes WHERE position IN ({marks})", places))
-        bodies = dict(records)
+        bodies: dict[int, bytes] = dict(database.run(f"SELECT seq, body FROM records WHERE seq IN ({marks})", some))
+        leaves: dict[int, bytes] = dict(
+            database.run(f"SELECT position, hash FROM nodes WHERE position IN ({marks})", places)
+        )
         for seq, place in zip(some, places, strict=True):
             if seq not in bodies or place not in leaves or leaf_hash(bytes(bodies[seq])) != bytes(leaves[place]):
                 raise LogError("log-corrupt", f"{database.where}: record {seq} is missing or is not what was written")

@@ -49,12 +49,8 @@ class SqliteDatabase:
         """
         self.where = str(path)
         self._path, self._ahead = path, Path(f"{path}-wal")
-        if not create and not path.exists():
-            raise LogError("no-log", f"there is no log at {path}")
-        if write and path.exists() and not os.access(path, os.W_OK):
-            # SQLite would open it for reading, and make a write-ahead log that nobody may write ever after.
-            raise LogError("log-read-only", f"{path} may not be written")
         try:
+            _look_at(path, write, create)
             self._connection = connect(path, write, create, patience)
             if write:
                 self._prepare(patience)
@@ -185,18 +181,28 @@ class SqliteDatabase:
             if _identity(self._ahead) != self._ahead_file:
                 raise LogError("log-replaced", f"{self._ahead} is another file than the one that was opened")
         except OSError as error:
-            raise LogError("log-gone", f"{error.filename or self.where} is gone: {error.strerror}") from error
+            self._fail(error)
         self._file = file
         return file.st_mtime_ns != before.st_mtime_ns
 
     def _fail(self, error: Exception) -> NoReturn:
         if isinstance(error, OSError):
-            raise LogError("log-gone", f"{self.where} cannot be opened: {error.strerror}") from error
+            code = "log-read-only" if isinstance(error, PermissionError) else "log-gone"
+            raise LogError(code, f"{error.filename or self.where} cannot be reached: {error.strerror}") from error
         whole = getattr(error, "sqlite_errorcode", None) or 0
         code, words = CODES.get(whole & 0xFF, ("log-failed", "cannot be used"))
         if code == "log-gone" and self._path.exists() and not os.access(self._path.parent, os.W_OK):
             code, words = "log-read-only", "lies in a folder that may not be written"
         raise LogError(code, f"{self.where} {words} ({error})") from error
+
+
+def _look_at(path: Path, write: bool, create: bool) -> None:
+    there = path.exists()
+    if not there and not create:
+        raise LogError("no-log", f"there is no log at {path}")
+    if there and write and not os.access(path, os.W_OK):
+        # SQLite would open it for reading, and make a write-ahead log that nobody may write ever after.
+        raise LogError("log-read-only", f"{path} may not be written")
 
 
 def connect(path: Path, write: bool, create: bool, patience: float) -> sqlite3.Connection:

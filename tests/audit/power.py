@@ -166,7 +166,7 @@ class PowerFile(apsw.VFSFile):
         self._disk.events.append(Event("truncate", self._name, newsize))
 
     def xSync(self, flags: int) -> None:  # noqa: N802
-        """Note it; the files that are looked at after a loss are made from the notes, so that nothing need be synced."""
+        """Note it; nothing need be synced in truth, for the files after a loss are made from the notes."""
         try:
             self._disk.meet("sync")
         except apsw.Error:
