@@ -487,6 +487,38 @@ def test_a_reduce_only_signal_is_answered_by_the_default_policy_without_a_log(le
     assert (entry.ok, entry.outputs["recommendation"]) == (False, "REJECT")
 
 
+def test_many_threads_at_once_are_refused_and_answered_in_time_while_the_file_comes_and_goes(ledger, policy, file):
+    away, answers, ended = file.with_name("away"), [], threading.Event()
+
+    def come_and_go():
+        while not ended.wait(0.002):
+            file.rename(away)
+            away.rename(file)
+
+    def ask(number):
+        for turn in range(20):
+            given = snapshot(100 + turn, account=f"{number}")
+            answers.append((ledger.evaluate(policy, given), ledger.evaluate(policy, given, "margin")))
+
+    moving = threading.Thread(target=come_and_go)
+    asking = [threading.Thread(target=ask, args=(number,)) for number in range(16)]
+    with patience(90):
+        for thread in (moving, *asking):
+            thread.start()
+        for thread in asking:
+            thread.join()
+        ended.set()
+        moving.join()
+    assert len(answers) == 16 * 20
+    assert all(reduction.ok and reduction.outputs["wallet"] == 1000 for _, reduction in answers)
+    assert all(entry.ok == (entry.record_id is not None) for entry, _ in answers)
+    assert ledger.evaluate(policy, snapshot(900)).record_id
+    told = {answer.record_id: answer.outputs for pair in answers for answer in pair if answer.record_id}
+    with open_log(f"sqlite:///{file}") as log:
+        assert verify(log).fine
+        assert {one: log.find(one).fields["outputs"] for one in told} == told
+
+
 def test_an_unlogged_reduction_remembers_what_the_log_did_and_changes_none_of_it(ledger, policy, file):
     ledger.evaluate(policy, snapshot(2))
     away = file.rename(file.with_name("away"))
