@@ -467,6 +467,11 @@ print(json.dumps([opened(open_ledger), opened(open_log)]))
         Path(f"{file}-shm").unlink()
         assert as_nobody("become(65533)\nprint(json.dumps(opened(open_log)))") == "log-read-only"
         assert not Path(f"{file}-shm").exists()
+        file.parent.chmod(0o755)
+        assert as_nobody("os.chmod(file.parent, 0o755)\nbecome(65534)\nprint(json.dumps(opened(open_ledger)))") == (
+            "log-read-only"
+        )
+        file.parent.chmod(0o777)
         assert as_nobody("become(65534)\nwith open_ledger(url) as ledger: print(json.dumps(told(ledger, 2)))") == GOOD
 
 
