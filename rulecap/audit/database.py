@@ -24,8 +24,11 @@ class Database(Protocol):
     def holds_log(self) -> bool:
         """Return whether there is a log in it."""
 
-    def begin(self) -> None:
-        """Start writing, as the only writer of the log; waits its patience at the longest."""
+    def begin(self) -> bool:
+        """Start writing, as the only writer of the log; waits its patience at the longest.
+
+        Returns whether what lies in the database may have been written to by something else than a log's writer.
+        """
 
     def look(self) -> None:
         """Start reading: until `rollback` everything is seen as it is at this moment, whatever is written."""

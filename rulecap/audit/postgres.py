@@ -110,8 +110,11 @@ class PostgresDatabase:
             raise LogError("log-read-only", f"{self.where}: this role may not use the schema {SCHEMA}")
         return bool(names)
 
-    def begin(self) -> None:
-        """Start writing, as the only writer; over a new connection where the old one ended since it was last used."""
+    def begin(self) -> bool:
+        """Start writing, as the only writer; over a new connection where the old one ended since it was last used.
+
+        Only a server that was restarted may have other files than before.
+        """
         self._pending.clear()
         try:
             self._lock()
@@ -120,6 +123,8 @@ class PostgresDatabase:
                 raise
             self._connection = self._connect()
             self._lock()
+            return True
+        return False
 
     def _lock(self) -> None:
         # So that, whatever the server's default, the head is read as it is once the lock is had.

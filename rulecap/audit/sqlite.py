@@ -51,14 +51,13 @@ class SqliteDatabase:
             LogError: it is not there, or cannot be opened.
         """
         self.where = str(path)
-        self._path, self._size, self._patience = path, 0, patience
-        if not create and not path.exists():
-            raise LogError("no-log", f"there is no log at {path}")
+        self._path, self._patience = path, patience
         try:
+            _look_at(path, write, create)
             self._connection = connect(path, write, create, patience)
             if write:
                 self._prepare(patience)
-                self._file = _identity(path)
+                self._file = path.stat()
                 self._beside = {one: _identity(one) for one in _beside(path) if one.exists()}
             else:
                 self._read_first(patience)
@@ -105,12 +104,15 @@ class SqliteDatabase:
             raise LogError("not-a-log", f"{self.where} holds other tables: {', '.join(sorted(names)[:5])}")
         return bool(names)
 
-    def begin(self) -> None:
-        """Start writing, as the only writer.
+    def begin(self) -> bool:
+        """Start writing, as the only writer; return whether the file was written to meanwhile, by whomever.
 
+        Another process's connection does so when it folds the write-ahead log in; so does whoever copies over the file.
         SQLite by itself would look for its turn ever more seldom, so that one of several busy writers may never get it.
         """
-        self._watch()
+        touched = self._watch()
+        if touched:
+            self.run("PRAGMA shrink_memory")  # the pages that are held in memory are no longer what is in the file
         deadline = time.monotonic() + self._patience
         self.run("PRAGMA busy_timeout = 0")
         try:
@@ -118,6 +120,7 @@ class SqliteDatabase:
                 time.sleep(random.uniform(0, TURN))
         finally:
             self.run(f"PRAGMA busy_timeout = {int(self._patience * 1000)}")
+        return touched
 
     def _begun(self, last: bool) -> bool:
         """Try to begin; return whether that went, the last time fail where it does not."""
@@ -187,41 +190,69 @@ class SqliteDatabase:
     def _run(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
         return self._connection.execute(statement, tuple(values)).fetchall()
 
-    def _watch(self) -> None:
-        """Refuse to go on in a file that is no longer at the log's address: nobody would find what is written there."""
+    def _watch(self) -> bool:
+        """Return whether the file was written to since it was last looked at.
+
+        Raises:
+            LogError: it is no longer what is at the log's address: nobody would find what is written there.
+        """
+        before = self._file
         try:
             file = self._path.stat()
-            if (file.st_dev, file.st_ino) != self._file:
+            if (file.st_dev, file.st_ino) != (before.st_dev, before.st_ino):
                 raise LogError("log-replaced", f"{self.where} is another file than the one that was opened")
-            if file.st_size < self._size:
+            if file.st_size < before.st_size:
                 raise LogError("log-corrupt", f"{self.where} was cut short while it was open")
             for path, opened in self._beside.items():
                 if _identity(path) != opened:
                     raise LogError("log-replaced", f"{path} is another file than the one that was opened")
         except OSError as error:
-            raise LogError("log-gone", f"{error.filename or self.where} is gone: {error.strerror}") from error
-        self._size = file.st_size
+            self._fail(error)
+        self._file = file
+        return file.st_mtime_ns != before.st_mtime_ns
 
     def _fail(self, error: Exception) -> NoReturn:
         if isinstance(error, OSError):
-            raise LogError("log-gone", f"{self.where} cannot be opened: {error.strerror}") from error
+            code = "log-read-only" if isinstance(error, PermissionError) else "log-gone"
+            raise LogError(code, f"{error.filename or self.where} cannot be reached: {error.strerror}") from error
         whole = getattr(error, "sqlite_errorcode", None) or 0
         code, words = CODES.get(whole & 0xFF, ("log-failed", "cannot be used"))
+        if code == "log-gone" and self._path.exists() and not os.access(self._path.parent, os.W_OK):
+            code, words = "log-read-only", "lies in a folder that may not be written"
         raise LogError(code, f"{self.where} {words} ({error})") from error
 
 
+def _look_at(path: Path, write: bool, create: bool) -> None:
+    there = path.exists()
+    if not there and not create:
+        raise LogError("no-log", f"there is no log at {path}")
+    if there and write and not os.access(path, os.W_OK):
+        # SQLite would open it for reading, and make a write-ahead log that nobody may write ever after.
+        raise LogError("log-read-only", f"{path} may not be written")
+
+
 def connect(path: Path, write: bool, create: bool, patience: float) -> sqlite3.Connection:
-    """Return a connection; a file that can only be read, on a medium that takes no lock, is read as it stands."""
+    """Return a connection.
+
+    A reader that may not write the file leaves nothing beside it: what SQLite would make there for its reading would
+    belong to the reader, and the log's writer could not write it. Such a file is read as it stands.
+
+    Raises:
+        LogError: it cannot be read as it stands, because the write-ahead log of a writer that died is to be taken in.
+    """
     mode = "rwc" if create else "rw" if write else "ro"
-    address = path.absolute().as_uri()
+    if not write and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+        if not Path(f"{path}-wal").exists():
+            mode = "ro&immutable=1"
+        elif not Path(f"{path}-shm").exists():
+            raise LogError("log-read-only", f"{path}-wal is to be taken in, by somebody who may write {path}")
     connection = sqlite3.connect(
-        f"{address}?mode={mode}", timeout=patience, isolation_level=None, uri=True, check_same_thread=False
+        f"{path.absolute().as_uri()}?mode={mode}",
+        timeout=patience,
+        isolation_level=None,
+        uri=True,
+        check_same_thread=False,
     )
-    if not write and not Path(f"{path}-wal").exists() and not os.access(path.parent, os.W_OK):
-        connection.close()
-        connection = sqlite3.connect(
-            f"{address}?mode=ro&immutable=1", isolation_level=None, uri=True, check_same_thread=False
-        )
     # Text that is no UTF-8 was not written by rulecap; it is to be read, and found, rather than to fail.
     connection.text_factory = lambda raw: raw.decode(errors="replace")
     return connection

@@ -13,6 +13,7 @@ from rulecap.audit.merkle import Peaks, leaf_hash, node_count, peaks_at, root_at
 from rulecap.audit.note import Signer
 from rulecap.audit.record import Place, Record, Request, bare_body, body_of
 from rulecap.audit.replay import recorded_decision
+from rulecap.audit.spot import spot_check
 from rulecap.audit.timeline import Last, Timeline
 from rulecap.audit.witness import admit, head_note
 from rulecap.engine.decision import Decision
@@ -68,6 +69,7 @@ class Writer:
         head = read_head(database)
         self.head = since or head
         self._sync(head)
+        spot_check(database, head.size)
 
     def answer(self, questions: Iterable[Question]) -> None:
         """Answer questions in their order, all durable together.
@@ -76,10 +78,12 @@ class Writer:
             LogError: nothing was written, and no question has an answer.
         """
         try:
-            self._database.begin()
+            touched = self._database.begin()
             head = read_head(self._database)
             if head != self.head:
                 self._sync(head)
+            if touched:
+                spot_check(self._database, head.size)
             work = Open(self._peaks)
             for question in questions:
                 self._one(question, work)

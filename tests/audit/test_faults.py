@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,9 @@ import pytest
 
 from rulecap import load_policy
 from rulecap.audit import LogError, open_ledger, open_log
+from rulecap.audit.asked import input_of
 from rulecap.audit.verify import verify
+from rulecap.audit.writer import Question
 from tests.audit.counting import counting, snapshot
 from tests.patience import patience
 
@@ -121,6 +124,18 @@ class TestAFullDisk:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
             signal.signal(signal.SIGXFSZ, ignored)
         recovers(ledger, policy, file)
+
+    def test_by_the_pages_that_the_file_may_have_refuses_and_recovers(self, ledger, policy, file):
+        """SQLite's own limit; a failure lets go of the connection, and the limit with it."""
+        for minute in range(2, 5):
+            pages = ledger._database.run("PRAGMA page_count")[0][0]
+            ledger._database.run(f"PRAGMA max_page_count = {pages}")
+            size = ledger.head.size
+            entry = ledger.evaluate(policy, "no snapshot, and more than fits on the page " * 400)
+            assert (entry.ok, entry.record_id, ledger.failure.code) == (False, None, "log-full")
+            assert ledger.evaluate(policy, snapshot(minute)).record_id.endswith(f"-{size + 1}")
+        with open_log(f"sqlite:///{file}") as log:
+            assert (verify(log).fine, log.head().size) == (True, 4)
 
     def test_in_truth_refuses_and_recovers(self, policy, tmp_path):
         disk = tmp_path / "disk"
@@ -229,16 +244,117 @@ class TestAFile:
         assert (entry.ok, ledger.failure.code) == (False, "log-corrupt")
         recovers(ledger, policy, file, size=3)
 
-    def test_that_is_overwritten_never_makes_it_raise(self, ledger, policy, file):
-        """SQLite has the pages in memory and does not look; a verification, and the next opening, do."""
-        file.write_bytes(b"garbage " * 4096)
-        with patience(60):
-            for minute in range(2, 60):
-                assert ledger.evaluate(policy, snapshot(minute), "margin").outputs["wallet"] == 1000
-                assert ledger.evaluate(policy, snapshot(minute)) is not None
-        ledger.close()
-        with suppress(LogError), open_log(f"sqlite:///{file}") as log:
-            verify(log)
+    def test_whose_header_alone_is_overwritten_goes_on_from_its_write_ahead_log(self, ledger, policy, file):
+        """All that was written is still there, and the next folding in makes the header whole."""
+        with file.open("r+b") as written:
+            written.write(b"garbage " * 12)
+        recovers(ledger, policy, file)
+
+
+FOLDED = 300  # records that were folded into the file before it is harmed
+
+
+class TestAFileThatIsWrittenToByOthers:
+    """A copy over a log in use: the file is the same, and SQLite, which has pages in memory, would not look."""
+
+    @pytest.fixture
+    def folded(self, policy, file):
+        """Return an open ledger of a log that lies in its file, but for the last record."""
+        write(policy, file, FOLDED)
+        with open_ledger(f"sqlite:///{file}", patience=0.1) as opened:
+            assert opened.evaluate(policy, snapshot(FOLDED)).record_id
+            yield opened
+
+    def holds_out(self, ledger, policy, file):
+        """Hold that it is refused, now, later and to a new process."""
+        for _ in range(3):
+            with patience(60):
+                entry, reduction = (
+                    ledger.evaluate(policy, snapshot(900)),
+                    ledger.evaluate(policy, snapshot(900), "margin"),
+                )
+            assert (entry.ok, entry.record_id) == (False, None)
+            assert (reduction.ok, reduction.record_id, reduction.outputs["number"]) == (True, None, FOLDED + 2)
+            assert ledger.failure.code in {"log-corrupt", "not-a-log"}
+            with pytest.raises(LogError):
+                open_ledger(f"sqlite:///{file}", create=False)
+
+    def test_garbage_is_refused(self, folded, policy, file):
+        with file.open("r+b") as written:
+            written.write(b"garbage " * (file.stat().st_size // 8))
+        self.holds_out(folded, policy, file)
+
+    def test_an_older_copy_of_itself_is_refused(self, policy, file, tmp_path):
+        write(policy, file, FOLDED // 2)
+        old = shutil.copy(file, tmp_path / "old.sqlite3").read_bytes()
+        write(policy, file, FOLDED, FOLDED // 2)
+        with open_ledger(f"sqlite:///{file}", patience=0.1) as ledger:
+            assert ledger.evaluate(policy, snapshot(FOLDED)).record_id
+            with file.open("r+b") as written:
+                written.write(old)
+            self.holds_out(ledger, policy, file)
+
+    def test_an_older_copy_that_cuts_it_short_is_refused(self, policy, file, tmp_path):
+        write(policy, file, FOLDED // 2)
+        old = shutil.copy(file, tmp_path / "old.sqlite3").read_bytes()
+        write(policy, file, FOLDED, FOLDED // 2)
+        with open_ledger(f"sqlite:///{file}", patience=0.1) as ledger:
+            assert ledger.evaluate(policy, snapshot(FOLDED)).record_id
+            file.write_bytes(old)
+            self.holds_out(ledger, policy, file)
+
+    def test_a_cut_to_nothing_is_refused(self, folded, policy, file):
+        os.truncate(file, 0)
+        self.holds_out(folded, policy, file)
+
+    def test_a_folding_in_by_another_process_is_none_of_it(self, folded, policy, file):
+        with closing(sqlite3.connect(file)) as other:
+            assert other.execute("PRAGMA wal_checkpoint").fetchall()[0][0] == 0
+        decision = folded.evaluate(policy, snapshot(900))
+        assert decision.record_id.endswith(f"-{FOLDED + 2}")
+
+
+def write(policy, file, until, start=0):
+    """Write records and close the log, which folds them into the file."""
+    with open_ledger(f"sqlite:///{file}") as ledger:
+        questions = [Question(policy, input_of(snapshot(minute)), "position") for minute in range(start, until)]
+        ledger._answer(questions)  # together, in one commit
+        assert all(question.answer for question in questions)
+
+
+class TestAWriteAheadLog:
+    def test_that_is_deleted_while_another_process_reads_forks_nothing(self, ledger, policy, file):
+        script = (
+            "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(c.execute('SELECT 1 FROM log').fetchall()); "
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", script + "sys.stdout.flush(); sys.stdin.read()", file],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        ) as reader:  # fmt: skip
+            reader.stdout.readline()
+            Path(f"{file}-wal").unlink()
+            assert ledger.evaluate(policy, snapshot(2)).record_id is None
+            assert ledger.failure.code == "log-gone"
+            assert ledger.evaluate(policy, snapshot(2)).record_id is None
+            reader.kill()
+        for _ in range(3):
+            answer = ledger.evaluate(policy, snapshot(3))
+            assert (answer.record_id, answer.ok) == (None, False)
+
+    def test_that_is_deleted_after_a_crash_is_missed_by_whoever_kept_a_checkpoint(self, policy, file, tmp_path):
+        """The log itself cannot know; so the docs say that the file is a part of the log."""
+        url = f"sqlite:///{file}"
+        write(policy, file, 1)
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(2))
+            kept = ledger.head.note
+            shutil.copytree(file.parent, tmp_path / "crashed")
+        crashed = tmp_path / "crashed" / file.name
+        Path(f"{crashed}-wal").unlink()
+        write(policy, crashed, 4, 3)
+        with open_log(f"sqlite:///{crashed}") as log:
+            assert verify(log).fine
+            assert "checkpoint-differs" in {one.code for one in verify(log, checkpoints=[kept]).findings}
 
 
 def write_from_elsewhere(file, policy):
@@ -252,33 +368,131 @@ def write_from_elsewhere(file, policy):
 AS_NOBODY = """\
 import json, os, sys
 sys.path.insert(0, {root!r})
+from pathlib import Path
+import rulecap.audit.sqlite
 from rulecap import load_policy
-from rulecap.audit import LogError, open_ledger
+from rulecap.audit import LogError, open_ledger, open_log
 from tests.audit.counting import snapshot
 policy = load_policy({policy!r})
-policy.compile()
-ledger = open_ledger("sqlite:///" + {file!r}, patience=0.1)
-first = ledger.evaluate(policy, snapshot(1)).record_id
-os.setgid(65534); os.setuid(65534)
-ledger._database.close(); ledger._writer = None  # the next question opens the file again, as one that may only read it
-answers = [ledger.evaluate(policy, snapshot(2)), ledger.evaluate(policy, snapshot(2), "margin")]
-told = [[answer.ok, answer.record_id, [problem.code for problem in answer.problems]] for answer in answers]
-print(json.dumps([first is not None, told, ledger.failure.code]))
+for decision in policy.decisions:
+    policy.evaluate({{}}, decision)
+file = Path({file!r})
+url = f"sqlite:///{{file}}"
+
+def become(user):
+    os.setgid(65534); os.setuid(user)
+
+def told(ledger, minute):
+    answers = [ledger.evaluate(policy, snapshot(minute)), ledger.evaluate(policy, snapshot(minute), "margin")]
+    failure = ledger.failure.code if ledger.failure else None
+    return [failure, *([a.ok, a.record_id is not None, [p.code for p in a.problems]] for a in answers)]
+
+def opened(opening):
+    try:
+        with opening(url): return "opened"
+    except LogError as error: return error.code
+
+def let_go(ledger):
+    ledger._database.close(); ledger._writer = None  # as after a failure: the next question opens the file again
+
+{script}
 """
+GOOD, REFUSED = [None, [True, True, []], [True, True, []]], [[False, False, ["unlogged"]], [True, False, ["unlogged"]]]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not write")
-def test_a_log_that_may_not_be_written_refuses_entries_and_answers_reductions(policy, file, tmp_path):
-    for folder in (tmp_path, *tmp_path.parents[:3], file.parent):
-        if folder != Path("/tmp"):
-            folder.chmod(0o755)
-    text = AS_NOBODY.format(root=str(ROOT), policy=str(tmp_path / "counting"), file=str(file))
-    ran = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr
-    first, told, code = json.loads(ran.stdout)
-    assert first
-    assert told == [[False, None, ["unlogged"]], [True, None, ["unlogged"]]]
-    assert code in ("log-read-only", "log-gone", "log-failed")
+@pytest.fixture
+def as_nobody(policy, file, tmp_path):
+    """Return what runs a script as somebody without rights, and gives what it tells."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody who may not write")
+    file.parent.chmod(0o777)
+
+    def run(script):
+        text = AS_NOBODY.format(root=str(ROOT), policy=str(tmp_path / "counting"), file=str(file), script=script)
+        ran = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False, timeout=120)
+        assert ran.returncode == 0, ran.stderr
+        return json.loads(ran.stdout)
+
+    return run
+
+
+class TestRights:
+    @pytest.fixture
+    def tmp_path(self):
+        """A folder that others reach; those of pytest are for their owner alone."""
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder).chmod(0o755)
+            yield Path(folder)
+
+    def test_a_folder_that_may_not_be_entered_refuses_and_recovers(self, as_nobody, file):
+        found = as_nobody("""
+become(65534)
+file.parent.joinpath("own").mkdir()
+file = file.parent / "own" / "log.sqlite3"
+url = f"sqlite:///{file}"
+with open_ledger(url, patience=0.1) as ledger:
+    good = told(ledger, 1)
+    file.parent.chmod(0o000)
+    refused, again, new, reading = told(ledger, 2), told(ledger, 3), opened(open_ledger), opened(open_log)
+    file.parent.chmod(0o755)
+    print(json.dumps([good, refused, again, new, reading, told(ledger, 4)]))
+""")
+        refused = ["log-read-only", *REFUSED]
+        assert found == [GOOD, refused, refused, "log-read-only", "log-read-only", GOOD]
+
+    def test_a_file_that_may_not_be_written_refuses_and_recovers(self, as_nobody, file):
+        """SQLite would make a write-ahead log with the same rights, which would be in the way ever after."""
+        found = as_nobody("""
+become(65534)
+with open_ledger(url, patience=0.1) as ledger:
+    good = told(ledger, 1)
+    file.chmod(0o444); let_go(ledger)
+    refused, again, new = told(ledger, 2), told(ledger, 3), opened(open_ledger)
+    reading = opened(open_log)
+    file.chmod(0o644)
+    print(json.dumps([good, refused, again, new, reading, told(ledger, 4)]))
+""")
+        refused = ["log-read-only", *REFUSED]
+        assert found == [GOOD, refused, refused, "log-read-only", "opened", GOOD]
+        with open_log(f"sqlite:///{file}") as log:
+            assert (verify(log).fine, log.head().size) == (True, 4)
+
+    def test_a_folder_that_may_not_be_written_refuses_and_recovers(self, as_nobody, file):
+        found = as_nobody("""
+become(65534)
+with open_ledger(url, patience=0.1) as ledger:
+    good = told(ledger, 1)
+print(json.dumps(good))
+""")
+        assert found == GOOD
+        found = as_nobody("""
+os.chmod(file.parent, 0o755)
+become(65534)
+print(json.dumps([opened(open_ledger), opened(open_log)]))
+""")
+        assert found == ["log-read-only", "opened"]
+        file.parent.chmod(0o777)
+        assert as_nobody("become(65534)\nwith open_ledger(url) as ledger: print(json.dumps(told(ledger, 2)))") == GOOD
+
+    def test_a_reader_of_another_account_leaves_nothing_that_stops_the_writer(self, as_nobody, file):
+        assert as_nobody("become(65534)\nwith open_ledger(url) as ledger: print(json.dumps(told(ledger, 1)))") == GOOD
+        found = as_nobody("become(65533)\nprint(json.dumps([opened(open_log), opened(open_ledger)]))")
+        assert found == ["opened", "log-read-only"]
+        assert [path.name for path in file.parent.iterdir()] == [file.name]
+        assert as_nobody("become(65534)\nwith open_ledger(url) as ledger: print(json.dumps(told(ledger, 2)))") == GOOD
+
+    def test_what_a_dead_writer_left_is_only_taken_in_by_one_who_may(self, as_nobody, file):
+        ended = "become(65534)\nledger = open_ledger(url)\nprint(json.dumps(told(ledger, 1)), flush=True)\nos._exit(0)"
+        assert as_nobody(ended) == GOOD
+        Path(f"{file}-shm").unlink()
+        assert as_nobody("become(65533)\nprint(json.dumps(opened(open_log)))") == "log-read-only"
+        assert not Path(f"{file}-shm").exists()
+        file.parent.chmod(0o755)
+        assert as_nobody("os.chmod(file.parent, 0o755)\nbecome(65534)\nprint(json.dumps(opened(open_ledger)))") == (
+            "log-read-only"
+        )
+        file.parent.chmod(0o777)
+        assert as_nobody("become(65534)\nwith open_ledger(url) as ledger: print(json.dumps(told(ledger, 2)))") == GOOD
 
 
 def test_a_reduce_only_signal_is_answered_by_the_default_policy_without_a_log(ledger, file):
@@ -296,6 +510,38 @@ def test_a_reduce_only_signal_is_answered_by_the_default_policy_without_a_log(le
     assert [problem.code for problem in answer.problems] == ["unlogged"]
     entry = ledger.evaluate(default, (ROOT / "policies/default/examples/sushi_recorded.json").read_bytes())
     assert (entry.ok, entry.outputs["recommendation"]) == (False, "REJECT")
+
+
+def test_many_threads_at_once_are_refused_and_answered_in_time_while_the_file_comes_and_goes(ledger, policy, file):
+    away, answers, ended = file.with_name("away"), [], threading.Event()
+
+    def come_and_go():
+        while not ended.wait(0.002):
+            file.rename(away)
+            away.rename(file)
+
+    def ask(number):
+        for turn in range(20):
+            given = snapshot(100 + turn, account=f"{number}")
+            answers.append((ledger.evaluate(policy, given), ledger.evaluate(policy, given, "margin")))
+
+    moving = threading.Thread(target=come_and_go)
+    asking = [threading.Thread(target=ask, args=(number,)) for number in range(16)]
+    with patience(90):
+        for thread in (moving, *asking):
+            thread.start()
+        for thread in asking:
+            thread.join()
+        ended.set()
+        moving.join()
+    assert len(answers) == 16 * 20
+    assert all(reduction.ok and reduction.outputs["wallet"] == 1000 for _, reduction in answers)
+    assert all(entry.ok == (entry.record_id is not None) for entry, _ in answers)
+    assert ledger.evaluate(policy, snapshot(900)).record_id
+    told = {answer.record_id: answer.outputs for pair in answers for answer in pair if answer.record_id}
+    with open_log(f"sqlite:///{file}") as log:
+        assert verify(log).fine
+        assert {one: log.find(one).fields["outputs"] for one in told} == told
 
 
 def test_an_unlogged_reduction_remembers_what_the_log_did_and_changes_none_of_it(ledger, policy, file):

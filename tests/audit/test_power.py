@@ -57,6 +57,21 @@ def test_nothing_answered_is_lost_whichever_event_was_the_last(tmp_path, policy)
             assert lost(tmp_path / f"{at} {turn}", disk, answers, at, chance, policy) == []
 
 
+def test_nothing_answered_is_lost_while_a_log_is_closed_and_opened_again(tmp_path, policy):
+    """Closing folds the write-ahead log into the file and deletes it; opening makes a new one."""
+    disk, answers = Disk(), []
+    (tmp_path / "run").mkdir()
+    with powered(disk):
+        for minute in range(3):
+            with open_ledger(f"sqlite:///{tmp_path / 'run' / 'log.sqlite3'}") as ledger:
+                decision = ledger.evaluate(policy, snapshot(minute))
+                answers.append((len(disk.events), decision.record_id, decision.outputs))
+    assert sum(event.kind == "delete" and event.file.endswith("-wal") for event in disk.events) == 3
+    for at in range(answers[0][0], len(disk.events) + 1):
+        for turn, chance in enumerate([None, Random(f"{at} closing")]):
+            assert lost(tmp_path / f"{at} {turn}", disk, answers, at, chance, policy) == []
+
+
 def random_losses(tmp_path, policy, times):
     """Lose power at random moments of longer runs, in which the write-ahead log is folded into the file."""
     (tmp_path / "run").mkdir()
