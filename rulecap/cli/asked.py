@@ -4,13 +4,16 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rulecap.cli.usage import UsageError
+from rulecap.cli.usage import VENUE_OPTIONS, UsageError
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy, load_policy
 from rulecap.policy.sources import find_policy
 from rulecap.problems import PolicyError, did_you_mean
+
+if TYPE_CHECKING:
+    from rulecap.snapshot import Snapshot
 
 
 def evaluate(asked: argparse.Namespace) -> tuple[Policy, Decision]:
@@ -24,8 +27,28 @@ def evaluate(asked: argparse.Namespace) -> tuple[Policy, Decision]:
     if asked.decision not in policy.decisions:
         hint = did_you_mean(asked.decision, policy.decisions)
         raise UsageError(f"policy {policy.name} has no decision {asked.decision}: {hint}".removesuffix(": "))
-    memory = _memory(asked.memory) if asked.memory else None
-    return policy, policy.evaluate(_bytes(asked.snapshot), decision=asked.decision, memory=memory)
+    memory = _object(asked.memory, "memory", "a JSON object of remembered names and values") if asked.memory else None
+    return policy, policy.evaluate(_snapshot(asked), decision=asked.decision, memory=memory)
+
+
+ONLY_WITH_EXCHANGE = ("symbol", "signal", *VENUE_OPTIONS)
+
+
+def _snapshot(asked: argparse.Namespace) -> "bytes | Snapshot":
+    """Return the snapshot's bytes, or the snapshot that an exchange gives."""
+    if asked.exchange is None:
+        stray = [f"--{name}" for name in ONLY_WITH_EXCHANGE if getattr(asked, name) is not None]
+        if stray:
+            raise UsageError(f"{', '.join(stray)}: only with --exchange")
+        if asked.snapshot is None:
+            raise UsageError("name a SNAPSHOT, or an exchange with --exchange")
+        return _bytes(asked.snapshot)
+    if asked.snapshot is not None:
+        raise UsageError(f"SNAPSHOT {asked.snapshot} or --exchange {asked.exchange}, not both")
+    from rulecap.cli.venue import read_venue
+
+    signal = _object(asked.signal, "signal", "a JSON object of a signal's fields") if asked.signal else None
+    return read_venue(asked, asked.exchange, asked.symbol, signal)
 
 
 def load(where: str) -> Policy:
@@ -54,14 +77,15 @@ def case_files(where: str) -> list[Path]:
     return [path for path in beside if path.is_file()]
 
 
-def _memory(name: str) -> dict[str, Any]:
+def _object(name: str, what: str, expected: str) -> dict[str, Any]:
+    """Return the JSON object in a file; `what` and `expected` are for messages."""
     try:
-        memory = json.loads(_bytes(name))
+        found = json.loads(_bytes(name))
     except ValueError as error:
-        raise UsageError(f"the memory {name} is not JSON: {error}") from error
-    if not isinstance(memory, dict):
-        raise UsageError(f"the memory {name} is not a JSON object of remembered names and values")
-    return memory
+        raise UsageError(f"the {what} {name} is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise UsageError(f"the {what} {name} is not {expected}")
+    return found
 
 
 def _bytes(name: str) -> bytes:
