@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from rulecap.exchange import exchange
 from rulecap.snapshot import Snapshot, read_snapshot
 from tests.venue.binance import Binance
 from tests.venue.venue import KEY, SECRET
@@ -22,6 +23,9 @@ def venue(monkeypatch):
     """Return a venue with one position, its key in the environment."""
     monkeypatch.setenv("RULECAP_API_KEY", KEY)
     monkeypatch.setenv("RULECAP_API_SECRET", SECRET)
+    opened = exchange.open_client
+    quickly = {"milliseconds_per_weight": 0}
+    monkeypatch.setattr(exchange, "open_client", lambda asked, keys: opened(asked.model_copy(update=quickly), keys))
     with Binance() as one:
         one.set_position("ETHUSDT", "SHORT", "2.4", "1942", leverage=3)
         yield one

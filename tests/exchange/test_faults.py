@@ -1,6 +1,7 @@
 """Venues that fail: what may pass is asked again, for a while; the rest is named at once."""
 
 import asyncio
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -71,9 +72,9 @@ def test_too_many_requests_are_waited_out(binance):
 
 
 def test_what_the_venue_says_about_coming_back_is_heeded(binance):
-    binance.fault("time", "status", times=9, status=429, body="{}", headers={"Retry-After": "3600"})
+    binance.fault("time", "status", times=9, status=429, body="{}", headers={"Retry-After": "8"})
     failure = refused(binance, whole)
-    assert (failure.code, failure.retry_after) == ("venue-rate-limited", 3600)
+    assert (failure.code, failure.retry_after) == ("venue-rate-limited", 8)
     assert len(binance.asked("time")) == 1
 
 
@@ -104,7 +105,7 @@ def test_a_wrong_clock_is_named_with_how_wrong_it_is(venue, offset):
     failure = refused(venue, whole)
     assert failure.code == "clock-skew"
     assert ("ahead of" if offset < 0 else "behind") in failure.message
-    assert "60.0 s" in failure.message or "59.9 s" in failure.message
+    assert re.search(r" (5\d|60)\.\d s ", failure.message)
 
 
 def test_a_clock_that_the_venue_refuses_is_named_too(binance):
@@ -221,7 +222,7 @@ def test_only_what_may_pass_is_asked_again_and_never_more_often_than_allowed(cod
 def test_no_try_begins_after_the_time_is_over():
     call, calls = failing("venue-down", times=9)
     with pytest.raises(VenueError):
-        run(call, attempts=9, first_delay_seconds=10.0, longest_seconds=4.0)
+        run(call, attempts=2, first_delay_seconds=2.0, longest_seconds=0.5)
     assert len(calls) == 1
 
 
