@@ -9,10 +9,9 @@ from pydantic import ValidationError
 
 from rulecap.cli.usage import NotFine, UsageError
 from rulecap.exchange import ExchangeSettings, VenueError, open_exchange
+from rulecap.exchange.errors import CALLERS
 from rulecap.snapshot import Snapshot
 
-# What is wrong with the command rather than with the venue.
-USAGE_CODES = frozenset({"unknown-venue", "no-sandbox", "keys-missing", "keys-unreadable"})
 # Option of the command line -> where it stands in the settings.
 PLACES = {
     "sandbox": ("sandbox",),
@@ -44,7 +43,7 @@ def read_venue(
     try:
         return asyncio.run(read())
     except VenueError as error:
-        if error.code in USAGE_CODES:
+        if error.code in CALLERS:
             raise UsageError(error.message) from None
         raise NotFine(error.problems or [error.problem()]) from None
 

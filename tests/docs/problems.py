@@ -20,9 +20,12 @@ NOTHING = "title: Nothing"
 
 
 def codes() -> set[str]:
-    """Return every problem code that stands in the program: they are its only texts of words joined by dashes."""
+    """Return every problem code that stands in the program: they are its only texts of words joined by dashes.
+
+    Those of exchanges are no policy's or snapshot's; docs/exchange.md tells them.
+    """
     found = set()
-    for path in (ROOT / "rulecap").rglob("*.py"):
+    for path in set((ROOT / "rulecap").rglob("*.py")) - set((ROOT / "rulecap" / "exchange").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and CODE.match(node.value):
                 found.add(node.value)
