@@ -1,6 +1,7 @@
 """Venues that fail: what may pass is asked again, for a while; the rest is named at once."""
 
 import asyncio
+import contextlib
 import re
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from rulecap.exchange import ExchangeSettings, Retries, VenueError, open_exchange
 from rulecap.exchange.calls import ask, together
 from rulecap.exchange.errors import CODES, RETRIABLE
-from tests.exchange.conftest import asked, refused, whole
+from tests.exchange.conftest import asked, refused, settings_of, whole
+from tests.venue.venue import KEY, SECRET
 
 PATHS = {
     "binanceusdm": ["time", "exchangeInfo", "positionRisk", "account", "depth", "klines", "24hr", "leverageBracket"],
@@ -246,6 +248,23 @@ def test_the_first_failure_of_several_ends_the_others():
     with pytest.raises(VenueError):
         asyncio.run(both())
     assert ended == [True]
+
+
+@pytest.mark.parametrize("kind", [None, "drop", "cut", "timeout"])
+def test_closing_leaves_no_connection_open(venue, kind):
+    if kind is not None:
+        venue.fault(paths(venue)[4], kind, times=9)
+
+    async def left_open():
+        settings = settings_of(venue, timeout_seconds=0.3)
+        async with open_exchange(settings, {"RULECAP_API_KEY": KEY, "RULECAP_API_SECRET": SECRET}) as exchange:
+            with contextlib.suppress(VenueError):
+                await whole(exchange)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return [one for one in asyncio.get_running_loop()._transports.values() if one._sock is not None]
+
+    assert asyncio.run(left_open()) == []
 
 
 def test_every_class_of_errors_has_a_known_code():
