@@ -4,13 +4,16 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rulecap.cli.usage import UsageError
+from rulecap.cli.usage import VENUE_OPTIONS, UsageError
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy, load_policy
 from rulecap.policy.shelf import find_policy
 from rulecap.problems import PolicyError, did_you_mean
+
+if TYPE_CHECKING:
+    from rulecap.snapshot import Snapshot
 
 
 def evaluate(asked: argparse.Namespace) -> tuple[Policy, Decision]:
@@ -24,16 +27,16 @@ def evaluate(asked: argparse.Namespace) -> tuple[Policy, Decision]:
     if asked.decision not in policy.decisions:
         hint = did_you_mean(asked.decision, policy.decisions)
         raise UsageError(f"policy {policy.name} has no decision {asked.decision}: {hint}".removesuffix(": "))
-    snapshot = _bytes(asked.snapshot)
+    snapshot = _snapshot(asked)
     if getattr(asked, "record", False):
         return policy, _recorded(asked, policy, snapshot)
     if getattr(asked, "idempotency_key", None) is not None:
         raise UsageError("an --idempotency-key belongs to a decision on record: add --record")
-    memory = _memory(asked.memory) if asked.memory else None
+    memory = _object(asked.memory, "memory", "a JSON object of remembered names and values") if asked.memory else None
     return policy, policy.evaluate(snapshot, decision=asked.decision, memory=memory)
 
 
-def _recorded(asked: argparse.Namespace, policy: Policy, snapshot: bytes) -> Decision:
+def _recorded(asked: argparse.Namespace, policy: Policy, snapshot: "bytes | Snapshot") -> Decision:
     """Return the decision that is put on record."""
     from rulecap.audit import LogError, UnusableKey, open_ledger
 
@@ -44,6 +47,26 @@ def _recorded(asked: argparse.Namespace, policy: Policy, snapshot: bytes) -> Dec
             return ledger.evaluate(policy, snapshot, asked.decision, asked.idempotency_key)
     except (LogError, UnusableKey) as error:
         raise UsageError(str(error)) from error
+
+
+ONLY_WITH_EXCHANGE = ("symbol", "signal", *VENUE_OPTIONS)
+
+
+def _snapshot(asked: argparse.Namespace) -> "bytes | Snapshot":
+    """Return the snapshot's bytes, or the snapshot that an exchange gives."""
+    if asked.exchange is None:
+        stray = [f"--{name}" for name in ONLY_WITH_EXCHANGE if getattr(asked, name) is not None]
+        if stray:
+            raise UsageError(f"{', '.join(stray)}: only with --exchange")
+        if asked.snapshot is None:
+            raise UsageError("name a SNAPSHOT, or an exchange with --exchange")
+        return _bytes(asked.snapshot)
+    if asked.snapshot is not None:
+        raise UsageError(f"SNAPSHOT {asked.snapshot} or --exchange {asked.exchange}, not both")
+    from rulecap.cli.venue import read_venue
+
+    signal = _object(asked.signal, "signal", "a JSON object of a signal's fields") if asked.signal else None
+    return read_venue(asked, asked.exchange, asked.symbol, signal)
 
 
 def load(where: str) -> Policy:
@@ -72,14 +95,15 @@ def case_files(where: str) -> list[Path]:
     return [path for path in beside if path.is_file()]
 
 
-def _memory(name: str) -> dict[str, Any]:
+def _object(name: str, what: str, expected: str) -> dict[str, Any]:
+    """Return the JSON object in a file; `what` and `expected` are for messages."""
     try:
-        memory = json.loads(_bytes(name))
+        found = json.loads(_bytes(name))
     except ValueError as error:
-        raise UsageError(f"the memory {name} is not JSON: {error}") from error
-    if not isinstance(memory, dict):
-        raise UsageError(f"the memory {name} is not a JSON object of remembered names and values")
-    return memory
+        raise UsageError(f"the {what} {name} is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise UsageError(f"the {what} {name} is not {expected}")
+    return found
 
 
 def _bytes(name: str) -> bytes:

@@ -6,12 +6,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from rulecap.cli import audit, check, explain, schema, test
+from rulecap.cli import audit, check, explain, schema, snapshot, test
 from rulecap.cli import eval as evaluate
-from rulecap.cli.usage import UsageError
+from rulecap.cli.usage import NOT_FINE, NotFine, UsageError
 from rulecap.version import __version__
 
-COMMANDS = (evaluate, explain, check, test, schema, audit)
+COMMANDS = (evaluate, explain, check, test, schema, snapshot, audit)
 USAGE = 2
 # What a shell reports for a program that a signal ended.
 INTERRUPTED, PIPE_CLOSED = 130, 141
@@ -58,6 +58,20 @@ def _run(asked: argparse.Namespace) -> int:
         return int(asked.run(asked))
     except PolicyError as error:
         return check.refuse(asked, error)
+    except NotFine as error:
+        return _report(asked, error)
+
+
+def _report(asked: argparse.Namespace, error: NotFine) -> int:
+    """Print why there is no answer."""
+    from rulecap.cli.terminal import Style, print_json
+
+    if asked.json:
+        print_json({"ok": False, "problems": [problem.to_dict() for problem in error.problems]})
+    else:
+        style = Style.of_output()
+        print("\n".join(style.problem(problem) for problem in error.problems))
+    return NOT_FINE
 
 
 def _be_printable() -> None:

@@ -34,6 +34,8 @@ RETRIABLE = MappingProxyType(
         "venue-timeout": True,
     }
 )
+# What is wrong with the settings rather than with the venue.
+CALLERS = frozenset({"unknown-venue", "no-sandbox", "keys-missing", "keys-unreadable"})
 
 # The class of ccxt's that an error is or derives from, most special first, and our code for it.
 CODES = (

@@ -143,13 +143,15 @@ class Server:
         if fault is not None and fault.kind == "lost":  # the venue does it, but its answer is lost
             self._answered(asked)
         if fault is not None and fault.kind in ("drop", "timeout", "lost"):
-            assert request.transport is not None
-            request.transport.close()
+            if request.transport is not None:  # None where the client has gone already
+                request.transport.abort()
             return web.Response()
         answer = _faulty(fault, self._answered(asked))
-        return web.Response(
+        response = web.Response(
             text=answer.text, status=answer.status, headers=answer.headers, content_type="application/json"
         )
+        response.force_close()  # no idle connection is left when the server ends
+        return response
 
     def _matching(self, path: str) -> Iterator[Fault]:
         for fault in self._faults:

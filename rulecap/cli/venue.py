@@ -1,0 +1,73 @@
+"""An exchange as the command line names it: its settings, and the snapshot that it gives."""
+
+import argparse
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from rulecap.cli.usage import NotFine, UsageError
+from rulecap.exchange import ExchangeSettings, VenueError, open_exchange
+from rulecap.exchange.errors import CALLERS
+from rulecap.snapshot import Snapshot
+
+# Option of the command line -> where it stands in the settings.
+PLACES = {
+    "sandbox": ("sandbox",),
+    "keys": ("credentials", "file"),
+    "account": ("account",),
+    "quote": ("quote",),
+    "bars": ("bars",),
+    "timeframe": ("timeframe",),
+    "timeout": ("timeout_seconds",),
+    "url": ("origin",),
+}
+
+
+def read_venue(
+    asked: argparse.Namespace, venue: str, symbol: str | None, signal: Mapping[str, Any] | None = None
+) -> Snapshot:
+    """Return the snapshot of an account at a venue.
+
+    Raises:
+        UsageError: no such venue, settings or keys that cannot be used.
+        NotFine: the venue gives no snapshot.
+    """
+    settings = settings_of(asked, venue)
+
+    async def read() -> Snapshot:
+        async with open_exchange(settings) as exchange:
+            return await exchange.snapshot(symbol, signal=signal)
+
+    try:
+        return asyncio.run(read())
+    except VenueError as error:
+        if error.code in CALLERS:
+            raise UsageError(error.message) from None
+        raise NotFine(error.problems or [error.problem()]) from None
+
+
+def settings_of(asked: argparse.Namespace, venue: str) -> ExchangeSettings:
+    """Return the settings that the options say; what they leave out has its default.
+
+    Raises:
+        UsageError: one of them is not as it must be.
+    """
+    settings: dict[str, Any] = {"venue": venue}
+    for option, (*parts, last) in PLACES.items():
+        value = getattr(asked, option)
+        place = settings
+        for part in parts:
+            place = place.setdefault(part, {})
+        if value is not None:
+            place[last] = value
+    try:
+        return ExchangeSettings.model_validate(settings)
+    except ValidationError as error:
+        raise UsageError("; ".join(f"{_option(one['loc'])}: {one['msg']}" for one in error.errors())) from None
+
+
+def _option(place: tuple[int | str, ...]) -> str:
+    """Return what the command line calls a place in the settings."""
+    return next((f"--{option}" for option, where in PLACES.items() if where == place), "EXCHANGE")

@@ -1,0 +1,137 @@
+"""`rulecap snapshot`, and `rulecap eval --exchange`: against a venue on this machine."""
+
+import json
+
+import pytest
+
+from rulecap.exchange import exchange
+from rulecap.snapshot import Snapshot, read_snapshot
+from tests.venue.binance import Binance
+from tests.venue.venue import KEY, SECRET
+
+SIGNAL = {
+    "symbol": "BTC/USDT:USDT",
+    "score": 90,
+    "market_regime": "TRENDING",
+    "win_rate": 0.6,
+    "expected_return_pct": 3,
+}
+
+
+@pytest.fixture
+def venue(monkeypatch):
+    """Return a venue with one position, its key in the environment."""
+    monkeypatch.setenv("RULECAP_API_KEY", KEY)
+    monkeypatch.setenv("RULECAP_API_SECRET", SECRET)
+    opened = exchange.open_client
+    quickly = {"milliseconds_per_weight": 0}
+    monkeypatch.setattr(exchange, "open_client", lambda asked, keys: opened(asked.model_copy(update=quickly), keys))
+    with Binance() as one:
+        one.set_position("ETHUSDT", "SHORT", "2.4", "1942", leverage=3)
+        yield one
+
+
+@pytest.fixture
+def reach(rulecap, venue):
+    """Return a function that runs a command against the venue."""
+    return lambda *arguments: rulecap(*arguments, "--url", venue.origin)
+
+
+def test_a_snapshot_as_json_is_what_eval_takes(reach, rulecap, tmp_path):
+    ran = reach("snapshot", "binanceusdm", "BTCUSDT", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    snapshot = read_snapshot(ran.out)
+    assert isinstance(snapshot, Snapshot)
+    assert (snapshot.account.id, snapshot.market.symbol) == ("binanceusdm", "BTCUSDT")
+    (tmp_path / "s.json").write_text(ran.out)
+    assert rulecap("eval", str(tmp_path / "s.json"), "--decision", "margin").code == 0
+
+
+def test_a_snapshot_as_text_says_what_is_absent(reach):
+    ran = reach("snapshot", "binanceusdm", "BTC/USDT:USDT", "--account", "main")
+    assert ran.code == 0
+    for line in ("  id                    main\n", "  ETHUSDT SHORT\n", "  price          32310\n", "32309.99 × 0.345"):
+        assert line in ran.out
+    assert "absent: positions[0].score, signal, market.depth_score\n" in ran.out
+
+
+def test_without_a_symbol_there_is_the_account(reach):
+    ran = reach("snapshot", "binanceusdm")
+    assert ran.code == 0
+    assert "market" not in ran.out.partition("absent:")[0]
+
+
+def test_a_decision_on_what_the_exchange_tells(reach, tmp_path):
+    (tmp_path / "signal.json").write_text(json.dumps(SIGNAL))
+    ran = reach("eval", "--exchange", "binanceusdm", "--signal", str(tmp_path / "signal.json"), "--json")
+    answer = json.loads(ran.out)
+    assert (ran.code, answer["ok"], answer["problems"]) == (0, True, [])
+    assert answer["outputs"]["tier"] == "CORE"
+    ran = reach("explain", "--exchange", "binanceusdm", "--decision", "margin")
+    assert (ran.code, "Every step" in ran.out) == (0, True)
+
+
+def test_how_bars_and_keys_are_chosen(reach, venue, tmp_path, monkeypatch):
+    monkeypatch.delenv("RULECAP_API_KEY")
+    monkeypatch.delenv("RULECAP_API_SECRET")
+    (tmp_path / "keys.json").write_text(json.dumps({"key": KEY, "secret": SECRET}))
+    keys = ("--keys", str(tmp_path / "keys.json"))
+    assert reach("snapshot", "binanceusdm", "BTCUSDT", *keys, "--bars", "20", "--timeframe", "15m").code == 0
+    assert venue.asked("klines")[0].params["interval"] == "15m"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["BTCUSTD"], "unknown-symbol", "did you mean BTCUSDT?"),
+        (["BTCUSDT", "--quote", "USDC"], "not-the-quote-currency", "settles in USDT"),
+    ],
+)
+def test_an_exchange_that_gives_no_snapshot_is_not_fine_and_says_why(reach, arguments, code, said):
+    ran = reach("snapshot", "binanceusdm", *arguments)
+    assert (ran.code, ran.err) == (1, "")
+    assert f"[{code}]" in ran.out
+    assert said in ran.out
+    answer = json.loads(reach("snapshot", "binanceusdm", *arguments, "--json").out)
+    assert (answer["ok"], answer["problems"][0]["code"]) == (False, code)
+
+
+def test_a_key_that_is_refused_is_not_fine_and_not_shown(reach, monkeypatch):
+    monkeypatch.setenv("RULECAP_API_SECRET", "a-wrong-secret")
+    ran = reach("eval", "--exchange", "binanceusdm", "--decision", "margin")
+    assert ran.code == 1
+    assert "[venue-auth]" in ran.out
+    assert KEY not in ran.out + ran.err
+    assert "a-wrong-secret" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["snapshot", "binanecusdm"], "did you mean binanceusdm?"),
+        (["snapshot", "Binance!"], "EXCHANGE: "),
+        (["snapshot", "binanceusdm", "--bars", "1"], "--bars: "),
+        (["snapshot", "binanceusdm", "--timeframe", "hour"], "--timeframe: "),
+        (["snapshot", "binanceusdm", "--url", "ftp://x"], "--url: "),
+        (["snapshot", "binanceusdm", "--keys", "absent.json"], "cannot read the keys in absent.json"),
+        (["snapshot", "bitstamp", "--sandbox"], "no test environment"),
+        (["snapshot"], "EXCHANGE"),
+        (["eval", "snapshot.json", "--symbol", "BTCUSDT"], "--symbol: only with --exchange"),
+        (["eval", "snapshot.json", "--sandbox"], "--sandbox: only with --exchange"),
+        (["eval", "snapshot.json", "--exchange", "bybit"], "not both"),
+        (["eval", "--exchange", "bybit", "--signal", "absent.json"], "cannot read absent.json"),
+        (["eval"], "SNAPSHOT"),
+    ],
+)
+def test_what_cannot_be_used_is_a_usage_error(folder, rulecap, arguments, said):
+    ran = rulecap(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+
+
+def test_one_half_of_a_key_is_a_usage_error(rulecap, monkeypatch):
+    monkeypatch.setenv("RULECAP_API_KEY", KEY)
+    monkeypatch.delenv("RULECAP_API_SECRET", raising=False)
+    ran = rulecap("snapshot", "binanceusdm")
+    assert (ran.code, KEY in ran.err) == (2, False)
+    assert "the secret is missing" in ran.err
