@@ -40,7 +40,7 @@ class Group(Generic[Item]):
         """Take what does the work, and how many seconds a thread waits for another's."""
         self._work, self._patience = work, patience
         self._mutex = threading.Lock()
-        self._crowd = threading.Condition(self._mutex)
+        self._enough: threading.Lock | None = None
         self._queue: list[Turn[Item]] = []
         self._leader: Turn[Item] | None = None
         self._taken: list[Turn[Item]] = []
@@ -67,8 +67,9 @@ class Group(Generic[Item]):
             self._queue.append(turn)
             if self._leader is None:
                 self._leader, turn.state = turn, State.LEADS
-            elif len(self._queue) >= self._expected:
-                self._crowd.notify()
+            elif self._enough is not None and len(self._queue) >= self._expected:
+                enough, self._enough = self._enough, None
+                enough.release()
         if turn.state is not State.LEADS:
             turn.gate.acquire(timeout=self._patience)
         if turn.state is State.LEADS:
@@ -76,9 +77,8 @@ class Group(Generic[Item]):
 
     def _lead(self) -> None:
         """Do all that waits, the leader's own first."""
+        self._await_crowd()
         with self._mutex:
-            if len(self._queue) < self._expected:
-                self._crowd.wait_for(lambda: len(self._queue) >= self._expected, self._pause)
             self._taken = self._queue[:MOST_AT_ONCE]
             del self._queue[: len(self._taken)]
             for turn in self._taken:
@@ -86,6 +86,19 @@ class Group(Generic[Item]):
         start = time.monotonic()
         self._work([turn.item for turn in self._taken])
         self._pause = min((time.monotonic() - start) / 2, LONGEST_PAUSE)
+
+    def _await_crowd(self) -> None:
+        """Give those who asked the last time a moment to come back.
+
+        By a lock, as turns do: an interruption inside a Condition may leave its mutex released that it should hold.
+        """
+        enough = threading.Lock()
+        enough.acquire()
+        with self._mutex:
+            if len(self._queue) >= self._expected:
+                return
+            self._enough = enough
+        enough.acquire(timeout=self._pause)
 
     def _settle(self, own: Turn[Item]) -> None:
         """Leave nothing of a turn behind: take back what nobody has begun, and hand the lead over.

@@ -163,7 +163,7 @@ def test_a_thread_that_is_interrupted_anywhere_leaves_the_others_their_turn(inte
     assert len(done) == len(set(done))
 
 
-@pytest.mark.parametrize("place", ["_lead", "_crowd.wait_for"])
+@pytest.mark.parametrize("place", ["_lead", "_await_crowd"])
 def test_an_interruption_before_the_work_takes_back_what_was_asked(place, monkeypatch):
     done = []
     group = Group(done.extend, patience=1)
@@ -173,7 +173,7 @@ def test_an_interruption_before_the_work_takes_back_what_was_asked(place, monkey
         raise Interrupted
 
     with monkeypatch.context() as patch:
-        patch.setattr(*(group, place) if place == "_lead" else (group._crowd, "wait_for"), interrupt)
+        patch.setattr(group, place, interrupt)
         with pytest.raises(Interrupted):
             group.ask(1)
     assert group.ask(2)
