@@ -2,12 +2,12 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from rulecap.audit.asked import input_of
 from rulecap.audit.database import Database
@@ -25,6 +25,16 @@ from rulecap.problems import Problem
 LONGEST_KEY = 255
 # A caller may wait for one transaction of another caller's before its own, each bounded by the database's patience.
 WAITS = 3.0
+
+
+class Asked(NamedTuple):
+    """What `Ledger.evaluate` is asked; it says what each is."""
+
+    policy: Policy
+    snapshot: object
+    decision: str = "position"
+    idempotency_key: str | None = None
+    request: bytes | None = None
 
 
 class Ledger:
@@ -80,18 +90,22 @@ class Ledger:
             and a problem `unlogged` says why; the outputs are then the decision's `on_error`, but for a reduction,
             which is answered all the same.
         """
-        given = input_of(snapshot)
-        asked = None
-        if idempotency_key is not None:
-            problem = _unusable(idempotency_key)
-            if problem is not None:
-                return policy.refused(decision, problem)
-            digest = given.digest if request is None else sha256(request).hexdigest()
-            asked = Request(idempotency_key, digest)
-        question = Question(policy, given, decision, asked)
+        asked = Asked(policy, snapshot, decision, idempotency_key, request)
+        question = _question(asked)
+        if isinstance(question, Decision):
+            return question
         if not self._group.ask(question) and question.failure is None:
             question.failure = LogError("log-locked", "another caller's writing did not come to its end")
         return question.answer or self._unlogged(question)
+
+    def evaluate_all(self, asked: Sequence[Asked]) -> list[Decision]:
+        """Return decisions in the order asked for, once all of them are on record, durable together.
+
+        What `evaluate` says of one holds for each; where the log fails, it fails for all of them.
+        """
+        questions = [_question(one) for one in asked]
+        self._answer([one for one in questions if isinstance(one, Question)])
+        return [one if isinstance(one, Decision) else one.answer or self._unlogged(one) for one in questions]
 
     def _answer(self, questions: list[Question]) -> None:
         """Answer questions in one transaction."""
@@ -180,6 +194,18 @@ class Ledger:
 def now() -> datetime:
     """Return the time of the machine's clock, in UTC."""
     return datetime.now(UTC)  # noqa: TID251  # a record says when it was written; no decision sees this
+
+
+def _question(asked: Asked) -> Question | Decision:
+    """Return the question, or the refusal where its key cannot be used."""
+    given, request = input_of(asked.snapshot), None
+    if asked.idempotency_key is not None:
+        problem = _unusable(asked.idempotency_key)
+        if problem is not None:
+            return asked.policy.refused(asked.decision, problem)
+        digest = given.digest if asked.request is None else sha256(asked.request).hexdigest()
+        request = Request(asked.idempotency_key, digest)
+    return Question(asked.policy, given, asked.decision, request)
 
 
 def _unusable(key: object) -> Problem | None:
