@@ -21,8 +21,8 @@ from rulecap.version import __version__
 
 WITH_KEYS_PER_SECOND = 100.0
 ROUTERS: tuple[APIRouter, ...] = (
+    capital.recommends,  # looked at first, because what is asked most is there
     capital.reads,
-    capital.recommends,
     evaluation.reads,
     evaluation.admin,
     records.reads,

@@ -70,4 +70,3 @@ def shipped_recording() -> Path:
 def read_recording(file: Path) -> Recording:
     """Return the recording in a file."""
     return Recording.model_validate_json(file.read_bytes())
-

@@ -15,7 +15,7 @@ from rulecap.service.reading import Reader
 from rulecap.service.recorder import Recorder
 from rulecap.service.sources import AccountPart, SourceError, UnknownSymbol
 from rulecap.service.view import SharedView
-from rulecap.snapshot import Snapshot
+from rulecap.snapshot import Signal, Snapshot
 
 NO_ACCOUNT = (
     "no account is configured, so this service only answers what-if questions at /api/evaluate/{decision};"
@@ -76,18 +76,18 @@ class Desk:
         if failed and self._kept.get(name) is done:
             del self._kept[name]
 
-    async def snapshot(self, symbol: str | None = None) -> Snapshot:
-        """Return the account as it was last read, with a market where one is named.
+    async def snapshot(self, signal: Signal | None = None) -> Snapshot:
+        """Return the account as it was last read, with a signal where one is given.
 
         Raises:
-            Refused: it was never read, or the market is not known.
+            Refused: it was never read.
         """
-        snapshot, _ = await self._composed(symbol)
+        snapshot, _ = await self._composed(None, signal)
         return snapshot
 
-    async def _composed(self, symbol: str | None) -> tuple[Snapshot, SourceError | None]:
+    async def _composed(self, symbol: str | None, signal: Signal | None) -> tuple[Snapshot, SourceError | None]:
         try:
-            return await self.view.snapshot(symbol)
+            return await self.view.snapshot(symbol, signal)
         except SourceError as error:
             raise refusal(error) from error
 
@@ -103,23 +103,22 @@ class Desk:
             raise refusal(error) from error
 
     async def about_trade(
-        self, decision: str, symbol: str, signal: Any, key: str | None = None, request: bytes | None = None
+        self, decision: str, symbol: str, signal: Signal, key: str | None = None, request: bytes | None = None
     ) -> dict[str, Any]:
         """Return the answer to a question about a signal in a market.
 
         Args:
             decision: which question.
             symbol: the market, by the snapshot's symbol.
-            signal: a Signal.
+            signal: what is to be judged.
             key: the caller's idempotency key.
             request: what was asked under it.
 
         Raises:
             Refused: there is no answer, and why.
         """
-        snapshot, failure = await self._composed(symbol)
-        asked = snapshot.model_copy(update={"signal": signal})
-        return await self.about(decision, asked, key, request, failure)
+        snapshot, failure = await self._composed(symbol, signal)
+        return await self.about(decision, snapshot, key, request, failure)
 
     async def about(
         self,

@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from secrets import token_hex
 from typing import Any
 
@@ -22,6 +23,7 @@ OPEN_PATHS = frozenset({"/health", "/ready"})
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 CALLER = "rulecap.caller"
 UNMATCHED = "unmatched"
+PROCESS, NUMBERS = token_hex(6), count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,9 @@ class Gate:
             await answer.instead(too_large(self._largest), scope, receive)
         except Exception as error:  # noqa: BLE001  # nothing leaves the service but as an answer
             log.error("%s", _where(error), extra={"code": "internal", "request_id": answer.id})
-            await answer.instead(Refused(500, "internal", "something went wrong here; the log says what"), scope, receive)
+            await answer.instead(
+                Refused(500, "internal", "something went wrong here; the log says what"), scope, receive
+            )
         finally:
             self._note(scope, answer, time.perf_counter() - start)
 
@@ -126,7 +130,7 @@ class Answer:
 
     def __init__(self, send: Send) -> None:
         """Send by this."""
-        self._send, self.status, self.id = send, 0, token_hex(8)
+        self._send, self.status, self.id = send, 0, f"{PROCESS}-{next(NUMBERS)}"
 
     async def __call__(self, message: Message) -> None:
         """Send a part of the answer."""

@@ -28,7 +28,9 @@ class Lines(logging.Formatter):
         head = {"time": time, "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
         if self._as_json:
             return to_json({**head, **fields}, fallback=str).decode()
-        return " ".join([time, f"{head['level']:7}", head["message"], *(f"{name}={_shown(fields[name])}" for name in fields)])
+        return " ".join(
+            [time, f"{head['level']:7}", head["message"], *(f"{name}={_shown(fields[name])}" for name in fields)]
+        )
 
 
 def _shown(value: Any) -> str:

@@ -4,12 +4,15 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import NamedTuple
 
 from rulecap.audit.ledger import Asked, Ledger
 from rulecap.engine.decision import Decision
 
 MOST_AT_ONCE = 256
+# Whoever asks a crowd's next question is not far behind the others: the longest that a commit waits for them.
+LONGEST_PAUSE = 0.005
 
 
 class Waiting(NamedTuple):
@@ -42,6 +45,8 @@ class Recorder:
         self._queue: list[Waiting] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="rulecap-audit")
         self._working: asyncio.Task[None] | None = None
+        self._gathered: asyncio.Event = asyncio.Event()
+        self._expected, self._pause = 1, 0.0
         self.waiting = 0
 
     async def ask(self, asked: Asked) -> Decision:
@@ -52,23 +57,33 @@ class Recorder:
         self.waiting += 1
         if self._working is None:
             self._working = loop.create_task(self._work())
+        elif len(self._queue) >= self._expected:
+            self._gathered.set()
         # What is asked is recorded, whether or not the one who asked is still there.
         return await asyncio.shield(answer)
 
     async def _work(self) -> None:
         """Answer what waits, batch after batch."""
-        loop = asyncio.get_running_loop()
         try:
             while self._queue:
+                await self._gather()
                 batch = self._queue[:MOST_AT_ONCE]
                 del self._queue[:MOST_AT_ONCE]
                 await self._answer(batch)
         finally:
             self._working = None
 
+    async def _gather(self) -> None:
+        """Give as many as were answered together last time a moment to come back: a commit costs more than that."""
+        if len(self._queue) >= self._expected or not self._pause:
+            return
+        self._gathered.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._gathered.wait(), self._pause)
+
     async def _answer(self, batch: list[Waiting]) -> None:
         questions = [one.asked for one in batch]
-        loop = asyncio.get_running_loop()
+        loop, start = asyncio.get_running_loop(), time.perf_counter()
         try:
             decisions = await loop.run_in_executor(self._thread, self.ledger.evaluate_all, questions)
         except Exception as error:  # noqa: BLE001  # whatever it was, nobody waits forever
@@ -78,6 +93,8 @@ class Recorder:
                     one.answer.set_exception(error)
         else:
             self._hand_out(batch, decisions)
+        self._expected = len(batch) + len(self._queue)
+        self._pause = min((time.perf_counter() - start) / 2, LONGEST_PAUSE)
 
     def _hand_out(self, batch: list[Waiting], decisions: list[Decision]) -> None:
         moment = time.perf_counter()

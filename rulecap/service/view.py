@@ -13,7 +13,7 @@ from datetime import datetime
 from rulecap.service.clock import now
 from rulecap.service.settings import ServiceSettings
 from rulecap.service.sources import AccountPart, MarketPart, Source, SourceError, UnknownSymbol, plain_symbol
-from rulecap.snapshot import Market, Snapshot, read_snapshot
+from rulecap.snapshot import Market, Signal, Snapshot, read_snapshot
 
 log = logging.getLogger("rulecap.service")
 MOST_MARKETS = 200
@@ -153,7 +153,9 @@ class SharedView:
         held = next((one for one in positions if one.symbol == symbol), None)
         return Market(symbol=symbol, price=held.mark_price) if held else None
 
-    async def snapshot(self, symbol: str | None = None) -> tuple[Snapshot, SourceError | None]:
+    async def snapshot(
+        self, symbol: str | None = None, signal: Signal | None = None
+    ) -> tuple[Snapshot, SourceError | None]:
         """Return the account as it was last read, with a market where one is named, and why that is not whole.
 
         A market that cannot be read is told by the position in it, if there is one, and is absent else: that is enough
@@ -165,13 +167,13 @@ class SharedView:
         if self.account is None or self._base is None:
             raise self.failure or SourceError("no-snapshot", "the account was not read yet")
         if symbol is None:
-            return self._aged(self._base, self.account.read_at), None
+            return self._aged(self._base, self.account.read_at, signal), None
         try:
             part = await self.market(symbol)
         except SourceError as error:
             bare = self._base.model_copy(update={"market": self._held(symbol)})
-            return self._aged(bare, self.account.read_at), error
-        return self._aged(self._with_market(part), min(self.account.read_at, part.read_at)), None
+            return self._aged(bare, self.account.read_at, signal), error
+        return self._aged(self._with_market(part), min(self.account.read_at, part.read_at), signal), None
 
     def _with_market(self, part: MarketPart) -> Snapshot:
         """Return account and market in one, made once for a reading of both."""
@@ -183,8 +185,8 @@ class SharedView:
             self._bases[symbol] = known
         return known[2]
 
-    def _aged(self, snapshot: Snapshot, read_at: datetime) -> Snapshot:
-        return snapshot.model_copy(update={"age_seconds": self._age_of(read_at)})
+    def _aged(self, snapshot: Snapshot, read_at: datetime, signal: Signal | None) -> Snapshot:
+        return snapshot.model_copy(update={"age_seconds": self._age_of(read_at), "signal": signal})
 
     def _age_of(self, moment: datetime) -> float:
         return round(max(0.0, (self._clock() - moment).total_seconds()), 3)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from rulecap.service.bodies import Allocation, Kelly, Recommendation, Record, read_body
 from rulecap.service.contract import ACCOUNT_PATHS, KELLY, LEVERAGE, POSITION, RISK_PARITY, STATE
@@ -14,16 +14,19 @@ from rulecap.snapshot import Snapshot, read_snapshot
 reads = APIRouter(prefix="/api/capital", route_class=ReadRoute, tags=["capital"])
 recommends = APIRouter(prefix="/api/capital", route_class=RecommendRoute, tags=["capital"])
 
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=255,
-        pattern=r"^[\x20-\x7e]+$",
-        description="Within 24 hours the same key gets the first answer again; 422 for another request.",
-    ),
-]
+# Told to OpenAPI here and read by hand below: what every trade waits for is not to wait for more than it needs.
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 255,
+        "pattern": r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$",
+    },
+    "description": "Within 24 hours the same key gets the first answer again; 422 for another request.",
+}
 Hours = Annotated[float, Query(gt=0, le=24 * 366, allow_inf_nan=False, description="How far back.")]
 SymbolInPath = Annotated[str, Path(min_length=1, max_length=64, description="`BTCUSDT`, or `BTC/USDT:USDT`.")]
 
@@ -73,15 +76,28 @@ async def leverage(request: Request, symbol: SymbolInPath, record: Annotated[Rec
     return as_json(await desk.about_trade(LEVERAGE, market, record.signal(market)))
 
 
+@recommends.post(
+    "/recommendation/position",
+    name="position",
+    openapi_extra={**takes(Recommendation), "parameters": [IDEMPOTENCY_KEY]},
+)
+async def position(request: Request) -> Response:
+    """Return whether to enter a trade, how large, at what leverage, how to execute it, and why."""
+    body = read_body(Recommendation, await request.body())
+    desk, key = service_of(request).desk, request.headers.get("idempotency-key")
+    symbol = await desk.symbol(body.symbol)
+    asked = body.model_dump_json().encode() if key is not None else None
+    return as_json(await desk.about_trade(POSITION, symbol, body.signal(symbol), key, asked))
+
+
 @recommends.post("/position-size/kelly", name="kelly", openapi_extra=takes(Kelly))
 async def kelly(request: Request) -> Response:
     """Return how much of the wallet Kelly puts on a record of trades."""
     body = read_body(Kelly, await request.body())
     desk = service_of(request).desk
     symbol = await desk.symbol(body.symbol) if body.symbol is not None else None
-    snapshot = await desk.snapshot()
     signal = body.of_nothing() if symbol is None else body.signal(symbol)
-    return as_json(await desk.about(KELLY, snapshot.model_copy(update={"signal": signal})))
+    return as_json(await desk.about(KELLY, await desk.snapshot(signal)))
 
 
 @recommends.post("/allocation/risk-parity", name="risk_parity", openapi_extra=takes(Allocation))
@@ -95,14 +111,3 @@ async def risk_parity(request: Request) -> Response:
     if not isinstance(read, Snapshot):
         raise malformed(read)
     return as_json(await desk.about(RISK_PARITY, read))
-
-
-@recommends.post("/recommendation/position", name="position", openapi_extra=takes(Recommendation))
-async def position(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
-    """Return whether to enter a trade, how large, at what leverage, how to execute it, and why."""
-    text = await request.body()
-    body = read_body(Recommendation, text)
-    desk = service_of(request).desk
-    symbol = await desk.symbol(body.symbol)
-    asked = body.model_dump_json().encode() if idempotency_key is not None else None
-    return as_json(await desk.about_trade(POSITION, symbol, body.signal(symbol), idempotency_key, asked))
