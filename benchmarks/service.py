@@ -93,8 +93,13 @@ def rate(port: int) -> float:
 
 async def _asked(port: int) -> float:
     text = json.dumps(BODY).encode()
-    head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n"
-    request = head.encode() + text
+    head = (
+        f"POST {PATH} HTTP/1.1",
+        "Host: localhost",
+        "Content-Type: application/json",
+        f"Content-Length: {len(text)}",
+    )
+    request = "\r\n".join((*head, "", "")).encode() + text
     connections = [await asyncio.open_connection("127.0.0.1", port) for _ in range(CONNECTIONS)]
     await asyncio.gather(*(_ask(*one, request, time.perf_counter() + 0.5) for one in connections))
     start = time.perf_counter()

@@ -15,9 +15,7 @@ EXTRA = "the service needs more packages: pip install 'rulecap[service]'"
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command's arguments."""
-    text = (
-        "Serve the decisions over HTTP. Flags come before the environment (RULECAP_SERVE_PORT), that before the file."
-    )
+    text = "Serve the decisions over HTTP. Flags come before the environment (RULECAP_SERVE_PORT), then comes the file."
     parser = commands.add_parser("serve", help="serve over HTTP", description=text, allow_abbrev=False)
     parser.add_argument("--demo", action="store_true", help="serve a recorded account, stamped as of now")
     parser.add_argument("--settings", metavar="FILE", type=Path, help="settings as YAML")

@@ -3,7 +3,6 @@
 import logging
 import math
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
@@ -12,6 +11,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from rulecap.service.failing import place_of
 from rulecap.service.keys import SCOPES, KeyRing
 from rulecap.service.limits import RateLimit
 from rulecap.service.metrics import Metrics
@@ -74,10 +74,8 @@ class Gate:
         except TooLarge:
             await answer.instead(too_large(self._largest), scope, receive)
         except Exception as error:  # noqa: BLE001  # nothing leaves the service but as an answer
-            log.error("%s", _where(error), extra={"code": "internal", "request_id": answer.id})
-            await answer.instead(
-                Refused(500, "internal", "something went wrong here; the log says what"), scope, receive
-            )
+            log.error("%s", place_of(error), extra={"code": "internal", "request_id": answer.id})
+            await answer.instead(Refused(500, "internal", "something went wrong; the log says what"), scope, receive)
         finally:
             self._note(scope, answer, time.perf_counter() - start)
 
@@ -186,9 +184,3 @@ def _bounded(scope: Scope, receive: Receive, largest: int) -> Receive:
         return message
 
     return bounded
-
-
-def _where(error: Exception) -> str:
-    """Return an error's type and where it was raised, without its text: that may hold figures of the account."""
-    frames = traceback.extract_tb(error.__traceback__)[-8:]
-    return " < ".join([type(error).__name__, *(f"{one.name} {one.filename}:{one.lineno}" for one in reversed(frames))])

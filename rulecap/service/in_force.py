@@ -12,6 +12,7 @@ from rulecap.policy.document import parse_document
 from rulecap.policy.nodes import Mapping, Scalar
 from rulecap.policy.shelf import NoPolicyError, OnDisk, find_policy, on_disk
 from rulecap.problems import PolicyError, Problem
+from rulecap.service.failing import steadily
 
 log = logging.getLogger("rulecap.service")
 # What an answer has beside the decision's outputs.
@@ -53,10 +54,12 @@ class PolicyInForce:
             seconds: how long to wait between two looks.
             reloaded: called after each edit with whether the policy could be used.
         """
-        while True:
-            await asyncio.sleep(seconds)
+
+        async def look() -> None:
             if await asyncio.to_thread(self.edited):
                 reloaded(await asyncio.to_thread(self.reload))
+
+        await steadily(look, seconds)
 
     def edited(self) -> bool:
         """Return whether the files are others than those that were read last."""

@@ -28,9 +28,8 @@ class Lines(logging.Formatter):
         head = {"time": time, "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
         if self._as_json:
             return to_json({**head, **fields}, fallback=str).decode()
-        return " ".join(
-            [time, f"{head['level']:7}", head["message"], *(f"{name}={_shown(fields[name])}" for name in fields)]
-        )
+        told = [f"{name}={_shown(value)}" for name, value in fields.items()]
+        return " ".join([time, f"{head['level']:7}", head["message"], *told])
 
 
 def _shown(value: Any) -> str:

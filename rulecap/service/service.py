@@ -14,6 +14,7 @@ from rulecap.engine.decision import Decision
 from rulecap.service.demo import DemoSource
 from rulecap.service.desk import NO_ACCOUNT, Desk
 from rulecap.service.events import Events, decided
+from rulecap.service.failing import steadily
 from rulecap.service.in_force import PolicyInForce
 from rulecap.service.keys import KeyRing, UnusableKeys, read_keys
 from rulecap.service.metrics import Metrics
@@ -138,18 +139,19 @@ class Service:
 
     async def _record_watched(self, desk: Desk) -> None:
         await desk.view.read_once.wait()
-        while True:
-            await desk.record_watched()
-            await asyncio.sleep(self.settings.record_seconds)
+        await steadily(desk.record_watched, self.settings.record_seconds)
 
     async def _watch_keys(self, path: Path) -> None:
         seen = None
-        while True:
+
+        async def look() -> None:
+            nonlocal seen
             state = await asyncio.to_thread(_state, path)
             if state != seen:
                 seen = state
                 await self._read_keys(path)
-            await asyncio.sleep(self.settings.reload_seconds)
+
+        await steadily(look, self.settings.reload_seconds)
 
     async def _read_keys(self, path: Path) -> None:
         """Read the keys again; a file that cannot be used leaves the last good ones."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rulecap.service.clock import now
+from rulecap.service.failing import steadily
 from rulecap.service.settings import ServiceSettings
 from rulecap.service.sources import AccountPart, MarketPart, Source, SourceError, UnknownSymbol, plain_symbol
 from rulecap.snapshot import Market, Signal, Snapshot, read_snapshot
@@ -49,13 +50,16 @@ class SharedView:
 
     async def run(self) -> None:
         """Read again and again, until cancelled."""
-        while True:
-            await self.refresh()
-            self.read_once.set()
-            await asyncio.sleep(self._settings.refresh_seconds)
+        await steadily(self.refresh, self._settings.refresh_seconds)
 
     async def refresh(self) -> None:
         """Read the account and the watched markets; what cannot be read stays as it was, and grows old."""
+        try:
+            await self._refresh()
+        finally:
+            self.read_once.set()
+
+    async def _refresh(self) -> None:
         self._forget_unasked()
         found, *_ = await asyncio.gather(self._read_account(), *map(self._read_quietly, list(self._markets)))
         if found is not None:

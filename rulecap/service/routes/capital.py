@@ -15,16 +15,12 @@ reads = APIRouter(prefix="/api/capital", route_class=ReadRoute, tags=["capital"]
 recommends = APIRouter(prefix="/api/capital", route_class=RecommendRoute, tags=["capital"])
 
 # Told to OpenAPI here and read by hand below: what every trade waits for is not to wait for more than it needs.
+PRINTABLE = r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$"
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "schema": {
-        "type": "string",
-        "minLength": 1,
-        "maxLength": 255,
-        "pattern": r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$",
-    },
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": PRINTABLE},
     "description": "Within 24 hours the same key gets the first answer again; 422 for another request.",
 }
 Hours = Annotated[float, Query(gt=0, le=24 * 366, allow_inf_nan=False, description="How far back.")]
