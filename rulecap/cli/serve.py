@@ -38,6 +38,7 @@ def run(asked: argparse.Namespace) -> int:
     """
     settings = _settings(asked)
 
+    from rulecap.audit import LogError, UnusableKey
     from rulecap.service.keys import UnusableKeys
     from rulecap.service.logs import set_up
     from rulecap.service.running import serve
@@ -46,7 +47,7 @@ def run(asked: argparse.Namespace) -> int:
     set_up(settings.log_level, settings.log_format == "json")
     try:
         return FINE if serve(settings, _told) else NOT_FINE
-    except (UnusableKeys, BadSettings) as error:
+    except (UnusableKeys, BadSettings, LogError, UnusableKey) as error:
         raise UsageError(str(error)) from error
 
 

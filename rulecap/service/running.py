@@ -49,8 +49,10 @@ def serve(settings: ServiceSettings, listening: Callable[[str], None], source: S
 
     Raises:
         PolicyError, UnusableKeys, BadSettings: as `create_app`.
+        LogError, UnusableKey: the log cannot be opened.
     """
     app = create_app(settings, source)
+    app.state.service.open()
     config = uvicorn.Config(
         app,
         host=settings.host,

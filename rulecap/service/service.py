@@ -55,6 +55,7 @@ class Service:
         self.recorder: Recorder | None = None
         self.reader: Reader | None = Reader(settings.log) if settings.log else None
         self._desk: Desk | None = None
+        self._folder: TemporaryDirectory[str] | None = None
         self.metrics.in_force(self.in_force.policy)
 
     @property
@@ -91,20 +92,29 @@ class Service:
         Raises:
             LogError, UnusableKey: the log cannot be opened.
         """
-        with TemporaryDirectory(prefix="rulecap-demo-") as folder:
-            if self.source is not None:
-                self._open(self.source, folder)
-            tasks = [asyncio.create_task(one) for one in self._beside()]
-            try:
-                yield
-            finally:
-                self.events.close()
-                await self._stop(tasks)
+        self.open()
+        tasks = [asyncio.create_task(one) for one in self._beside()]
+        try:
+            yield
+        finally:
+            self.events.close()
+            await self._stop(tasks)
 
-    def _open(self, source: Source, folder: str) -> None:
-        """Open the log, and set up what answers about the account."""
-        kept = DEFAULT_LOG if not self.settings.demo else f"sqlite:///{Path(folder) / 'demo.sqlite3'}"
-        url = self.settings.log or kept
+    def open(self) -> None:
+        """Open the log, where an account is served and it is not open yet.
+
+        Raises:
+            LogError, UnusableKey: it cannot be opened.
+        """
+        if self.source is not None and self._desk is None:
+            self._open(self.source)
+
+    def _open(self, source: Source) -> None:
+        """Open the log, and set up what answers about the account; a demo's log is gone when it ends."""
+        url = self.settings.log or DEFAULT_LOG
+        if self.settings.demo and self.settings.log is None:
+            self._folder = TemporaryDirectory(prefix="rulecap-demo-")
+            url = f"sqlite:///{Path(self._folder.name) / 'demo.sqlite3'}"
         self.recorder = Recorder(open_ledger(url), self._answered)
         self.reader = Reader(url)
         view = SharedView(source, self.settings)
@@ -136,6 +146,8 @@ class Service:
             await self.recorder.close()
         if self.source is not None:
             await self.source.close()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     async def _record_watched(self, desk: Desk) -> None:
         await desk.view.read_once.wait()
