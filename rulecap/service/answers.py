@@ -14,6 +14,7 @@ from rulecap.snapshot import Snapshot
 
 OURS = frozenset({"unlogged", "snapshot-too-old"})
 SIGNAL = "signal."
+UNDECIDED = "undecided"
 
 
 def answer(policy: Policy, decision: Decision, snapshot: Snapshot, age_seconds: float | None) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def undecided(decision: Decision) -> Refused:
     signal = [_in_request(problem) for problem in decision.problems if (problem.path or "").startswith(SIGNAL)]
     if signal:
         return Refused(422, signal[0].code, f"{signal[0].path} {signal[0].message}", signal)
-    code = first.code if first.code in OURS else "undecided"
+    code = first.code if first.code in OURS else UNDECIDED
     return Refused(503, code, f"{first.path or ''} {first.message}".strip(), decision.problems)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from rulecap.service.contract import NO_SYMBOL, SIGNAL_NAMES
@@ -10,6 +10,12 @@ from rulecap.service.problems import malformed
 from rulecap.snapshot import Asset, Signal
 from rulecap.snapshot.findings import problems_of
 from rulecap.snapshot.values import MOST_ASSETS, MOST_TRADES, Correlation
+
+
+def _whole(value: object) -> object:
+    """Return 30 for 30.0: in JSON both are the same number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
 
 Symbol = Annotated[str, Field(min_length=1, max_length=64, description="`BTCUSDT` or `BTC/USDT:USDT`.")]
 Score = Annotated[float | None, Field(ge=0, le=100, description="Quality of the signal, 0 to 100.")]
@@ -19,7 +25,11 @@ Regime = Annotated[
 ]
 WinRate = Annotated[float | None, Field(ge=0, le=1, description="Share of winning trades.")]
 Ratio = Annotated[float | None, Field(gt=0, description="Average win over average loss.")]
-Trades = Annotated[int | None, Field(ge=0, le=MOST_TRADES, description="How many trades the win rate rests on.")]
+Trades = Annotated[
+    int | None,
+    BeforeValidator(_whole),
+    Field(ge=0, le=MOST_TRADES, description="How many trades the win rate rests on."),
+]
 Distance = Annotated[float | None, Field(gt=0, description="Distance of the stop from the price, in percent.")]
 Quantity = Annotated[float | None, Field(gt=0, description="What to reduce by; absent: all of it.")]
 NEEDED = ("signal_score", "expected_return_pct", "market_regime", "win_rate")

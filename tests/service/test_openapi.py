@@ -1,20 +1,61 @@
-"""Schemathesis asks whatever the OpenAPI document allows, and what it does not, with all of its checks."""
+"""Schemathesis asks whatever the OpenAPI document allows, and what it does not, and runs all of its checks."""
 
-from collections.abc import Iterator
-from uuid import uuid4
+import subprocess
+import sysconfig
+from pathlib import Path
 
 import pytest
 
-schemathesis = pytest.importorskip("schemathesis")
+from rulecap.service.keys import add_key
+from tests.service.test_running import Served, ready
 
-from hypothesis import HealthCheck, settings
-from schemathesis.checks import CHECKS
-from schemathesis.specs.openapi import checks as openapi_checks
+SCHEMATHESIS = Path(sysconfig.get_path("scripts")) / "schemathesis"
+CONFIG = Path(__file__).with_name("schemathesis.toml")
 
-from rulecap.service.app import create_app
-from rulecap.service.settings import read_settings
 
-# What a snapshot or a policy asks for beyond what a JSON schema can say: a book's order, a matrix's symmetry, the names
-# and ranges that a policy knows. So a body that fits the schema may be refused, as these operations' own tests show.
-BEYOND_THE_SCHEMA = {"evaluate", "risk_parity", "kelly", "leverage"}
-ENDLESS = "/api/events"
+@pytest.mark.skipif(not SCHEMATHESIS.exists(), reason="schemathesis is not installed")
+def test_nothing_that_schemathesis_asks_is_answered_against_the_document(tmp_path, monkeypatch):
+    monkeypatch.setenv("RULECAP_SERVE_REQUESTS_PER_SECOND", "100000")
+    monkeypatch.setenv("RULECAP_SERVE_BURST", "100000")
+    token = add_key(tmp_path / "keys.yaml", "tester", ("read", "recommend", "admin"))
+    served = Served(tmp_path, "--keys", "keys.yaml")
+    try:
+        ready(served)
+        asked = [
+            *("--config-file", str(CONFIG), "run", f"{served.url}/openapi.json", "--no-color"),
+            *("--header", f"Authorization: Bearer {token}"),
+            *("--exclude-path", "/api/events"),  # a stream that never ends; test_running.py listens to it
+            *("--checks", "all", "--phases", "coverage,fuzzing", "--max-examples", "5", "--seed", "1"),
+            *("--request-timeout", "20", "--generation-database", "none"),
+        ]
+        ran = subprocess.run([SCHEMATHESIS, *asked], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout[-20_000:]
+        assert token not in served.said()
+    finally:
+        served.close()
+
+
+def test_every_endpoint_of_the_contract_is_in_the_document(client):
+    paths = client.get("/openapi.json").json()["paths"]
+    contract = {
+        "/api/capital/state": "get",
+        "/api/capital/history": "get",
+        "/api/capital/leverage/optimal/{symbol}": "get",
+        "/api/capital/position-size/kelly": "post",
+        "/api/capital/margin/status": "get",
+        "/api/capital/strategy/scaling": "get",
+        "/api/capital/allocation/risk-parity": "post",
+        "/api/capital/drawdown/status": "get",
+        "/api/capital/allocation/multi-tier": "get",
+        "/api/capital/analysis/complete": "get",
+        "/api/capital/recommendation/position": "post",
+        "/api/evaluate/{decision}": "post",
+        "/api/decisions": "get",
+        "/api/decisions/{id}": "get",
+        "/api/events": "get",
+        "/api/policy": "get",
+        "/health": "get",
+        "/ready": "get",
+        "/metrics": "get",
+    }
+    assert {path: method for path, method in contract.items() if method not in paths.get(path, {})} == {}

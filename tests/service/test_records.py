@@ -69,7 +69,8 @@ def test_pages_go_through_all_that_is_selected(served):
     assert [one["id"] for one in client.get("/api/decisions?verdict=ENTER&oldest=true").json()["decisions"]] == made
     assert client.get("/api/decisions?decision=nothing").json() == {"decisions": [], "next": None}
     assert client.get("/api/decisions?until=2020-01-01T00:00:00Z").json()["decisions"] == []
-    refused(client.get("/api/decisions?since=2020-01-01T00:00:00"), 422, "naive-time")
+    refused(client.get("/api/decisions?since=2020-01-01T00:00:00"), 422, "bad-time")
+    refused(client.get("/api/decisions?since=0.5"), 422, "bad-time")
     refused(client.get("/api/decisions?limit=0"), 422, "greater-than-equal")
 
 

@@ -44,6 +44,7 @@ def refused(answer, status, code):
             "bad-correlation",
             "/correlation/0/0",
         ),
+        (PARITY, {"assets": [{"symbol": "A", "volatility_pct": 1e-9}]}, "out-of-range", "/assets/0/volatility_pct"),
         ("/api/evaluate/state", {}, "missing-field", "/as_of"),
     ],
 )

@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from rulecap.service.answers import UNDECIDED
 from rulecap.service.bodies import Allocation, Kelly, Recommendation, Record, read_body
 from rulecap.service.contract import ACCOUNT_PATHS, KELLY, LEVERAGE, POSITION, RISK_PARITY, STATE
-from rulecap.service.problems import malformed
+from rulecap.service.problems import Refused, malformed
 from rulecap.service.routes.common import ReadRoute, RecommendRoute, as_json, service_of, takes
 from rulecap.service.service import Service
 from rulecap.snapshot import Snapshot, read_snapshot
@@ -106,4 +107,9 @@ async def risk_parity(request: Request) -> Response:
     read = read_snapshot({**dict(snapshot), **allocated})
     if not isinstance(read, Snapshot):
         raise malformed(read)
-    return as_json(await desk.about(RISK_PARITY, read))
+    try:
+        return as_json(await desk.about(RISK_PARITY, read))
+    except Refused as refused:
+        if refused.code != UNDECIDED:
+            raise
+        raise malformed(refused.errors) from refused  # what the policy does not take was sent

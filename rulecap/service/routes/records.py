@@ -19,6 +19,7 @@ reads = APIRouter(prefix="/api", route_class=ReadRoute, tags=["records"])
 
 Trace = Annotated[bool, Query(description="Also tell how each value came about, by the policy that decided.")]
 Id = Annotated[str, Path(min_length=1, max_length=64, description="A record's id, as `decision_id`, or its number.")]
+Time = Annotated[str | None, Field(max_length=40, json_schema_extra={"format": "date-time"})]
 Value = Annotated[str | None, Field(min_length=1, max_length=64)]
 Last = Annotated[
     str | None,
@@ -37,8 +38,8 @@ class Filter(BaseModel):
     policy: Annotated[
         str | None, Field(min_length=1, max_length=128, description="A name, `name@version`, or part of a digest.")
     ] = None
-    since: Annotated[datetime | None, Field(description="Recorded at this time or later.")] = None
-    until: Annotated[datetime | None, Field(description="Recorded before this time.")] = None
+    since: Annotated[Time, Field(description="Recorded at this time or later, as 2026-03-01T12:00:00Z.")] = None
+    until: Annotated[Time, Field(description="Recorded before this time.")] = None
     limit: Annotated[int, Field(ge=1, le=1000, description="How many on a page.")] = 50
     oldest: Annotated[bool, Field(description="The oldest first, not the newest.")] = False
     after: Annotated[
@@ -60,12 +61,16 @@ def _one(value: str | None) -> tuple[str, ...]:
     return () if value is None else (value,)
 
 
-def _moment(time: datetime) -> int:
+def _moment(text: str) -> int:
     """Return a time in microseconds since 1970.
 
     Raises:
-        NoMoment: it does not say its offset from UTC.
+        NoMoment: it is none, or does not say its offset from UTC.
     """
+    try:
+        time = datetime.fromisoformat(text.upper())
+    except ValueError as error:
+        raise NoMoment("a time is written 2026-03-01T12:00:00Z") from error
     if time.tzinfo is None:
         raise NoMoment("a time without its offset from UTC could be hours off: write 2026-03-01T12:00:00Z")
     return microseconds(time)
@@ -77,7 +82,7 @@ async def decisions(request: Request, filter_: Annotated[Filter, Query()]) -> Re
     try:
         question = filter_.question()
     except NoMoment as error:
-        raise Refused(422, "naive-time", str(error)) from error
+        raise Refused(422, "bad-time", str(error)) from error
     return as_json(await service_of(request).log.page(question))
 
 
