@@ -26,9 +26,8 @@ Regime = Annotated[
 WinRate = Annotated[float | None, Field(ge=0, le=1, description="Share of winning trades.")]
 Ratio = Annotated[float | None, Field(gt=0, description="Average win over average loss.")]
 Trades = Annotated[
-    int | None,
-    BeforeValidator(_whole),
-    Field(ge=0, le=MOST_TRADES, description="How many trades the win rate rests on."),
+    Annotated[int, BeforeValidator(_whole), Field(ge=0, le=MOST_TRADES)] | None,
+    Field(description="How many trades the win rate rests on."),
 ]
 Distance = Annotated[float | None, Field(gt=0, description="Distance of the stop from the price, in percent.")]
 Quantity = Annotated[float | None, Field(gt=0, description="What to reduce by; absent: all of it.")]

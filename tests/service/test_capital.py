@@ -66,6 +66,14 @@ def test_kelly_needs_a_win_rate_alone(client):
     assert client.post("/api/capital/position-size/kelly", json=with_market).json()["kelly_pct"] == told["kelly_pct"]
 
 
+def test_null_is_as_good_as_absent_and_30_as_good_as_30_0(client):
+    told = [
+        client.post("/api/capital/position-size/kelly", json={"win_rate": 0.58, **more}).json()["kelly_pct"]
+        for more in ({}, {"trades": None, "symbol": None, "win_loss_ratio": None}, {"trades": 30}, {"trades": 30.0})
+    ]
+    assert len(set(told)) == 1
+
+
 def test_risk_parity_is_of_the_assets_that_are_sent(client):
     volatilities = {"BTC": 2.5, "ETH": 3.2, "SOL": 5.8}
     assets = [{"symbol": name, "volatility_pct": value} for name, value in volatilities.items()]

@@ -29,6 +29,8 @@ def refused(answer, status, code):
         (POSITION, {**SPECIFIED, "signal_score": True}, "wrong-type", "/signal_score"),
         (POSITION, {**SPECIFIED, "side": "LONG"}, "out-of-range", "/side"),
         (POSITION, {**SPECIFIED, "trades": 1.5}, "wrong-type", "/trades"),
+        (POSITION, {**SPECIFIED, "trades": "30"}, "wrong-type", "/trades"),
+        (POSITION, {**SPECIFIED, "trades": -1.0}, "out-of-range", "/trades"),
         (POSITION, {"symbol": "BTCUSDT"}, "missing-field", "/signal_score"),
         (POSITION, {**SPECIFIED, "win_rate": None}, "missing-field", "/win_rate"),
         (POSITION, {name: SPECIFIED[name] for name in SPECIFIED if name != "symbol"}, "missing-field", "/symbol"),
