@@ -24,7 +24,7 @@ def answer(policy: Policy, decision: Decision, snapshot: Snapshot, age_seconds: 
         Refused: it could not be made, and the policy has no verdict for that case.
     """
     if not decision.ok and policy.verdict_of(decision) is None:
-        raise undecided(decision)
+        raise undecided(decision, snapshot.signal is not None)
     fields = {
         **decision.outputs,
         "as_of": iso(snapshot.as_of),
@@ -56,14 +56,15 @@ def recorded_answer(record: Record) -> dict[str, Any]:
     return fields
 
 
-def undecided(decision: Decision) -> Refused:
-    """Return why a decision could not be made: the request's fault where it is about the signal, else nobody's."""
+def undecided(decision: Decision, asked_with_figures: bool) -> Refused:
+    """Return why a decision could not be made: for the request's own figures (422), or for the account's (503)."""
     first = decision.problems[0]
     signal = [_in_request(problem) for problem in decision.problems if (problem.path or "").startswith(SIGNAL)]
     if signal:
         return Refused(422, signal[0].code, f"{signal[0].path} {signal[0].message}", signal)
     code = first.code if first.code in OURS else UNDECIDED
-    return Refused(503, code, f"{first.path or ''} {first.message}".strip(), decision.problems)
+    status = 422 if asked_with_figures and code == UNDECIDED else 503
+    return Refused(status, code, f"{first.path or ''} {first.message}".strip(), decision.problems)
 
 
 def _in_request(problem: Problem) -> Problem:

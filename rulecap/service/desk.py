@@ -141,6 +141,8 @@ class Desk:
             if record is not None:
                 return recorded_answer(record)
         if failure is not None and not decided.ok:
+            if policy.verdict_of(decided) is None:
+                raise refusal(failure)
             decided.problems = (*decided.problems, Problem(failure.code, str(failure)))
         return answer(policy, decided, snapshot, snapshot.age_seconds)
 

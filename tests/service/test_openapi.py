@@ -25,7 +25,7 @@ def test_nothing_that_schemathesis_asks_is_answered_against_the_document(tmp_pat
             *("--config-file", str(CONFIG), "run", f"{served.url}/openapi.json", "--no-color"),
             *("--header", f"Authorization: Bearer {token}"),
             *("--exclude-path", "/api/events"),  # a stream that never ends; test_running.py listens to it
-            *("--checks", "all", "--phases", "coverage,fuzzing", "--max-examples", "5", "--seed", "1"),
+            *("--checks", "all", "--phases", "coverage,fuzzing", "--max-examples", "3", "--seed", "1"),
             *("--request-timeout", "20", "--generation-database", "none"),
         ]
         ran = subprocess.run([SCHEMATHESIS, *asked], cwd=tmp_path, capture_output=True, text=True, check=False)

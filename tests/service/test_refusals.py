@@ -36,6 +36,7 @@ def refused(answer, status, code):
         (POSITION, {name: SPECIFIED[name] for name in SPECIFIED if name != "symbol"}, "missing-field", "/symbol"),
         (POSITION, [], "wrong-type", ""),
         (KELLY, {}, "missing-field", "/win_rate"),
+        (KELLY, {"win_rate": 0, "win_loss_ratio": 5e-324}, "undecided", None),
         (KELLY, {"win_rate": 0.5, "market_regime": "SIDEWAYS"}, "not-allowed", "/market_regime"),
         (PARITY, {"assets": []}, "out-of-range", "/assets"),
         (PARITY, {"assets": [{"symbol": "A", "volatility_pct": 0}]}, "out-of-range", "/assets/0/volatility_pct"),
@@ -53,7 +54,7 @@ def refused(answer, status, code):
 def test_a_malformed_body_is_refused_at_its_place(client, path, body, code, pointer):
     told = refused(client.post(path, json=body), 422, code)
     assert told["pointer"] == pointer
-    assert told["errors"][0]["code"] == code
+    assert told["errors"][0]["code"] == (code if code != "undecided" else "not-finite")
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b'{"symbol": "BTCUSDT",}', b"\xff", b"[" * 10_000], ids=repr)
