@@ -9,7 +9,7 @@ TOOLS  := $(VENV)/.installed
 SUSHI  := policies/default/examples/sushi_recorded.json
 SMALL  := policies/default/examples/btc_500.json
 
-.PHONY: help demo test lint format bench soak clean
+.PHONY: help demo test lint format bench soak clean server
 .NOTPARALLEL:
 
 help:
@@ -18,7 +18,7 @@ help:
 	@echo "make lint    style, types, import floors"
 	@echo "make format  apply the style"
 	@echo "make bench   speed, against hand-written code and another rule engine"
-	@echo "make soak    the property tests at length"
+	@echo "make soak    the property tests and the kills at length"
 	@echo "make clean   remove .venv and everything generated"
 
 demo: $(CORE)
@@ -28,7 +28,7 @@ demo: $(CORE)
 	@echo "== The specification's 500 USD account, on the exchange's real minimum order for BTC"
 	@$(BIN)/rulecap eval $(SMALL)
 
-test: $(TOOLS)
+test: $(TOOLS) server
 	$(BIN)/python -m pytest --cov=rulecap --cov-report=term
 
 lint: $(TOOLS)
@@ -44,8 +44,22 @@ format: $(TOOLS)
 bench: $(TOOLS)
 	$(BIN)/python -m benchmarks
 
-soak: $(TOOLS)
+soak: $(TOOLS) server
 	$(BIN)/python -m pytest -m "hypothesis or soak" --hypothesis-profile=soak
+
+# The tests of the audit log start a PostgreSQL server of their own. Root on a Debian gets its programs, without a cluster
+# that runs; where they cannot be had, the tests say so and are skipped, and fail in CI.
+NO_CLUSTER := /etc/postgresql-common/createcluster.d/rulecap-tests.conf
+INSTALL    := DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql
+
+server:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1 || \
+	  ! command -v apt-get >/dev/null 2>&1 || [ "$$(id -u)" != 0 ] || { \
+	    echo "Installing PostgreSQL's programs for the tests; no server is left running"; \
+	    { mkdir -p $(dir $(NO_CLUSTER)) && echo 'create_main_cluster = false' >$(NO_CLUSTER) && \
+	      { $(INSTALL) || { apt-get update -qq && $(INSTALL); }; }; } >/dev/null 2>&1 || \
+	        echo "PostgreSQL cannot be installed; the tests that need a server are skipped"; \
+	    rm -f $(NO_CLUSTER); }
 
 clean:
 	rm -rf $(VENV) build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -5,7 +5,7 @@ import sqlite3
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,11 +13,13 @@ from typing import Any
 from unittest import mock
 
 from benchmarks import case
-from benchmarks.measure import time_calls
+from benchmarks.measure import Call, time_calls
 from benchmarks.rows import Row, micro, milli
 from rulecap.audit import Ledger, open_ledger, open_log
 from rulecap.audit.asked import input_of
+from rulecap.audit.database import Database
 from rulecap.audit.ledger import now
+from rulecap.audit.postgres import PostgresDatabase
 from rulecap.audit.sqlite import CHECKPOINT_PAGES, SqliteDatabase
 from rulecap.audit.writer import Question, Writer
 
@@ -30,21 +32,46 @@ PLACE = (
 
 def on_record(rounds: int) -> list[Row]:
     """Return a durable decision, one after the other and from many writers at once, in SQLite."""
-    policy, snapshot = case.default_policy(), case.recorded_snapshot()
     with folder() as place, open_ledger(f"sqlite:///{place}/log.sqlite3") as ledger:
-        ledger.evaluate(policy, snapshot)
-        body = stored_body(place)
-        with plain(place, body) as insert, synced(place, len(body)) as sync, appending(place, body) as append:
-            calls = {
-                "whole": lambda: ledger.evaluate(policy, snapshot),
-                "append": append,
-                "insert": insert,
-                "sync": sync,
-            }
-            timings = time_calls(calls, rounds, 0.03, clock=time.perf_counter)
+        body = first_body(ledger, f"sqlite:///{place}/log.sqlite3")
+        open_ledger(f"sqlite:///{place}/ready.sqlite3").close()
+        ready = SqliteDatabase(place / "ready.sqlite3", write=True)
+        with plain(place, body) as insert, synced(place, len(body)) as sync, appending(ready, body) as append:
+            rows = beside(rounds, ledger, {"append": append, "insert": insert, "sync": sync}, len(body))
+    return [*rows, *many_writers(rounds)]
+
+
+def on_server(rounds: int) -> list[Row]:
+    """Return the same in PostgreSQL, on a server of its own; nothing where it cannot be started on this machine."""
+    from tests.audit.server import NoServer, Server
+
+    try:
+        server = Server()
+    except NoServer as error:
+        return [Row(f"no PostgreSQL server here: {error}", "")]
+    try:
+        urls = [server.url(server.new_database()) for _ in range(3)]
+        with folder() as place, open_ledger(urls[0]) as ledger:
+            body = first_body(ledger, urls[0])
+            open_ledger(urls[1]).close()
+            ready = PostgresDatabase(urls[1], write=True, patience=10.0)
+            with served(urls[2], body) as insert, synced(place, len(body)) as sync, appending(ready, body) as append:
+                rows = beside(rounds, ledger, {"append": append, "insert": insert, "sync": sync}, len(body))
+            together(ledger, WRITERS)
+            pairs = [(together(ledger, 1), together(ledger, WRITERS)) for _ in range(max(3, rounds // 20))]
+    finally:
+        server.remove()
+    return [*rows, gained(pairs, "")]
+
+
+def beside(rounds: int, ledger: Ledger, calls: Mapping[str, Call], size: int) -> list[Row]:
+    """Return what appending a record takes beside the same database inserting the same bytes."""
+    policy, snapshot = case.default_policy(), case.recorded_snapshot()
+    whole = {"whole": lambda: ledger.evaluate(policy, snapshot)}
+    timings = time_calls({**whole, **calls}, rounds, 0.03, clock=time.perf_counter)
     share = 1 / timings.ratio("append", "insert")
     return [
-        Row(f"the disk alone: {len(body):,} bytes written over, and fdatasync", micro(timings.median("sync"))),
+        Row(f"the disk alone: {size:,} bytes written over, and fdatasync", micro(timings.median("sync"))),
         Row("the same database inserting the same bytes, one by one", micro(timings.median("insert"))),
         Row(
             "a ready record appended: hash, tree, columns, head, commit",
@@ -54,7 +81,6 @@ def on_record(rounds: int) -> list[Row]:
             share >= 0.7,
         ),
         Row("a decision evaluated, written as a record and appended", micro(timings.median("whole"))),
-        *many_writers(rounds),
     ]
 
 
@@ -65,19 +91,22 @@ def many_writers(rounds: int) -> list[Row]:
         with folder() as place, slowed(place, extra) as ledger:
             ledger.evaluate(case.default_policy(), case.recorded_snapshot())
             pairs = [(together(ledger, 1), together(ledger, WRITERS)) for _ in range(max(3, rounds // 20))]
-        one, many = (statistics.median(column) for column in zip(*pairs, strict=True))
-        gain = statistics.median(single / each for single, each in pairs)
         where = f", each commit slept {milli(extra)} longer, as on a slower disk" if extra else ""
-        rows.append(
-            Row(
-                f"{WRITERS} writers at once, each decision{where}",
-                micro(many),
-                f"{gain:.1f} × the rate of one writer ({micro(one)})",
-                "≥ 5 ×",
-                gain >= 5,
-            )
-        )
+        rows.append(gained(pairs, where))
     return rows
+
+
+def gained(pairs: list[tuple[float, float]], where: str) -> Row:
+    """Return what many writers gain, from pairs of seconds for each decision: of one writer, of many."""
+    one, many = (statistics.median(column) for column in zip(*pairs, strict=True))
+    gain = statistics.median(single / each for single, each in pairs)
+    return Row(
+        f"{WRITERS} writers at once, each decision{where}",
+        micro(many),
+        f"{gain:.1f} × the rate of one writer ({micro(one)})",
+        "≥ 5 ×",
+        gain >= 5,
+    )
 
 
 @contextmanager
@@ -96,13 +125,11 @@ def slowed(place: Path, extra: float) -> Iterator[Ledger]:
 
 
 @contextmanager
-def appending(place: Path, body: bytes) -> Iterator[Callable[[], None]]:
+def appending(database: Database, body: bytes) -> Iterator[Call]:
     """Give what appends bytes that are ready: a ledger whose evaluation and writing of a record are taken out."""
     policy, given = case.default_policy(), input_of(case.recorded_snapshot())
     decision = policy.evaluate(case.recorded_snapshot())
     decision.ok = False  # so that it advances no memory, as most records of one snapshot do not
-    open_ledger(f"sqlite:///{place}/ready.sqlite3").close()
-    database = SqliteDatabase(place / "ready.sqlite3", write=True)
     writer = Writer(database, None, now)
 
     class Ready:
@@ -129,9 +156,10 @@ def folder() -> Iterator[Path]:
         yield Path(place)
 
 
-def stored_body(place: Path) -> bytes:
-    """Return the bytes of the log's first record."""
-    with open_log(f"sqlite:///{place}/log.sqlite3") as log:
+def first_body(ledger: Ledger, url: str) -> bytes:
+    """Write a first record; return its bytes."""
+    ledger.evaluate(case.default_policy(), case.recorded_snapshot())
+    with open_log(url) as log:
         record = log.record(1)
     assert record is not None
     return record.body
@@ -153,6 +181,16 @@ def plain(place: Path, body: bytes) -> Iterator[Callable[[], None]]:
 
     yield insert
     connection.close()
+
+
+@contextmanager
+def served(url: str, body: bytes) -> Iterator[Call]:
+    """Give what inserts the bytes into a table of a PostgreSQL server, and commits durably."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True, options="-c synchronous_commit=on") as connection:
+        connection.execute("CREATE TABLE records (seq BIGSERIAL PRIMARY KEY, body BYTEA NOT NULL)")
+        yield lambda: connection.execute("INSERT INTO records (body) VALUES (%s)", (body,))
 
 
 @contextmanager

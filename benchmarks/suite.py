@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pydantic_core import to_json
 
 from benchmarks import case, handwritten, rivals
-from benchmarks.audit import on_record
+from benchmarks.audit import on_record, on_server
 from benchmarks.measure import memory_kept, python, time_calls, time_processes
 from benchmarks.rows import Row, micro, milli
 from benchmarks.steps import STEPS
@@ -149,6 +149,7 @@ GROUPS: tuple[tuple[str, Callable[[int], list[Row]]], ...] = (
     (f"Its {len(STEPS)} scalar steps alone", steps_alone),
     ("From bytes to bytes", bytes_to_bytes),
     ("On record, in SQLite", on_record),
+    ("On record, in PostgreSQL", on_server),
     ("Loading a policy", loading),
     ("Starting", starting),
 )

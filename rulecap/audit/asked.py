@@ -56,9 +56,14 @@ def input_of(value: object) -> Input:
     """Return the input that a value is; never raises."""
     read = value if value.__class__ is Snapshot else read_snapshot(value)
     if isinstance(read, Snapshot):
-        return Input(read, to_json(read, exclude_none=True), read.account.id)
+        return Input(read, to_json(read, exclude_none=True), nameable(read.account.id))
     given = _unreadable(value)
-    return Input(given, json.dumps(given, ensure_ascii=False).encode(), _account(given))
+    return Input(given, json.dumps(given, ensure_ascii=False).encode(), nameable(_account(given)))
+
+
+def nameable(name: str) -> str:
+    """Return a name as every database can keep it: PostgreSQL's texts have no NUL."""
+    return name.replace("\0", "\u2400")
 
 
 def recorded_input(snapshot: object) -> object:

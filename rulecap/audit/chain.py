@@ -1,6 +1,5 @@
 """What each record says, against its columns and against the records before it: ids, policies, memory."""
 
-import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -9,11 +8,13 @@ from rulecap.audit.asked import microseconds
 from rulecap.audit.carry import carried_by
 from rulecap.audit.database import Row
 from rulecap.audit.findings import Findings
-from rulecap.audit.log import Log, Stored
+from rulecap.audit.log import Log, Stored, as_bytes
 from rulecap.audit.record import Record
 from rulecap.policy.sources import digest_of
 
 Fields = dict[str, Any]
+# What looking into a body raises that is not made like a record's.
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
 
 
 class Advanced(NamedTuple):
@@ -45,16 +46,18 @@ class Chain:
             yield f"the writer's clock went back {self._back} times; records are in the order of their numbers"
 
     def take(self, stored: Stored) -> None:
-        """Look at the next record."""
-        record, add = stored.record, self._findings.add
+        """Look at the next record; where its body is not made like one, that is a finding."""
         try:
-            fields = record.fields
-            about = _about(fields)
-            time = microseconds(datetime.fromisoformat(fields["time"]))
-            name = fields["id"]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            add("record-altered", f"is no record: {type(error).__name__}: {error}"[:200], record.seq)
-            return
+            self._take(stored)
+        except MALFORMED as error:
+            text = f"is no record: {type(error).__name__}: {error}"
+            self._findings.add("record-altered", text[:200], stored.record.seq)
+
+    def _take(self, stored: Stored) -> None:
+        record, add = stored.record, self._findings.add
+        fields = record.fields
+        about, name = _about(fields), fields["id"]
+        time = microseconds(datetime.fromisoformat(fields["time"]))
         if fields["seq"] != record.seq or name != f"{self._name}-{record.seq}":
             add("record-moved", f"holds the record {name}", record.seq)
             return
@@ -100,11 +103,8 @@ class Chain:
         account, policy = fields["account"], fields["policy"]
         key, last = (account, policy["name"]), self._last.get((account, policy["name"]))
         as_of = _as_of(fields["snapshot"])
-        expected: Any = None
-        if last is not None:
-            late = as_of is not None and as_of < last.as_of
-            expected = self._earlier(key, as_of) if late else last.before if as_of == last.as_of else last.after
-        if not _carried(expected, fields["memory"], last is not None and last.digest != policy["digest"]):
+        expected, digest = self._expected(key, last, as_of)
+        if not _carried(expected, fields["memory"], digest != policy["digest"]):
             self._findings.add("memory-differs", "was not given the memory that the records before it left", seq)
         if as_of is None or not fields["ok"] or fields["problems"]:
             return
@@ -115,13 +115,24 @@ class Chain:
                     "index-differs", "advanced the memory, and the log's index of advances lacks it", seq
                 )
 
-    def _earlier(self, key: tuple[str, str], as_of: int | None) -> Any:
+    def _expected(self, key: tuple[str, str], last: Advanced | None, as_of: int | None) -> tuple[Any, str]:
+        """Return the memory from before a time, and the digest of the policy that left it or was given it."""
+        if last is None:
+            return None, ""
+        if as_of is None or as_of > last.as_of:
+            return last.after, last.digest
+        return (last.before, last.digest) if as_of == last.as_of else self._earlier(key, as_of)
+
+    def _earlier(self, key: tuple[str, str], as_of: int) -> tuple[Any, str]:
         rows = self._log.database.run(
             "SELECT body FROM advances JOIN records ON records.seq = advances.seq"
             " WHERE account = ? AND policy = ? AND as_of < ? ORDER BY as_of DESC LIMIT 1",
             (*key, as_of),
         )
-        return json.loads(bytes(rows[0][0]))["next_memory"] if rows else self._carried.get(key)
+        if not rows:
+            return self._carried.get(key), ""
+        fields = Record(0, as_bytes(rows[0][0])).fields
+        return fields["next_memory"], fields["policy"]["digest"]
 
     def _request(self, seq: int, fields: Fields) -> None:
         request = fields["request"]

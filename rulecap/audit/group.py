@@ -42,59 +42,77 @@ class Group(Generic[Item]):
         self._mutex = threading.Lock()
         self._crowd = threading.Condition(self._mutex)
         self._queue: list[Turn[Item]] = []
-        self._led = False
+        self._leader: Turn[Item] | None = None
+        self._taken: list[Turn[Item]] = []
+        self._gates: list[Turn[Item]] = []
         self._expected, self._pause = 1, 0.0
 
     def ask(self, item: Item) -> bool:
         """Have something done; return whether it was, in time.
 
-        What is not is taken back, unless it is being done at the moment.
+        What is not is taken back, unless it is being done at the moment. A thread that is interrupted takes its own
+        back too, and lets the next lead.
         """
         turn = Turn(item)
-        with self._mutex:
-            self._queue.append(turn)
-            leads = not self._led
-            if leads:
-                self._led, turn.state = True, State.LEADS
-            elif len(self._queue) >= self._expected:
-                self._crowd.notify()
-        if not leads and not turn.gate.acquire(timeout=self._patience):
-            self._give_up(turn)
-        if turn.state is State.LEADS:
-            self._lead(turn)
+        try:
+            self._take_part(turn)
+            self._settle(turn)
+        except BaseException:  # also where settling is what was interrupted
+            self._settle(turn)
+            raise
         return turn.state is State.DONE
 
-    def _give_up(self, turn: Turn[Item]) -> None:
-        """Take back what nobody has begun."""
+    def _take_part(self, turn: Turn[Item]) -> None:
         with self._mutex:
-            if turn.state is State.QUEUED:
-                self._queue.remove(turn)
+            self._queue.append(turn)
+            if self._leader is None:
+                self._leader, turn.state = turn, State.LEADS
+            elif len(self._queue) >= self._expected:
+                self._crowd.notify()
+        if turn.state is not State.LEADS:
+            turn.gate.acquire(timeout=self._patience)
+        if turn.state is State.LEADS:
+            self._lead()
 
-    def _lead(self, own: Turn[Item]) -> None:
-        """Do all that waits, the leader's own first, then let the next lead."""
+    def _lead(self) -> None:
+        """Do all that waits, the leader's own first."""
         with self._mutex:
             if len(self._queue) < self._expected:
                 self._crowd.wait_for(lambda: len(self._queue) >= self._expected, self._pause)
-            batch = self._queue[:MOST_AT_ONCE]
-            del self._queue[:MOST_AT_ONCE]
-            for turn in batch:
+            self._taken = self._queue[:MOST_AT_ONCE]
+            del self._queue[: len(self._taken)]
+            for turn in self._taken:
                 turn.state = State.TAKEN
         start = time.monotonic()
-        try:
-            self._work([turn.item for turn in batch])
-        finally:
-            self._hand_over(own, batch, time.monotonic() - start)
+        self._work([turn.item for turn in self._taken])
+        self._pause = min((time.monotonic() - start) / 2, LONGEST_PAUSE)
 
-    def _hand_over(self, own: Turn[Item], batch: list[Turn[Item]], taken: float) -> None:
+    def _settle(self, own: Turn[Item]) -> None:
+        """Leave nothing of a turn behind: take back what nobody has begun, and hand the lead over.
+
+        Done again after an interruption, it goes on where it was.
+        """
+        if own.state is State.DONE and self._leader is not own and not self._gates:
+            return
         with self._mutex:
-            self._expected = len(batch) + len(self._queue)
-            self._pause = min(taken / 2, LONGEST_PAUSE)
-            for turn in batch:
-                turn.state = State.DONE
-            following = self._queue[:1]
-            self._led = bool(following)
-            for turn in following:
-                turn.state = State.LEADS
-        for turn in (*batch, *following):
-            if turn is not own:
-                turn.gate.release()
+            if own in self._queue:
+                self._queue.remove(own)
+            if self._leader is own:
+                self._hand_over()
+            while self._gates:
+                if self._gates[-1].gate.locked():
+                    self._gates[-1].gate.release()
+                self._gates.pop()
+
+    def _hand_over(self) -> None:
+        """Say what is done and who leads now; the gates are opened after it."""
+        if self._taken:
+            self._expected = len(self._taken) + len(self._queue)
+        self._gates += [*self._taken, *self._queue[:1]]
+        for turn in self._taken:
+            turn.state = State.DONE
+        self._taken = []
+        following = self._queue[0] if self._queue else None
+        if following is not None:
+            following.state = State.LEADS
+        self._leader = following

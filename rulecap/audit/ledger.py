@@ -7,20 +7,20 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from rulecap.audit.asked import input_of
+from rulecap.audit.asked import input_of, nameable
 from rulecap.audit.database import Database
 from rulecap.audit.errors import LogError
 from rulecap.audit.group import Group
 from rulecap.audit.log import Head
 from rulecap.audit.note import Signer
 from rulecap.audit.record import Request
-from rulecap.audit.timeline import MOST_ACCOUNTS
+from rulecap.audit.timeline import MOST_ACCOUNTS, Last, fitting, memory_at
 from rulecap.audit.writer import Clock, Question, Writer
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy
-from rulecap.problems import Problem
+from rulecap.problems import Problem, shown
 
 LONGEST_KEY = 255
 # A caller may wait for one transaction of another caller's before its own, each bounded by the database's patience.
@@ -61,7 +61,7 @@ class Ledger:
         self._reconnect, self._signer, self._clock = reconnect, signer, clock
         self._writing = threading.Lock()
         self._group = Group(self._answer, WAITS * patience)
-        self._memories: dict[tuple[str, str], dict[str, Any]] = {}
+        self._memories: dict[tuple[str, str], Last] = {}
         self._process, self._closed = os.getpid(), False
         self.failure: LogError | None = None
         self._database = database
@@ -90,10 +90,11 @@ class Ledger:
             and a problem `unlogged` says why; the outputs are then the decision's `on_error`, but for a reduction,
             which is answered all the same.
         """
-        asked = Asked(policy, snapshot, decision, idempotency_key, request)
-        question = _question(asked)
+        question = _question(Asked(policy, snapshot, decision, idempotency_key, request))
         if isinstance(question, Decision):
             return question
+        if self._is_foreign(question):
+            return self._unlogged(question)
         if not self._group.ask(question) and question.failure is None:
             question.failure = LogError("log-locked", "another caller's writing did not come to its end")
         return question.answer or self._unlogged(question)
@@ -104,8 +105,15 @@ class Ledger:
         What `evaluate` says of one holds for each; where the log fails, it fails for all of them.
         """
         questions = [_question(one) for one in asked]
-        self._answer([one for one in questions if isinstance(one, Question)])
+        self._answer([one for one in questions if isinstance(one, Question) and not self._is_foreign(one)])
         return [one if isinstance(one, Decision) else one.answer or self._unlogged(one) for one in questions]
+
+    def _is_foreign(self, question: Question) -> bool:
+        """Return whether a fork asks, whose locks and connection are copies of another process's; then it fails."""
+        if os.getpid() == self._process:
+            return False
+        question.failure = LogError("log-failed", "the ledger was opened in another process; open it after forking")
+        return True
 
     def _answer(self, questions: list[Question]) -> None:
         """Answer questions in one transaction."""
@@ -113,16 +121,32 @@ class Ledger:
             self._write(questions)
 
     def _write(self, questions: list[Question]) -> None:
+        """Answer questions together; where one of them may be what fails, each alone, so that only that one does."""
+        failure = self._attempt(questions)
+        if failure is None or failure.code != "log-failed" or len(questions) == 1:
+            return
+        failures = [self._attempt([question]) for question in questions]
+        if None in failures:
+            self.failure = None
+
+    def _attempt(self, questions: list[Question]) -> LogError | None:
+        """Answer questions in one transaction; return why none was answered."""
         try:
             writer = self._usable()
             writer.answer(questions)
         except LogError as error:
-            self._fail(questions, error)
+            failure = error
         except Exception as error:  # noqa: BLE001  # whatever goes wrong, nobody is answered as if it were on record
-            self._fail(questions, LogError("log-failed", f"{type(error).__name__}: {error}"[:200]))
+            failure = LogError("log-failed", f"{type(error).__name__}: {error}"[:200])
+        except BaseException as error:
+            self._fail(questions, LogError("log-failed", f"the writing was interrupted: {type(error).__name__}"))
+            raise
         else:
             self.failure, self.head = None, writer.head
-            self._remember(questions)
+            self._remember(writer, questions)
+            return None
+        self._fail(questions, failure)
+        return failure
 
     def _fail(self, questions: list[Question], error: LogError) -> None:
         """Refuse the questions, and let go of the connection: the next question tries a new one."""
@@ -135,26 +159,27 @@ class Ledger:
         """Return the writer, over a new connection where the last one failed."""
         if self._closed:
             raise LogError("log-failed", "the ledger is closed")
-        if os.getpid() != self._process:
-            raise LogError("log-failed", "the ledger was opened in another process; open it after forking")
         if self._writer is None:
             self._database = self._reconnect()
             self._writer = Writer(self._database, self._signer, self._clock, since=self.head)
         return self._writer
 
-    def _remember(self, questions: list[Question]) -> None:
+    def _remember(self, writer: Writer, questions: list[Question]) -> None:
         """Keep each account's latest memory, for a reduction that must be answered while the log cannot be written."""
         if len(self._memories) > MOST_ACCOUNTS:
             self._memories.clear()
         for question in questions:
-            if question.answer is not None and question.answer.advanced:
-                self._memories[question.given.account, question.policy.name] = dict(question.answer.memory)
+            key = (question.given.account, question.policy.name)
+            last = writer.last(*key)
+            if last is not None:
+                self._memories[key] = last
 
     def _unlogged(self, question: Question) -> Decision:
         """Answer what could not be recorded: a reduction all the same, anything else with its `on_error`."""
         error = question.failure or LogError("log-failed", "the log gave no answer")
         policy, given = question.policy, question.given
-        memory = self._memories.get((given.account, policy.name))
+        last = self._memories.get((given.account, policy.name))
+        memory = None if last is None else fitting(memory_at(last, given.as_of), policy)
         problem = Problem("unlogged", f"this is not on record: {error}", hint="nothing is entered without a record")
         answer = policy.evaluate(given.given, question.decision, memory)
         if not answer.reduces:
@@ -175,7 +200,9 @@ class Ledger:
             self.head = writer.head
 
     def close(self) -> None:
-        """Let go of the log, once what is being written is durable."""
+        """Let go of the log, once what is being written is durable; a forked process leaves it to its parent."""
+        if os.getpid() != self._process:
+            return
         with self._writing:
             self._closed = True
             self._database.close()
@@ -198,14 +225,16 @@ def now() -> datetime:
 
 def _question(asked: Asked) -> Question | Decision:
     """Return the question, or the refusal where its key cannot be used."""
-    given, request = input_of(asked.snapshot), None
+    given, request, decision = input_of(asked.snapshot), None, asked.decision
+    if decision not in asked.policy.decisions:
+        decision = nameable(shown(decision))
     if asked.idempotency_key is not None:
         problem = _unusable(asked.idempotency_key)
         if problem is not None:
-            return asked.policy.refused(asked.decision, problem)
+            return asked.policy.refused(decision, problem)
         digest = given.digest if asked.request is None else sha256(asked.request).hexdigest()
         request = Request(asked.idempotency_key, digest)
-    return Question(asked.policy, given, asked.decision, request)
+    return Question(asked.policy, given, decision, request)
 
 
 def _unusable(key: object) -> Problem | None:

@@ -12,6 +12,8 @@ from rulecap.audit.tables import FORMAT
 from rulecap.engine.policy import Policy, policy_from_files
 from rulecap.problems import PolicyError
 
+LEAST = -(2**63)
+
 
 class Head(NamedTuple):
     """What the log says of itself.
@@ -43,11 +45,12 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A record with the columns beside it, which repeat what its body says."""
+    """A record with the columns beside it, which repeat what its body says; `raw`: its body is stored as bytes."""
 
     time: int
     kind: int
     record: Record
+    raw: bool = True
 
 
 class Log:
@@ -70,7 +73,7 @@ class Log:
     def record(self, seq: int) -> Record | None:
         """Return the record of a number, none where the log has none."""
         rows = self.database.run("SELECT seq, body FROM records WHERE seq = ?", (seq,))
-        return Record(rows[0][0], bytes(rows[0][1])) if rows else None
+        return Record(rows[0][0], as_bytes(rows[0][1])) if rows else None
 
     def find(self, name: str) -> Record | None:
         """Return the record of an id, or of a number written as text; none where there is none."""
@@ -79,11 +82,11 @@ class Log:
             return None
         return self.record(int(number))
 
-    def stored(self, first: int = 1) -> Iterator[Stored]:
+    def stored(self, first: int = LEAST) -> Iterator[Stored]:
         """Yield every record from a number on, in their order, with its columns."""
         rows = self.database.stream("SELECT seq, time, kind, body FROM records WHERE seq >= ? ORDER BY seq", (first,))
         for seq, time, kind, body in rows:
-            yield Stored(time, kind, Record(seq, bytes(body)))
+            yield Stored(time, kind, Record(seq, as_bytes(body)), isinstance(body, bytes | memoryview))
 
     def kinds(self) -> dict[int, Kind]:
         """Return what records are about, by the number that their rows have."""
@@ -92,12 +95,12 @@ class Log:
 
     def checkpoints(self) -> list[str]:
         """Return the checkpoints that are kept in the log, smallest first."""
-        return [note for (note,) in self.database.run("SELECT note FROM checkpoints ORDER BY size")]
+        return [str(note) for (note,) in self.database.run("SELECT note FROM checkpoints ORDER BY size")]
 
     def policy_files(self, digest: str) -> dict[str, bytes]:
         """Return a policy's files by relative name; empty where the log has none of this digest."""
         rows = self.database.run("SELECT name, content FROM policies WHERE digest = ? ORDER BY name", (digest,))
-        return {name: bytes(content) for name, content in rows}
+        return {str(name): as_bytes(content) for name, content in rows}
 
     def policy(self, digest: str) -> Policy:
         """Return a policy that the log keeps.
@@ -152,7 +155,9 @@ def read_head(database: Database) -> Head:
     written, name, size, root, note = rows[0]
     if written != FORMAT:
         raise LogError("not-a-log", f"{database.where} is of format {written}; this rulecap reads format {FORMAT}")
-    return Head(name, size, bytes(root), note)
+    if not (isinstance(size, int) and isinstance(name, str) and isinstance(note, str)):
+        raise LogError("log-corrupt", f"{database.where}: the head is none")
+    return Head(name, size, as_bytes(root), note)
 
 
 def node_reader(database: Database) -> Callable[[int], bytes]:
@@ -166,9 +171,16 @@ def node_reader(database: Database) -> Callable[[int], bytes]:
         rows = database.run("SELECT hash FROM nodes WHERE position = ?", (position,))
         if not rows:
             raise LogError("log-corrupt", f"{database.where} lacks the tree's node {position}")
-        return bytes(rows[0][0])
+        return as_bytes(rows[0][0])
 
     return node_at
+
+
+def as_bytes(value: object) -> bytes:
+    """Return what a column holds as bytes; in SQLite anything may stand in any column."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    return value.encode(errors="surrogatepass") if isinstance(value, str) else b""
 
 
 def parsed_memory(value: object) -> Mapping[str, Any] | None:

@@ -127,8 +127,20 @@ def connect(url: str, *, write: bool, create: bool, patience: float) -> Database
     if url.startswith(POSTGRES):
         from rulecap.audit.postgres import PostgresDatabase
 
-        return PostgresDatabase(url, write=write, patience=patience)
+        database = PostgresDatabase(url, write=write, patience=patience)
+        return database if create else _holding(database)
     raise LogError("bad-log-address", f"{url.partition('@')[2] or url} is no log's address: write {HINT}")
+
+
+def _holding(database: Database) -> Database:
+    """Return a connection to a database that holds a log."""
+    try:
+        if not database.holds_log():
+            raise LogError("no-log", f"there is no log at {database.where}")
+    except LogError:
+        database.close()
+        raise
+    return database
 
 
 def sqlite_path(url: str) -> Path:
@@ -151,7 +163,15 @@ def _signer(key: str | Signer | None) -> Signer | None:
 
 
 def _again(url: str, patience: float) -> Callable[[], Database]:
-    return lambda: connect(url, write=True, create=False, patience=patience)
+    def again() -> Database:
+        try:
+            return connect(url, write=True, create=False, patience=patience)
+        except LogError as error:
+            if error.code != "no-log":
+                raise
+            raise LogError("log-gone", f"{error.reason}, where one was open") from error
+
+    return again
 
 
 def _begin(database: Database, signer: Signer | None) -> None:

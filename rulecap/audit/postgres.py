@@ -2,18 +2,33 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn
+from itertools import count
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rulecap.audit.database import Row
 from rulecap.audit.errors import LogError
 from rulecap.audit.tables import SCHEMA, WRITERS
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+# A writer that stops in mid-transaction (frozen, or cut off from the network) holds up all others; the server ends it.
+LONGEST_IDLE = 10.0
+STREAMS = count(1)
+MALFORMED = (
+    "this is no PostgreSQL address: write postgresql://user:password@host:port/database, with / @ : ? # and % in a"
+    " password as %2F %40 %3A %3F %23 and %25"
+)
 
 
 class PostgresDatabase:
     """One connection to a server. What is written goes to the server together, with the commit."""
 
     words = ("BIGINT", "BYTEA")
-    preparations: tuple[str, ...] = (f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}",)
+    # Not IF NOT EXISTS, which asks for the right to create even where there is nothing to create.
+    preparations: tuple[str, ...] = (
+        f"DO $$ BEGIN IF to_regnamespace('{SCHEMA}') IS NULL THEN CREATE SCHEMA {SCHEMA}; END IF; END $$",
+    )
 
     def __init__(self, url: str, *, write: bool, patience: float) -> None:
         """Connect.
@@ -32,33 +47,74 @@ class PostgresDatabase:
             raise LogError(
                 "log-unreachable", "a PostgreSQL log needs psycopg: pip install 'rulecap[postgres]'"
             ) from error
-        self._errors = psycopg.errors
-        self.where = _without_password(url)
+        self._psycopg, self._errors = psycopg, psycopg.errors
+        self.where = self._shown(url)
         self._pending: list[tuple[str, Sequence[Sequence[object]]]] = []
-        milliseconds = int(patience * 1000)
+        self._url, self._write, self._patience = url, write, patience
+        self._connection = self._connect()
+
+    def _connect(self) -> "Connection[Row]":
+        milliseconds = int(self._patience * 1000)
         # A commit returns once the server has synced it to its disk, whatever the server's default is.
         settings = f"-c search_path={SCHEMA} -c lock_timeout={milliseconds} -c synchronous_commit=on"
-        if write:
+        if self._write:
             settings += f" -c statement_timeout={milliseconds}"
+            settings += f" -c idle_in_transaction_session_timeout={int(LONGEST_IDLE * 1000)}"
         try:
-            self._connection = psycopg.connect(
-                url,
+            return self._psycopg.connect(
+                self._url,
                 autocommit=True,
-                connect_timeout=max(2, math.ceil(patience)),
+                connect_timeout=max(2, math.ceil(self._patience)),
                 tcp_user_timeout=milliseconds,
                 options=settings,
                 application_name="rulecap",
             )
-        except (psycopg.Error, UnicodeError) as error:
+        except (self._psycopg.Error, UnicodeError) as error:
             raise LogError("log-unreachable", f"{self.where} cannot be reached: {_first_line(error)}") from error
 
+    def _shown(self, url: str) -> str:
+        """Return an address as it may be shown, without its password.
+
+        Raises:
+            LogError: it is none, or parts of the password would be taken for something else, and shown.
+        """
+        try:
+            parts = self._psycopg.conninfo.conninfo_to_dict(url)
+        except self._psycopg.Error:  # whose words may have the password in them
+            parts = {"host": "@"}
+        host, port, name = (str(parts.get(part) or "") for part in ("host", "port", "dbname"))
+        if "@" in host + name or (port and not port.replace(",", "").isdigit()):
+            raise LogError("bad-log-address", MALFORMED)
+        user = parts.get("user")
+        return f"postgresql://{f'{user}@' if user else ''}{host}{f':{port}' if port else ''}/{name}"
+
     def holds_log(self) -> bool:
-        """Return whether the schema has a log."""
-        return self.run("SELECT to_regclass('log') IS NOT NULL")[0][0] is True
+        """Return whether the schema has a log; refuse one that has something else, or that may not be used."""
+        rows = self.run(
+            "SELECT relname, has_schema_privilege(relnamespace, 'USAGE') FROM pg_class"
+            " WHERE relnamespace = to_regnamespace(?) AND relkind IN ('r', 'p', 'v', 'm', 'f')",
+            (SCHEMA,),
+        )
+        names = {name for name, _ in rows}
+        if names and "log" not in names:
+            others = ", ".join(sorted(names)[:5])
+            raise LogError("not-a-log", f"{self.where} holds other tables in its schema {SCHEMA}: {others}")
+        if not all(usable for _, usable in rows):
+            raise LogError("log-read-only", f"{self.where}: this role may not use the schema {SCHEMA}")
+        return bool(names)
 
     def begin(self) -> None:
-        """Start writing, as the only writer."""
+        """Start writing, as the only writer; over a new connection where the old one ended since it was last used."""
         self._pending.clear()
+        try:
+            self._lock()
+        except LogError:
+            if not self._connection.closed:
+                raise
+            self._connection = self._connect()
+            self._lock()
+
+    def _lock(self) -> None:
         self.run("BEGIN")
         self.run("SELECT pg_advisory_xact_lock(?)", (WRITERS,))
 
@@ -95,7 +151,7 @@ class PostgresDatabase:
     def stream(self, statement: str, values: Sequence[object] = ()) -> Iterator[Row]:
         """Yield a statement's rows; only while reading, after `look`."""
         try:
-            with self._connection.cursor(name=f"stream_{id(object())}") as cursor:
+            with self._connection.cursor(name=f"stream_{next(STREAMS)}") as cursor:
                 cursor.itersize = 256
                 yield from cursor.execute(_placed(statement), tuple(values) or None)
         except self._errors.Error as error:
@@ -131,6 +187,7 @@ class PostgresDatabase:
             self._errors.DiskFull: "log-full",
             self._errors.ReadOnlySqlTransaction: "log-read-only",
             self._errors.InsufficientPrivilege: "log-read-only",
+            self._errors.IdleInTransactionSessionTimeout: "log-unreachable",
             self._errors.DataCorrupted: "log-corrupt",
             self._errors.OperationalError: "log-unreachable",
         }
@@ -144,11 +201,3 @@ def _placed(statement: str) -> Any:
 
 def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
-
-
-def _without_password(url: str) -> str:
-    """Return an address as it may be shown."""
-    scheme, _, rest = url.partition("://")
-    credentials, at, place = rest.rpartition("@")
-    user = credentials.partition(":")[0]
-    return f"{scheme}://{user}{at}{place.partition('?')[0]}"

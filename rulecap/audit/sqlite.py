@@ -2,7 +2,9 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
 
@@ -10,8 +12,11 @@ from rulecap.audit.database import Row
 from rulecap.audit.errors import LogError
 
 PATIENCE = 2.0
+ROWS = 256
+TURN = 0.005
 # A write-ahead log is folded into the file once it has this many pages, 4 KiB each.
 CHECKPOINT_PAGES = 4000
+UNRECOVERED = (sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY, sqlite3.SQLITE_READONLY_CANTINIT)
 CODES = {
     sqlite3.SQLITE_BUSY: ("log-locked", "is locked by another process"),
     sqlite3.SQLITE_LOCKED: ("log-locked", "is locked by another process"),
@@ -43,24 +48,51 @@ class SqliteDatabase:
             LogError: it is not there, or cannot be opened.
         """
         self.where = str(path)
-        self._path, self._stream_sizes = path, 256
+        self._path, self._ahead, self._size = path, Path(f"{path}-wal"), 0
         if not create and not path.exists():
             raise LogError("no-log", f"there is no log at {path}")
         try:
             self._connection = connect(path, write, create, patience)
-            self._run("PRAGMA journal_mode") if not write else self._prepare()
-            self._file = _identity(path)
+            if write:
+                self._prepare(patience)
+                self._file, self._ahead_file = _identity(path), _identity(self._ahead)
+            else:
+                self._read_first(patience)
         except (sqlite3.Error, OSError) as error:
             self.close()
             self._fail(error)
 
-    def _prepare(self) -> None:
-        mode = self._run("PRAGMA journal_mode = WAL")[0][0]
-        if mode != "wal":
+    def _read_first(self, patience: float) -> None:
+        """Look into the file; where a killed writer left it to be recovered, that is done, as any next writer would."""
+        try:
+            self._run("PRAGMA journal_mode")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode not in UNRECOVERED:
+                raise
+            self._connection.close()
+            with closing(connect(self._path, True, False, patience)) as writer:
+                writer.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+            self._connection = connect(self._path, False, False, patience)
+            self._run("PRAGMA journal_mode")
+
+    def _prepare(self, patience: float) -> None:
+        if self._write_ahead(patience) != "wal":
             raise LogError("log-failed", f"{self.where} cannot keep a write-ahead log: its file system lacks it")
         # FULL syncs at each commit; without it a commit survives a crash of the process but not of the machine.
         self._run("PRAGMA synchronous = FULL")
+        self._run("SELECT 1 FROM sqlite_master LIMIT 1")  # opens the write-ahead log, which is then watched
         self._run(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+
+    def _write_ahead(self, patience: float) -> str:
+        """Turn to a write-ahead log, and return the mode; SQLite does not wait here for one who does the same."""
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                return str(self._run("PRAGMA journal_mode = WAL")[0][0])
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                    raise
+                time.sleep(TURN)
 
     def holds_log(self) -> bool:
         """Return whether the file holds a log; refuse one that holds something else."""
@@ -111,7 +143,7 @@ class SqliteDatabase:
         """Yield a statement's rows."""
         try:
             cursor = self._connection.execute(statement, tuple(values))
-            while rows := cursor.fetchmany(self._stream_sizes):
+            while rows := cursor.fetchmany(ROWS):
                 yield from rows
         except sqlite3.Error as error:
             self._fail(error)
@@ -131,11 +163,16 @@ class SqliteDatabase:
     def _watch(self) -> None:
         """Refuse to go on in a file that is no longer at the log's address: nobody would find what is written there."""
         try:
-            found = _identity(self._path)
+            file = self._path.stat()
+            if (file.st_dev, file.st_ino) != self._file:
+                raise LogError("log-replaced", f"{self.where} is another file than the one that was opened")
+            if file.st_size < self._size:
+                raise LogError("log-corrupt", f"{self.where} was cut short while it was open")
+            if _identity(self._ahead) != self._ahead_file:
+                raise LogError("log-replaced", f"{self._ahead} is another file than the one that was opened")
         except OSError as error:
-            raise LogError("log-gone", f"{self.where} is gone: {error.strerror}") from error
-        if found != self._file:
-            raise LogError("log-replaced", f"{self.where} is another file than the one that was opened")
+            raise LogError("log-gone", f"{error.filename or self.where} is gone: {error.strerror}") from error
+        self._size = file.st_size
 
     def _fail(self, error: Exception) -> NoReturn:
         if isinstance(error, OSError):

@@ -50,13 +50,13 @@ class Timeline:
         last = self._known(account, policy.name)
         if last is None:
             return None
-        if as_of is None or as_of > last.as_of:
-            found = last.after
-        elif as_of == last.as_of:
-            found = last.before
-        else:
-            found = self._earlier(account, policy.name, as_of)
+        late = as_of is not None and as_of < last.as_of
+        found = self._earlier(account, policy.name, as_of) if late else memory_at(last, as_of)
         return fitting(found, policy)
+
+    def last(self, account: str, policy: str) -> Last | None:
+        """Return the last advance as far as it was read or written since somebody else wrote."""
+        return self._last.get((account, policy))
 
     def advances(self, account: str, policy: str, as_of: int) -> bool:
         """Tell whether an evaluation at a time advances the memory."""
@@ -100,7 +100,7 @@ class Timeline:
             }
         return self._first
 
-    def _earlier(self, account: str, policy: str, as_of: int) -> Memory:
+    def _earlier(self, account: str, policy: str, as_of: int | None) -> Memory:
         rows = self._database.run(
             "SELECT body FROM advances JOIN records ON records.seq = advances.seq"
             " WHERE account = ? AND policy = ? AND as_of < ? ORDER BY as_of DESC LIMIT 1",
@@ -110,6 +110,11 @@ class Timeline:
             return parsed_memory(json_fields(bytes(rows[0][0]), "next_memory")[0])
         carried = self._carried().get((account, policy))
         return carried.after if carried else None
+
+
+def memory_at(last: Last, as_of: int | None) -> Memory:
+    """Return the memory at a time, going by the last advance alone: before it, or after it."""
+    return last.after if as_of is None or as_of > last.as_of else last.before
 
 
 def fitting(memory: Memory, policy: Policy) -> Memory:

@@ -8,9 +8,8 @@ which of the two is right.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rulecap.audit.chain import Chain
-from rulecap.audit.errors import LogError
 from rulecap.audit.findings import Findings, Report
-from rulecap.audit.log import Head, Log, Stored
+from rulecap.audit.log import Head, Log, Stored, as_bytes
 from rulecap.audit.merkle import HASH_LENGTH, Peaks, leaf_hash, node_count
 from rulecap.audit.note import Verifier
 from rulecap.audit.witness import Witness, check_head, check_witnesses, trust
@@ -95,6 +94,8 @@ class Pass:
     def _take(self, stored: Stored, sizes: set[int]) -> None:
         seq = stored.record.seq
         leaf = leaf_hash(stored.record.body)
+        if not stored.raw:
+            self._findings.add("record-altered", "its bytes are stored as something else", seq)
         self._bodies, nodes = self._bodies.append(leaf)
         kept = self._stored_nodes(seq, len(nodes))
         self._leaves, following = self._leaves.append(kept[0] if len(kept[0]) == HASH_LENGTH else bytes(HASH_LENGTH))
@@ -120,6 +121,8 @@ class Pass:
             self._findings.add("record-missing", f"{which} missing", start)
         for seq in range(start, stop):
             (leaf,) = self._stored_nodes(seq, 1)
+            if not leaf:  # the leaves end here too: nothing is left to go on with
+                return
             leaf = leaf if len(leaf) == HASH_LENGTH else bytes(HASH_LENGTH)
             self._bodies, nodes = self._bodies.append(leaf)
             self._stored_nodes(seq, len(nodes))
@@ -149,16 +152,7 @@ def _nodes(log: Log) -> Callable[[int], bytes]:
             row = next(rows, None)
             if row is None:
                 return b""
-            waiting[:] = [(row[0], bytes(row[1]))]
+            waiting[:] = [(row[0], as_bytes(row[1]))]
         return waiting[0][1] if waiting[0][0] == position else b""
 
     return node_at
-
-
-def sound(log: Log) -> LogError | None:
-    """Return why a log's database is damaged as a file, none where it is not; the database's own check."""
-    try:
-        rows = log.database.run("PRAGMA quick_check")
-    except LogError as error:
-        return error
-    return None if rows == [("ok",)] else LogError("log-corrupt", str(rows[0][0]))

@@ -92,6 +92,10 @@ class Writer:
         for question, decision in work.written:
             question.answer = decision
 
+    def last(self, account: str, policy: str) -> Last | None:
+        """Return the last advance of an account's memory, as far as this writer knows it."""
+        return self._timeline.last(account, policy)
+
     def begin_with(self, snapshot: bytes) -> None:
         """Write the first record of a log that follows another one.
 

@@ -37,12 +37,12 @@ def number_text(number: float) -> str:
     return plain if "e" not in plain else f"{number:.10f}".rstrip("0") if abs(number) > 1e-9 else plain
 
 
-def table(records: Sequence[Mapping[str, Any]]) -> list[str]:
+def table(records: Sequence[Mapping[str, Any]], widest: int = WIDEST_TABLE) -> list[str]:
     """Return records as an aligned table with a head; where it is too wide, long texts stand below their rows."""
     names = list(dict.fromkeys(name for record in records for name in record))
     columns = {name: [name, *(value_text(record.get(name)) for record in records)] for name in names}
     below: list[list[str]] = []
-    while len(columns) > 1 and sum(map(_widest, columns.values())) + len(INDENT) * len(columns) > WIDEST_TABLE:
+    while len(columns) > 1 and sum(map(_widest, columns.values())) + len(INDENT) * len(columns) > widest:
         below.insert(0, columns.pop(max(columns, key=lambda name: _widest(columns[name]))))
     padded = [[cell.ljust(_widest(column)) for cell in column] for column in columns.values()]
     lines = [INDENT.join(row).rstrip() for row in zip(*padded, strict=True)]

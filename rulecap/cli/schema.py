@@ -4,12 +4,12 @@ import argparse
 
 from rulecap.cli.usage import FINE
 
-KINDS = ("policy", "snapshot", "decision", "tests")
+KINDS = ("policy", "snapshot", "decision", "tests", "audit")
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command's arguments."""
-    text = "Print a JSON schema: of a policy, a snapshot, the decision that `eval --json` prints, or a policy's tests."
+    text = "Print a JSON schema: of a policy, a snapshot, the decision that `eval --json` prints, tests, a record."
     parser = commands.add_parser("schema", help="print a JSON schema", description=text, allow_abbrev=False)
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--json", action="store_true", help="accepted everywhere; a schema is JSON in any case")

@@ -13,11 +13,12 @@ from rulecap.language.scope import Scope
 from rulecap.language.unit_errors import rewritten
 from rulecap.policy.checks.coverage import check_adjustments, check_coverage
 from rulecap.policy.checks.decisions import check_decision, check_hand_overs
+from rulecap.policy.checks.history import check_history
 from rulecap.policy.checks.inputs import check_inputs, declared_snapshot
 from rulecap.policy.checks.parameters import check_parameters
 from rulecap.policy.found import NO_FAULTS, Faults
 from rulecap.policy.graph import MEMORY, apart, circle_problem, graph_of, order
-from rulecap.policy.model import Decision, Input, Parameter, PolicyText, Remembered
+from rulecap.policy.model import Decision, Input, Panel, Parameter, PolicyText, Remembered
 from rulecap.policy.nodes import Mapping, Scalar, problem_at
 from rulecap.policy.plan import plan_of
 from rulecap.policy.typed import TypedMemory, TypedPolicy
@@ -43,6 +44,7 @@ def read_policy(node: Mapping, faults: Faults = NO_FAULTS) -> PolicyText:
         _section(node, "memory", Remembered, faults),
         _section(node, "decisions", Decision, faults),
         _rules(node, faults),
+        _section(node, "history", Panel, faults),
     )
 
 
@@ -97,8 +99,19 @@ def check_policy(node: Mapping, problems: list[Problem]) -> TypedPolicy:
     decisions = {name: check_decision(name, one, words) for name, one in text.decisions.items()}
     check_hand_overs(text, problems)
     inputs = check_inputs(text, snapshot, problems)
+    history = check_history(text, words.rules, problems)
     policy = TypedPolicy(
-        text, snapshot, parameters, dated, words.rules, memory, decisions, inputs, tuple(in_order), words.demands
+        text,
+        snapshot,
+        parameters,
+        dated,
+        words.rules,
+        memory,
+        decisions,
+        inputs,
+        tuple(in_order),
+        words.demands,
+        history,
     )
     check_adjustments(policy, problems)
     if hidden:  # what seems to have no name may stand in what could not be read
@@ -123,6 +136,7 @@ def _unread(text: PolicyText, node: Mapping) -> list[Problem]:
         "memory": text.memory,
         "decisions": text.decisions,
         "rules": text.rules,
+        "history": text.history,
     }
     parts = [(node.get(section), names) for section, names in read.items()]
     return [

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from rulecap.policy.nodes import Mapping, Node, Sequence
 from rulecap.problems import Problem
 
-SECTIONS = ("inputs", "parameters", "memory", "decisions", "rules")
+SECTIONS = ("inputs", "parameters", "memory", "decisions", "rules", "history")
 HIDE_NOTHING = ("missing-key", "bad-overlay-path", "not-allowed", "out-of-range", "too-few", "too-many")
 
 

@@ -7,6 +7,7 @@ from rulecap.policy.nodes import Mapping, plain
 from rulecap.policy.overlay import SECTIONS
 
 NO_MEANING = ("title", "why", "source")
+SHOWN = "history"  # what is shown afterwards changes no answer
 # Below these keys a policy gives names of its own, which may be the same words.
 FREE = frozenset({"outputs", "on_error", "value", "is", "give", "do", "sums"})
 CASES = frozenset({"cases", "rows"})
@@ -28,7 +29,7 @@ def _document(said: dict[str, object]) -> dict[str, object]:
         if key in SECTIONS and isinstance(part, dict)
         else part
         for key, part in said.items()
-        if key not in NO_MEANING
+        if key not in NO_MEANING and key != SHOWN
     }
 
 

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from rulecap.language.expression import Expression, expression
 from rulecap.policy.nodes import Mapping, Scalar, Sequence
-from rulecap.rules.parts import Formula, Items, Part, Rule, Says, Words, Written
+from rulecap.rules.parts import Entries, Formula, Items, Part, Rule, Says, Words, Written
 
 Outputs = dict[str, "Expression | Outputs"]
 
@@ -81,6 +81,8 @@ class Say(Part):
     say: Says
 
 
+Named: TypeAlias = Any  # the scalar that names a rule, kept as it is: a finding stands at its place
+
 if TYPE_CHECKING:
     SayLine: TypeAlias = Say
     OutputTree: TypeAlias = "Outputs"
@@ -105,6 +107,14 @@ class Decision(Part):
     answers_anyway: Annotated[bool, BeforeValidator(_flag)] = False
 
 
+class Panel(Part):
+    """A part of an account's history: rules whose values are lines, states or flags over time."""
+
+    lines: Annotated[dict[str, Named], Entries] = Field(default_factory=dict)
+    states: Named | None = None
+    flags: Annotated[dict[str, Named], Entries] = Field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class PolicyText:
     """A policy as written: the merged document's parts by name, in order.
@@ -124,3 +134,4 @@ class PolicyText:
     memory: MappingType[str, Remembered]
     decisions: MappingType[str, Decision]
     rules: MappingType[str, Rule]
+    history: MappingType[str, Panel]

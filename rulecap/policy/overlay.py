@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
 from rulecap.problems import Problem, did_you_mean
 
-SECTIONS = ("inputs", "parameters", "memory", "decisions", "rules")
+SECTIONS = ("inputs", "parameters", "memory", "decisions", "rules", "history")
 OTHERWISE = "otherwise"
 NOT_CHANGED = ("kind", "title", "why", "source", "unit")
 

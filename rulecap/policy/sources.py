@@ -15,7 +15,7 @@ from rulecap.policy.shelf import NoPolicyError, Shelf, find_policy, on_disk
 from rulecap.policy.stored import stored
 from rulecap.problems import PolicyError, Problem, did_you_mean, shown
 
-SECTIONS = ("inputs", "parameters", "memory", "decisions", "rules")
+SECTIONS = ("inputs", "parameters", "memory", "decisions", "rules", "history")
 DEEPEST_EXTENDS = 8
 
 

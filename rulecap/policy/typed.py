@@ -71,6 +71,25 @@ class TypedDecision:
 
 
 @dataclass(frozen=True, slots=True)
+class TypedPanel:
+    """A part of an account's history.
+
+    Attributes:
+        unit: of the lines; empty where there are none.
+        lines: rules that give numbers, by what they are called.
+        states: the bands rule whose cases are the states; none where there is none.
+        flags: rules that give conditions, by what they are called.
+    """
+
+    name: str
+    title: str
+    unit: str
+    lines: Mapping[str, str]
+    states: str | None
+    flags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class TypedPolicy:
     """All of a policy, checked.
 
@@ -90,4 +109,5 @@ class TypedPolicy:
     inputs: tuple[InputCheck, ...]
     order: tuple[str, ...]
     demands: Mapping[str, Mapping[str, Reader]]
+    history: tuple[TypedPanel, ...] = ()
     readings: dict[str, Reading] = field(default_factory=dict, compare=False, repr=False)

@@ -1,8 +1,11 @@
 """Group commit: everything is done once, together where it comes together, and nobody waits for ever."""
 
+import signal
 import sys
 import threading
 import time
+from itertools import count
+from random import Random
 
 import pytest
 
@@ -108,3 +111,88 @@ def test_a_failure_reaches_the_one_who_worked_and_the_next_goes_on():
     with pytest.raises(KeyboardInterrupt):
         group.ask(1)
     assert group.ask(2)
+
+
+class Interrupted(BaseException):
+    """Raised at any place of the main thread, as Ctrl-C raises KeyboardInterrupt."""
+
+
+@pytest.fixture
+def interrupted_soon():
+    """Interrupts the main thread once, after so many seconds; returns what stops that."""
+
+    def ring(number, frame):
+        raise Interrupted
+
+    before = signal.signal(signal.SIGALRM, ring)
+    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_a_thread_that_is_interrupted_anywhere_leaves_the_others_their_turn(interrupted_soon):
+    rng, numbers, done, refused, stop = Random("interrupted"), count(), [], [], threading.Event()
+    group = Group(done.extend, patience=20)
+
+    def ask():
+        while not stop.is_set():
+            number = next(numbers)
+            if not group.ask(number):
+                refused.append(number)
+
+    others = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in others:
+        thread.start()
+    interruptions = 0
+    for _ in range(300):
+        try:
+            interrupted_soon(rng.uniform(1e-5, 2e-3))
+            while True:
+                assert group.ask(next(numbers))
+        except Interrupted:
+            interruptions += 1
+    stop.set()
+    for thread in others:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in others)
+    assert group.ask("after")
+    assert (refused, interruptions) == ([], 300)
+    assert len(done) == len(set(done))
+
+
+@pytest.mark.parametrize("place", ["_lead", "_crowd.wait_for"])
+def test_an_interruption_before_the_work_takes_back_what_was_asked(place, monkeypatch):
+    done = []
+    group = Group(done.extend, patience=1)
+    group._expected = 2
+
+    def interrupt(*_):
+        raise Interrupted
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*(group, place) if place == "_lead" else (group._crowd, "wait_for"), interrupt)
+        with pytest.raises(Interrupted):
+            group.ask(1)
+    assert group.ask(2)
+    assert done == [2]
+
+
+def test_one_who_is_interrupted_while_he_waits_is_never_made_the_leader(interrupted_soon):
+    begun, go_on, done = threading.Event(), threading.Event(), []
+
+    def work(batch):
+        begun.set()
+        go_on.wait(30)
+        done.extend(batch)
+
+    group = Group(work, patience=20)
+    leader = threading.Thread(target=group.ask, args=("slow",))
+    leader.start()
+    begun.wait(30)
+    interrupted_soon(0.05)
+    with pytest.raises(Interrupted):
+        group.ask("interrupted")
+    go_on.set()
+    leader.join(30)
+    assert group.ask("after")
+    assert done == ["slow", "after"]

@@ -13,37 +13,8 @@ from rulecap.audit import LogError, open_ledger, open_log
 from rulecap.audit.opening import begin
 from rulecap.audit.replay import replayed
 from rulecap.audit.verify import verify
+from tests.audit.counting import counting, snapshot
 from tests.snapshots import random_snapshot, sequence
-
-COUNTING = """\
-language: 1
-policy: counting
-version: {version}
-title: Counts evaluations and remembers the largest loss
-memory:
-  seen: {{start: 0, next: number, unit: count}}
-  {loss}: {{start: 0 USD, next: "max(memory.{loss}, 0 USD - account.unrealized_pnl)", unit: USD}}
-decisions:
-  position:
-    title: Go or not?
-    outputs: {{number: number, verdict: word}}
-    verdict: verdict
-    on_error: {{number: none, verdict: "NO"}}
-  margin:
-    title: How many?
-    answers_anyway: true
-    outputs: {{number: number, wallet: account.total_wallet_balance}}
-    on_error: {{number: none, wallet: none}}
-rules:
-  number: {{kind: formula, unit: count, formula: memory.seen + 1}}
-  word: {{kind: formula, formula: GO if account.unrealized_pnl >= 0 USD else NO}}
-"""
-
-
-def snapshot(minute: int, pnl: float = 0.0, account: str = "a") -> dict[str, object]:
-    """Return a snapshot of a minute."""
-    money = {"total_wallet_balance": 1000, "available_balance": 900, "margin_used": 100, "unrealized_pnl": pnl}
-    return {"as_of": f"2026-01-01T00:{minute:02}:00Z", "account": {"id": account, **money}}
 
 
 @pytest.fixture
@@ -51,19 +22,9 @@ def policy(tmp_path):
     return counting(tmp_path / "counting")
 
 
-def counting(folder, version="1.0.0", loss="worst_loss"):
-    folder.mkdir()
-    (folder / "policy.yaml").write_text(COUNTING.format(version=version, loss=loss))
-    return load_policy(folder)
-
-
-@pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path / 'log.sqlite3'}"
-
-
 def records(url):
     with open_log(url) as log:
+        log.database.look()
         return [stored.record.fields for stored in log.stored()]
 
 
@@ -266,7 +227,9 @@ def test_every_record_replays_to_the_byte(name, url):
                 ledger.evaluate(policy, given, decision)
     with open_log(url) as log:
         stored = log.policy(policy.digest)
+        log.database.look()
         assert [replayed(one.record, stored) for one in log.stored()] == [None] * 104
+        log.database.rollback()
         assert verify(log).fine
 
 
@@ -283,6 +246,10 @@ def test_a_replay_that_differs_names_the_first_step(policy, url, tmp_path):
 
 
 class TestOpening:
+    @pytest.fixture
+    def url(self, sqlite_url):
+        return sqlite_url
+
     @pytest.mark.parametrize("url", ["risk.sqlite3", "sqlite://x", "mysql://u:secret@h/d", "sqlite:///", ""])
     def test_what_is_no_address_is_refused_without_its_password(self, url):
         with pytest.raises(LogError, match="sqlite:///relative/path") as raised:

@@ -19,7 +19,7 @@ def test_version(rulecap):
     assert rulecap("--version").out == f"rulecap {__version__}\n"
 
 
-@pytest.mark.parametrize("kind", ["policy", "snapshot", "decision", "tests"])
+@pytest.mark.parametrize("kind", ["policy", "snapshot", "decision", "tests", "audit"])
 def test_schema_prints_a_valid_schema(rulecap, kind):
     ran = rulecap("schema", kind)
     assert ran.code == 0

@@ -539,7 +539,14 @@ def test_a_part_of_the_schema_can_be_asked_for():
             "`../x.yaml` cannot be an included file",
             "the name of a YAML file in this folder, such as sizing.yaml",
         ),
-        ("foo: 1", "unknown-key", 1, 1, "an included file has no key `foo`", "known here: decisions, inputs, memory"),
+        (
+            "foo: 1",
+            "unknown-key",
+            1,
+            1,
+            "an included file has no key `foo`",
+            "known here: decisions, history, inputs, memory",
+        ),
         ('"a\\tb": 1', "unknown-key", 1, 2, "an included file has no key `a�b`", "known here"),
         (
             "[a]",

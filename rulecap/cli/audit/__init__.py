@@ -2,9 +2,23 @@
 
 import argparse
 
-from rulecap.cli.audit import begin, checkpoint, explain, export, keygen, query, replay, rotate, show, verify, why
+from rulecap.cli.audit import (
+    begin,
+    checkpoint,
+    explain,
+    export,
+    history,
+    keygen,
+    query,
+    replay,
+    rotate,
+    show,
+    stats,
+    verify,
+    why,
+)
 
-COMMANDS = (verify, replay, show, explain, why, query, export, checkpoint, keygen, rotate, begin)
+COMMANDS = (verify, replay, show, explain, why, query, stats, history, export, checkpoint, keygen, rotate, begin)
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -1,0 +1,114 @@
+"""`rulecap audit history`: an account's state over time, as a table or as a picture."""
+
+import argparse
+import csv
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rulecap.cli.audit.common import progress
+from rulecap.cli.audit.selected import add_selection, reviewing, selection_of
+from rulecap.cli.usage import FINE, UsageError, add_json
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from rulecap.audit.review.history import History
+
+
+WIDEST = 160
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's arguments."""
+    text = "Show what the policy's `history` names over time: equity, drawdown, margin; as a table or a picture."
+    parser = commands.add_parser("history", help="an account over time", description=text, allow_abbrev=False)
+    add_selection(parser)
+    parser.add_argument("--every", metavar="SPAN", help="one point for each span: 15m, 1h, 1d (default: every record)")
+    parser.add_argument("--picture", metavar="FILE", help="draw it into a new .png or .svg file")
+    parser.add_argument("--csv", action="store_true", help="answer as CSV")
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(asked: argparse.Namespace) -> int:
+    """Print the history, or draw it."""
+    from rulecap.audit.review.finding import found, way_of
+    from rulecap.audit.review.history import account_of, history_of, policy_of
+
+    every = _span(asked.every)
+    picture = _picture(asked.picture)
+    with reviewing(asked.log) as log:
+        way = way_of(log, selection_of(asked), newest_first=False)
+        account, policy = account_of(way.kinds), policy_of(log, way.kinds)
+        history = history_of(found(log, way, None, progress("reading")), account, policy, every)
+    if picture is not None:
+        _draw(history, picture)
+    else:
+        _print(asked, history)
+    return FINE
+
+
+def _span(text: str | None) -> "timedelta | None":
+    from rulecap.audit.review.moments import NoMoment, length
+
+    try:
+        return length(text) if text else None
+    except NoMoment as error:
+        raise UsageError(f"--every: {error}") from error
+
+
+def _picture(name: str | None) -> Path | None:
+    from rulecap.audit.review.picture import FORMATS
+
+    if name is None:
+        return None
+    path = Path(name)
+    if path.suffix not in FORMATS:
+        raise UsageError(f"--picture draws {' and '.join(FORMATS)} files, not {name}")
+    if path.exists():
+        raise UsageError(f"{name} exists already: choose another name")
+    return path
+
+
+def _draw(history: "History", path: Path) -> None:
+    from rulecap.audit.review.picture import draw
+
+    try:
+        draw(history, path)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{error.name} is missing: pip install 'rulecap[review]'") from error
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+    print(f"{path}: {len(history.points):,} points of {history.account}")
+
+
+def _print(asked: argparse.Namespace, history: "History") -> None:
+    from rulecap.cli.outline import table
+    from rulecap.cli.terminal import print_json
+
+    rows = list(history.rows())
+    if asked.json:
+        panels = [{"name": one.shown.name, "title": one.shown.title, "unit": one.shown.unit} for one in history.panels]
+        print_json({"account": history.account, "policy": history.policy, "panels": panels, "points": rows})
+    elif asked.csv:
+        from rulecap.audit.review.export import harmless
+
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(rows[0] if rows else ["time"])
+        writer.writerows([harmless(value) for value in row.values()] for row in rows)
+    else:
+        print(
+            "\n".join(table([_short(row, history) for row in rows], WIDEST))
+            if rows
+            else "no record has what is shown here"
+        )
+
+
+def _short(row: dict[str, object], history: "History") -> dict[str, object]:
+    """Return a row as a person reads it: numbers with their units, times to the second."""
+    from rulecap.language.values import show
+
+    units = {label: panel.shown.unit for panel in history.panels for label in panel.shown.lines}
+    shown = {name: show(value, units.get(name)) for name, value in row.items() if name not in ("time", "record")}
+    return {"time": f"{str(row['time'])[:19]}Z", **shown}

@@ -1,0 +1,67 @@
+"""ccxt's unified balance → the snapshot's account."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rulecap.exchange.errors import VenueError
+from rulecap.exchange.numbers import first, needed, number, part, total
+from rulecap.exchange.positions import Held
+from rulecap.exchange.settings import ExchangeSettings
+from rulecap.exchange.venues import EQUITY, WALLET, Pool, venue_of
+from rulecap.snapshot import Account
+
+
+def account_of(
+    balance: Mapping[str, Any], held: Sequence[Held], settings: ExchangeSettings, net_deposits: float
+) -> Account:
+    """Return the account in its quote currency.
+
+    Maintenance margin stays absent where neither the venue nor every position tells it.
+
+    Args:
+        balance: ccxt's balance structure, as `Guarded.safe_balance` leaves it: nothing derived.
+        held: the open positions.
+        settings: whose account, in which currency.
+        net_deposits: all deposits minus all withdrawals so far, in the quote currency.
+
+    Raises:
+        VenueError: `missing-field` with the snapshot's path; what is free is never taken for total minus used.
+    """
+    quote, venue = settings.quote, venue_of(settings.venue)
+    told = venue.pool(balance, quote)
+    unified = _unified(balance, held, venue.balance_total or settings.balance_total, settings)
+    wallet = first(told.wallet, unified.wallet)
+    return Account(
+        id=settings.account_name,
+        total_wallet_balance=needed(wallet, "account.total_wallet_balance", f"a balance in {quote}"),
+        available_balance=needed(
+            first(told.available, unified.available), "account.available_balance", f"how much {quote} is free"
+        ),
+        margin_used=needed(
+            first(told.used, unified.used), "account.margin_used", f"how much {quote} is used as margin"
+        ),
+        unrealized_pnl=needed(
+            first(told.unrealized, unified.unrealized), "account.unrealized_pnl", "the unrealized PnL"
+        ),
+        maintenance_margin=first(told.maintenance, unified.maintenance),
+        net_deposits=net_deposits,
+    )
+
+
+def _unified(balance: Mapping[str, Any], held: Sequence[Held], meaning: str | None, settings: ExchangeSettings) -> Pool:
+    """Return the pool by ccxt's unified fields: wallet = total where total is the wallet, total − PnL where equity."""
+    entry = part(balance, settings.quote)
+    whole, free, used = (number(part(entry, name)) for name in ("total", "free", "used"))
+    unrealized = total(one.position.unrealized_pnl for one in held)
+    if whole is None or unrealized is None:
+        wallet = None
+    elif unrealized == 0 or meaning == WALLET:
+        wallet = whole
+    elif meaning == EQUITY:
+        wallet = whole - unrealized
+    else:
+        text = f"whether {settings.venue}'s total balance has the unrealized PnL in it is unknown: set balance_total"
+        raise VenueError("missing-field", text, path="account.total_wallet_balance")
+    if used is None and meaning == EQUITY and whole is not None and free is not None:
+        used = whole - free  # equity that is not free is margin
+    return Pool(wallet, free, used, unrealized, total(one.maintenance_margin for one in held))

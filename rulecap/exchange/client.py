@@ -1,0 +1,132 @@
+"""ccxt's client of a venue, made safe: nothing secret is logged, half an answer is an error, nothing is made up."""
+
+from importlib import import_module
+from typing import Any
+from urllib.parse import urlsplit
+
+from rulecap.exchange.errors import VenueError
+from rulecap.exchange.keys import Keys, RedactingLogger
+from rulecap.exchange.settings import ExchangeSettings
+from rulecap.exchange.venues import venue_of
+from rulecap.problems import did_you_mean, shown
+
+
+def open_client(settings: ExchangeSettings, keys: Keys) -> Any:
+    """Return an asynchronous ccxt client; it connects when first asked.
+
+    Raises:
+        VenueError: `not-supported`, ccxt is not installed; `unknown-venue`; `no-sandbox`.
+    """
+    client = _class_of(settings.venue)(_options(settings, keys))
+    client.secrets_of(keys)
+    if settings.sandbox:
+        _use_sandbox(client, settings)
+    if settings.origin:
+        client.urls["api"] = _moved(client.urls["api"], settings.origin)
+        client.timeout_on_exit = 0  # the wait is for TLS connections to close
+    return client
+
+
+def _class_of(venue: str) -> Any:
+    """Return a class of ccxt's for the venue, with our guards around it."""
+    try:
+        library = import_module("ccxt.async_support")
+    except ModuleNotFoundError as error:
+        raise VenueError("not-supported", f"{error.name} is missing: pip install 'rulecap[exchange]'") from None
+    if venue not in library.exchanges:
+        hint = did_you_mean(venue, library.exchanges)
+        raise VenueError("unknown-venue", f"ccxt knows no venue {shown(venue)}" + (f": {hint}" if hint else ""))
+    return type(venue, (Guarded, getattr(library, venue)), {})
+
+
+class Guarded:
+    """What is put in front of each of ccxt's classes."""
+
+    has: dict[str, Any]
+    logger: Any
+    _keys = Keys()
+
+    def secrets_of(self, keys: Keys) -> None:
+        """Remember what must not be seen, and log without it."""
+        self._keys = keys
+        self.logger = RedactingLogger(keys)
+
+    def log(self, *arguments: object) -> None:
+        """Log what ccxt would print where it is verbose."""
+        self.logger.debug(" ".join(map(str, arguments)))
+
+    def handle_errors(self, *answer: Any) -> Any:
+        """Refuse an answer that was cut or is empty, and keep what the venue says about coming back later.
+
+        ccxt hands a text that is no JSON on to parsers that find nothing in it: no balance, no positions.
+        """
+        status, headers, body, parsed = int(answer[0]), answer[4], answer[5], answer[6]
+        if 200 <= status < 300 and parsed is None:
+            raise VenueError("half-an-answer", f"the answer is no whole JSON: {len(body or '')} characters")
+        try:
+            return super().handle_errors(*answer)  # type: ignore[misc]  # ccxt's class comes next, see _class_of
+        except Exception as error:
+            _remember(error, status, headers)
+            raise
+
+    def handle_http_status_code(self, code: int, reason: str, url: str, method: str, body: str) -> None:
+        """Raise what ccxt raises for a status, with the status."""
+        try:
+            super().handle_http_status_code(code, reason, url, method, body)  # type: ignore[misc]  # as above
+        except Exception as error:
+            _remember(error, code, {})
+            raise
+
+    def safe_balance(self, balance: dict[str, Any]) -> dict[str, Any]:
+        """Return a balance as the venue tells it: ccxt would take what is free for total minus used."""
+        parts = ("info", "timestamp", "datetime", "free", "used", "total", "debt")
+        told = {
+            code: {name: held.get(name) for name in ("free", "used", "total")}
+            for code, held in balance.items()
+            if code not in parts and isinstance(held, dict)
+        }
+        return {**balance, **told}
+
+    def safe_position(self, position: dict[str, Any]) -> dict[str, Any]:
+        """Return a position as the venue tells it: ccxt would work out sizes, liquidation prices and margins."""
+        return position
+
+
+def _remember(error: Exception, status: int, headers: Any) -> None:
+    """Note status and the venue's wish on an error of ccxt's."""
+    wish = next((str(value) for name, value in (headers or {}).items() if name.lower() == "retry-after"), "")
+    error.status = status  # type: ignore[attr-defined]  # an exception takes what is noted on it
+    error.retry_after = float(wish) if wish.isdigit() else None  # type: ignore[attr-defined]  # as above
+
+
+def _options(settings: ExchangeSettings, keys: Keys) -> dict[str, Any]:
+    """Return the settings in ccxt's words."""
+    options: dict[str, Any] = {
+        "enableRateLimit": True,
+        "timeout": int(settings.timeout_seconds * 1000),
+        "options": {"defaultType": "swap", "defaultSubType": "linear", **venue_of(settings.venue).options},
+    }
+    if keys.present:
+        options |= {"apiKey": keys.key, "secret": keys.secret, "password": keys.password or None}
+    if settings.milliseconds_per_weight is not None:
+        options["rateLimit"] = max(settings.milliseconds_per_weight, 1e-3)
+    return options
+
+
+def _use_sandbox(client: Any, settings: ExchangeSettings) -> None:
+    """Turn to the venue's demo environment where it has one for futures, else to its test network."""
+    if venue_of(settings.venue).demo:
+        client.enable_demo_trading(True)
+    elif client.urls.get("test"):
+        client.set_sandbox_mode(True)
+    else:
+        raise VenueError("no-sandbox", f"{settings.venue} has no test environment that ccxt knows")
+
+
+def _moved(addresses: Any, origin: str) -> Any:
+    """Return addresses with scheme and host replaced; they are a text, or nested under names."""
+    if isinstance(addresses, dict):
+        return {name: _moved(address, origin) for name, address in addresses.items()}
+    if not isinstance(addresses, str):
+        return addresses
+    return origin + urlsplit(addresses.replace("{hostname}", "hostname")).path

@@ -1,0 +1,117 @@
+"""What can go wrong with a venue: one exception, with a code, whether another try may help, and no secret in it."""
+
+from collections.abc import Callable
+from types import MappingProxyType
+
+from rulecap.problems import Problem
+
+# Whether a code's failure may pass: the same question, asked again, may be answered.
+RETRIABLE = MappingProxyType(
+    {
+        "account-moving": True,
+        "clock-skew": False,
+        "half-an-answer": True,
+        "inverse-contract": False,
+        "keys-missing": False,
+        "keys-unreadable": False,
+        "missing-field": False,
+        "no-sandbox": False,
+        "not-a-snapshot": False,
+        "not-supported": False,
+        "not-the-quote-currency": False,
+        "nothing-to-reduce": False,
+        "order-not-found": False,
+        "order-refused": False,
+        "order-uncertain": False,
+        "quantity-too-small": False,
+        "unknown-symbol": False,
+        "unknown-venue": False,
+        "venue-auth": False,
+        "venue-banned": False,
+        "venue-down": True,
+        "venue-error": False,
+        "venue-rate-limited": True,
+        "venue-timeout": True,
+    }
+)
+
+# The class of ccxt's that an error is or derives from, most special first, and our code for it.
+CODES = (
+    ("BadSymbol", "unknown-symbol"),
+    ("InvalidNonce", "clock-skew"),
+    ("AuthenticationError", "venue-auth"),
+    ("OrderNotFound", "order-not-found"),
+    ("InvalidOrder", "order-refused"),
+    ("InsufficientFunds", "order-refused"),
+    ("OperationRejected", "order-refused"),
+    ("RateLimitExceeded", "venue-rate-limited"),
+    ("DDoSProtection", "venue-rate-limited"),
+    ("RequestTimeout", "venue-timeout"),
+    ("BadResponse", "half-an-answer"),
+    ("NetworkError", "venue-down"),
+    ("OperationFailed", "venue-down"),
+    ("NotSupported", "not-supported"),
+)
+# What ccxt's own parsing raises when an answer lacks what it must have.
+BROKEN_ANSWER = (KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError)
+LONGEST = 300
+
+
+class VenueError(Exception):
+    """A venue's answer cannot be had, or cannot be used.
+
+    Attributes:
+        code: a stable name in kebab-case, one of `RETRIABLE`.
+        message: what is wrong, without keys, secrets or signatures.
+        path: the place in a snapshot that cannot be filled, where it is about one.
+        problems: every finding, where the venue's answers make no snapshot.
+        retry_after: seconds after which the venue wants to be asked again, where it says.
+        status: the HTTP status of the venue's answer, where one came.
+    """
+
+    def __init__(self, code: str, message: str, path: str | None = None, problems: tuple[Problem, ...] = ()) -> None:
+        """Keep what is wrong; the text is the message alone."""
+        super().__init__(message)
+        self.code, self.message, self.path, self.problems = code, message, path, problems
+        self.retry_after: float | None = None
+        self.status: int | None = None
+
+    @property
+    def retriable(self) -> bool:
+        """Whether the same question may be answered later."""
+        return RETRIABLE[self.code]
+
+    def problem(self) -> Problem:
+        """Return it as a problem."""
+        return Problem(self.code, self.message, path=self.path)
+
+
+def translated(what: str, error: Exception, redacted: Callable[[str], str]) -> VenueError:
+    """Return the error of ccxt, of the network or of a broken answer as ours.
+
+    Args:
+        what: what was asked, in words: it opens the message.
+        error: what was raised.
+        redacted: takes keys, secrets and signatures out of a text.
+    """
+    if isinstance(error, VenueError):
+        return error
+    code = _code(error)
+    detail = " ".join(redacted(str(error)).split())[:LONGEST]
+    translation = VenueError(code, f"{what}: {detail or type(error).__name__}")
+    translation.retry_after, translation.status = getattr(error, "retry_after", None), getattr(error, "status", None)
+    return translation
+
+
+def _code(error: Exception) -> str:
+    """Return the code for an error, by the class it is or derives from."""
+    if getattr(error, "status", None) == 418:  # an address that went on asking through 429
+        return "venue-banned"
+    names = {kind.__name__ for kind in type(error).__mro__}
+    cause = {kind.__name__ for kind in type(error.__cause__).__mro__}
+    if "ClientPayloadError" in cause:  # the connection ended before the answer did; ccxt calls that an ExchangeError
+        return "half-an-answer"
+    for name, code in CODES:
+        if name in names:
+            return code
+    return "half-an-answer" if isinstance(error, BROKEN_ANSWER) else "venue-error"

@@ -1,0 +1,248 @@
+"""One account at one venue: what a snapshot needs is read from it, and reduce-only orders are sent to it."""
+
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from rulecap.exchange import reading
+from rulecap.exchange.accounts import account_of
+from rulecap.exchange.calls import ask, attempt, together
+from rulecap.exchange.client import open_client
+from rulecap.exchange.clock import VenueClock, moment
+from rulecap.exchange.compose import compose, signal_fields
+from rulecap.exchange.errors import VenueError
+from rulecap.exchange.flows import Deposits, counted
+from rulecap.exchange.history import History
+from rulecap.exchange.keys import Keys, read_keys
+from rulecap.exchange.markets import book_of, market_of
+from rulecap.exchange.orders import OrderState, Reduction, position_to_reduce
+from rulecap.exchange.placing import find_order, of_an_order, reduction
+from rulecap.exchange.positions import Held
+from rulecap.exchange.settings import ExchangeSettings
+from rulecap.exchange.symbols import find_market, snapshot_symbol
+from rulecap.exchange.venues import venue_of
+from rulecap.exchange.views import AccountView, Extras, MarketView
+from rulecap.snapshot import Signal, Snapshot
+
+T = TypeVar("T")
+READINGS_OF_A_MOVING_ACCOUNT = 3
+
+
+def open_exchange(settings: ExchangeSettings, environment: Mapping[str, str] | None = None) -> "Exchange":
+    """Return the account at the venue, to be used as an asynchronous context manager; nothing is asked yet.
+
+    Args:
+        settings: which venue, which account, how.
+        environment: where the keys are looked up; the process's where None.
+
+    Raises:
+        VenueError: `unknown-venue`, `no-sandbox`, `keys-missing`, `keys-unreadable`; `not-supported` without ccxt.
+    """
+    keys = read_keys(settings.credentials, os.environ if environment is None else environment)
+    return Exchange(settings, keys, open_client(settings, keys))
+
+
+class Exchange:
+    """One account at one venue; every method raises VenueError, and nothing else, where the venue fails."""
+
+    def __init__(self, settings: ExchangeSettings, keys: Keys, client: Any) -> None:
+        """Keep the client of ccxt; `open_exchange` makes one."""
+        self.settings = settings
+        self._keys, self._client = keys, client
+        self._venue = venue_of(settings.venue)
+        self._reference = reading.Reference(client, keys.present)
+
+    def __repr__(self) -> str:
+        """Return the account's name, no key."""
+        return f"<Exchange {self.settings.account_name}>"
+
+    async def __aenter__(self) -> Self:
+        """Return it; connections are opened by the first question."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def account_view(self, deposits: Deposits | None = None) -> AccountView:
+        """Return balance and positions, none of which changed meanwhile.
+
+        Args:
+            deposits: what is known of deposits and withdrawals; where given, the ledger is read on from there.
+
+        Raises:
+            VenueError: `account-moving`, positions change faster than they can be read.
+        """
+        clock = await self._clock()
+        began = moment(clock.now_ms())
+        await self._markets()
+        for _ in range(READINGS_OF_A_MOVING_ACCOUNT):
+            before = await self._held()
+            balance = await self._ask("the balance", self._client.fetch_balance)
+            if _sizes(await self._held()) == _sizes(before):
+                break
+            began = moment(clock.now_ms())
+        else:
+            raise VenueError("account-moving", "positions changed each time while the account was read")
+        after = await self._deposits(deposits, began) if deposits is not None else None
+        net = (after or deposits or Deposits(0.0, began)).net
+        return AccountView(account_of(balance, before, self.settings, net), before, after, began)
+
+    async def market_view(self, symbol: str) -> MarketView:
+        """Return ticker, order book, finished bars, limits, brackets and fees of a market.
+
+        Raises:
+            VenueError: `unknown-symbol`, `inverse-contract` and what else `find_market` says.
+        """
+        clock = await self._clock()
+        market, began = await self._market(symbol), clock.now_ms()
+        unified, levels = market["symbol"], self.settings.book_levels
+        ticker, book, history, tiers, fees = await together(
+            self._ask("the ticker", lambda: reading.ticker(self._client, unified)),
+            self._ask("the order book", lambda: self._book(unified, levels)),
+            self._history(market, clock),
+            self._ask("the leverage brackets", lambda: self._reference.tiers(unified)),
+            self._ask("the fees", lambda: self._reference.fees(unified)),
+        )
+        found = market_of(market, ticker, book, tiers, fees, self._client.precisionMode)
+        found = found.model_copy(update={"atr_pct": history.atr_pct})
+        stamped = reading.stamp(ticker, clock.now_ms())
+        return MarketView(found, book, history, moment(min(began, stamped)))
+
+    async def snapshot(
+        self,
+        symbol: str | None = None,
+        *,
+        signal: Signal | Mapping[str, Any] | None = None,
+        extras: Extras | None = None,
+        account: AccountView | None = None,
+    ) -> Snapshot:
+        """Return a complete snapshot: the account, and the market of the symbol or of the signal where one is named.
+
+        Args:
+            symbol: `BTCUSDT`, `BTC/USDT:USDT` or the venue's own id.
+            signal: what is to be judged; its symbol in any spelling.
+            extras: scores of positions, assets to allocate to, facts.
+            account: a view that is kept elsewhere; read now where None.
+
+        Raises:
+            VenueError: any code of `errors.RETRIABLE`.
+        """
+        extras = extras or Extras()
+        named = symbol or (signal.symbol if isinstance(signal, Signal) else (signal or {}).get("symbol"))
+        clock = await self._clock()
+        await self._markets()
+        view, market = await together(
+            self._given(account), self.market_view(str(named)) if named else reading.nothing()
+        )
+        extras = await self._in_one_spelling(extras)
+        histories = await self._histories(view, market, extras, clock)
+        fields = await self._signal(signal, named)
+        return compose(moment(clock.now_ms()), view, market, histories, fields, extras)
+
+    async def place_reduction(self, action: Mapping[str, Any], client_order_id: str) -> OrderState:
+        """Send a reduce-only market order for an action of a decision, once, and return the venue's first answer.
+
+        The quantity is rounded down to the market's step, and never above what is held or what one market order takes:
+        `quantity` of the answer says what was sent.
+
+        Args:
+            action: symbol, side (the position's), quantity of the base asset, reduce_only: true.
+            client_order_id: our name for the order, by which `order` finds it.
+
+        Raises:
+            VenueError: `nothing-to-reduce`, `quantity-too-small`, `order-refused` (the venue's reason);
+                `order-uncertain`, no answer came: ask `order` before sending anything again.
+        """
+        wanted = Reduction.of(action)
+        market = await self._market(wanted.symbol)
+        held = position_to_reduce(await self._held(), snapshot_symbol(market), wanted.side)
+        send = reduction(self._client, self._venue, held, wanted.quantity, client_order_id)
+        # Asked once: a second order would reduce twice.
+        state, failure = await attempt(f"the order {client_order_id}", send, self._keys.redacted)
+        if failure is not None or state is None:
+            raise of_an_order(failure or VenueError("half-an-answer", "there is no answer"))
+        return state
+
+    async def order(self, client_order_id: str, symbol: str) -> OrderState:
+        """Return what became of an order.
+
+        Raises:
+            VenueError: `order-not-found`, the venue does not have it (or no longer).
+        """
+        market = await self._market(symbol)
+        return await self._ask(
+            f"the order {client_order_id}", lambda: find_order(self._client, self._venue, market, client_order_id)
+        )
+
+    async def _ask(self, what: str, call: Callable[[], Awaitable[T]]) -> T:
+        return await ask(what, call, self.settings.retries, self._keys.redacted)
+
+    async def _clock(self) -> VenueClock:
+        clock = await self._ask("the venue's time", self._reference.clock)
+        return clock.checked(self.settings.max_clock_skew_seconds)
+
+    async def _markets(self) -> Mapping[str, Mapping[str, Any]]:
+        return await self._ask("the markets", self._reference.markets)
+
+    async def _market(self, symbol: str) -> Mapping[str, Any]:
+        return find_market((await self._markets()).values(), symbol, self.settings.quote)
+
+    async def _held(self) -> tuple[Held, ...]:
+        markets = await self._markets()
+        return await self._ask(
+            "the positions", lambda: reading.positions(self._client, self._venue, markets, self.settings.quote)
+        )
+
+    async def _deposits(self, before: Deposits, now: datetime) -> Deposits | None:
+        if not self._client.has.get("fetchLedger"):
+            return None
+        entries = await reading.ledger(self._client, self._venue, self.settings.quote, (before.since, now), self._ask)
+        return counted(before, entries, self._venue, self.settings.quote, now)
+
+    async def _book(self, symbol: str, levels: int) -> Any:
+        return book_of(await self._client.fetch_order_book(symbol, levels), levels)
+
+    async def _history(self, market: Mapping[str, Any], clock: VenueClock) -> History:
+        return await self._ask(
+            f"the bars of {market['symbol']}",
+            lambda: reading.history(self._client, market["symbol"], self.settings, clock.now_ms()),
+        )
+
+    async def _given(self, account: AccountView | None) -> AccountView:
+        return account or await self.account_view()
+
+    async def _in_one_spelling(self, extras: Extras) -> Extras:
+        if extras.assets is None:
+            return extras
+        symbols = [snapshot_symbol(await self._market(one)) for one in extras.assets]
+        return Extras(extras.scores, tuple(dict.fromkeys(symbols)), extras.facts)
+
+    async def _histories(
+        self, account: AccountView, market: MarketView | None, extras: Extras, clock: VenueClock
+    ) -> dict[str, History]:
+        known = {market.market.symbol: market.history} if market else {}
+        wanted: Sequence[str] = [one.position.symbol for one in account.held] + list(extras.assets or ())
+        absent = sorted(set(wanted) - set(known))
+        markets = [await self._market(one) for one in absent]
+        found = await together(*(self._history(one, clock) for one in markets))
+        return known | dict(zip(absent, found, strict=True))
+
+    async def _signal(self, signal: Signal | Mapping[str, Any] | None, named: str | None) -> dict[str, Any] | None:
+        if signal is None:
+            return None
+        spoken = signal.symbol if isinstance(signal, Signal) else signal.get("symbol") or named
+        return signal_fields(signal, snapshot_symbol(await self._market(str(spoken))))
+
+
+def _sizes(held: Sequence[Held]) -> list[tuple[str, str, float]]:
+    """Return what makes two readings of the positions the same."""
+    return [(one.position.symbol, one.position.side, one.contracts) for one in held]

@@ -1,0 +1,81 @@
+"""Deposits and withdrawals: the ledger's entries since some moment → net deposits, each entry counted once."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from rulecap.exchange.errors import VenueError
+from rulecap.exchange.numbers import exact, number, part
+from rulecap.exchange.venues import Venue
+
+# ccxt's types of an entry that is money coming in or going out, not a result of trading.
+IN_OR_OUT = frozenset({"deposit", "withdrawal", "transfer"})
+# An entry may appear in the ledger later than its own time says; what was read is read again for so long.
+OVERLAP = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Deposits:
+    """What is known of an account's deposits and withdrawals, to be handed to the next reading.
+
+    Attributes:
+        net: all deposits minus all withdrawals so far, in the quote currency.
+        through: the ledger was read up to this moment.
+        seen: the entries already counted that the next reading may meet again; None where nobody kept them, so that
+            whatever is not after `through` counts as known.
+    """
+
+    net: float
+    through: datetime
+    seen: frozenset[str] | None = None
+
+    @property
+    def since(self) -> datetime:
+        """From when the next reading has to look."""
+        return self.through - OVERLAP
+
+
+def counted(
+    before: Deposits, entries: Iterable[Mapping[str, Any]], venue: Venue, quote: str, now: datetime
+) -> Deposits:
+    """Return the deposits after a ledger's entries.
+
+    An entry of before `through` that is not in `seen` counts too: it came late.
+
+    Args:
+        before: what was known.
+        entries: ccxt's ledger entries of `before.since` until now, in any order, more than once if need be.
+        venue: how the venue tells money in or out from results.
+        quote: entries in other currencies are no flow of this account.
+        now: until when the ledger was read.
+
+    Raises:
+        VenueError: `half-an-answer`, an entry of money in or out lacks its time, amount or direction.
+    """
+    net, seen = exact(before.net), set()
+    for entry in entries:
+        if entry.get("currency") != quote or not _is_flow(entry, venue):
+            continue
+        name, moment, amount = _read(entry)
+        known = moment <= before.through.timestamp() * 1000 if before.seen is None else name in before.seen
+        if not known and name not in seen:
+            net += exact(amount)
+        seen.add(name)
+    return Deposits(float(net), now, frozenset(seen))
+
+
+def _is_flow(entry: Mapping[str, Any], venue: Venue) -> bool:
+    """Return whether an entry is money that came in or went out."""
+    if venue.flow_types:
+        return part(entry, "info", "type") in venue.flow_types
+    return entry.get("type") in IN_OR_OUT
+
+
+def _read(entry: Mapping[str, Any]) -> tuple[str, float, float]:
+    """Return an entry's name, time in ms and signed amount."""
+    moment, amount, way = number(entry.get("timestamp")), number(entry.get("amount")), entry.get("direction")
+    if moment is None or amount is None or way not in ("in", "out"):
+        raise VenueError("half-an-answer", "an entry of the ledger lacks its time, amount or direction")
+    signed = abs(amount) if way == "in" else -abs(amount)
+    return f"{entry.get('id')} {moment:.0f} {signed:.12g}", moment, signed

@@ -1,0 +1,126 @@
+"""Reductions → reduce-only orders, and ccxt's orders → what became of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
+from typing import Any
+
+from rulecap.exchange.errors import VenueError
+from rulecap.exchange.markets import contract_size, quantity_step
+from rulecap.exchange.numbers import exact, number, part, product
+from rulecap.exchange.positions import Held
+from rulecap.exchange.venues import Venue
+from rulecap.measures.orders import round_down
+from rulecap.problems import shown
+
+CLOSING_SIDE = {"LONG": "sell", "SHORT": "buy"}
+OPEN, FILLED, CANCELLED, REJECTED = "OPEN", "FILLED", "CANCELLED", "REJECTED"
+STATES = {"open": OPEN, "closed": FILLED, "canceled": CANCELLED, "expired": CANCELLED, "rejected": REJECTED}
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """What is to be reduced: a position's side of a market, by a quantity of the base asset."""
+
+    symbol: str
+    side: str
+    quantity: float
+
+    @classmethod
+    def of(cls, action: Mapping[str, Any]) -> "Reduction":
+        """Return an action of a decision's output `actions` as a reduction.
+
+        Raises:
+            VenueError: `order-refused`, it is not one; nothing that could open or enlarge a position is.
+        """
+        symbol, side, quantity = action.get("symbol"), action.get("side"), number(action.get("quantity"))
+        if not isinstance(symbol, str) or side not in CLOSING_SIDE or quantity is None or not quantity > 0:
+            raise VenueError("order-refused", "a reduction needs symbol, side (LONG or SHORT) and a quantity above 0")
+        if action.get("reduce_only") is not True:
+            raise VenueError("order-refused", f"the action on {shown(symbol)} is not reduce-only: nothing else is sent")
+        return cls(symbol, str(side), quantity)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """An order as the venue has it.
+
+    Attributes:
+        client_order_id: our name for it.
+        id: the venue's.
+        symbol: the snapshot's symbol.
+        side: buy or sell.
+        status: OPEN, FILLED, CANCELLED or REJECTED; None where the venue does not tell (yet).
+        quantity: of the base asset; filled: how much of it is done. None where not told.
+        average_price: of what is filled.
+    """
+
+    client_order_id: str
+    id: str
+    symbol: str
+    side: str
+    status: str | None
+    quantity: float | None
+    filled: float | None
+    average_price: float | None
+
+
+def position_to_reduce(held: Sequence[Held], symbol: str, side: str) -> Held:
+    """Return the open position of a market on a side.
+
+    Raises:
+        VenueError: `nothing-to-reduce`.
+    """
+    for one in held:
+        if one.position.symbol == symbol and one.position.side == side:
+            return one
+    raise VenueError("nothing-to-reduce", f"there is no {side} position in {symbol}")
+
+
+def contracts_text(quantity: float, held: Held, precision_mode: int, venue: Venue) -> str:
+    """Return how many contracts to send, as an exact decimal: never more than asked, held, or taken at once.
+
+    Rounded down to the market's step; a quantity that misses a step by a billionth is that step.
+
+    Raises:
+        VenueError: `quantity-too-small`, not even one step; `missing-field`, the market tells no step.
+    """
+    market, symbol = held.market, held.position.symbol
+    step, size = quantity_step(market, precision_mode), exact(contract_size(market))
+    if step is None:
+        raise VenueError("missing-field", f"the venue does not tell the quantity step of {symbol}")
+    limits = [part(market, "limits", "market", "max"), part(market, "limits", "amount", "max")]
+    most = [number(limit) for limit in (*limits, part(market, "info", *venue.most_market))]
+    bounds = [quantity, held.position.quantity, *(product(limit, size) for limit in most if limit)]
+    rounded = exact(round_down(min(bounds), step))
+    # A quantity too large for steps to show in a float is cut to them in decimal.
+    on_step = (rounded / exact(step)).to_integral_value(ROUND_FLOOR) * exact(step)
+    if not on_step > 0:
+        raise VenueError("quantity-too-small", f"{quantity:g} of {symbol} is less than its step of {step:g}")
+    return plain(on_step / size)
+
+
+def plain(value: Decimal) -> str:
+    """Return a decimal without an exponent and without trailing zeros."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def order_state(order: Mapping[str, Any], symbol: str, market: Mapping[str, Any], client_order_id: str) -> OrderState:
+    """Return ccxt's order structure as ours."""
+    size = contract_size(market)
+
+    def base(name: str) -> float | None:
+        contracts = number(order.get(name))
+        return None if contracts is None else product(contracts, size)
+
+    return OrderState(
+        client_order_id=str(order.get("clientOrderId") or client_order_id),
+        id=str(order.get("id") or ""),
+        symbol=symbol,
+        side=str(order.get("side") or ""),
+        status=STATES.get(str(order.get("status"))),
+        quantity=base("amount"),
+        filled=base("filled"),
+        average_price=number(order.get("average")),
+    )

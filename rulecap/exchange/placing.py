@@ -1,0 +1,69 @@
+"""Sending a reduce-only order, once, and looking one up."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from rulecap.exchange.errors import VenueError
+from rulecap.exchange.markets import contract_size
+from rulecap.exchange.numbers import exact, product
+from rulecap.exchange.orders import CLOSING_SIDE, OrderState, contracts_text, order_state
+from rulecap.exchange.positions import Held
+from rulecap.exchange.symbols import snapshot_symbol
+from rulecap.exchange.venues import Venue
+
+# After these nobody knows whether the venue took the order. A venue that is asked too often did not look at it.
+UNCERTAIN = frozenset({"venue-timeout", "venue-down", "half-an-answer", "venue-error"})
+
+
+def reduction(
+    client: Any, venue: Venue, held: Held, quantity: float, client_order_id: str
+) -> Callable[[], Awaitable[OrderState]]:
+    """Return what sends a market order that can only reduce the position, and gives the venue's first answer.
+
+    In hedge mode the order names the position's side; else it is marked reduce-only.
+
+    Raises:
+        VenueError: as `contracts_text` says; nothing is sent then.
+    """
+    position, market = held.position, held.market
+    contracts = contracts_text(quantity, held, client.precisionMode, venue)
+    side = CLOSING_SIDE[position.side]
+    parameters = {"reduceOnly": True, "hedged": bool(held.hedged), "clientOrderId": client_order_id}
+
+    async def send() -> OrderState:
+        answer = await client.create_order(market["symbol"], "market", side, contracts, None, parameters)
+        state = order_state(answer, position.symbol, market, client_order_id)
+        # An acknowledgement may hold nothing but an id.
+        sent = product(exact(contracts), contract_size(market)) if state.quantity is None else state.quantity
+        return replace(state, side=side, quantity=sent)
+
+    return send
+
+
+def of_an_order(failure: VenueError) -> VenueError:
+    """Return what a failure means for the order that was sent."""
+    if failure.code == "venue-error" and failure.status is not None and failure.status < 500:
+        return VenueError("order-refused", failure.message)  # the venue looked at it, and has no better name for why
+    if failure.code not in UNCERTAIN:
+        return failure
+    text = f"{failure.message}; whether the venue took it is not known: look it up before sending another"
+    return VenueError("order-uncertain", text)
+
+
+async def find_order(client: Any, venue: Venue, market: Mapping[str, Any], client_order_id: str) -> OrderState:
+    """Return an order by our name for it.
+
+    Raises:
+        VenueError: `order-not-found`.
+    """
+    symbol, named = market["symbol"], venue.open_orders_by_client_id
+    if not named:
+        found = await client.fetch_order(None, symbol, {"clientOrderId": client_order_id})
+        return order_state(found, snapshot_symbol(market), market, client_order_id)
+    for look in (client.fetch_open_orders, client.fetch_canceled_and_closed_orders):
+        orders = await look(symbol, None, None, {named: client_order_id})
+        for one in orders:
+            if one.get("clientOrderId") == client_order_id:
+                return order_state(one, snapshot_symbol(market), market, client_order_id)
+    raise VenueError("order-not-found", f"the venue has no order {client_order_id} in {symbol}")

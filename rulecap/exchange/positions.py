@@ -1,0 +1,145 @@
+"""ccxt's unified positions → the snapshot's."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rulecap.exchange.errors import VenueError
+from rulecap.exchange.numbers import first, needed, number, product
+from rulecap.exchange.symbols import check_market, snapshot_symbol
+from rulecap.snapshot import Position
+
+SIDES = {"long": "LONG", "short": "SHORT"}
+Lookup = Callable[[str], Mapping[str, Any] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An open position as the venue has it.
+
+    Attributes:
+        position: as a snapshot has it.
+        market: ccxt's market of it.
+        hedged: whether long and short are held apart; None where the venue does not tell.
+        maintenance_margin: the position's, where told.
+        contracts: the size in the venue's contracts.
+    """
+
+    position: Position
+    market: Mapping[str, Any]
+    hedged: bool | None
+    maintenance_margin: float | None
+    contracts: float
+
+    def scored(self, score: float | None, volatility_pct: float | None) -> Position:
+        """Return the position with what the venue does not know."""
+        return self.position.model_copy(update={"score": score, "volatility_pct": volatility_pct})
+
+    def with_maintenance(self, margin: float | None) -> "Held":
+        """Return it with another maintenance margin."""
+        return replace(self, maintenance_margin=margin)
+
+
+def leverage_table(answer: Mapping[str, Any]) -> dict[tuple[str, str], float]:
+    """Return the set leverage by unified symbol and side, from ccxt's leverage structures."""
+    table = {}
+    for symbol, one in answer.items():
+        for side, name in (("long", "longLeverage"), ("short", "shortLeverage")):
+            value = number(one.get(name))
+            if value is not None:
+                table[symbol, side] = value
+    return table
+
+
+def held_positions(
+    answer: list[Mapping[str, Any]], market_of: Lookup, quote: str, leverages: Mapping[tuple[str, str], float]
+) -> tuple[Held, ...]:
+    """Return the open positions, in the order of symbol and side; an empty one is none.
+
+    Args:
+        answer: ccxt's position structures.
+        market_of: gives ccxt's market of a unified symbol, None where it is unknown.
+        quote: the account's currency.
+        leverages: the set leverage by unified symbol and side, for positions that do not tell theirs.
+
+    Raises:
+        VenueError: `missing-field` with the snapshot's path; `inverse-contract`, `not-the-quote-currency`,
+            `not-supported`: a position whose risk could not be counted with the others'; `unknown-symbol`.
+    """
+    open_ones = [one for one in answer if _is_open(one)]
+    held = [_held(one, market_of, quote, leverages) for one in open_ones]
+    return tuple(sorted(held, key=lambda one: (one.position.symbol, one.position.side)))
+
+
+def _is_open(raw: Mapping[str, Any]) -> bool:
+    """Return whether a position holds anything; one whose size is not told is an error, not an empty one."""
+    contracts = number(raw.get("contracts"))
+    if contracts is None:
+        raise VenueError("missing-field", f"the venue does not tell the size of the position in {raw.get('symbol')}")
+    return contracts != 0
+
+
+def _held(raw: Mapping[str, Any], market_of: Lookup, quote: str, leverages: Mapping[tuple[str, str], float]) -> Held:
+    symbol, side = str(raw.get("symbol")), str(raw.get("side"))
+    market = market_of(symbol)
+    if market is None:
+        raise VenueError("unknown-symbol", f"there is a position in {symbol}, which is no market here")
+    check_market(market, quote)
+    if side not in SIDES:
+        raise VenueError("missing-field", f"the venue does not tell which side the position in {symbol} is on")
+    contracts = abs(needed(number(raw.get("contracts")), f"positions[{symbol}].quantity", f"the size of {symbol}"))
+    size = needed(
+        first(number(raw.get("contractSize")), number(market.get("contractSize"))), symbol, "the contract size"
+    )
+    quantity = product(contracts, size)
+    value = _valued(raw, quantity, side, leverages.get((symbol, side)))
+    position = Position(
+        symbol=snapshot_symbol(market),
+        base=str(market["base"]),
+        side="LONG" if side == "long" else "SHORT",
+        quantity=quantity,
+        liquidation_price=_above_zero(raw.get("liquidationPrice")),
+        **value,
+    )
+    hedged = raw.get("hedged")
+    margin = number(raw.get("maintenanceMargin"))
+    return Held(position, market, hedged if isinstance(hedged, bool) else None, margin, contracts)
+
+
+def _valued(raw: Mapping[str, Any], quantity: float, side: str, set_leverage: float | None) -> dict[str, float]:
+    """Return a position's prices and money; what is absent follows from its own definition, or is an error.
+
+    notional = quantity × mark; PnL = (mark − entry) × quantity, the other way round for a short; initial margin =
+    notional / leverage. Some venues leave out a PnL of zero, or one of the three of a pair.
+    """
+
+    def told(name: str, *others: float | None) -> float:
+        return needed(first(*others), f"positions[{raw.get('symbol')}].{name}", f"the {name} of {raw.get('symbol')}")
+
+    notional, mark = _magnitude(raw.get("notional")), _above_zero(raw.get("markPrice"))
+    mark = told("mark_price", mark, None if notional is None else notional / quantity)
+    notional = told("notional", notional, quantity * mark)
+    entry = told("entry_price", _above_zero(raw.get("entryPrice")))
+    margin, leverage = number(raw.get("initialMargin")), first(number(raw.get("leverage")), set_leverage)
+    leverage = told("leverage", leverage, notional / margin if margin else None)
+    moved = (mark - entry) * quantity
+    return {
+        "entry_price": entry,
+        "mark_price": mark,
+        "notional": notional,
+        "margin": told("margin", margin, notional / leverage if leverage else None),
+        "leverage": leverage,
+        "unrealized_pnl": told("unrealized_pnl", number(raw.get("unrealizedPnl")), moved if side == "long" else -moved),
+    }
+
+
+def _magnitude(value: object) -> float | None:
+    """Return a notional without its sign: venues disagree whether a short's is negative."""
+    found = number(value)
+    return None if found is None else abs(found)
+
+
+def _above_zero(value: object) -> float | None:
+    """Return a price, None for the zero or less by which venues say that there is none."""
+    found = number(value)
+    return found if found is not None and found > 0 else None

@@ -1,0 +1,115 @@
+"""What ccxt's unified fields do not tell, venue by venue: small readers of the venue's own answer.
+
+A venue that is not here is read by unified fields alone.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from rulecap.exchange.numbers import number, part, total
+
+WALLET, EQUITY = "wallet", "equity"
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The margin pool of one currency; what is not told is None."""
+
+    wallet: float | None = None
+    available: float | None = None
+    used: float | None = None
+    unrealized: float | None = None
+    maintenance: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """How one venue differs.
+
+    Attributes:
+        balance_total: whether ccxt's `total` is the wallet balance, or the equity (with unrealized PnL); None: unknown.
+        pool: reads what the unified balance lacks.
+        options: options of ccxt's client.
+        demo: whether the test environment for futures is ccxt's demo trading.
+        positions: what to ask for positions with, given the quote currency.
+        most_positions: how many one answer holds at most.
+        flow_types: the ledger's own types of money that comes in or goes out, where ccxt's do not tell it apart.
+        flow_until: the name of the end of a span of the ledger.
+        flow_limit: the most entries in one answer of the ledger.
+        open_orders_by_client_id: the parameter that finds an order, where `fetch_order` knows only the venue's id.
+        most_market: where the market's own answer has the largest quantity of one market order.
+    """
+
+    balance_total: str | None = None
+    pool: Callable[[Mapping[str, Any], str], Pool] = lambda balance, quote: Pool()
+    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    demo: bool = False
+    positions: Callable[[str], dict[str, Any]] = lambda quote: {}
+    most_positions: int | None = None
+    flow_types: frozenset[str] = frozenset()
+    flow_until: str = "until"
+    flow_limit: int = 100
+    open_orders_by_client_id: str = ""
+    most_market: tuple[str, ...] = ("",)
+
+
+def _binance(balance: Mapping[str, Any], quote: str) -> Pool:
+    """Read `GET /fapi/v3/account`: ccxt's total is the margin balance, which has the unrealized PnL in it."""
+    assets = part(balance, "info", "assets") or []
+    held = next((one for one in assets if part(one, "asset") == quote), None)
+    names = ("walletBalance", "availableBalance", "initialMargin", "unrealizedProfit", "maintMargin")
+    return Pool(*(number(part(held, name)) for name in names))
+
+
+def _bybit(balance: Mapping[str, Any], quote: str) -> Pool:
+    """Read `GET /v5/account/wallet-balance`; what is available is told for the whole account alone, in USD."""
+    account = part(balance, "info", "result", "list", 0)
+    coins = part(account, "coin") or []
+    held = next((one for one in coins if part(one, "coin") == quote), None)
+    margins = (number(part(held, "totalPositionIM")), number(part(held, "totalOrderIM")))
+    return Pool(
+        wallet=number(part(held, "walletBalance")),
+        available=number(part(account, "totalAvailableBalance")),
+        used=total(margins),
+        unrealized=number(part(held, "unrealisedPnl")),
+        maintenance=number(part(held, "totalPositionMM")),
+    )
+
+
+BINANCE = Venue(
+    balance_total=EQUITY,
+    pool=_binance,
+    options=MappingProxyType({"fetchMarkets": {"types": ["linear"]}, "disableFuturesSandboxWarning": True}),
+    demo=True,
+    flow_limit=1000,
+)
+BYBIT = Venue(
+    balance_total=WALLET,
+    pool=_bybit,
+    options=MappingProxyType({"fetchMarkets": {"types": ["linear", "inverse"]}}),
+    positions=lambda quote: {"settleCoin": quote, "limit": 200},
+    most_positions=200,
+    flow_types=frozenset({"TRANSFER_IN", "TRANSFER_OUT"}),
+    flow_until="endTime",
+    flow_limit=50,
+    open_orders_by_client_id="orderLinkId",
+    most_market=("lotSizeFilter", "maxMktOrderQty"),
+)
+VENUES = MappingProxyType(
+    {
+        "binance": BINANCE,
+        "binanceusdm": BINANCE,
+        "bybit": BYBIT,
+        # What ccxt puts into `total`, by its own source: eq, accountEquity, equity.
+        "okx": Venue(balance_total=EQUITY),
+        "bitget": Venue(balance_total=EQUITY),
+        "htx": Venue(balance_total=EQUITY),
+    }
+)
+
+
+def venue_of(name: str) -> Venue:
+    """Return how a venue differs; an unknown one does not."""
+    return VENUES.get(name, Venue())

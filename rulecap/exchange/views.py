@@ -1,0 +1,62 @@
+"""What is read from a venue, each part with the moment from which it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from rulecap.exchange.flows import Deposits
+from rulecap.exchange.history import History
+from rulecap.exchange.positions import Held
+from rulecap.snapshot import Account, Book, Market
+
+# Scores by symbol, or by symbol and side where an account holds both sides of a market.
+Scores = Mapping[str | tuple[str, str], float]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """Balance and positions of one moment: no position changed while they were read.
+
+    Attributes:
+        account: as a snapshot has it, net deposits included.
+        held: the open positions, with what the venue has beside them.
+        deposits: what to hand to the next reading; None where the venue does not tell, or nobody asked.
+        read_at: the venue's time when reading began.
+    """
+
+    account: Account
+    held: tuple[Held, ...]
+    deposits: Deposits | None
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MarketView:
+    """One market.
+
+    Attributes:
+        market: as a snapshot has it, ATR included where the bars are there.
+        book: the order book; None where a side of it is empty.
+        history: the market's finished bars.
+        read_at: the venue's time when reading began, or its stamp on the ticker where that is older.
+    """
+
+    market: Market
+    book: Book | None
+    history: History
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What a snapshot has beside the venue's answers.
+
+    Attributes:
+        scores: what the ledger recorded when a position was entered; else a position's score is absent.
+        assets: the symbols that capital is allocated to; None: the open positions' and the market's.
+        facts: whatever else the policy's inputs name.
+    """
+
+    scores: Scores = field(default_factory=dict)
+    assets: tuple[str, ...] | None = None
+    facts: Mapping[str, float | int | str | bool] = field(default_factory=dict)

@@ -1,0 +1,83 @@
+"""Filters: the policy's own language over records, checked like a policy, never silently skipping a record."""
+
+import pytest
+
+from rulecap.audit.review.filter import Filter, compiled
+from rulecap.audit.review.finding import found, way_of
+from rulecap.audit.review.selection import Selection
+
+# What each filter means, in plain Python over the record's fields.
+MEANINGS = {
+    "loss_pct > 5%": lambda one: one["steps"]["loss_pct"] > 5,
+    "zone.name == FULL or used_pct < 10%": lambda one: (
+        one["steps"]["zone"]["name"] == "FULL" or one["steps"]["used_pct"] < 10
+    ),
+    "zone.name in [CALM, BUSY]": lambda one: one["steps"]["zone"]["name"] in ("CALM", "BUSY"),
+    "stopped": lambda one: one["steps"]["stopped"],
+    "not stopped and signal.score >= 50": lambda one: (
+        not one["steps"]["stopped"] and one["snapshot"]["signal"]["score"] >= 50
+    ),
+    "memory.peak > equity": lambda one: one["memory"]["peak"] > one["steps"]["equity"],
+    "account.margin_used > 500 USD": lambda one: one["snapshot"]["account"]["margin_used"] > 500,
+    "known(worst) and worst.unrealized_pnl < 0 USD": lambda one: (
+        one["steps"]["worst"] is not None and one["steps"]["worst"]["unrealized_pnl"] < 0
+    ),
+    "count(positions) == 1": lambda one: len(one["snapshot"]["positions"]) == 1,
+    "hour(as_of) == 1": lambda one: one["snapshot"]["as_of"][11:13] == "01",
+    "answer == REJECT": lambda one: one["outputs"]["answer"] == "REJECT",
+    "since == as_of": lambda one: bool(one["outputs"]["since"][0]),
+    "used_pct > zone.BUSY.from": lambda one: one["steps"]["used_pct"] > 50,
+}
+
+
+def expected(stored, meaning):
+    """Return whether a record is meant; none where it has no such value."""
+    try:
+        return bool(meaning(stored.record.fields))
+    except (KeyError, TypeError):
+        return None
+
+
+@pytest.mark.parametrize("text", MEANINGS)
+def test_a_filter_finds_what_it_says_and_counts_what_it_cannot_be_asked_of(log, text):
+    where = Filter(text, log)
+    records = [stored for stored in log.stored() if stored.record.fields["decision"] == "position"]
+    meant = [expected(stored, MEANINGS[text]) for stored in records]
+    assert [where.holds(stored.record) for stored in records] == [bool(one) for one in meant]
+    assert (where.matched, where.failed, where.unknown) == (meant.count(True), meant.count(False), meant.count(None))
+    assert where.unfit == {}
+    assert where.matched or text == "hour(as_of) == 1"
+    assert bool(where.unknown) == (text != "answer == REJECT")  # which refused evaluations answer too
+
+
+def test_a_filter_that_means_nothing_for_a_decision_counts_its_records(log):
+    where = Filter("answer == REJECT", log)
+    way = way_of(log, Selection())
+    states = [stored for stored in log.stored() if stored.record.fields["answered_by"] == "state"]
+    hits = list(found(log, way, where))
+    assert {stored.record.fields["decision"] for stored in hits} == {"position"}
+    assert sum(where.unfit.values()) == len(states)
+    assert {decision for _, decision in where.unfit} == {"state"}
+
+
+@pytest.mark.parametrize(("text", "code", "column", "hint"), [
+    ("loss_pct > 0.05", "wrong-unit", 12, "write 0.05%"),
+    ("los_pct > 5%", "unknown-name", 1, "did you mean loss_pct?"),
+    ("zone.name == FULLL", "unknown-name", 14, "did you mean FULL?"),
+    ("loss_pct", "wrong-type", 1, "compare it with something"),
+    ("worst.margin > 5 USD", "optional-not-discharged", 1, ""),
+    ("loss_pct >", "not-an-expression", None, ""),
+    ("__import__('os')", "unknown-function", None, ""),
+    ("().__class__", "not-allowed-here", None, ""),
+    ("", "not-an-expression", None, ""),
+    ("memory.pek > 5 USD", "unknown-name", 1, "did you mean peak?"),
+])  # fmt: skip
+def test_what_is_wrong_is_named_at_its_place(log, text, code, column, hint):
+    kind = next(iter(log.kinds().values()))
+    problems = compiled(text, log.policy(kind.digest).typed, "position")
+    assert isinstance(problems, list)
+    first = problems[0]
+    assert first.location.file == "--where"
+    assert hint in first.hint
+    if column is not None:
+        assert (first.code, first.location.column) == (code, column)

@@ -1,0 +1,131 @@
+"""Pages: everything once, in the order of time, whatever is asked for."""
+
+from datetime import timedelta
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rulecap.audit import open_log
+from rulecap.audit.asked import microseconds
+from rulecap.audit.review.finding import way_of
+from rulecap.audit.review.moments import EVER, NoMoment, Span, length, moment
+from rulecap.audit.review.pages import Way, count, cursor, page
+from rulecap.audit.review.selection import Selection, Unselectable, kinds_of, looking
+from tests.audit.review.made import START
+
+
+def naive(log, selection, newest_first):
+    """Return the numbers of the records that a look at every record finds, in the order of time."""
+    kinds, found = log.kinds(), []
+    for stored in log.stored():
+        kind = kinds[stored.kind]
+        fits = (
+            (not selection.accounts or kind.account in selection.accounts)
+            and (not selection.decisions or kind.decision in selection.decisions)
+            and (not selection.verdicts or kind.verdict in selection.verdicts)
+            and (not selection.policies or kind.digest in selection.policies)
+            and selection.span.since <= stored.time < selection.span.until
+        )
+        found += [(stored.time, stored.record.seq)] if fits else []
+    return [seq for _, seq in sorted(found, reverse=newest_first)]
+
+
+def paged(log, way, most):
+    """Return the numbers of all pages' records, page by page."""
+    found = []
+    while True:
+        one = page(log, way, most)
+        found += [stored.record.seq for stored in one.records]
+        assert len(one.records) == most or one.next is None
+        if one.next is None:
+            return found
+        way = Way(way.kinds, way.span, way.newest_first, cursor(str(one.next)))
+
+
+def some(values):
+    return st.lists(st.sampled_from(values), max_size=2, unique=True).map(tuple)
+
+
+@given(data=st.data())
+@settings(deadline=None)
+def test_pages_have_everything_once_in_order(reviewed, data):
+    with open_log(reviewed) as log, looking(log):
+        digests = sorted({kind.digest for kind in log.kinds().values()})
+        minute = st.integers(-40, 140).map(lambda one: microseconds(START + timedelta(minutes=one)))
+        selection = Selection(
+            data.draw(some(["main", "hedge"])),
+            data.draw(some(["position", "state"])),
+            data.draw(some(["ENTER", "REJECT", "CALM", "FULL"])),
+            data.draw(some(digests)),
+            data.draw(st.builds(Span, minute, minute) | st.just(EVER)),
+        )
+        newest_first = data.draw(st.booleans())
+        way = way_of(log, selection, newest_first)
+        expected = naive(log, selection, newest_first)
+        assert paged(log, way, data.draw(st.integers(1, 50))) == expected
+        assert count(log, way.kinds, way.span) == len(expected)
+
+
+def test_the_log_s_clock_did_go_back(log):
+    times = [stored.time for stored in log.stored()]
+    assert times != sorted(times)
+
+
+class TestWhatIsNotInTheLog:
+    @pytest.mark.parametrize(("selection", "said"), [
+        (Selection(accounts=("mian",)), "no record of this log has the account mian: did you mean main?"),
+        (Selection(verdicts=("REJCT",)), "no record of this log has the verdict REJCT: did you mean REJECT?"),
+        (Selection(decisions=("stat",)), "did you mean state?"),
+        (Selection(policies=("limit",)), "did you mean limits?"),
+        (Selection(policies=("limits@2.0.0",)), "limits@1.0.0"),
+        (Selection(policies=("abcdef0",)), "no record of this log has the policy abcdef0"),
+    ])  # fmt: skip
+    def test_is_named_with_the_nearest(self, log, selection, said):
+        with pytest.raises(Unselectable, match=said.replace("?", r"\?")):
+            kinds_of(log, selection)
+
+    @pytest.mark.parametrize("text", ["", "x", "/1", "2026-01-01T00:00:00Z/", "2026-01-01T00:00:00Z/-1", "5/5"])
+    def test_no_page_ended_there(self, text):
+        with pytest.raises(Unselectable, match="where no page ended"):
+            cursor(text)
+
+
+def test_policies_are_chosen_by_name_version_and_digest(log):
+    versions = {kind.digest: kind for kind in log.kinds().values()}
+    old, new = (
+        next(iter(kinds_of(log, Selection(policies=(f"limits@{one}",))).values())) for one in ("1.0.0", "1.1.0")
+    )
+    assert {old.digest, new.digest} == set(versions)
+    by_digest = kinds_of(log, Selection(policies=(old.digest[:8],)))
+    assert {kind.digest for kind in by_digest.values()} == {old.digest}
+    assert len(kinds_of(log, Selection(policies=("limits",)))) == len(log.kinds())
+
+
+class TestATime:
+    @pytest.mark.parametrize(("text", "expected"), [
+        ("2026-03-01", START),
+        ("2026-03-01T01:00+01:00", START),
+        ("24h", START + timedelta(days=9)),
+        ("1w", START + timedelta(days=3)),
+    ])  # fmt: skip
+    def test_is_a_day_a_moment_or_how_long_ago(self, text, expected):
+        assert moment(text, START + timedelta(days=10)) == microseconds(expected)
+
+    @pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "2026-03-01T12:00", "0h", "5y", "99999999w"])
+    def test_that_is_none_is_refused(self, text):
+        with pytest.raises(NoMoment):
+            moment(text, START)
+
+    @pytest.mark.parametrize("text", ["", "h", "1", "-1h", "1.5h"])
+    def test_a_stretch_that_is_none_is_refused(self, text):
+        with pytest.raises(NoMoment):
+            length(text)
+
+
+def test_every_way_round_is_the_other_reversed(log):
+    for decision, size in product(["position", "state"], [1, 7, 1000]):
+        ways = [way_of(log, Selection(decisions=(decision,)), newest) for newest in (True, False)]
+        newest, oldest = (paged(log, way, size) for way in ways)
+        assert newest == oldest[::-1]

@@ -1,0 +1,192 @@
+"""What records say together: statistics, history, exports, proofs."""
+
+import csv
+import io
+import json
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from rulecap import load_policy
+from rulecap.audit import open_ledger
+from rulecap.audit.merkle import leaf_hash, verify_inclusion
+from rulecap.audit.review.export import columns, harmless, write_csv, write_jsonl, write_parquet
+from rulecap.audit.review.finding import found, way_of
+from rulecap.audit.review.history import account_of, history_of, policy_of
+from rulecap.audit.review.picture import draw
+from rulecap.audit.review.proof import proof_of
+from rulecap.audit.review.selection import Selection, Unselectable, kinds_of
+from rulecap.audit.review.stats import stats_of
+from tests.audit.review.made import START, limits
+
+
+def everything(log, selection=None):
+    return found(log, way_of(log, selection or Selection(), newest_first=False))
+
+
+class TestStatistics:
+    @pytest.fixture
+    def stats(self, log):
+        return stats_of(log, log.kinds(), everything(log), timedelta(hours=1)).to_dict()
+
+    def test_count_verdicts_by_stretch_and_decision(self, log, stats):
+        expected = Counter(
+            (stored.record.fields["time"][:13], stored.record.fields["decision"], stored.record.fields["verdict"])
+            for stored in log.stored()
+        )
+        assert {
+            (one["time"][:13], one["decision"], one["verdict"]): one["count"] for one in stats["verdicts"]
+        } == expected
+        assert stats["records"] == 160
+
+    def test_count_which_check_fired_and_which_decided(self, log, stats):
+        reasons = [stored.record.fields["steps"].get("gate", {"reasons": []})["reasons"] for stored in log.stored()]
+        fired = Counter(reason["check"] for some in reasons for reason in some)
+        assert {one["check"]: one["fired"] for one in stats["checks"]} == fired
+        assert all(one["fired"] == one["decided"] for one in stats["checks"])
+
+    def test_count_how_often_and_how_much_a_step_changed_the_number(self, log, stats):
+        made = [one for stored in log.stored() for one in stored.record.fields["outputs"].get("made", [])]
+        losing = [one["to"] / one["from"] - 1 for one in made if one["name"] == "losing"]
+        shown = next(one for one in stats["adjustments"] if one["step"] == "losing")
+        assert shown["changed"] == len(losing)
+        assert shown["mean_change"] == pytest.approx(-0.5)
+        largest = next(one for one in stats["adjustments"] if one["step"] == "largest")
+        record = log.record(largest["record"]).fields
+        change = next(one for one in record["outputs"]["made"] if one["name"] == "largest")
+        assert largest["largest_change"] == change["to"] / change["from"] - 1
+
+    def test_count_what_was_wrong_with_inputs(self, log, stats):
+        assert {one["code"] for one in stats["problems"]} == {"missing-field"}
+
+    def test_of_a_policy_that_lists_no_adjustments_come_from_evaluating_again(self, tmp_path):
+        folder = tmp_path / "quiet"
+        policy = limits(folder)
+        text = (folder / "policy.yaml").read_text().replace("made: adjustments(bet), ", "").replace("made: [], ", "")
+        (folder / "policy.yaml").write_text(text)
+        policy = load_policy(folder)
+        account = {
+            "id": "a",
+            "total_wallet_balance": 1000,
+            "available_balance": 1,
+            "margin_used": 0,
+            "unrealized_pnl": 0,
+        }
+        given = {"as_of": "2026-01-01T00:00:00Z", "account": account, "signal": {"symbol": "X"}}
+        with open_ledger(f"sqlite:///{tmp_path / 'log.sqlite3'}") as ledger:
+            ledger.evaluate(policy, given)
+        from rulecap.audit import open_log
+
+        with open_log(f"sqlite:///{tmp_path / 'log.sqlite3'}") as log:
+            (one,) = stats_of(log, log.kinds(), everything(log), timedelta(days=1)).to_dict()["adjustments"]
+        assert (one["step"], one["changed"], one["largest_change"]) == ("largest", 1, -0.25)
+
+
+class TestHistory:
+    @pytest.fixture
+    def history(self, log):
+        kinds = kinds_of(log, Selection(accounts=("main",)))
+        return history_of(everything(log, Selection(accounts=("main",))), "main", policy_of(log, kinds))
+
+    def test_has_each_time_once_in_order_with_what_was_seen(self, log, history):
+        rows = list(history.rows())
+        seen = {
+            stored.record.fields["snapshot"]["as_of"]: stored.record.fields["steps"]["equity"]
+            for stored in log.stored()
+            if stored.record.fields["account"] == "main" and stored.record.fields["ok"]
+        }
+        assert {row["time"]: row["equity"] for row in rows} == seen
+        assert [row["time"] for row in rows] == sorted(seen)
+        assert list(rows[0]) == ["time", "record", "equity", "peak", "used", "margin state", "stop stopped"]
+
+    def test_keeps_the_last_of_each_stretch(self, log, history):
+        policy = policy_of(log, kinds_of(log, Selection(accounts=("main",))))
+        hourly = history_of(everything(log, Selection(accounts=("main",))), "main", policy, timedelta(hours=1))
+        last = {}
+        for row in history.rows():
+            last[row["time"][:13]] = row["equity"]
+        assert [row["equity"] for row in hourly.rows()] == list(last.values())
+
+    def test_knows_the_states_bounds(self, history):
+        margin = history.panels[1]
+        assert [(one.name, one.start, one.stop) for one in margin.states] == [
+            ("CALM", None, 50), ("BUSY", 50, 80), ("FULL", 80, None),
+        ]  # fmt: skip
+
+    def test_is_one_account_s(self, log):
+        with pytest.raises(Unselectable, match="choose one with --account, here are hedge, main"):
+            account_of(log.kinds())
+
+    @pytest.mark.parametrize("ending", [".png", ".svg"])
+    def test_is_the_same_picture_each_time(self, history, tmp_path, ending):
+        pytest.importorskip("matplotlib")
+        one, other = tmp_path / f"one{ending}", tmp_path / f"other{ending}"
+        draw(history, one)
+        draw(history, other)
+        assert one.read_bytes() == other.read_bytes()
+        assert one.read_bytes()[:5] in (b"\x89PNG\r", b"<?xml")
+
+    def test_shows_states_lines_and_flags_in_the_picture(self, history, tmp_path):
+        pytest.importorskip("matplotlib")
+        import matplotlib as mpl
+
+        with mpl.rc_context({"svg.fonttype": "none"}):
+            draw(history, tmp_path / "picture.svg")
+        text = (tmp_path / "picture.svg").read_text()
+        for shown in ("main", "Money", "equity", "peak", "CALM", "BUSY", "FULL", "stopped"):
+            assert shown in text
+
+
+class TestExport:
+    def test_as_lines_are_the_exact_bytes(self, log):
+        file = io.BytesIO()
+        write_jsonl(file, everything(log))
+        by_time = sorted((stored.time, stored.record.seq, stored.record.body) for stored in log.stored())
+        assert file.getvalue().splitlines() == [body for _, _, body in by_time]
+
+    def test_as_csv_has_the_same_columns_for_every_verdict(self, log):
+        file = io.StringIO()
+        write_csv(file, everything(log), columns(log, log.kinds()))
+        rows = list(csv.DictReader(io.StringIO(file.getvalue())))
+        first = next(row for row in rows if row["decision"] == "position" and row["ok"] == "true")
+        record = log.record(int(first["seq"])).fields
+        assert len(rows) == 160
+        assert float(first["outputs.bet"]) == record["outputs"]["bet"]
+        assert json.loads(first["outputs.made"]) == record["outputs"]["made"]
+        assert first["outputs.equity"] == ""
+        assert None not in first
+
+    def test_as_parquet_says_the_same(self, log, tmp_path):
+        pytest.importorskip("pyarrow")
+        import pyarrow.parquet as pq
+
+        with (tmp_path / "log.parquet").open("wb") as file:
+            write_parquet(file, everything(log), columns(log, log.kinds()))
+        rows = pq.read_table(tmp_path / "log.parquet").to_pylist()
+        assert len(rows) == 160
+        for row in rows:
+            outputs = log.record(row["seq"]).fields["outputs"]
+            assert row["outputs.bet"] == outputs.get("bet")
+            assert row["outputs.zone"] == outputs.get("zone")
+
+    @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"])
+    def test_gives_a_spreadsheet_nothing_to_run(self, text):
+        assert harmless(text) == f"'{text}"
+        assert harmless(-1.5) == -1.5
+
+
+class TestAProof:
+    def test_holds_without_the_log(self, log):
+        for seq in (1, 2, 77, 160):
+            record = log.record(seq)
+            told = proof_of(log, record).to_dict()
+            path = tuple(bytes.fromhex(one) for one in told["path"])
+            leaf, root = leaf_hash(record.body), bytes.fromhex(told["root"])
+            assert told["holds"]
+            assert verify_inclusion(leaf, told["index"], told["size"], path, root)
+            assert not verify_inclusion(leaf_hash(record.body + b" "), told["index"], told["size"], path, root)
+
+
+def test_the_log_begins_when_it_says(log):
+    assert log.record(1).fields["time"].startswith(START.isoformat()[:13])

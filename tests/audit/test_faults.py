@@ -1,0 +1,387 @@
+"""A log that cannot be written: nothing is entered without a record, reductions are answered, and it recovers alone."""
+
+import json
+import multiprocessing
+import os
+import resource
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from rulecap import load_policy
+from rulecap.audit import LogError, open_ledger, open_log
+from rulecap.audit.verify import verify
+from tests.audit.counting import counting, snapshot
+from tests.patience import patience
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def policy(tmp_path):
+    return counting(tmp_path / "counting")
+
+
+@pytest.fixture
+def file(tmp_path):
+    (tmp_path / "log").mkdir()
+    return tmp_path / "log" / "log.sqlite3"
+
+
+@pytest.fixture
+def ledger(policy, file):
+    """Return an open ledger with one record, that waits a moment for others and no longer."""
+    with open_ledger(f"sqlite:///{file}", patience=0.1) as opened:
+        assert opened.evaluate(policy, snapshot(1)).record_id
+        yield opened
+
+
+def refuses(ledger, policy, code):
+    """Hold what is answered while the log cannot be written: entries are refused, reductions are not."""
+    with patience(60):
+        entry = ledger.evaluate(policy, snapshot(2))
+        reduction = ledger.evaluate(policy, snapshot(2), "margin")
+    assert (entry.ok, entry.outputs, entry.record_id) == (False, {"number": None, "verdict": "NO"}, None)
+    assert [(one.code, one.severity) for one in entry.problems] == [("unlogged", "error")]
+    assert f"[{code}]" in entry.problems[0].message
+    assert (reduction.ok, reduction.outputs["wallet"], reduction.record_id) == (True, 1000, None)
+    assert [(one.code, one.severity) for one in reduction.problems] == [("unlogged", "warning")]
+    assert ledger.failure.code == code
+
+
+def recovers(ledger, policy, file, size=2):
+    """Hold that the log goes on where it was, with nothing repaired by hand."""
+    decision = ledger.evaluate(policy, snapshot(3))
+    assert decision.record_id.endswith(f"-{size}"), decision.problems
+    assert decision.outputs["number"] == size
+    assert ledger.failure is None
+    with open_log(f"sqlite:///{file}") as log:
+        report = verify(log)
+        assert (report.fine, report.size) == (True, size)
+
+
+class TestALockedLog:
+    @contextmanager
+    def locked(self, file):
+        with closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+            other.execute("ROLLBACK")
+
+    def test_refuses_within_its_patience_and_recovers(self, ledger, policy, file):
+        with self.locked(file):
+            refuses(ledger, policy, "log-locked")
+        recovers(ledger, policy, file)
+
+    def test_refuses_many_threads_at_once_each_in_time(self, ledger, policy, file):
+        answers = []
+
+        def ask():
+            answers.append(ledger.evaluate(policy, snapshot(2)))
+
+        threads = [threading.Thread(target=ask) for _ in range(16)]
+        with self.locked(file), patience(60):
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        assert {answer.record_id for answer in answers} == {None}
+        assert {problem.code for answer in answers for problem in answer.problems} == {"unlogged"}
+        recovers(ledger, policy, file)
+
+    def test_is_waited_for_where_that_is_short(self, policy, file):
+        with (
+            open_ledger(f"sqlite:///{file}", patience=30) as patient,
+            closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other,
+        ):
+            other.execute("BEGIN IMMEDIATE")
+            release = threading.Timer(0.2, lambda: other.execute("ROLLBACK"))
+            release.start()
+            assert patient.evaluate(policy, snapshot(1)).record_id
+            release.join()
+
+
+class TestAFullDisk:
+    def test_by_the_size_that_the_file_may_have_refuses_and_recovers(self, ledger, policy, file):
+        """The kernel refuses to let any file of this process grow, as a full disk would."""
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
+            refuses_full(ledger, policy)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            signal.signal(signal.SIGXFSZ, ignored)
+        recovers(ledger, policy, file)
+
+    def test_in_truth_refuses_and_recovers(self, policy, tmp_path):
+        disk = tmp_path / "disk"
+        disk.mkdir()
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", disk], capture_output=True, check=False
+        )
+        if mounted.returncode != 0:
+            pytest.skip("a small file system cannot be mounted here")
+        try:
+            file = disk / "log.sqlite3"
+            with open_ledger(f"sqlite:///{file}", patience=0.1) as ledger:
+                assert ledger.evaluate(policy, snapshot(1)).record_id
+                (disk / "filler").write_bytes(b"x")
+                fill(disk / "filler")
+                refuses_full(ledger, policy)
+                (disk / "filler").unlink()
+                recovers(ledger, policy, file)
+        finally:
+            subprocess.run(["umount", disk], check=True)
+
+
+def fill(path):
+    """Write until there is no room left."""
+    with path.open("ab", buffering=0) as filler, suppress(OSError):
+        while True:
+            filler.write(b"x" * 4096)
+
+
+def refuses_full(ledger, policy):
+    """Hold what is answered on a full disk: the database finds it full, or fails to write."""
+    with patience(60):
+        entry = ledger.evaluate(policy, snapshot(2))
+    assert (entry.ok, entry.record_id) == (False, None)
+    assert ledger.failure.code in ("log-full", "log-failed")
+    refuses(ledger, policy, ledger.failure.code)
+
+
+class TestAFile:
+    def test_that_is_deleted_is_refused_and_not_begun_again(self, ledger, policy, file):
+        file.unlink()
+        refuses(ledger, policy, "log-gone")
+        assert not file.exists()
+
+    def test_that_is_moved_away_and_back_goes_on(self, ledger, policy, file):
+        away = file.parent.with_name("away")
+        file.parent.rename(away)
+        refuses(ledger, policy, "log-gone")
+        away.rename(file.parent)
+        recovers(ledger, policy, file)
+
+    def test_that_is_another_log_is_refused_until_the_right_one_is_back(self, ledger, policy, file, tmp_path):
+        other, kept = tmp_path / "other.sqlite3", tmp_path / "kept.sqlite3"
+        with open_ledger(f"sqlite:///{other}") as second:
+            second.evaluate(policy, snapshot(1))
+        for ending in ("", "-wal", "-shm"):
+            if Path(f"{file}{ending}").exists():
+                Path(f"{file}{ending}").rename(f"{kept}{ending}")
+        shutil.copy(other, file)
+        refuses(ledger, policy, "log-replaced")
+        refuses(ledger, policy, "log-replaced")
+        for path in file.parent.iterdir():
+            path.unlink()
+        for ending in ("", "-wal", "-shm"):
+            if Path(f"{kept}{ending}").exists():
+                Path(f"{kept}{ending}").rename(f"{file}{ending}")
+        recovers(ledger, policy, file)
+
+    def test_that_is_an_older_copy_of_itself_is_refused(self, policy, file, tmp_path):
+        url = f"sqlite:///{file}"
+        with open_ledger(url) as first:
+            first.evaluate(policy, snapshot(1))
+        old = shutil.copy(file, tmp_path / "old.sqlite3")
+        with open_ledger(url, patience=0.1) as ledger:
+            ledger.evaluate(policy, snapshot(2))
+            for path in file.parent.iterdir():
+                path.unlink()
+            shutil.copy(old, file)
+            for _ in range(2):
+                answer = ledger.evaluate(policy, snapshot(3))
+                assert (answer.record_id, ledger.failure.code) == (None, "log-replaced")
+
+    def test_whose_write_ahead_log_is_deleted_refuses_and_loses_nothing(self, ledger, policy, file):
+        """Closing folds what was written to the deleted file into the log; the next question opens it again."""
+        Path(f"{file}-wal").unlink()
+        entry = ledger.evaluate(policy, snapshot(2))
+        assert (entry.ok, ledger.failure.code) == (False, "log-gone")
+        recovers(ledger, policy, file)
+
+    def test_that_is_cut_to_nothing_is_refused_and_comes_back_from_its_write_ahead_log(self, ledger, policy, file):
+        ledger.evaluate(policy, snapshot(2))
+        os.truncate(file, 0)
+        entry = ledger.evaluate(policy, snapshot(2.5))
+        assert (entry.ok, ledger.failure.code) == (False, "log-corrupt")
+        recovers(ledger, policy, file, size=3)
+
+    def test_that_is_overwritten_never_makes_it_raise(self, ledger, policy, file):
+        """SQLite has the pages in memory and does not look; a verification, and the next opening, do."""
+        file.write_bytes(b"garbage " * 4096)
+        with patience(60):
+            for minute in range(2, 60):
+                assert ledger.evaluate(policy, snapshot(minute), "margin").outputs["wallet"] == 1000
+                assert ledger.evaluate(policy, snapshot(minute)) is not None
+        ledger.close()
+        with suppress(LogError), open_log(f"sqlite:///{file}") as log:
+            verify(log)
+
+
+AS_NOBODY = """\
+import json, os, sys
+sys.path.insert(0, {root!r})
+from rulecap import load_policy
+from rulecap.audit import LogError, open_ledger
+from tests.audit.counting import snapshot
+policy = load_policy({policy!r})
+policy.compile()
+ledger = open_ledger("sqlite:///" + {file!r}, patience=0.1)
+first = ledger.evaluate(policy, snapshot(1)).record_id
+os.setgid(65534); os.setuid(65534)
+ledger._database.close(); ledger._writer = None  # the next question opens the file again, as one that may only read it
+answers = [ledger.evaluate(policy, snapshot(2)), ledger.evaluate(policy, snapshot(2), "margin")]
+told = [[answer.ok, answer.record_id, [problem.code for problem in answer.problems]] for answer in answers]
+print(json.dumps([first is not None, told, ledger.failure.code]))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not write")
+def test_a_log_that_may_not_be_written_refuses_entries_and_answers_reductions(policy, file, tmp_path):
+    for folder in (tmp_path, *tmp_path.parents[:3], file.parent):
+        if folder != Path("/tmp"):
+            folder.chmod(0o755)
+    text = AS_NOBODY.format(root=str(ROOT), policy=str(tmp_path / "counting"), file=str(file))
+    ran = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    first, told, code = json.loads(ran.stdout)
+    assert first
+    assert told == [[False, None, ["unlogged"]], [True, None, ["unlogged"]]]
+    assert code in ("log-read-only", "log-gone", "log-failed")
+
+
+def test_a_reduce_only_signal_is_answered_by_the_default_policy_without_a_log(ledger, file):
+    default = load_policy("default")
+    given = json.loads((ROOT / "policies/default/examples/sushi_recorded.json").read_text())
+    held = given["positions"][0]
+    side = "SELL" if held["side"] == "LONG" else "BUY"
+    given |= {"signal": {"symbol": held["symbol"], "side": side, "reduce_only": True},
+              "market": {"symbol": held["symbol"], "price": held["mark_price"]}}  # fmt: skip
+    given.pop("book", None)
+    file.unlink()
+    answer = ledger.evaluate(default, given)
+    assert (answer.ok, answer.outputs["recommendation"], answer.record_id) == (True, "ENTER", None)
+    assert answer.outputs["quantity"] == held["quantity"]
+    assert [problem.code for problem in answer.problems] == ["unlogged"]
+    entry = ledger.evaluate(default, (ROOT / "policies/default/examples/sushi_recorded.json").read_bytes())
+    assert (entry.ok, entry.outputs["recommendation"]) == (False, "REJECT")
+
+
+def test_an_unlogged_reduction_remembers_what_the_log_did_and_changes_none_of_it(ledger, policy, file):
+    ledger.evaluate(policy, snapshot(2))
+    away = file.rename(file.with_name("away"))
+    assert ledger.evaluate(policy, snapshot(9), "margin").outputs["number"] == 3
+    assert ledger.evaluate(policy, snapshot(10), "margin").outputs["number"] == 3
+    away.rename(file)
+    recovers(ledger, policy, file, size=3)
+
+
+class TestAClockThatGoesBack:
+    def test_is_recorded_as_it_is_and_noted(self, policy, file):
+        clock = [datetime(2026, 1, 2, tzinfo=UTC)]
+        with open_ledger(f"sqlite:///{file}", clock=lambda: clock[0]) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+            clock[0] -= timedelta(hours=5)
+            assert ledger.evaluate(policy, snapshot(2)).outputs["number"] == 2
+        with open_log(f"sqlite:///{file}") as log:
+            report = verify(log)
+            assert [stored.record.fields["time"][:13] for stored in log.stored()] == ["2026-01-02T00", "2026-01-01T19"]
+        assert report.fine
+        assert report.notes == ("the writer's clock went back 1 times; records are in the order of their numbers",)
+
+    def test_keeps_an_idempotency_key_alive(self, policy, file):
+        clock = [datetime(2026, 1, 2, tzinfo=UTC)]
+        with open_ledger(f"sqlite:///{file}", clock=lambda: clock[0]) as ledger:
+            first = ledger.evaluate(policy, snapshot(1), idempotency_key="k")
+            clock[0] -= timedelta(days=400)
+            assert ledger.evaluate(policy, snapshot(1), idempotency_key="k").record_id == first.record_id
+
+
+@pytest.mark.parametrize("name", ["a b.sqlite3", "what?.sqlite3", "50%41.sqlite3", "#1.sqlite3", "größe.sqlite3"])
+def test_a_file_may_have_any_name(policy, tmp_path, name):
+    from urllib.parse import quote
+
+    url = f"sqlite:///{quote(str(tmp_path / name))}"
+    with open_ledger(url) as ledger:
+        assert ledger.evaluate(policy, snapshot(1)).record_id
+    assert (tmp_path / name).is_file()
+    with open_log(url) as log:
+        assert verify(log).fine
+
+
+def test_a_ledger_is_not_used_across_a_fork(ledger, policy, file):
+    child = os.fork()
+    if child == 0:
+        answer = ledger.evaluate(policy, snapshot(2))
+        os._exit(0 if answer.record_id is None and "after forking" in answer.problems[0].message else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    recovers(ledger, policy, file)
+
+
+def test_a_medium_that_takes_no_writing_can_be_read(policy, file):
+    with open_ledger(f"sqlite:///{file}") as ledger:
+        ledger.evaluate(policy, snapshot(1))
+    mounted = subprocess.run(
+        ["mount", "--bind", "-o", "ro", file.parent, file.parent], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip("a folder cannot be mounted for reading here")
+    try:
+        if os.access(file.parent, os.W_OK):
+            subprocess.run(["mount", "-o", "remount,ro,bind", file.parent], check=True)
+        with open_log(f"sqlite:///{file}") as log:
+            assert verify(log).fine
+        with pytest.raises(LogError):
+            open_ledger(f"sqlite:///{file}")
+    finally:
+        subprocess.run(["umount", file.parent], check=True)
+
+
+def test_processes_that_begin_one_log_at_the_same_moment_all_get_it(tmp_path):
+    """SQLite does not wait for another one that turns to a write-ahead log; we do."""
+    context = multiprocessing.get_context("fork")
+    for turn in range(20):
+        barrier = context.Barrier(4)
+        url = f"sqlite:///{tmp_path / f'{turn}.sqlite3'}"
+        processes = [context.Process(target=begin_together, args=(url, barrier)) for _ in range(4)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+        assert [process.exitcode for process in processes] == [0] * 4
+
+
+def begin_together(url, barrier):
+    barrier.wait(30)
+    open_ledger(url, patience=30).close()
+    os._exit(0)
+
+
+def test_a_log_whose_beginning_was_cut_short_can_be_read_without_a_writer(policy, file):
+    """A hot journal, as a writer leaves it that was killed while it began the file."""
+    with closing(sqlite3.connect(file)) as killed:
+        killed.execute("PRAGMA synchronous = OFF")
+        killed.execute("CREATE TABLE begun (one INTEGER)")
+        killed.commit()
+        killed.execute("BEGIN IMMEDIATE")
+        killed.execute("PRAGMA cache_spill = ON")
+        killed.execute("PRAGMA cache_size = 1")
+        killed.executemany("INSERT INTO begun VALUES (?)", ((number,) for number in range(20_000)))
+        for path in list(file.parent.iterdir()):
+            shutil.copy(path, path.with_name(path.name.replace("log.", "copy.")))
+    copy = file.with_name("copy.sqlite3")
+    assert Path(f"{copy}-journal").exists()
+    with pytest.raises(LogError, match="holds no audit log"):
+        open_log(f"sqlite:///{copy}")
+    assert not Path(f"{copy}-journal").exists()

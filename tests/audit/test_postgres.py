@@ -1,0 +1,302 @@
+"""The log on a PostgreSQL server: what the server, its administrator and the network do to it."""
+
+import signal
+import threading
+from contextlib import closing
+
+import pytest
+
+from rulecap.audit import LogError, open_ledger, open_log, postgres
+from rulecap.audit.postgres import PostgresDatabase
+from rulecap.audit.verify import verify
+from tests.audit.counting import counting, snapshot
+from tests.audit.server import GUARDED, PASSWORD
+
+
+@pytest.fixture
+def policy(tmp_path):
+    return counting(tmp_path / "counting")
+
+
+@pytest.fixture
+def url(postgres_url):
+    return postgres_url
+
+
+@pytest.fixture
+def admin(server, database):
+    with closing(server.admin(database)) as connection:
+        yield connection
+
+
+@pytest.fixture
+def role(server):
+    """A role that may do nothing yet, with a password."""
+    with closing(server.admin()) as superuser:
+        superuser.execute(f"CREATE ROLE {GUARDED} LOGIN PASSWORD '{PASSWORD}'")
+        yield GUARDED
+        superuser.execute(f"DROP ROLE {GUARDED}")
+
+
+@pytest.fixture
+def guarded_url(server, database, role, admin):
+    """The database's address for that role, with its password."""
+    yield server.url(database, f"{role}:{PASSWORD}")
+    admin.execute(f"DROP OWNED BY {role} CASCADE")
+
+
+def codes(decision):
+    return [problem.code for problem in decision.problems]
+
+
+def end_sessions(admin):
+    """End the writers' sessions, and wait until the server has."""
+    admin.execute("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'rulecap'")
+
+
+def fine(url, size):
+    with open_log(url) as log:
+        report = verify(log)
+    return report.fine and report.size == size
+
+
+def test_a_commit_waits_for_the_disk_whatever_the_server_s_default_is(url, admin):
+    assert admin.execute("SHOW synchronous_commit").fetchone() == ("off",)
+    assert admin.execute("SHOW fsync").fetchone() == ("on",)
+    with closing(PostgresDatabase(url, write=True, patience=2.0)) as database:
+        assert database.run("SHOW synchronous_commit") == [("on",)]
+        database.begin()
+        assert database.run("SHOW synchronous_commit") == [("on",)]
+
+
+class TestARole:
+    def test_needs_no_more_than_to_create_in_the_database(self, policy, guarded_url, admin, database, role):
+        admin.execute(f"GRANT CREATE ON DATABASE {database} TO {role}")
+        with open_ledger(guarded_url) as ledger:
+            assert ledger.evaluate(policy, snapshot(1)).record_id is not None
+        assert fine(guarded_url, 1)
+
+    def test_needs_not_even_that_in_a_schema_that_it_was_given(self, policy, guarded_url, admin, role):
+        admin.execute(f"CREATE SCHEMA rulecap AUTHORIZATION {role}")
+        with open_ledger(guarded_url) as ledger:
+            assert ledger.evaluate(policy, snapshot(1)).record_id is not None
+        assert fine(guarded_url, 1)
+
+    def test_that_may_write_but_not_create_goes_on_with_a_log(self, policy, url, guarded_url, admin, role):
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+        admin.execute(f"GRANT USAGE ON SCHEMA rulecap TO {role}")
+        admin.execute(f"GRANT INSERT, SELECT, UPDATE, DELETE ON ALL TABLES IN SCHEMA rulecap TO {role}")
+        with open_ledger(guarded_url) as ledger:
+            assert ledger.evaluate(policy, snapshot(2), idempotency_key="k").outputs["number"] == 2
+        assert fine(guarded_url, 2)
+
+    def test_that_may_only_read_verifies_and_cannot_write(self, policy, url, guarded_url, admin, role):
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+        admin.execute(f"GRANT USAGE ON SCHEMA rulecap TO {role}")
+        admin.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA rulecap TO {role}")
+        assert fine(guarded_url, 1)
+        with open_ledger(guarded_url) as ledger:
+            decision = ledger.evaluate(policy, snapshot(2))
+        assert codes(decision) == ["unlogged"]
+        assert "[log-read-only]" in decision.problems[0].message
+        assert fine(url, 1)
+
+    def test_that_may_nothing_is_told_so(self, guarded_url):
+        with pytest.raises(LogError) as raised:
+            open_ledger(guarded_url)
+        assert raised.value.code == "log-read-only"
+        with pytest.raises(LogError) as raised:
+            open_log(guarded_url)
+        assert raised.value.code == "no-log"
+
+
+class TestAPassword:
+    @pytest.mark.parametrize("wrong", ["an0ther-w0rd", "has/slash", "has@sign", "has:colon", "100%"])
+    def test_that_is_wrong_is_not_shown(self, server, database, role, wrong):
+        with pytest.raises(LogError) as raised:
+            open_ledger(server.url(database, f"{role}:{wrong}"))
+        assert raised.value.code in {"log-unreachable", "bad-log-address"}
+        for part in (wrong, *wrong.replace("/", "@").replace(":", "@").split("@")):
+            assert part not in str(raised.value).replace("has no", "").replace(role, "")
+
+    def test_is_not_shown_in_what_a_decision_says(self, policy, server, guarded_url, admin, database, role):
+        admin.execute(f"GRANT CREATE ON DATABASE {database} TO {role}")
+        with open_ledger(guarded_url) as ledger:
+            admin.execute("DROP SCHEMA rulecap CASCADE")
+            decision = ledger.evaluate(policy, snapshot(1))
+            assert codes(decision) == ["unlogged"]
+            assert PASSWORD not in str(decision.problems)
+            assert PASSWORD not in str(ledger.failure)
+
+    def test_in_the_address_s_parameters_is_not_shown(self, server, database, role):
+        with pytest.raises(LogError) as raised:
+            open_ledger(f"{server.url(database, role)}?password=an0ther-w0rd")
+        assert raised.value.code == "log-unreachable"
+        assert "an0ther" not in str(raised.value)
+
+
+class TestADatabaseThatIsNoLog:
+    def test_is_not_read(self, url):
+        with pytest.raises(LogError) as raised:
+            open_log(url)
+        assert raised.value.code == "no-log"
+
+    def test_is_not_begun_where_that_is_not_wanted(self, url, admin):
+        with pytest.raises(LogError) as raised:
+            open_ledger(url, create=False)
+        assert raised.value.code == "no-log"
+        assert admin.execute("SELECT to_regnamespace('rulecap')").fetchone() == (None,)
+
+    def test_may_have_tables_of_other_names_and_schemas_beside(self, policy, url, admin):
+        admin.execute("CREATE TABLE public.log (id INTEGER)")
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+        assert fine(url, 1)
+        assert admin.execute("SELECT COUNT(*) FROM public.log").fetchone() == (0,)
+        admin.execute("DROP TABLE public.log")
+
+    @pytest.mark.parametrize("name", ["log", "trades"])
+    def test_is_left_alone_where_its_schema_holds_something_else(self, url, admin, name):
+        admin.execute("CREATE SCHEMA rulecap")
+        admin.execute(f"CREATE TABLE rulecap.{name} (id INTEGER)")
+        with pytest.raises(LogError) as raised:
+            open_ledger(url)
+        assert raised.value.code == "not-a-log"
+        tables = admin.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'rulecap'").fetchall()
+        assert tables == [(name,)]
+
+
+class TestAConnection:
+    def test_that_the_server_ended_between_two_decisions_is_made_anew_unnoticed(self, policy, url, admin):
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+            end_sessions(admin)
+            decision = ledger.evaluate(policy, snapshot(2))
+        assert codes(decision) == []
+        assert decision.outputs["number"] == 2
+        assert fine(url, 2)
+
+    @pytest.mark.parametrize("moment", ["run", "write", "_flush", "commit"])
+    def test_that_the_server_ends_in_mid_transaction_leaves_nothing_half(self, policy, url, admin, monkeypatch, moment):
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+            before = ledger.head
+            usual, begin, armed = getattr(PostgresDatabase, moment), PostgresDatabase.begin, []
+
+            def begun(self):
+                begin(self)
+                armed.append(True)
+
+            def ended_before(self, *given):
+                if armed == [True]:
+                    armed.append(False)
+                    end_sessions(admin)
+                return usual(self, *given)
+
+            monkeypatch.setattr(PostgresDatabase, "begin", begun)
+            monkeypatch.setattr(PostgresDatabase, moment, ended_before)
+            decision = ledger.evaluate(policy, snapshot(2))
+            assert (decision.record_id, codes(decision)) == (None, ["unlogged"])
+            assert "[log-unreachable]" in decision.problems[0].message
+            assert decision.outputs == {"number": None, "verdict": "NO"}
+            assert ledger.head == before
+            assert ledger.evaluate(policy, snapshot(3)).outputs["number"] == 2
+        assert fine(url, 2)
+
+    def test_that_idles_in_a_transaction_is_ended_by_the_server_so_that_others_get_their_turn(
+        self, policy, url, monkeypatch
+    ):
+        monkeypatch.setattr(postgres, "LONGEST_IDLE", 0.2)
+        with (
+            closing(PostgresDatabase(url, write=True, patience=2)) as frozen,
+            open_ledger(url, patience=30) as ledger,
+        ):
+            frozen.begin()
+            assert ledger.evaluate(policy, snapshot(1)).record_id is not None
+            with pytest.raises(LogError) as raised:
+                frozen.run("SELECT 1")
+            assert raised.value.code == "log-unreachable"
+
+
+def test_a_server_that_is_restarted_is_found_again(policy, url, server):
+    with open_ledger(url) as ledger:
+        ledger.evaluate(policy, snapshot(1))
+        server.stop()
+        refused = ledger.evaluate(policy, snapshot(2))
+        reduction = ledger.evaluate(policy, snapshot(2), "margin")
+        assert codes(refused) == codes(reduction) == ["unlogged"]
+        assert ledger.failure.code == "log-unreachable"
+        assert (refused.ok, reduction.outputs["number"]) == (False, 2)
+        server.start()
+        decision = ledger.evaluate(policy, snapshot(3))
+        assert (codes(decision), decision.outputs["number"]) == ([], 2)
+        assert ledger.failure is None
+    assert fine(url, 2)
+
+
+def test_a_server_that_crashes_keeps_what_was_answered(policy, url, server):
+    names = []
+    with open_ledger(url) as ledger:
+        for round_ in range(3):
+            names += [ledger.evaluate(policy, snapshot(20 * round_ + minute)).record_id for minute in range(20)]
+            server.stop(signal.SIGQUIT)
+            server.start()
+    assert fine(url, 60)
+    with open_log(url) as log:
+        assert [log.find(name).fields["outputs"]["number"] for name in names] == list(range(1, 61))
+
+
+def test_a_lock_that_somebody_holds_is_waited_for_no_longer_than_patience(policy, url):
+    with open_ledger(url, patience=0.1) as ledger, closing(PostgresDatabase(url, write=True, patience=5)) as other:
+        other.begin()
+        decision = ledger.evaluate(policy, snapshot(1))
+        assert codes(decision) == ["unlogged"]
+        assert ledger.failure.code == "log-locked"
+        other.rollback()
+        assert ledger.evaluate(policy, snapshot(1)).outputs["number"] == 1
+
+
+def test_a_lock_that_is_let_go_in_time_is_only_waited_for(policy, url):
+    with open_ledger(url, patience=30) as ledger, closing(PostgresDatabase(url, write=True, patience=5)) as other:
+        other.begin()
+        timer = threading.Timer(0.1, other.rollback)
+        timer.start()
+        assert ledger.evaluate(policy, snapshot(1)).record_id is not None
+        timer.join()
+
+
+def test_another_reader_s_tables_locked_by_hand_are_named_too(policy, url, admin):
+    with open_ledger(url, patience=0.1) as ledger:
+        with admin.transaction():
+            admin.execute("LOCK TABLE rulecap.records IN ACCESS EXCLUSIVE MODE")
+            assert codes(ledger.evaluate(policy, snapshot(1))) == ["unlogged"]
+            assert ledger.failure.code == "log-locked"
+        assert ledger.evaluate(policy, snapshot(1)).record_id is not None
+
+
+def test_what_is_streamed_at_the_same_time_does_not_mix(url):
+    with closing(PostgresDatabase(url, write=False, patience=2)) as database:
+        database.look()
+        streams = [database.stream("SELECT * FROM generate_series(?::int, ?::int)", (n, n + 999)) for n in range(20)]
+        for number, row in enumerate(zip(*streams, strict=True)):
+            assert row == tuple((number + n,) for n in range(20))
+        database.rollback()
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\0", "x" * 64, "ü€😀", "a'b\"c%s?"])
+def test_any_name_of_an_account_can_be_kept(policy, url, name):
+    with open_ledger(url) as ledger:
+        for minute in (1, 2):
+            decision = ledger.evaluate(policy, snapshot(minute, account=name))
+            assert (codes(decision), decision.outputs["number"]) == ([], minute)
+        refused = ledger.evaluate(policy, {"account": {"id": name}})
+        assert refused.record_id is not None
+    assert fine(url, 3)
+
+
+def test_no_server_at_the_address_is_told(server):
+    with pytest.raises(LogError) as raised:
+        open_ledger("postgresql://127.0.0.1:1/risk")
+    assert raised.value.code == "log-unreachable"

@@ -1,0 +1,296 @@
+"""What goes wrong in one caller's thread or process must not reach another's decision, nor the log."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from rulecap.audit import LogError, open_ledger, open_log
+from rulecap.audit.replay import replayed
+from rulecap.audit.verify import verify
+from rulecap.audit.writer import Writer
+from tests.audit.counting import counting, snapshot
+from tests.patience import patience
+
+
+@pytest.fixture
+def policy(tmp_path):
+    return counting(tmp_path / "counting")
+
+
+def codes(decision):
+    return [problem.code for problem in decision.problems]
+
+
+def records(url):
+    with open_log(url) as log:
+        assert verify(log).findings == ()
+        log.database.look()
+        return [one.record.fields for one in log.stored()]
+
+
+class Raising:
+    """A policy whose evaluation raises, as no policy should."""
+
+    name, decisions = "raising", ("position",)
+
+    def evaluate(self, *_):
+        raise ZeroDivisionError("poison")
+
+    def refused(self, decision, problem, memory=None):
+        raise ZeroDivisionError("poison")
+
+
+class Unwritable:
+    """A policy whose answer no JSON can hold."""
+
+    def __init__(self, policy):
+        self._policy = policy
+
+    def __getattr__(self, name):
+        return getattr(self._policy, name)
+
+    def evaluate(self, *given):
+        decision = self._policy.evaluate(*given)
+        decision.memory = {"seen": object()}
+        return decision
+
+
+def together(ledger, questions):
+    """Ask questions from a thread each, such that they come into one batch; return the answers or what was raised."""
+    answers = [None] * len(questions)
+
+    def ask(number, asked):
+        try:
+            answers[number] = ledger.evaluate(*asked)
+        except Exception as error:  # noqa: BLE001  # whatever comes out is what is looked at
+            answers[number] = error
+
+    threads = [threading.Thread(target=ask, args=one) for one in enumerate(questions)]
+    with ledger._writing:  # the first leads and waits here; the rest comes together behind it
+        for thread in threads:
+            thread.start()
+        while len(ledger._group._queue) < len(questions) - 1:
+            pass
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+@pytest.mark.parametrize("poison", [Raising, Unwritable])
+def test_a_question_that_cannot_be_answered_takes_no_other_down(policy, url, poison):
+    bad = poison(policy) if poison is Unwritable else poison()
+    with open_ledger(url, patience=30) as ledger:
+        asked = [(policy, snapshot(0))]
+        for number in range(1, 7):
+            asked += [(policy, snapshot(number, account=f"{number}")), (bad, snapshot(number))]
+        answers = together(ledger, asked)
+        for decision in answers[0:1] + answers[1::2]:
+            assert (codes(decision), decision.outputs["number"]) == ([], 1)
+        for other in answers[2::2]:
+            assert isinstance(other, ZeroDivisionError) or codes(other) == ["unlogged"]
+        assert ledger.failure is None
+        assert ledger.evaluate(policy, snapshot(9)).outputs["number"] == 2
+    assert len(records(url)) == 8
+
+
+NAMES = [None, 5, ["position"], {"a": 1}, "", "\0", "\ud800", "x" * 100_000, "a'b?%s", b"position"]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: ascii(name)[:12])
+def test_whatever_is_named_as_decision_is_refused_and_on_record(policy, url, name):
+    with open_ledger(url) as ledger:
+        for key in (None, "k"):
+            decision = ledger.evaluate(policy, snapshot(1), name, key)
+            assert codes(decision) == ["unknown-decision"]
+            assert decision.record_id is not None
+        again = ledger.evaluate(policy, snapshot(1), name, "k")
+        assert again.record_id == decision.record_id
+        assert codes(ledger.evaluate(policy, snapshot(1), name, "")) == ["bad-idempotency-key"]
+    with open_log(url) as log:
+        assert verify(log).fine
+        assert [replayed(log.record(seq), policy) for seq in (1, 2)] == [None, None]
+
+
+PLACES = [
+    (Writer, "_one"), (Writer, "_close"), (Writer, "_append"), ("database", "begin"), ("database", "run"),
+    ("database", "write"), ("database", "commit"), ("policy", "evaluate"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place[1])
+def test_ctrl_c_in_mid_transaction_leaves_nothing_half(policy, url, monkeypatch, place, after):
+    with open_ledger(url) as ledger:
+        ledger.evaluate(policy, snapshot(1, account="b"))
+        owner = {"database": type(ledger._database), "policy": type(policy)}.get(place[0], place[0])
+        usual = getattr(owner, place[1])
+
+        def interrupted(*given, **named):
+            if after:
+                usual(*given, **named)
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, place[1], interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                ledger.evaluate(policy, snapshot(1))
+        written = len(records(url)) - 1
+        assert written in ({0, 1} if place[1] == "commit" and after else {0})
+        assert ledger.evaluate(policy, snapshot(2)).outputs["number"] == 1 + written
+        assert ledger.evaluate(policy, snapshot(3)).outputs["number"] == 2 + written
+    assert len(records(url)) == 3 + written
+
+
+def test_ctrl_c_in_the_leader_s_thread_refuses_the_others_and_lets_them_go_on(policy, url, monkeypatch):
+    with open_ledger(url, patience=30) as ledger:
+        usual, calls = Writer.answer, []
+
+        def interrupted_once(self, questions):
+            calls.append(len(questions))
+            if len(questions) > 1 and max(calls[:-1], default=1) == 1:
+                raise KeyboardInterrupt
+            return usual(self, questions)
+
+        monkeypatch.setattr(Writer, "answer", interrupted_once)
+        monkeypatch.setattr(threading, "excepthook", lambda _: None)
+        answers = together(ledger, [(policy, snapshot(1, account=f"{number}")) for number in range(6)])
+        done = [answer for answer in answers if answer is not None]
+        assert len(done) == 5
+        assert sorted(map(codes, done)) == [[], *[["unlogged"]] * 4]
+        assert [ledger.evaluate(policy, snapshot(1, account="0")).ok for _ in range(2)] == [True, True]
+
+
+def test_closing_waits_for_what_is_being_written_and_refuses_who_comes_later(policy, url):
+    with patience(60):
+        for _ in range(5):
+            ledger, answers = open_ledger(url, patience=30), []
+            begun = threading.Barrier(9)
+
+            def ask(ledger=ledger, answers=answers, begun=begun):
+                begun.wait()
+                while True:
+                    answers.append(ledger.evaluate(policy, snapshot(1)))
+                    if answers[-1].record_id is None:
+                        return
+
+            threads = [threading.Thread(target=ask) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            begun.wait()
+            while len(answers) < 20:
+                pass
+            ledger.close()
+            for thread in threads:
+                thread.join()
+            assert all("the ledger is closed" in one.problems[0].message for one in answers if one.record_id is None)
+            on_record = {record["id"] for record in records(url)}
+            assert {one.record_id for one in answers} - {None} <= on_record
+
+
+class TestAForkWithAnOpenLedger:
+    """The child gets a copy of the parent's connection, which it must neither use nor close."""
+
+    @pytest.mark.parametrize("action", ["evaluate", "close", "with"])
+    def test_refuses_in_the_child_and_leaves_the_parent_s_connection_alone(self, policy, url, action):
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+            told = in_child(lambda: act(ledger, policy, action))
+            assert told == ("None unlogged log-failed True" if action == "evaluate" else "closed")
+            before = ledger._database._connection
+            assert ledger.evaluate(policy, snapshot(2)).outputs["number"] == 2
+            assert ledger._database._connection is before
+        assert len(records(url)) == 2
+
+    def test_taken_while_another_thread_writes_does_not_hang(self, policy, url):
+        with open_ledger(url, patience=30) as ledger, patience(60):
+            ledger.evaluate(policy, snapshot(1))
+            with ledger._writing, ledger._group._mutex:
+                told = in_child(lambda: act(ledger, policy, "evaluate"))
+                assert in_child(lambda: act(ledger, policy, "close")) == "closed"
+        assert told == "None unlogged log-failed True"
+
+    def test_may_open_a_ledger_of_its_own(self, policy, url):
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+
+            def child():
+                with open_ledger(url) as own:
+                    return str(own.evaluate(policy, snapshot(2)).outputs["number"])
+
+            assert in_child(child) == "2"
+            assert ledger.evaluate(policy, snapshot(3)).outputs["number"] == 3
+
+
+def act(ledger, policy, action):
+    if action == "evaluate":
+        decision = ledger.evaluate(policy, snapshot(2))
+        says = "open it after forking" in decision.problems[0].message
+        return f"{decision.record_id} {codes(decision)[0]} log-failed {says}"
+    if action == "with":
+        with ledger:
+            pass
+    else:
+        ledger.close()
+    return "closed"
+
+
+def in_child(do):
+    """Return the text that a function gives in a forked process, which ends without any tidying of its own."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)
+        try:
+            os.write(writing, do().encode())
+        except BaseException as error:  # noqa: BLE001  # nothing may go on in the copy of the test run
+            os.write(writing, repr(error).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        told = pipe.read().decode()
+    os.waitpid(child, 0)
+    return told
+
+
+class TestWhileTheLogCannotBeWritten:
+    """A reduction is answered all the same, from the memory that it would have been given."""
+
+    def unlogged(self, ledger, policy, minute, monkeypatch):
+        with monkeypatch.context() as patch:
+            patch.setattr(type(ledger._database), "begin", raising)
+            return ledger.evaluate(policy, snapshot(minute), "margin")
+
+    def test_a_late_answer_before_does_not_turn_its_memory_back(self, policy, url, monkeypatch):
+        with open_ledger(url) as ledger:
+            for minute in (1, 2, 3, 4):
+                ledger.evaluate(policy, snapshot(minute))
+            ledger.evaluate(policy, snapshot(1))
+            decision = self.unlogged(ledger, policy, 5, monkeypatch)
+        assert (codes(decision), decision.outputs["number"]) == (["unlogged"], 5)
+
+    def test_an_answer_given_again_does_not_turn_its_memory_back(self, policy, url, monkeypatch):
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1), idempotency_key="k")
+            ledger.evaluate(policy, snapshot(2))
+            ledger.evaluate(policy, snapshot(1), idempotency_key="k")
+            assert self.unlogged(ledger, policy, 3, monkeypatch).outputs["number"] == 3
+
+    def test_the_snapshot_of_the_last_advance_gets_the_memory_before_it(self, policy, url, monkeypatch):
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+            ledger.evaluate(policy, snapshot(2))
+            assert self.unlogged(ledger, policy, 2, monkeypatch).outputs["number"] == 2
+
+    def test_another_version_of_the_policy_gets_what_it_remembers(self, policy, url, monkeypatch, tmp_path):
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+            edited = counting(tmp_path / "edited", loss="largest_loss")
+            decision = self.unlogged(ledger, edited, 2, monkeypatch)
+        assert (decision.ok, decision.outputs["number"]) == (True, 2)
+
+
+def raising(self):
+    raise LogError("log-full", "no room")

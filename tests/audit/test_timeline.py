@@ -1,0 +1,131 @@
+"""Memory along an account's time, in whatever order snapshots come, held against a naive model of the rule."""
+
+import json
+from contextlib import ExitStack
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rulecap.audit import open_ledger, open_log
+from rulecap.audit.replay import replayed
+from rulecap.audit.verify import verify
+from tests.audit.counting import counting, snapshot
+
+LOSSES = ("worst_loss", "largest_loss")
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["", "", "", "", "reopen", "no snapshot"]),
+        st.sampled_from(["a", "a", "b"]),
+        st.integers(0, 9),
+        st.integers(-9, 3),
+        st.sampled_from(["position", "margin"]),
+        st.sampled_from(LOSSES),
+        st.integers(0, 1),
+    ),
+    min_size=6,
+    max_size=25,
+)
+
+
+class Naive:
+    """An evaluation is given the memory from before its time, and advances it where nothing has at that time or later.
+
+    Memories go with the version of the policy that left them: another one gets the names that it remembers.
+    """
+
+    def __init__(self):
+        self.advances = {}
+
+    def given(self, account, minute, loss):
+        """Return the memory that an evaluation gets."""
+        past = self.advances.get(account, [])
+        before = [after for at, _, after in past if at < minute]
+        at_once = [given for at, given, _ in past if at == minute]
+        newest = past[-1][0] if past else None
+        found = at_once[0] if at_once and minute == newest else before[-1] if before else None
+        return None if found is None else {name: found[name] for name in found if name in ("seen", loss)}
+
+    def advance(self, account, minute, memory, pnl, loss):
+        past = self.advances.setdefault(account, [])
+        if past and minute <= past[-1][0]:
+            return
+        known = memory or {}
+        after = {"seen": known.get("seen", 0) + 1, loss: max(known.get(loss, 0), -pnl)}
+        past.append((minute, memory, after))
+
+
+@pytest.fixture(scope="module")
+def policies(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("policies")
+    return {loss: counting(folder / loss, version=f"1.{n}.0", loss=loss) for n, loss in enumerate(LOSSES)}
+
+
+@pytest.fixture
+def empty(request, url):
+    """What takes a log away, so that each example begins one."""
+    if url.startswith("sqlite"):
+        folder = request.getfixturevalue("tmp_path")
+        return lambda: [file.unlink() for file in folder.glob("log.sqlite3*")]
+    server, database = request.getfixturevalue("server"), request.getfixturevalue("database")
+    return lambda: server.empty(database)
+
+
+def test_any_order_of_snapshots_gets_the_memory_that_the_rule_says(policies, url, empty):
+    postgres = not url.startswith("sqlite")
+    profile = settings(suppress_health_check=list(HealthCheck))
+    if postgres:
+        profile = settings(profile, max_examples=max(10, profile.max_examples // 10))
+
+    @profile
+    @given(steps=STEPS)
+    def holds(steps):
+        empty()
+        follow(policies, url, steps)
+
+    holds()
+
+
+def follow(policies, url, steps):
+    """Take the steps with two ledgers on one log, as two processes have them, and with the model."""
+    model = Naive()
+    with ExitStack() as stack:
+        ledgers = [stack.enter_context(open_ledger(url)) for _ in range(2)]
+        for step in steps:
+            if step[0] == "reopen":
+                ledgers.reverse()
+                ledgers[0].close()
+                ledgers[0] = stack.enter_context(open_ledger(url))
+            elif step[0] == "no snapshot":
+                assert not ledgers[0].evaluate(policies[LOSSES[0]], '{"account": {"id": "a"}}').ok
+            evaluated(ledgers, policies, model, step)
+    with open_log(url) as log:
+        assert verify(log).findings == ()
+        log.database.look()
+        for record in [one.record for one in log.stored()]:
+            assert replayed(record, log.policy(record.fields["policy"]["digest"])) is None
+
+
+def evaluated(ledgers, policies, model, step):
+    _, account, minute, pnl, decision, loss, which = step
+    memory = model.given(account, minute, loss)
+    answer = ledgers[which].evaluate(policies[loss], snapshot(minute, pnl, account), decision)
+    assert answer.problems == ()
+    assert answer.outputs["number"] == (memory or {}).get("seen", 0) + 1
+    on_record(ledgers[which], answer, memory)
+    model.advance(account, minute, memory, pnl, loss)
+
+
+def on_record(ledger, answer, memory):
+    rows = ledger._database.run("SELECT body FROM records WHERE seq = ?", (int(answer.record_id.rpartition("-")[2]),))
+    recorded = json.loads(bytes(rows[0][0]))["memory"]
+    assert recorded == memory
+
+
+def test_a_late_snapshot_under_a_newer_version_verifies(policies, url):
+    old, new = policies.values()
+    with open_ledger(url) as ledger:
+        for policy, minute in ((old, 1), (new, 3), (new, 2), (old, 2), (old, 0), (new, 3), (old, 3)):
+            ledger.evaluate(policy, snapshot(minute, pnl=-minute))
+    with open_log(url) as log:
+        assert verify(log).findings == ()

@@ -1,0 +1,197 @@
+"""The commands that look into the log: show, explain, query, stats, history, export."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from tests.audit.review.made import write
+
+
+@pytest.fixture(scope="module")
+def reviewed(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("reviewed"))
+
+
+@pytest.fixture
+def audit(rulecap, reviewed, monkeypatch):
+    """Return a function that runs an audit command on the log."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    return lambda command, *arguments: rulecap("audit", command, *arguments, "--log", reviewed)
+
+
+class TestQuery:
+    def test_lists_the_newest_first_and_says_how_to_go_on(self, audit):
+        ran = audit("query", "--limit", "2", "--account", "main", "--count")
+        assert ran.code == 0
+        assert ran.out.splitlines()[0].split() == [
+            "record",
+            "time",
+            "account",
+            "decision",
+            "verdict",
+            "policy",
+            "problems",
+        ]
+        more = ran.out.splitlines()[-1].removeprefix("more: --after ")
+        following = audit("query", "--limit", "2", "--account", "main", "--after", more)
+        assert not set(ran.out.splitlines()[1:3]) & set(following.out.splitlines()[1:3])
+        assert "records are selected by their columns" in ran.out
+
+    def test_as_json_has_stable_keys_and_pages_to_the_end(self, audit):
+        seen, after = [], []
+        while True:
+            page = json.loads(audit("query", "--json", "--limit", "37", "--oldest", *after).out)
+            assert set(page) == {"records", "next"}
+            seen += [one["seq"] for one in page["records"]]
+            if page["next"] is None:
+                break
+            after = ["--after", page["next"]]
+        assert sorted(seen) == list(range(1, 161))
+        assert list(page["records"][0]) == [
+            "seq", "id", "time", "account", "decision", "verdict", "ok", "policy", "problems",
+        ]  # fmt: skip
+
+    def test_as_csv_is_for_a_spreadsheet(self, audit):
+        rows = list(csv.DictReader(io.StringIO(audit("query", "--csv", "--verdict", "REJECT", "--limit", "500").out)))
+        assert {row["verdict"] for row in rows} == {"REJECT"}
+
+    def test_filters_in_the_policy_s_words_and_says_what_could_not_be_asked(self, audit):
+        ran = audit("query", "--where", "loss_pct > 10%", "--decision", "position", "--json")
+        assert ran.code == 0
+        assert json.loads(ran.out)["records"]
+        assert "records lack a value that the filter asks for" in ran.err
+
+    def test_names_what_is_wrong_with_a_filter(self, audit):
+        ran = audit("query", "--where", "loss_pct > 0.1")
+        assert ran.code == 2
+        assert "--where:1:12: error [wrong-unit]" in ran.err
+        assert "write 0.1%" in ran.err
+
+    @pytest.mark.parametrize(("arguments", "said"), [
+        (["--verdict", "REJCT"], "did you mean REJECT?"),
+        (["--since", "yesterday"], "is no time"),
+        (["--limit", "0"], "--limit is 1 to"),
+        (["--after", "here"], "where no page ended"),
+    ])  # fmt: skip
+    def test_names_what_cannot_be_asked_for(self, audit, arguments, said):
+        ran = audit("query", *arguments)
+        assert ran.code == 2
+        assert said in ran.err
+
+    def test_says_where_nothing_is_found(self, audit):
+        assert audit("query", "--since", "2030-01-01").out == "no record is like that\n"
+
+
+class TestShow:
+    def test_shows_the_record_and_that_it_is_proven(self, audit):
+        ran = audit("show", "2")
+        assert ran.code == 0
+        assert "it is in the log of 160 records" in ran.out
+
+    def test_as_json_prints_exactly_what_was_hashed(self, audit, reviewed):
+        from rulecap.audit import open_log
+
+        with open_log(reviewed) as log:
+            body = log.record(2).body
+        assert audit("show", "2", "--json").out.encode() == body + b"\n"
+
+    def test_prints_a_proof(self, audit):
+        told = json.loads(audit("show", "2", "--proof").out)
+        assert (told["holds"], told["index"], told["size"]) == (True, 1, 160)
+
+    def test_of_a_record_that_is_not_there_is_a_usage_error(self, audit):
+        ran = audit("show", "161")
+        assert (ran.code, ran.out) == (2, "")
+        assert "there is no record 161 in this log, which has 160" in ran.err
+
+
+class TestExplain:
+    def test_tells_the_trace_as_recorded(self, audit):
+        ran = audit("explain", "2")
+        assert ran.code == 0
+        assert "Every step, in order:" in ran.out
+        assert "on record as" in ran.out
+
+    def test_as_json_has_the_steps_and_that_it_replays(self, audit):
+        told = json.loads(audit("explain", "2", "--json").out)
+        assert told["replays"] is True
+        assert told["trace"][0]["rule"]
+
+
+class TestStats:
+    def test_counts_verdicts_checks_and_adjustments(self, audit):
+        ran = audit("stats", "--every", "1h")
+        assert ran.code == 0
+        for shown in ("160 records", "Verdicts", "Checks", "gate", "margin", "Adjustments", "losing", "missing-field"):
+            assert shown in ran.out
+
+    def test_as_json_has_stable_keys(self, audit):
+        told = json.loads(audit("stats", "--json").out)
+        assert list(told) == ["records", "verdicts", "checks", "adjustments", "problems"]
+
+    def test_of_what_a_filter_leaves(self, audit):
+        told = json.loads(audit("stats", "--json", "--where", "stopped", "--decision", "position").out)
+        assert {one["check"] for one in told["checks"]} >= {"loss"}
+        assert 0 < told["records"] < 80
+
+
+class TestHistory:
+    def test_of_several_accounts_asks_which(self, audit):
+        ran = audit("history")
+        assert ran.code == 2
+        assert "choose one with --account, here are hedge, main" in ran.err
+
+    def test_is_a_table_csv_and_json(self, audit):
+        assert "margin state" in audit("history", "--account", "main").out
+        rows = list(csv.DictReader(io.StringIO(audit("history", "--account", "main", "--csv").out)))
+        told = json.loads(audit("history", "--account", "main", "--json").out)
+        assert [row["time"] for row in rows] == [point["time"] for point in told["points"]]
+        assert [panel["name"] for panel in told["panels"]] == ["money", "margin", "stop"]
+
+    def test_is_a_picture_that_overwrites_nothing(self, audit, tmp_path):
+        pytest.importorskip("matplotlib")
+        file = tmp_path / "main.svg"
+        assert audit("history", "--account", "main", "--picture", str(file)).code == 0
+        assert file.read_text().startswith("<?xml")
+        again = audit("history", "--account", "main", "--picture", str(file))
+        assert (again.code, "exists already" in again.err) == (2, True)
+
+    @pytest.mark.parametrize(("arguments", "said"), [
+        (["--every", "soon"], "--every: soon is no stretch of time"),
+        (["--picture", "x.jpg"], "draws .png and .svg files"),
+    ])  # fmt: skip
+    def test_names_what_cannot_be_asked_for(self, audit, arguments, said):
+        ran = audit("history", "--account", "main", *arguments)
+        assert ran.code == 2
+        assert said in ran.err
+
+
+class TestExport:
+    def test_into_files_of_every_format(self, audit, tmp_path):
+        pytest.importorskip("pyarrow")
+        for kind in ("jsonl", "csv", "parquet"):
+            ran = audit("export", "--format", kind, "--out", str(tmp_path / f"log.{kind}"))
+            assert (ran.code, ran.err) == (0, "")
+        assert len((tmp_path / "log.jsonl").read_bytes().splitlines()) == 160
+        assert len((tmp_path / "log.csv").read_text().splitlines()) == 161
+
+    def test_overwrites_nothing(self, audit, tmp_path):
+        (tmp_path / "mine").write_text("mine")
+        ran = audit("export", "--out", str(tmp_path / "mine"))
+        assert (ran.code, (tmp_path / "mine").read_text()) == (2, "mine")
+
+    def test_of_parquet_needs_a_file(self, audit):
+        assert "needs a name" in audit("export", "--format", "parquet").err
+
+
+@pytest.mark.parametrize(
+    "command", ["query", "stats", "history", "export", "show", "explain", "why", "verify", "replay"]
+)
+def test_a_log_that_is_not_there_is_a_usage_error_and_not_made(rulecap, tmp_path, command):
+    arguments = ["1"] if command in ("show", "explain", "why") else []
+    ran = rulecap("audit", command, *arguments, "--log", f"sqlite:///{tmp_path / 'none.sqlite3'}")
+    assert ran.code == 2
+    assert "there is no log at" in ran.err
+    assert list(tmp_path.iterdir()) == []

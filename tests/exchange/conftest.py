@@ -1,0 +1,73 @@
+"""A venue on this machine, and the real client of ccxt that asks it."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from rulecap.exchange import Exchange, ExchangeSettings, Retries, VenueError, open_exchange
+from tests.venue.binance import Binance
+from tests.venue.bybit import Bybit
+from tests.venue.venue import KEY, SECRET, Venue
+
+VENUES = {"binanceusdm": Binance, "bybit": Bybit}
+
+
+def settings_of(venue: Venue, **changes: Any) -> ExchangeSettings:
+    """Return settings that lead to a venue on this machine; nothing waits long."""
+    name = next(name for name, kind in VENUES.items() if isinstance(venue, kind))
+    quick = Retries(attempts=3, first_delay_seconds=0.001, longest_seconds=5)
+    given = {"venue": name, "origin": venue.origin, "milliseconds_per_weight": 0, "retries": quick}
+    return ExchangeSettings(**given | changes)
+
+
+def asked(venue: Venue, question: Any, keys: tuple[str, str] | None = (KEY, SECRET), **changes: Any) -> Any:
+    """Return what a question to an exchange gives: `asked(venue, lambda exchange: exchange.account_view())`."""
+    environment = dict(zip(("RULECAP_API_KEY", "RULECAP_API_SECRET"), keys or (), strict=False))
+
+    async def ask() -> Any:
+        async with open_exchange(settings_of(venue, **changes), environment) as exchange:
+            return await question(exchange)
+
+    return asyncio.run(ask())
+
+
+def refused(venue: Venue, question: Any, **changes: Any) -> VenueError:
+    """Return the error that a question ends in."""
+    with pytest.raises(VenueError) as raised:
+        asked(venue, question, **changes)
+    return raised.value
+
+
+def whole(exchange: Exchange) -> Any:
+    """Ask for a snapshot of an account and BTCUSDT."""
+    return exchange.snapshot("BTCUSDT")
+
+
+@pytest.fixture(params=VENUES)
+def venue(request: pytest.FixtureRequest) -> Iterator[Venue]:
+    """Return each of the venues, with a long position in BTC and a short one in ETH."""
+    with VENUES[request.param]() as one:
+        _filled(one)
+        yield one
+
+
+@pytest.fixture
+def binance() -> Iterator[Binance]:
+    with Binance() as one:
+        _filled(one)
+        yield one
+
+
+@pytest.fixture
+def bybit() -> Iterator[Bybit]:
+    with Bybit() as one:
+        _filled(one)
+        yield one
+
+
+def _filled(venue: Venue) -> None:
+    venue.set_wallet("12000")
+    venue.set_position("BTCUSDT", "LONG", "0.2", "31480", leverage=4)
+    venue.set_position("ETHUSDT", "SHORT", "2.4", "1942", leverage=3)

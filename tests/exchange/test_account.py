@@ -1,0 +1,139 @@
+"""Balances as venues really send them: missing is never zero, and nothing is made up."""
+
+import pytest
+
+from rulecap.exchange import VenueError
+from rulecap.exchange.accounts import account_of
+from rulecap.exchange.settings import ExchangeSettings
+from tests.exchange.conftest import asked, refused
+from tests.venue.venue import dropped, put
+
+
+def account(exchange):
+    return exchange.account_view()
+
+
+def test_what_is_free_is_never_taken_for_total_minus_used(binance):
+    for change in (dropped("availableBalance"), put(availableBalance=None)):
+        binance.fault("account", "then", change=change)
+        failure = refused(binance, account)
+        assert (failure.code, failure.path) == ("missing-field", "account.available_balance")
+
+
+def test_an_isolated_bybit_account_tells_nothing_that_is_available(bybit):
+    bybit.isolated_account = True
+    failure = refused(bybit, account)
+    assert (failure.code, failure.path) == ("missing-field", "account.available_balance")
+
+
+def test_a_free_balance_of_zero_is_zero(binance):
+    binance.fault("account", "then", change=put(availableBalance="0.00000000"))
+    assert asked(binance, account).account.available_balance == 0
+
+
+def test_the_wallet_is_without_unrealized_profit_though_the_unified_total_has_it(binance):
+    binance.set_mark("BTCUSDT", "40000")
+    view = asked(binance, account)
+    assert view.account.total_wallet_balance == 12_000
+    assert view.account.unrealized_pnl > 1_000
+
+
+def test_an_account_without_its_currency_is_no_account(binance):
+    binance.fault("account", "then", change=put(assets=[]))
+    failure = refused(binance, account)
+    assert (failure.code, failure.path) == ("missing-field", "account.total_wallet_balance")
+
+
+@pytest.mark.parametrize("field", ["maintMargin", "totalPositionMM"])
+def test_maintenance_margin_is_summed_over_positions_where_the_venue_has_no_sum(venue, field):
+    path = "account" if field == "maintMargin" else "wallet-balance"
+    venue.fault(path, "then", change=dropped(field))
+    assert asked(venue, account).account.maintenance_margin > 0
+
+
+@pytest.mark.parametrize("field", ["positionAmt", "size"])
+def test_a_position_whose_size_is_not_told_is_no_empty_one(venue, field):
+    venue.fault(venue.positions_path, "then", times=9, change=dropped(field))
+    if (field == "size") is (venue.positions_path == "position/list"):
+        failure = refused(venue, account)
+        assert failure.code == "missing-field"
+        assert "BTC/USDT:USDT" in failure.message
+
+
+def test_bybit_leaves_out_a_profit_of_zero(bybit):
+    bybit.set_mark("BTCUSDT", "31480")
+    btc = asked(bybit, account).held[0].position
+    assert (btc.symbol, btc.unrealized_pnl) == ("BTCUSDT", 0)
+
+
+def test_both_sides_of_a_market_are_two_positions_in_hedge_mode(venue):
+    venue.set_hedged(True)
+    venue.set_position("BTCUSDT", "SHORT", "0.05", "32000", leverage=5)
+    held = asked(venue, account).held
+    assert [(one.position.symbol, one.position.side, one.position.quantity) for one in held] == [
+        ("BTCUSDT", "LONG", 0.2),
+        ("BTCUSDT", "SHORT", 0.05),
+        ("ETHUSDT", "SHORT", 2.4),
+    ]
+    assert {one.hedged for one in held} == {True}
+
+
+def test_an_isolated_position_keeps_its_own_margin(binance):
+    binance.set_position("BTCUSDT", "LONG", "0.2", "31480", leverage=8, isolated=True)
+    assert asked(binance, account).held[0].position.margin == pytest.approx(0.2 * 32_310 / 8)
+
+
+def test_a_position_without_a_liquidation_price_has_none(venue):
+    venue.set_wallet("500000")
+    assert asked(venue, account).held[0].position.liquidation_price is None
+
+
+def test_the_account_is_read_again_when_a_position_appears_meanwhile(venue):
+    venue.after(venue.positions_path, lambda: venue.set_position("SOLUSDT", "LONG", "10", "27", leverage=2))
+    view = asked(venue, account)
+    assert [one.position.symbol for one in view.held] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+    assert view.account.margin_used == pytest.approx(sum(one.position.margin for one in view.held))
+
+
+def test_an_account_that_never_rests_is_said_to_move(binance):
+    def grow(size):
+        binance.set_position("SOLUSDT", "LONG", str(size), "27")
+        binance.after("positionRisk", lambda: grow(size + 1))
+
+    grow(10)
+    failure = refused(binance, account)
+    assert (failure.code, failure.retriable) == ("account-moving", True)
+    assert len(binance.asked("positionRisk")) == 6
+
+
+def unified(total="1000", free="900", used=None):
+    return {"USDT": {"total": total, "free": free, "used": used}, "info": {}}
+
+
+class Held:
+    class position:  # noqa: N801 - stands in for an instance
+        unrealized_pnl = 100.0
+
+    maintenance_margin = None
+
+
+@pytest.mark.parametrize(("meaning", "wallet"), [("wallet", 1000), ("equity", 900)])
+def test_an_unknown_venues_total_is_what_the_settings_say(meaning, wallet):
+    settings = ExchangeSettings(venue="kraken", balance_total=meaning)
+    found = account_of(unified(used="100"), [Held], settings, 0.0)
+    assert (found.total_wallet_balance, found.available_balance, found.margin_used) == (wallet, 900, 100)
+    assert found.maintenance_margin is None
+
+
+def test_an_unknown_venues_total_is_not_guessed():
+    with pytest.raises(VenueError, match="set balance_total") as raised:
+        account_of(unified(), [Held], ExchangeSettings(venue="kraken"), 0.0)
+    assert raised.value.path == "account.total_wallet_balance"
+
+
+@pytest.mark.parametrize(("field", "path"), [("free", "available_balance"), ("total", "total_wallet_balance")])
+def test_a_missing_or_null_unified_field_is_named(field, path):
+    for value in (None, ""):
+        with pytest.raises(VenueError) as raised:
+            account_of(unified(**{field: value}), [], ExchangeSettings(venue="kraken"), 0.0)
+        assert raised.value.path == f"account.{path}"

@@ -1,0 +1,251 @@
+"""Venues that fail: what may pass is asked again, for a while; the rest is named at once."""
+
+import asyncio
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rulecap.exchange import ExchangeSettings, Retries, VenueError, open_exchange
+from rulecap.exchange.calls import ask, together
+from rulecap.exchange.errors import CODES, RETRIABLE
+from tests.exchange.conftest import asked, refused, whole
+
+PATHS = {
+    "binanceusdm": ["time", "exchangeInfo", "positionRisk", "account", "depth", "klines", "24hr", "leverageBracket"],
+    "bybit": ["time", "instruments-info", "position/list", "wallet-balance", "orderbook", "kline", "tickers"],
+}
+
+
+def paths(venue):
+    return PATHS["binanceusdm" if venue.positions_path == "positionRisk" else "bybit"]
+
+
+@pytest.mark.parametrize("kind", ["cut", "empty", "drop"])
+def test_half_an_answer_is_asked_again(venue, kind):
+    expected = asked(venue, whole)
+    for path in paths(venue):
+        venue.fault(path, kind)
+        assert asked(venue, whole).account == expected.account, path
+
+
+@pytest.mark.parametrize("kind", ["cut", "empty"])
+def test_an_answer_that_stays_half_is_no_empty_one(venue, kind):
+    for path in paths(venue):
+        venue.fault(path, kind, times=99)
+        failure = refused(venue, whole)
+        assert (failure.code, failure.retriable) == ("half-an-answer", True), path
+        venue._faults.clear()
+
+
+def test_a_time_out_is_named(binance):
+    binance.fault("account", "timeout", times=9)
+    failure = refused(binance, whole, timeout_seconds=0.1)
+    assert (failure.code, failure.retriable) == ("venue-timeout", True)
+    assert failure.message.startswith("the balance: ")
+    assert len(binance.asked("v3/account")) == 3
+
+
+def test_server_errors_are_asked_again_and_then_named(venue):
+    path = paths(venue)[3]
+    venue.fault(path, "status", times=2, status=502, body="<html>Bad Gateway</html>")
+    asked(venue, whole)
+    venue.fault(path, "status", times=9, status=503, body="<html>")
+    assert refused(venue, whole).code == "venue-down"
+
+
+def test_a_venue_that_is_not_there_is_down(binance):
+    origin = binance.origin
+    binance.__exit__()
+    assert refused(binance, whole, origin=origin).code == "venue-down"
+    binance.__enter__()
+
+
+def test_too_many_requests_are_waited_out(binance):
+    binance.weight_limit = 0
+    binance.after("time", lambda: setattr(binance, "weight_limit", 2400))
+    asked(binance, whole)
+    assert len(binance.asked("time")) == 2
+    binance.weight_limit = 0
+    assert refused(binance, whole).code == "venue-rate-limited"
+
+
+def test_what_the_venue_says_about_coming_back_is_heeded(binance):
+    binance.fault("time", "status", times=9, status=429, body="{}", headers={"Retry-After": "3600"})
+    failure = refused(binance, whole)
+    assert (failure.code, failure.retry_after) == ("venue-rate-limited", 3600)
+    assert len(binance.asked("time")) == 1
+
+
+def test_a_banned_address_does_not_ask_again(binance):
+    binance.fault("positionRisk", "status", times=9, status=418, body='{"code":-1003,"msg":"banned"}')
+    failure = refused(binance, whole)
+    assert (failure.code, failure.retriable) == ("venue-banned", False)
+    assert len(binance.asked("positionRisk")) == 1
+
+
+@pytest.mark.parametrize("keys", [("no-such-key", "x" * 20), ("test-key-4f1c9b7a", "a-wrong-secret")])
+def test_a_wrong_key_or_secret_is_not_tried_again(venue, keys):
+    with pytest.raises(VenueError) as raised:
+        asked(venue, lambda exchange: exchange.account_view(), keys=keys)
+    assert (raised.value.code, raised.value.retriable) == ("venue-auth", False)
+    assert len(venue.asked(venue.positions_path)) <= 1
+
+
+def test_an_account_without_a_key_cannot_be_read(venue):
+    with pytest.raises(VenueError) as raised:
+        asked(venue, lambda exchange: exchange.account_view(), keys=None)
+    assert raised.value.code == "venue-auth"
+
+
+@pytest.mark.parametrize("offset", [-60_000, 60_000])
+def test_a_wrong_clock_is_named_with_how_wrong_it_is(venue, offset):
+    venue.clock_offset_ms = offset
+    failure = refused(venue, whole)
+    assert failure.code == "clock-skew"
+    assert ("ahead of" if offset < 0 else "behind") in failure.message
+    assert "60.0 s" in failure.message or "59.9 s" in failure.message
+
+
+def test_a_clock_that_the_venue_refuses_is_named_too(binance):
+    binance.clock_offset_ms = -4_000
+    failure = refused(binance, whole)
+    assert failure.code == "clock-skew"
+    assert "-1021" in failure.message
+
+
+@pytest.mark.parametrize(
+    ("symbol", "code", "said"),
+    [
+        ("BTCUSTD", "unknown-symbol", "did you mean BTCUSDT?"),
+        ("BTCUSD", "inverse-contract", "margin and PnL are in BTC"),
+    ],
+)
+def test_a_symbol_that_cannot_be_decided_on_is_refused_with_the_reason(bybit, symbol, code, said):
+    failure = refused(bybit, lambda exchange: exchange.snapshot(symbol))
+    assert failure.code == code
+    assert said in failure.message
+
+
+def test_a_market_that_is_delisted_meanwhile_is_unknown(binance):
+    binance.after("exchangeInfo", lambda: binance.delist("SOLUSDT"))
+    assert refused(binance, lambda exchange: exchange.snapshot("SOLUSDT")).code == "unknown-symbol"
+
+
+def test_a_market_that_is_not_traded_is_unknown(binance):
+    binance.specs["SOLUSDT"].status = "SETTLING"
+    failure = refused(binance, lambda exchange: exchange.snapshot("SOLUSDT"))
+    assert (failure.code, "not traded" in failure.message) == ("unknown-symbol", True)
+
+
+def test_a_crossed_book_is_asked_for_again(binance):
+    def crossed(answer):
+        return {**answer, "bids": answer["asks"], "asks": answer["bids"]}
+
+    binance.fault("depth", "then", change=crossed)
+    assert asked(binance, whole).book is not None
+    binance.fault("depth", "then", times=9, change=crossed)
+    failure = refused(binance, whole)
+    assert (failure.code, failure.path) == ("half-an-answer", "book")
+
+
+def test_an_empty_side_leaves_no_book_and_no_spread(binance):
+    binance.fault("depth", "then", change=lambda answer: {**answer, "asks": []})
+    snapshot = asked(binance, whole)
+    assert (snapshot.book, snapshot.market.spread_pct) == (None, None)
+
+
+def test_too_few_bars_leave_range_and_volatility_absent(binance):
+    binance.fault("klines", "then", times=2, change=lambda answer: answer[-5:])
+    snapshot = asked(binance, whole)
+    assert snapshot.market.atr_pct is None
+    assert (snapshot.assets, snapshot.correlation) == (None, None)
+    assert snapshot.positions[0].volatility_pct is None
+
+
+def test_a_venue_that_nobody_knows_is_named():
+    with pytest.raises(VenueError, match="did you mean binance") as raised:
+        open_exchange(ExchangeSettings(venue="binanec"), {})
+    assert raised.value.code == "unknown-venue"
+
+
+def test_the_sandbox_is_another_address():
+    async def addresses(venue):
+        async with open_exchange(ExchangeSettings(venue=venue, sandbox=True), {}) as exchange:
+            return str(exchange._client.urls["api"]), exchange.settings.account_name
+
+    assert "demo-fapi.binance.com" in asyncio.run(addresses("binanceusdm"))[0]
+    assert "testnet" in asyncio.run(addresses("bybit"))[0]
+    assert asyncio.run(addresses("bybit"))[1] == "bybit-sandbox"
+
+
+def test_a_venue_without_a_sandbox_says_so():
+    with pytest.raises(VenueError) as raised:
+        open_exchange(ExchangeSettings(venue="bitstamp", sandbox=True), {})
+    assert raised.value.code == "no-sandbox"
+
+
+# Asking again.
+
+
+def failing(code, *, times):
+    calls = []
+
+    async def call():
+        calls.append(code)
+        if len(calls) <= times:
+            raise VenueError(code, "no")
+        return len(calls)
+
+    return call, calls
+
+
+def run(call, **retries):
+    quick = Retries(**{"attempts": 4, "first_delay_seconds": 0.0, "longest_seconds": 5.0} | retries)
+    return asyncio.run(ask("it", call, quick, str))
+
+
+@given(code=st.sampled_from(sorted(RETRIABLE)), times=st.integers(0, 8), attempts=st.integers(1, 6))
+@settings(max_examples=40)
+def test_only_what_may_pass_is_asked_again_and_never_more_often_than_allowed(code, times, attempts):
+    call, calls = failing(code, times=times)
+    most = attempts if RETRIABLE[code] else 1
+    if times < most:
+        assert run(call, attempts=attempts) == times + 1
+    else:
+        with pytest.raises(VenueError):
+            run(call, attempts=attempts)
+        assert len(calls) == most
+
+
+def test_no_try_begins_after_the_time_is_over():
+    call, calls = failing("venue-down", times=9)
+    with pytest.raises(VenueError):
+        run(call, attempts=9, first_delay_seconds=10.0, longest_seconds=4.0)
+    assert len(calls) == 1
+
+
+def test_the_first_failure_of_several_ends_the_others():
+    ended = []
+
+    async def endless():
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            ended.append(True)
+            raise
+
+    async def broken():
+        await asyncio.sleep(0)
+        raise VenueError("venue-down", "no")
+
+    async def both():
+        await together(endless(), broken())
+
+    with pytest.raises(VenueError):
+        asyncio.run(both())
+    assert ended == [True]
+
+
+def test_every_class_of_errors_has_a_known_code():
+    assert {code for _, code in CODES} <= set(RETRIABLE)

@@ -1,0 +1,198 @@
+"""Reductions: rounded down on the market's step, sent once, followed by the name that we gave them."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rulecap.exchange import VenueError
+from rulecap.exchange.markets import TICK_SIZE
+from rulecap.exchange.orders import Reduction, contracts_text
+from rulecap.exchange.positions import Held
+from rulecap.exchange.venues import Venue as Ways
+from rulecap.snapshot import Position
+from tests.exchange.conftest import asked, refused
+from tests.venue.venue import READ_ONLY_KEY, READ_ONLY_SECRET
+
+
+def reduction(symbol="BTCUSDT", side="LONG", quantity=0.06, **fields):
+    return {"action": "REDUCE", "symbol": symbol, "side": side, "quantity": quantity, "reduce_only": True, **fields}
+
+
+def placing(action, name="rulecap-1"):
+    return lambda exchange: exchange.place_reduction(action, name)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "sent"), [(0.06, "0.06"), (0.0619999, "0.061"), (0.1 * 3 / 10, "0.03"), (5, "0.2")]
+)
+def test_the_quantity_is_an_exact_decimal_on_the_step_and_never_more_than_is_held(venue, quantity, sent):
+    state = asked(venue, placing(reduction(quantity=quantity)))
+    (order,) = venue.orders
+    assert (order.symbol, order.side, order.quantity) == ("BTCUSDT", "SELL", Decimal(sent))
+    assert (state.client_order_id, state.side, state.quantity) == ("rulecap-1", "sell", float(sent))
+    assert order.reduce_only
+
+
+def test_a_short_is_bought_back(venue):
+    asked(venue, placing(reduction("ETH/USDT:USDT", "SHORT", 2.4)))
+    assert venue.orders[0].side == "BUY"
+    assert ("ETHUSDT", "SHORT") not in venue.account.holdings
+
+
+def test_in_hedge_mode_the_order_names_the_side(venue):
+    venue.set_hedged(True)
+    venue.set_position("BTCUSDT", "SHORT", "0.05", "32000")
+    asked(venue, placing(reduction(side="SHORT", quantity=0.05)))
+    assert ("BTCUSDT", "SHORT") not in venue.account.holdings
+    assert ("BTCUSDT", "LONG") in venue.account.holdings
+
+
+def test_a_partly_filled_order_is_followed_until_it_is_filled(venue):
+    venue.fill_share = Decimal("0.5")
+
+    async def follow(exchange):
+        await exchange.place_reduction(reduction(quantity=0.1), "rulecap-7")
+        first = await exchange.order("rulecap-7", "BTCUSDT")
+        venue.fill_rest("rulecap-7")
+        return first, await exchange.order("rulecap-7", "BTC/USDT:USDT")
+
+    first, last = asked(venue, follow)
+    assert (first.status, first.quantity, first.filled) == ("OPEN", 0.1, 0.05)
+    assert (last.status, last.filled, last.average_price) == ("FILLED", 0.1, 32_310)
+
+
+def test_an_order_larger_than_the_market_takes_at_once_is_sent_as_far_as_it_goes(venue):
+    venue.set_wallet("9000000")
+    venue.set_position("BTCUSDT", "LONG", "150", "31480")
+    state = asked(venue, placing(reduction(quantity=150)))
+    assert state.quantity == 120
+
+
+def test_what_is_not_reduce_only_is_never_sent(binance):
+    for fields in ({"reduce_only": False}, {"reduce_only": "true"}, {"quantity": 0}, {"quantity": -1}, {"side": "BUY"}):
+        assert refused(binance, placing(reduction() | fields)).code == "order-refused"
+    assert binance.orders == []
+    assert binance.requests == []
+
+
+def test_nothing_to_reduce_is_said_and_nothing_sent(venue):
+    for action in (reduction("SOLUSDT"), reduction(side="SHORT")):
+        assert refused(venue, placing(action)).code == "nothing-to-reduce"
+    assert venue.orders == []
+
+
+def test_less_than_a_step_is_said_and_nothing_sent(venue):
+    assert refused(venue, placing(reduction(quantity=0.0009))).code == "quantity-too-small"
+    assert venue.orders == []
+
+
+def test_a_read_only_key_cannot_reduce(binance):
+    question = placing(reduction())
+    with pytest.raises(VenueError) as raised:
+        asked(binance, question, keys=(READ_ONLY_KEY, READ_ONLY_SECRET))
+    assert raised.value.code == "venue-auth"
+
+
+def test_the_same_name_twice_is_refused(venue):
+    async def twice(exchange):
+        await exchange.place_reduction(reduction(quantity=0.01), "rulecap-1")
+        await exchange.place_reduction(reduction(quantity=0.01), "rulecap-1")
+
+    assert refused(venue, twice).code == "order-refused"
+    assert len(venue.orders) == 1
+
+
+@pytest.mark.parametrize("kind", ["timeout", "drop", "cut", "lost"])
+def test_an_order_without_an_answer_is_uncertain_and_sent_once(venue, kind):
+    path = "v1/order" if venue.positions_path == "positionRisk" else "order/create"
+    venue.fault(path, kind)
+    failure = refused(venue, placing(reduction()), timeout_seconds=0.3)
+    assert (failure.code, failure.retriable) == ("order-uncertain", False)
+    assert "look it up" in failure.message
+    assert len([one for one in venue.requests if one.method == "POST"]) == 1
+
+
+def test_an_order_whose_answer_was_lost_is_found_by_its_name(venue):
+    path = "v1/order" if venue.positions_path == "positionRisk" else "order/create"
+    venue.fault(path, "lost")
+
+    async def ask(exchange):
+        with pytest.raises(VenueError, match="not known"):
+            await exchange.place_reduction(reduction(quantity=0.02), "rulecap-9")
+        return await exchange.order("rulecap-9", "BTCUSDT")
+
+    assert asked(venue, ask).filled == 0.02
+
+
+def test_a_server_error_leaves_an_order_uncertain_and_a_refusal_does_not(binance):
+    binance.fault("v1/order", "status", status=503, body="Service unavailable")
+    assert refused(binance, placing(reduction())).code == "order-uncertain"
+    binance.fault("v1/order", "status", status=400, body='{"code":-2022,"msg":"ReduceOnly Order is rejected."}')
+    failure = refused(binance, placing(reduction()))
+    assert failure.code == "order-refused"
+    assert "-2022" in failure.message
+    binance.fault("v1/order", "status", status=429, body='{"code":-1015,"msg":"Too many new orders"}')
+    assert refused(binance, placing(reduction())).code == "venue-rate-limited"
+
+
+def test_an_order_that_nobody_placed_is_not_found(venue):
+    assert refused(venue, lambda exchange: exchange.order("nobody", "BTCUSDT")).code == "order-not-found"
+
+
+def held(step, size, contracts, most=None):
+    market = {
+        "symbol": "X/USDT:USDT",
+        "contractSize": size,
+        "precision": {"amount": step},
+        "limits": {"market": {"max": most}},
+    }
+    quantity = float(Decimal(str(contracts)) * Decimal(str(size)))
+    position = Position(
+        symbol="XUSDT",
+        base="X",
+        side="LONG",
+        quantity=quantity,
+        entry_price=1.0,
+        mark_price=1.0,
+        notional=quantity,
+        margin=1.0,
+        leverage=1.0,
+        unrealized_pnl=0.0,
+    )
+    return Held(position, market, False, None, contracts)
+
+
+STEPS = st.sampled_from([1e-8, 0.001, 0.1, 1.0, 5.0])
+
+
+@given(
+    step=STEPS, size=st.sampled_from([1.0, 0.01, 10.0, 0.0001]), count=st.integers(1, 10**6), share=st.floats(0, 1.5)
+)
+def test_what_is_sent_is_a_multiple_of_the_step_within_what_is_asked_and_held(step, size, count, share):
+    one = held(step, size, float(Decimal(str(step)) * count))
+    wanted = one.position.quantity * share
+    exact_step, exact_size = Decimal(str(step)), Decimal(str(size))
+    if wanted < float(exact_step * exact_size) * (1 - 2e-9):
+        with pytest.raises(VenueError, match="less than its step"):
+            contracts_text(wanted, one, TICK_SIZE, Ways())
+        return
+    text = contracts_text(wanted, one, TICK_SIZE, Ways())
+    sent = Decimal(text)
+    assert "e" not in text.lower()
+    assert sent % exact_step == 0
+    tolerance = exact_step * Decimal("2e-9") + Decimal(wanted) / exact_size * Decimal("1e-15")
+    assert sent <= min(Decimal(wanted) / exact_size + tolerance, exact_step * count)
+    assert sent > min(Decimal(wanted) / exact_size, exact_step * count) - exact_step * Decimal("1.000001")
+
+
+def test_closing_all_of_several_contracts_leaves_nothing():
+    one = held(1.0, 0.1, 3.0)
+    assert contracts_text(one.position.quantity, one, TICK_SIZE, Ways()) == "3"
+
+
+@pytest.mark.parametrize("action", [{}, {"symbol": 1}, reduction(quantity=float("nan")), reduction(quantity=True)])
+def test_an_action_that_is_none_is_refused(action):
+    with pytest.raises(VenueError, match="needs symbol"):
+        Reduction.of(action)

@@ -1,0 +1,407 @@
+"""The pure parts: ccxt's unified fields into parts of a snapshot."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rulecap.exchange import Deposits, VenueError
+from rulecap.exchange.clock import moment
+from rulecap.exchange.flows import OVERLAP, counted
+from rulecap.exchange.history import allocation, history_of, seconds_of
+from rulecap.exchange.markets import (
+    DECIMAL_PLACES,
+    SIGNIFICANT_DIGITS,
+    TICK_SIZE,
+    book_of,
+    brackets_of,
+    market_of,
+    price_of,
+    quantity_step,
+    spread_pct,
+)
+from rulecap.exchange.numbers import exact, first, number, product, total
+from rulecap.exchange.positions import held_positions
+from rulecap.exchange.symbols import find_market, snapshot_symbol
+from rulecap.exchange.venues import BYBIT, Venue
+from tests.exchange.conftest import asked
+from tests.recorded import brackets
+
+# Numbers.
+
+
+@pytest.mark.parametrize("value", [None, "", "abc", "nan", "inf", float("nan"), True, [], {}, "1,5"])
+def test_what_is_no_number_is_absent_not_zero(value):
+    assert number(value) is None
+
+
+@pytest.mark.parametrize(("value", "expected"), [("0", 0), (0, 0), ("-1.5", -1.5), ("1e-8", 1e-8), (3, 3)])
+def test_a_number_may_be_a_text(value, expected):
+    assert number(value) == expected
+
+
+def test_a_sum_over_something_absent_is_absent():
+    assert total([1.0, None, 2.0]) is None
+    assert total([]) == 0
+    assert first(None, 0.0, 5.0) == 0
+
+
+@given(st.integers(-(10**9), 10**9), st.integers(0, 8), st.sampled_from(["0.1", "0.001", "10", "0.0001"]))
+def test_products_are_exact_decimals(whole, places, size):
+    value = Decimal(whole).scaleb(-places)
+    assert product(float(value), size) == float(Decimal(str(float(value))) * Decimal(size))
+
+
+def test_three_contracts_of_a_tenth():
+    assert product(3, 0.1) == 0.3
+    with pytest.raises(VenueError):
+        exact("x")
+
+
+# Symbols.
+
+
+def market(symbol="BTC/USDT:USDT", **fields):
+    base, _, rest = symbol.partition("/")
+    quote, _, settle = rest.partition(":")
+    settle = settle.partition("-")[0]
+    made = {
+        "symbol": symbol,
+        "id": f"{base}-{quote}-SWAP",
+        "base": base,
+        "quote": quote,
+        "settle": settle or None,
+        "contract": bool(settle),
+        "swap": bool(settle) and "-" not in rest,
+        "linear": settle == quote,
+        "inverse": settle == base,
+        "type": "swap" if settle else "spot",
+        "active": True,
+        "contractSize": 1.0,
+        "precision": {"amount": 0.001},
+        "limits": {"amount": {"min": 0.001}, "cost": {"min": 5}},
+    }
+    return made | fields
+
+
+MARKETS = [
+    market("BTC/USDT"),
+    market("BTC/USDT:USDT"),
+    market("BTC/USDT:USDT-261225", id="BTCUSDT_261225", type="future"),
+    market("BTC/USD:BTC"),
+    market("BTC/USDC:USDC"),
+    market("OLD/USDT:USDT", active=False),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "unified", "shown"),
+    [
+        ("BTCUSDT", "BTC/USDT:USDT", "BTCUSDT"),
+        ("BTC/USDT", "BTC/USDT:USDT", "BTCUSDT"),
+        ("BTC-USDT-SWAP", "BTC/USDT:USDT", "BTCUSDT"),
+        (" btc/usdt:usdt ", "BTC/USDT:USDT", "BTCUSDT"),
+        ("BTCUSDT_261225", "BTC/USDT:USDT-261225", "BTC/USDT:USDT-261225"),
+    ],
+)
+def test_names_of_one_market(name, unified, shown):
+    found = find_market(MARKETS, name, "USDT")
+    assert (found["symbol"], snapshot_symbol(found)) == (unified, shown)
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("BTCUSD", "inverse-contract"),
+        ("BTCUSDC", "not-the-quote-currency"),
+        ("OLDUSDT", "unknown-symbol"),
+        ("NONE", "unknown-symbol"),
+    ],
+)
+def test_markets_that_are_refused(name, code):
+    with pytest.raises(VenueError) as raised:
+        find_market(MARKETS, name, "USDT")
+    assert raised.value.code == code
+
+
+def test_a_spot_market_alone_is_no_contract():
+    with pytest.raises(VenueError) as raised:
+        find_market([market("BTC/USDT")], "BTC/USDT", "USDT")
+    assert raised.value.code == "not-supported"
+
+
+# Positions.
+
+
+def position(**fields):
+    told = {
+        "symbol": "BTC/USDT:USDT",
+        "side": "long",
+        "contracts": 3.0,
+        "contractSize": 0.1,
+        "entryPrice": 100.0,
+        "markPrice": 110.0,
+        "leverage": 5.0,
+        "hedged": False,
+    }
+    return told | fields
+
+
+def read(*raw, **leverages):
+    known = {one["symbol"]: one for one in MARKETS}
+    return held_positions(list(raw), known.get, "USDT", leverages)
+
+
+def test_contracts_of_another_size_than_one():
+    (held,) = read(position())
+    assert (held.position.quantity, held.contracts) == (0.3, 3.0)
+    assert held.position.notional == pytest.approx(33)
+    assert held.position.margin == pytest.approx(6.6)
+    assert held.position.unrealized_pnl == pytest.approx(3)
+
+
+def test_a_short_gains_when_the_price_falls():
+    (held,) = read(position(side="short", notional=-33.0))
+    assert held.position.unrealized_pnl == pytest.approx(-3)
+    assert held.position.notional == 33
+
+
+def test_leverage_follows_from_margin_where_it_is_not_told():
+    (held,) = read(position(leverage=None, initialMargin=11.0))
+    assert held.position.leverage == pytest.approx(3)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"contracts": None}, "missing-field"),
+        ({"entryPrice": None}, "missing-field"),
+        ({"markPrice": None, "notional": None}, "missing-field"),
+        ({"leverage": None, "initialMargin": None}, "missing-field"),
+        ({"side": None}, "missing-field"),
+        ({"symbol": "BTC/USD:BTC"}, "inverse-contract"),
+        ({"symbol": "BTC/USDC:USDC"}, "not-the-quote-currency"),
+        ({"symbol": "XYZ/USDT:USDT"}, "unknown-symbol"),
+    ],
+)
+def test_a_position_that_cannot_be_counted_is_refused(change, code):
+    with pytest.raises(VenueError) as raised:
+        read(position(), position(**change))
+    assert raised.value.code == code
+
+
+def test_a_closed_position_is_none():
+    assert read(position(contracts=0.0, entryPrice=None)) == ()
+
+
+@pytest.mark.parametrize("price", [None, 0, "0", -5.0])
+def test_no_liquidation_price_is_absent(price):
+    assert read(position(liquidationPrice=price))[0].position.liquidation_price is None
+
+
+# Markets.
+
+
+def test_steps_in_every_way_of_writing_precision():
+    assert quantity_step(market(), TICK_SIZE) == 0.001
+    assert quantity_step(market(contractSize=0.1), TICK_SIZE) == 0.0001
+    assert quantity_step(market(precision={"amount": 3}), DECIMAL_PLACES) == 0.001
+    assert quantity_step(market(precision={"amount": 3}), SIGNIFICANT_DIGITS) is None
+    assert quantity_step(market(precision={}), TICK_SIZE) is None
+
+
+def test_limits_that_are_not_told_stay_absent():
+    found = market_of(market(limits={}), {"last": 5.0}, None, None, None, TICK_SIZE)
+    for name in ("min_quantity", "min_notional", "brackets", "taker_fee_pct", "spread_pct", "atr_pct"):
+        assert getattr(found, name) is None
+
+
+def test_a_minimum_in_contracts_is_told_in_the_base_asset():
+    told = market(contractSize=0.01, limits={"amount": {"min": 1}, "cost": {"min": None}})
+    found = market_of(told, {"last": 5.0}, None, None, {"taker": 0.0004, "maker": -0.0001}, TICK_SIZE)
+    assert (found.min_quantity, found.taker_fee_pct, found.maker_fee_pct) == (0.01, 0.04, -0.01)
+
+
+@pytest.mark.parametrize("size", [None, 0])
+def test_a_contract_without_a_size_is_refused(size):
+    with pytest.raises(VenueError, match="contract size"):
+        quantity_step(market(contractSize=size), TICK_SIZE)
+
+
+def test_a_market_without_a_price_is_refused():
+    assert price_of({"last": None, "markPrice": "7"}) == 7
+    with pytest.raises(VenueError) as raised:
+        price_of({"last": 0, "symbol": "X"})
+    assert raised.value.path == "market.price"
+
+
+def test_the_spread_is_the_books_else_the_tickers():
+    book = book_of({"bids": [[99, 1, 5]], "asks": [[101, 1, 5]]}, 10)
+    assert spread_pct({"bid": 1, "ask": 2}, book) == 2
+    assert spread_pct({"bid": 99.5, "ask": 100.5}, None) == 1
+    assert spread_pct({"bid": 2, "ask": 1}, None) is None
+
+
+def test_maintenance_amounts_are_the_exchanges_on_every_recorded_bracket():
+    count = 0
+    for symbol, rows in brackets().items():
+        tiers = [
+            {
+                "minNotional": row["min_notional"],
+                "maxNotional": row["max_notional"],
+                "maxLeverage": row["max_leverage"],
+                "maintenanceMarginRate": row["maintenance_margin_rate"],
+            }
+            for row in rows
+        ]
+        for made, row in zip(brackets_of(tiers[::-1]), rows, strict=True):
+            assert made.maintenance_amount == pytest.approx(row["maintenance_amount"], rel=1e-9), symbol
+            count += 1
+    assert count == 7_276
+
+
+def test_brackets_that_are_not_whole_are_absent():
+    tier = {"maxNotional": 5, "maxLeverage": 10, "maintenanceMarginRate": 0.01}
+    assert brackets_of([]) is None
+    assert brackets_of([tier, tier | {"maxNotional": None}]) is None
+
+
+# Bars.
+
+HOUR = 3_600_000
+
+
+def rows(count, start=0):
+    return [[start + HOUR * i, 10, 12 + i % 3, 9, 10 + i % 2, 1] for i in range(count)]
+
+
+def test_the_unfinished_bar_is_left_out():
+    last = history_of(rows(16), "1h", 14, 15.5 * HOUR).bars[-1]
+    assert last.opened == 14 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("given", "now"),
+    [
+        (rows(14), 14 * HOUR),  # one too few
+        (rows(7) + rows(9, 8 * HOUR), 17 * HOUR),  # a gap
+        (rows(16), 30 * HOUR),  # nothing since
+        ([], 0),
+    ],
+)
+def test_bars_that_are_too_few_broken_or_old_tell_nothing(given, now):
+    history = history_of(given, "1h", 14, now)
+    assert (history.bars, history.atr_pct, history.volatility_pct) == ((), None, None)
+
+
+@given(st.permutations(rows(20)))
+def test_the_order_of_rows_does_not_matter(shuffled):
+    assert history_of(shuffled, "1h", 14, 20 * HOUR) == history_of(rows(20), "1h", 14, 20 * HOUR)
+
+
+@pytest.mark.parametrize("row", [[0, 1, None, 1, 1], [0, 1], [0, 1, 1, 2, 1], [0, 1, 2, 0, 1]])
+def test_a_row_that_is_no_bar_is_refused(row):
+    with pytest.raises(VenueError) as raised:
+        history_of([row], "1h", 14, HOUR)
+    assert raised.value.code == "half-an-answer"
+
+
+def test_lengths():
+    assert [seconds_of(one) for one in ("1m", "15m", "1h", "1d", "1w")] == [60, 900, 3_600, 86_400, 604_800]
+
+
+def test_an_asset_without_volatility_leaves_no_allocation():
+    whole, none = history_of(rows(20), "1h", 14, 20 * HOUR), history_of([], "1h", 14, 0)
+    assert allocation({"A": whole, "B": none}, {}) == (None, None)
+    assets, matrix = allocation({"A": whole, "B": whole}, {"A": "a"})
+    assert [one.base for one in assets] == ["a", None]
+    assert matrix[0][1] == pytest.approx(1)
+
+
+# Deposits and withdrawals.
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+BINANCE = Venue()
+
+
+def entry(seconds, amount, name=None):
+    return {
+        "id": name or f"{seconds}",
+        "timestamp": int(after(seconds).timestamp() * 1000),
+        "amount": abs(amount),
+        "direction": "in" if amount > 0 else "out",
+        "currency": "USDT",
+        "type": "transfer",
+    }
+
+
+def after(seconds):
+    return START + timedelta(seconds=seconds)
+
+
+amounts = st.integers(-1000, 1000).filter(bool)
+
+
+@given(st.lists(st.tuples(st.integers(1, 5_000), amounts), max_size=12), st.lists(st.integers(1, 5_000), max_size=4))
+def test_every_entry_counts_once_however_often_the_ledger_is_read(flows, readings):
+    entries = [entry(seconds, amount, f"{i}") for i, (seconds, amount) in enumerate(flows)]
+    known = Deposits(100.0, START)
+    for reading in [*sorted(readings), 6_000]:
+        now = after(reading)
+        span = known.since.timestamp() * 1000, now.timestamp() * 1000
+        window = [one for one in entries if span[0] <= one["timestamp"] <= span[1]]
+        known = counted(known, window + window, BINANCE, "USDT", now)
+    assert known.net == 100.0 + sum(amount for _, amount in flows)
+
+
+def test_an_entry_that_comes_late_counts_too():
+    known = counted(Deposits(0.0, START), [entry(50, 10)], BINANCE, "USDT", after(100))
+    late = counted(known, [entry(50, 10), entry(60, 7)], BINANCE, "USDT", after(200))
+    assert late.net == 17
+    assert known.since == after(100) - OVERLAP
+
+
+def test_what_is_no_flow_of_this_account_does_not_count():
+    trade, dollars = entry(1, 5) | {"type": "trade"}, entry(2, 5) | {"currency": "BTC"}
+    assert counted(Deposits(0.0, START), [trade, dollars], BINANCE, "USDT", after(9)).net == 0
+    interest = entry(3, 5) | {"type": "transaction", "info": {"type": "INTEREST"}}
+    moved = entry(4, 5) | {"type": "transaction", "info": {"type": "TRANSFER_IN"}}
+    assert counted(Deposits(0.0, START), [interest, moved], BYBIT, "USDT", after(9)).net == 5
+
+
+@pytest.mark.parametrize("change", [{"amount": None}, {"timestamp": None}, {"direction": None}])
+def test_a_flow_that_is_not_whole_is_refused(change):
+    with pytest.raises(VenueError):
+        counted(Deposits(0.0, START), [entry(1, 5) | change], BINANCE, "USDT", after(9))
+
+
+def test_deposits_since_the_last_reading_are_in_the_account(venue):
+    async def twice(exchange):
+        first = await exchange.account_view(Deposits(10_000.0, moment(venue.now()) - timedelta(days=20)))
+        venue.deposit("500")
+        venue.deposit("-120")
+        second = await exchange.account_view(first.deposits)
+        return first, second, await exchange.account_view(second.deposits)
+
+    venue.deposit("250", at=venue.now() - 86_400_000 * 15)
+    first, second, third = asked(venue, twice)
+    assert [one.account.net_deposits for one in (first, second, third)] == [10_250, 10_630, 10_630]
+
+
+def test_a_ledger_longer_than_an_answer_is_read_whole(bybit):
+    for minute in range(180):
+        bybit.deposit("1", at=bybit.now() - 60_000 * minute)
+    begin = moment(bybit.now()) - timedelta(hours=4)
+    view = asked(bybit, lambda exchange: exchange.account_view(Deposits(0.0, begin)))
+    assert view.account.net_deposits == 180
+    sent = [json.dumps(one.params) for one in bybit.asked("transaction-log")]
+    assert len(sent) > 4
+
+
+def test_nobody_asks_the_ledger_where_nobody_wants_to_know(venue):
+    view = asked(venue, lambda exchange: exchange.account_view())
+    assert (view.deposits, view.account.net_deposits) == (None, 0)
+    assert not venue.asked("income") + venue.asked("transaction-log")

@@ -1,0 +1,149 @@
+"""A whole snapshot from a venue, through ccxt's real client; the same from every venue."""
+
+from datetime import timedelta
+
+import pytest
+
+from rulecap import load_policy
+from rulecap.exchange import Extras
+from rulecap.exchange.clock import moment
+from rulecap.snapshot import Signal, read_snapshot
+from tests.exchange.conftest import asked, refused, whole
+from tests.recorded import recorded
+from tests.venue.venue import READ_ONLY_KEY, READ_ONLY_SECRET
+
+
+def test_account_and_positions_are_what_the_venue_holds(venue):
+    snapshot = asked(venue, whole)
+    account = snapshot.account
+    assert account.total_wallet_balance == 12_000
+    assert account.unrealized_pnl == pytest.approx(0.2 * (32_310 - 31_480) - 2.4 * (2024 - 1942))
+    assert account.margin_used == pytest.approx(0.2 * 32_310 / 4 + 2.4 * 2024 / 3)
+    assert account.available_balance == pytest.approx(12_000 + account.unrealized_pnl - account.margin_used)
+    assert account.maintenance_margin == pytest.approx(0.01 * (0.2 * 32_310 + 2.4 * 2024))
+    btc, eth = snapshot.positions
+    assert (btc.symbol, btc.base, btc.side, btc.quantity, btc.leverage) == ("BTCUSDT", "BTC", "LONG", 0.2, 4)
+    assert (eth.symbol, eth.base, eth.side, eth.quantity, eth.leverage) == ("ETHUSDT", "ETH", "SHORT", 2.4, 3)
+    assert eth.unrealized_pnl == pytest.approx(-2.4 * (2024 - 1942))
+    assert eth.notional == pytest.approx(2.4 * 2024)
+    assert btc.margin == pytest.approx(0.2 * 32_310 / 4)
+
+
+def test_market_and_book_are_what_the_venue_tells(venue):
+    snapshot = asked(venue, lambda exchange: exchange.snapshot("SUSHIUSDT"))
+    market, spec = snapshot.market, venue.specs["SUSHIUSDT"]
+    bids, asks = venue.book("SUSHIUSDT")
+    assert (market.symbol, market.base, market.price) == ("SUSHIUSDT", "SUSHI", 7.611)
+    assert (market.min_quantity, market.quantity_step, market.min_notional) == (1, 1, 5)
+    assert market.spread_pct == pytest.approx(float(200 * (asks[0][0] - bids[0][0]) / (asks[0][0] + bids[0][0])))
+    assert [one.max_leverage for one in market.brackets] == [float(most) for _, _, most in spec.brackets]
+    assert market.depth_score is None
+    assert len(snapshot.book.bids) == len(snapshot.book.asks) == 100
+    assert snapshot.book.asks[99] == tuple(map(float, asks[99]))
+
+
+def test_both_venues_give_the_same_volatility_range_and_correlation(binance, bybit):
+    one, other = (asked(venue, whole) for venue in (binance, bybit))
+    assert one.market.atr_pct == pytest.approx(other.market.atr_pct) and one.market.atr_pct > 0
+    assert [a.symbol for a in one.assets] == ["BTCUSDT", "ETHUSDT"]
+    assert one.assets == other.assets
+    assert one.correlation == other.correlation
+    assert one.positions[1].volatility_pct == one.assets[1].volatility_pct
+
+
+def test_how_many_bars_of_which_length_is_configured(binance):
+    asked(binance, whole, bars=30, timeframe="15m")
+    sent = binance.asked("klines")[0].params
+    assert (sent["interval"], int(sent["limit"])) == ("15m", 34)
+
+
+@pytest.mark.parametrize("spelling", ["BTCUSDT", "btcusdt", "BTC/USDT:USDT", "BTC/USDT"])
+def test_a_symbol_may_be_spelt_either_way(binance, spelling):
+    snapshot = asked(binance, lambda exchange: exchange.snapshot(signal={"symbol": spelling, "score": 80.0}))
+    assert snapshot.market.symbol == snapshot.signal.symbol == "BTCUSDT"
+
+
+def test_without_a_symbol_the_snapshot_has_no_market(venue):
+    snapshot = asked(venue, lambda exchange: exchange.snapshot())
+    assert (snapshot.market, snapshot.book, snapshot.signal) == (None, None, None)
+    assert len(snapshot.positions) == 2
+
+
+def test_a_score_is_what_was_recorded_else_absent(binance):
+    extras = Extras(scores={"BTCUSDT": 71.0, ("ETHUSDT", "LONG"): 5.0})
+    snapshot = asked(binance, lambda exchange: exchange.snapshot(extras=extras))
+    assert [one.score for one in snapshot.positions] == [71.0, None]
+
+
+def test_facts_and_the_assets_to_allocate_to_are_the_callers(binance):
+    extras = Extras(facts={"funding_rate": 0.01}, assets=("SOL/USDT:USDT", "BTCUSDT"))
+    snapshot = asked(binance, lambda exchange: exchange.snapshot(extras=extras))
+    assert snapshot.facts == {"funding_rate": 0.01}
+    assert [one.symbol for one in snapshot.assets] == ["SOLUSDT", "BTCUSDT"]
+
+
+def test_its_time_is_the_venues_and_its_age_that_of_its_oldest_part(binance):
+    async def later(exchange):
+        kept = await exchange.account_view()
+        old = type(kept)(kept.account, kept.held, kept.deposits, kept.read_at - timedelta(seconds=40))
+        return await exchange.snapshot("BTCUSDT", account=old)
+
+    binance.clock_offset_ms = 1_500
+    before = binance.now()
+    snapshot = asked(binance, later)
+    assert snapshot.age_seconds >= 40
+    assert moment(before - 100) <= snapshot.as_of <= moment(binance.now() + 100)
+
+
+def test_an_old_stamp_on_the_ticker_makes_the_snapshot_old(binance):
+    def old(answer):
+        return {**answer, "closeTime": answer["closeTime"] - 90_000}
+
+    binance.fault("ticker/24hr", "then", change=old)
+    assert asked(binance, whole).age_seconds >= 90
+
+
+def test_the_default_policy_decides_on_it(venue):
+    signal = Signal(
+        symbol="BTCUSDT",
+        score=90.0,
+        expected_return_pct=4.0,
+        market_regime="TRENDING",
+        win_rate=0.6,
+        win_loss_ratio=1.8,
+    )
+    snapshot = asked(venue, lambda exchange: exchange.snapshot(signal=signal))
+    decision = load_policy("default").evaluate(snapshot, decision="position")
+    assert decision.ok, decision.problems
+    assert decision.outputs["recommendation"] in {"ENTER", "CAUTION", "HOLD", "REJECT"}
+    assert load_policy("default").evaluate(snapshot, decision="margin").ok
+
+
+def test_it_is_json_that_reads_back_as_itself(venue):
+    snapshot = asked(venue, whole)
+    assert read_snapshot(snapshot.model_dump_json()) == snapshot
+
+
+def test_a_read_only_key_is_enough(venue):
+    assert asked(venue, whole, keys=(READ_ONLY_KEY, READ_ONLY_SECRET)).account.total_wallet_balance == 12_000
+
+
+def test_a_market_can_be_seen_without_a_key(venue):
+    view = asked(venue, lambda exchange: exchange.market_view("BTCUSDT"), keys=None)
+    assert view.market.price == 32_310
+    assert view.market.taker_fee_pct is None
+    assert not [one for one in venue.requests if "x-mbx-apikey" in one.headers or "x-bapi-api-key" in one.headers]
+
+
+def test_what_the_caller_hands_in_wrong_is_said_with_its_place(binance):
+    signal = {"symbol": "BTCUSDT", "score": 120.0}
+    failure = refused(binance, lambda exchange: exchange.snapshot(signal=signal))
+    assert (failure.code, [one.path for one in failure.problems]) == ("not-a-snapshot", ["signal.score"])
+
+
+def test_the_recorded_markets_and_brackets(binance):
+    recorded("binance/exchange_info_20210721.json")
+    binance.use_recorded()
+    market = asked(binance, lambda exchange: exchange.market_view("BTCUSDT")).market
+    assert (market.min_quantity, market.quantity_step, market.min_notional) == (0.001, 0.001, 5)
+    assert len(market.brackets) > 4
