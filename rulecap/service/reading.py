@@ -80,6 +80,21 @@ class Reader:
             raise Refused(503, error.code, f"the audit log cannot be read: {error.reason}") from error
 
 
+def last_deposits(url: str, account: str) -> tuple[float, datetime] | None:
+    """Return an account's deposits minus withdrawals as last recorded, and of when that is; none where nothing is.
+
+    Raises:
+        LogError: the log cannot be read.
+    """
+    with open_log(url) as log, looking(log):
+        found = page(log, _way(log, Question(Selection((account,)), 1)), 1).records
+        for one in found:
+            snapshot = one.record.fields["snapshot"]
+            if isinstance(snapshot, dict):
+                return snapshot["account"]["net_deposits"], datetime.fromisoformat(snapshot["as_of"])
+    return None
+
+
 def cursor(text: str) -> Cursor:
     """Return the cursor that a page's `next` is."""
     time, _, seq = text.rpartition("-")

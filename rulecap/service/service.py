@@ -19,10 +19,11 @@ from rulecap.service.in_force import PolicyInForce
 from rulecap.service.keys import KeyRing, UnusableKeys, read_keys
 from rulecap.service.metrics import Metrics
 from rulecap.service.problems import Refused
-from rulecap.service.reading import Reader
+from rulecap.service.reading import Reader, last_deposits
 from rulecap.service.recorder import Recorder
 from rulecap.service.settings import ServiceSettings
 from rulecap.service.sources import Source
+from rulecap.service.venue import ExchangeSource, exchange_source
 from rulecap.service.view import SharedView
 
 log = logging.getLogger("rulecap.service")
@@ -51,7 +52,7 @@ class Service:
         self.ring = KeyRing(read_keys(settings.keys)) if settings.keys else None
         self.keys_failure: UnusableKeys | None = None
         self.metrics, self.events = Metrics(), Events()
-        self.source = source or (DemoSource() if settings.demo else None)
+        self.source = source or _source(settings)
         self.recorder: Recorder | None = None
         self.reader: Reader | None = Reader(settings.log) if settings.log else None
         self._desk: Desk | None = None
@@ -116,6 +117,10 @@ class Service:
             self._folder = TemporaryDirectory(prefix="rulecap-demo-")
             url = f"sqlite:///{Path(self._folder.name) / 'demo.sqlite3'}"
         self.recorder = Recorder(open_ledger(url), self._answered)
+        if isinstance(source, ExchangeSource):
+            known = last_deposits(url, source.account_name)
+            if known is not None:
+                source.resume(*known)
         self.reader = Reader(url)
         view = SharedView(source, self.settings)
         self._desk = Desk(self.in_force, view, self.recorder, self.reader, self.settings.oldest_seconds)
@@ -195,6 +200,17 @@ class Service:
         self.metrics.decided(asked.decision, verdict, seconds)
         if self.events.listened_to:
             self.events.publish(decided(asked.policy, decision, verdict))
+
+
+def _source(settings: ServiceSettings) -> Source | None:
+    """Return where account and markets come from, none where the settings name nothing.
+
+    Raises:
+        BadSettings: the exchange cannot be used as it is set.
+    """
+    if settings.exchange is not None:
+        return exchange_source(settings.exchange)
+    return DemoSource() if settings.demo else None
 
 
 def _state(path: Path) -> tuple[int, int, int] | None:
