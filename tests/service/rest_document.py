@@ -34,6 +34,7 @@ MOVING = {
     "meaning": CUT,
     "engine": CUT,
     "seq": 1,
+    "passed": 100,
     "next": CUT,
 }
 LONGEST = 12
@@ -65,7 +66,10 @@ def settled(value: Any, depth: int = 0) -> Any:
     if isinstance(value, dict):
         if depth >= 1 and len(value) > LONGEST:
             return {CUT: CUT}
-        return {name: MOVING[name] if name in MOVING and one is not None else settled(one, depth + 1) for name, one in value.items()}
+        return {
+            name: MOVING[name] if name in MOVING and one is not None else settled(one, depth + 1)
+            for name, one in value.items()
+        }
     if isinstance(value, list):
         return [settled(one, depth + 1) for one in value[:2]] + ([CUT] if len(value) > 2 else [])
     if isinstance(value, str) and len(value) > 200:
@@ -76,7 +80,9 @@ def settled(value: Any, depth: int = 0) -> Any:
 def written(answer: Any) -> str:
     """Return an answer as the document has it."""
     if isinstance(answer, str):
-        lines = [line for line in answer.splitlines() if line.startswith(("rulecap_decisions_total", "rulecap_verdict"))]
+        lines = [
+            line for line in answer.splitlines() if line.startswith(("rulecap_decisions_total", "rulecap_verdict"))
+        ]
         return "\n".join(sorted(lines)) + "\n"
     return json.dumps(settled(answer), indent=2, ensure_ascii=False) + "\n"
 

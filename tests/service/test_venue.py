@@ -57,14 +57,41 @@ def test_an_account_at_an_exchange_is_served(client, tmp_path):
         assert log.record(log.head().size).fields["account"] == "binanceusdm"
 
 
-def test_a_venue_that_goes_away_and_comes_back(client, venue):
+@pytest.mark.parametrize("kind", ["status", "drop", "cut", "empty"])
+def test_a_venue_that_goes_away_and_comes_back(client, venue, kind):
+    reduction = {"symbol": "ETHUSDT", "side": "SELL", "reduce_only": True}
     assert client.get("/api/capital/state").status_code == 200
     view = client.app.state.service.desk.view
-    venue.fail_with(503) if hasattr(venue, "fail_with") else pytest.skip("the venue cannot be switched off")
+    options = {"status": 503, "body": "{}"} if kind == "status" else {}
+    venue.fault("", kind, 100_000, **options)
     wait(lambda: view.failure is not None)
-    assert (
-        client.post(POSITION, json={"symbol": "ETHUSDT", "side": "SELL", "reduce_only": True}).json()["quantity"] == 1.2
-    )
+    assert client.get("/health").status_code == 200
+    assert client.post(POSITION, json=reduction).json()["quantity"] == 1.2
+    entry = client.post(POSITION, json=SPECIFIED)
+    assert entry.status_code == 503 or entry.json()["recommendation"] == "REJECT"
+    assert "rulecap_source_failing 1.0" in client.get("/metrics").text
+    venue._faults.clear()
+    wait(lambda: view.failure is None)
+    assert client.post(POSITION, json=SPECIFIED).status_code == 200
+    assert client.get("/ready").status_code == 200
+
+
+def test_deposits_are_counted_on_from_where_the_log_ended(client, venue, tmp_path):
+    from rulecap.service.reading import last_deposits
+
+    client.get("/api/capital/state")
+    venue.deposit("500")
+    log = f"sqlite:///{tmp_path / 'log.sqlite3'}"
+
+    def counted():
+        client.get("/api/capital/state")
+        known = last_deposits(log, "binanceusdm")
+        return known is not None and known[0] == 500.0
+
+    wait(counted)
+    source = client.app.state.service.source
+    source.resume(*last_deposits(log, "binanceusdm"))
+    assert client.portal.call(source.account).account.net_deposits == 500.0
 
 
 @pytest.mark.parametrize("given", [{}, {"venue": "nowhere"}, {"venue": "binanceusdm", "speed": 1}])
