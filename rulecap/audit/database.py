@@ -6,6 +6,11 @@ from typing import Any, Protocol
 Row = tuple[Any, ...]
 
 
+def blob(value: object) -> bytes:
+    """Return the bytes of a column; empty where something else than bytes was put there."""
+    return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else b""
+
+
 class Database(Protocol):
     """One connection. Statements take `?` for their values; every failure is a LogError."""
 
@@ -39,6 +44,9 @@ class Database(Protocol):
 
     def stream(self, statement: str, values: Sequence[object] = ()) -> Iterator[Row]:
         """Yield a statement's rows without holding them all; only after `look`."""
+
+    def faults(self) -> list[str]:
+        """Return what is wrong with the tables themselves: definitions, triggers, views, damage; only after `look`."""
 
     def close(self) -> None:
         """Let go of the connection; never raises."""

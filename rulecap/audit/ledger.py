@@ -125,14 +125,21 @@ class Ledger:
         failure = self._attempt(questions)
         if failure is None or failure.code != "log-failed" or len(questions) == 1:
             return
-        failures = [self._attempt([question]) for question in questions]
+        failures = []
+        for number, question in enumerate(questions, 1):
+            failure = self._attempt([question])
+            failures.append(failure)
+            if failure is not None and failure.code != "log-failed":  # it is the log, which each would wait for
+                self._fail(questions[number:], failure)
+                return
         if None in failures:
             self.failure = None
 
     def _attempt(self, questions: list[Question]) -> LogError | None:
         """Answer questions in one transaction; return why none was answered."""
         try:
-            writer = self._usable()
+            # Put back only when it has come through: what it remembers may be of a transaction that is undone.
+            writer, self._writer = self._usable(), None
             writer.answer(questions)
         except LogError as error:
             failure = error
@@ -142,7 +149,7 @@ class Ledger:
             self._fail(questions, LogError("log-failed", f"the writing was interrupted: {type(error).__name__}"))
             raise
         else:
-            self.failure, self.head = None, writer.head
+            self._writer, self.failure, self.head = writer, None, writer.head
             self._remember(writer, questions)
             return None
         self._fail(questions, failure)
@@ -160,6 +167,7 @@ class Ledger:
         if self._closed:
             raise LogError("log-failed", "the ledger is closed")
         if self._writer is None:
+            self._database.close()  # which an interrupted failure may have left open, in a transaction
             self._database = self._reconnect()
             self._writer = Writer(self._database, self._signer, self._clock, since=self.head)
         return self._writer

@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from rulecap.audit.database import Database
+from rulecap.audit.database import Database, blob
 from rulecap.audit.errors import LogError
+from rulecap.audit.merkle import HASH_LENGTH
 from rulecap.audit.record import Record
 from rulecap.audit.tables import FORMAT
 from rulecap.engine.policy import Policy, policy_from_files
-from rulecap.problems import PolicyError
-
-LEAST = -(2**63)
+from rulecap.problems import PolicyError, shown
 
 
 class Head(NamedTuple):
@@ -45,12 +44,11 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A record with the columns beside it, which repeat what its body says; `raw`: its body is stored as bytes."""
+    """A record with the columns beside it, which repeat what its body says."""
 
     time: int
     kind: int
     record: Record
-    raw: bool = True
 
 
 class Log:
@@ -73,7 +71,7 @@ class Log:
     def record(self, seq: int) -> Record | None:
         """Return the record of a number, none where the log has none."""
         rows = self.database.run("SELECT seq, body FROM records WHERE seq = ?", (seq,))
-        return Record(rows[0][0], as_bytes(rows[0][1])) if rows else None
+        return Record(rows[0][0], blob(rows[0][1])) if rows else None
 
     def find(self, name: str) -> Record | None:
         """Return the record of an id, or of a number written as text; none where there is none."""
@@ -82,11 +80,12 @@ class Log:
             return None
         return self.record(int(number))
 
-    def stored(self, first: int = LEAST) -> Iterator[Stored]:
-        """Yield every record from a number on, in their order, with its columns."""
-        rows = self.database.stream("SELECT seq, time, kind, body FROM records WHERE seq >= ? ORDER BY seq", (first,))
+    def stored(self, first: int | None = None) -> Iterator[Stored]:
+        """Yield the records in their order, with their columns: from a number on, or whatever is there."""
+        where, values = ("WHERE seq >= ? ", (first,)) if first is not None else ("", ())
+        rows = self.database.stream(f"SELECT seq, time, kind, body FROM records {where}ORDER BY seq", values)
         for seq, time, kind, body in rows:
-            yield Stored(time, kind, Record(seq, as_bytes(body)), isinstance(body, bytes | memoryview))
+            yield Stored(time, kind, Record(seq, blob(body)))
 
     def kinds(self) -> dict[int, Kind]:
         """Return what records are about, by the number that their rows have."""
@@ -95,12 +94,16 @@ class Log:
 
     def checkpoints(self) -> list[str]:
         """Return the checkpoints that are kept in the log, smallest first."""
-        return [str(note) for (note,) in self.database.run("SELECT note FROM checkpoints ORDER BY size")]
+        return [note for (note,) in self.database.run("SELECT note FROM checkpoints ORDER BY size")]
 
     def policy_files(self, digest: str) -> dict[str, bytes]:
         """Return a policy's files by relative name; empty where the log has none of this digest."""
         rows = self.database.run("SELECT name, content FROM policies WHERE digest = ? ORDER BY name", (digest,))
-        return {str(name): as_bytes(content) for name, content in rows}
+        return {str(name): blob(content) for name, content in rows}
+
+    def policy_digests(self) -> set[str]:
+        """Return the digests of all policies that the log has files of."""
+        return {str(digest) for (digest,) in self.database.run("SELECT DISTINCT digest FROM policies")}
 
     def policy(self, digest: str) -> Policy:
         """Return a policy that the log keeps.
@@ -155,9 +158,15 @@ def read_head(database: Database) -> Head:
     written, name, size, root, note = rows[0]
     if written != FORMAT:
         raise LogError("not-a-log", f"{database.where} is of format {written}; this rulecap reads format {FORMAT}")
-    if not (isinstance(size, int) and isinstance(name, str) and isinstance(note, str)):
-        raise LogError("log-corrupt", f"{database.where}: the head is none")
-    return Head(name, size, as_bytes(root), note)
+    if not (
+        _is_text(name) and isinstance(size, int) and size >= 0 and len(blob(root)) == HASH_LENGTH and _is_text(note)
+    ):
+        raise LogError("log-corrupt", f"{database.where}: the log's head is none: {shown(repr((name, size, root)))}")
+    return Head(name, size, blob(root), note)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def node_reader(database: Database) -> Callable[[int], bytes]:
@@ -171,16 +180,9 @@ def node_reader(database: Database) -> Callable[[int], bytes]:
         rows = database.run("SELECT hash FROM nodes WHERE position = ?", (position,))
         if not rows:
             raise LogError("log-corrupt", f"{database.where} lacks the tree's node {position}")
-        return as_bytes(rows[0][0])
+        return blob(rows[0][0])
 
     return node_at
-
-
-def as_bytes(value: object) -> bytes:
-    """Return what a column holds as bytes; in SQLite anything may stand in any column."""
-    if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value)
-    return value.encode(errors="surrogatepass") if isinstance(value, str) else b""
 
 
 def parsed_memory(value: object) -> Mapping[str, Any] | None:

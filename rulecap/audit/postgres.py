@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from rulecap.audit.database import Row
 from rulecap.audit.errors import LogError
-from rulecap.audit.tables import SCHEMA, WRITERS
+from rulecap.audit.tables import SCHEMA, WRITERS, names
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
 # A writer that stops in mid-transaction (frozen, or cut off from the network) holds up all others; the server ends it.
 LONGEST_IDLE = 10.0
+# The server itself ends what takes longer than the patience; it is not waited for longer than this beyond it.
+GRACE = 1.0
 STREAMS = count(1)
 MALFORMED = (
     "this is no PostgreSQL address: write postgresql://user:password@host:port/database, with / @ : ? # and % in a"
@@ -60,8 +62,10 @@ class PostgresDatabase:
         if self._write:
             settings += f" -c statement_timeout={milliseconds}"
             settings += f" -c idle_in_transaction_session_timeout={int(LONGEST_IDLE * 1000)}"
+        from rulecap.audit.bounded import BoundedConnection
+
         try:
-            return self._psycopg.connect(
+            connection = BoundedConnection.connect(
                 self._url,
                 autocommit=True,
                 connect_timeout=max(2, math.ceil(self._patience)),
@@ -71,6 +75,9 @@ class PostgresDatabase:
             )
         except (self._psycopg.Error, UnicodeError) as error:
             raise LogError("log-unreachable", f"{self.where} cannot be reached: {_first_line(error)}") from error
+        if self._write:  # reading a whole log may take as long as it takes
+            connection.longest = self._patience + GRACE
+        return connection
 
     def _shown(self, url: str) -> str:
         """Return an address as it may be shown, without its password.
@@ -115,7 +122,8 @@ class PostgresDatabase:
             self._lock()
 
     def _lock(self) -> None:
-        self.run("BEGIN")
+        # So that, whatever the server's default, the head is read as it is once the lock is had.
+        self.run("BEGIN ISOLATION LEVEL READ COMMITTED")
         self.run("SELECT pg_advisory_xact_lock(?)", (WRITERS,))
 
     def look(self) -> None:
@@ -156,6 +164,28 @@ class PostgresDatabase:
                 yield from cursor.execute(_placed(statement), tuple(values) or None)
         except self._errors.Error as error:
             self._fail(error)
+
+    def faults(self) -> list[str]:
+        """Return which of the tables are none, and what else acts on them."""
+        relations = self.run(
+            "SELECT relname, relkind::text, relrowsecurity FROM pg_class WHERE relname = ANY (?)"
+            " AND relnamespace = to_regnamespace(?)",
+            (sorted(names()), SCHEMA),
+        )
+        triggers = self.run(
+            "SELECT tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid"
+            " WHERE NOT tgisinternal AND relnamespace = to_regnamespace(?)",
+            (SCHEMA,),
+        )
+        rules = self.run("SELECT rulename FROM pg_rules WHERE schemaname = ?", (SCHEMA,))
+        said = "is not rulecap's: it may change what is read or written"
+        kinds = {name: (kind, hides) for name, kind, hides in relations}
+        return [
+            *(f"{name} is no table" for name in sorted(names()) if kinds.get(name, ("", False))[0] != "r"),
+            *(f"the row security on {name} {said}" for name, (_, hides) in sorted(kinds.items()) if hides),
+            *(f"the trigger {name} {said}" for (name,) in triggers),
+            *(f"the rule {name} {said}" for (name,) in rules),
+        ]
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -1,6 +1,7 @@
 """SQLite as the log's database: one file, write-ahead log, every commit synced to the disk."""
 
 import os
+import random
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from typing import NoReturn
 
 from rulecap.audit.database import Row
 from rulecap.audit.errors import LogError
+from rulecap.audit.tables import differing
 
 PATIENCE = 2.0
 ROWS = 256
@@ -17,6 +19,7 @@ TURN = 0.005
 # A write-ahead log is folded into the file once it has this many pages, 4 KiB each.
 CHECKPOINT_PAGES = 4000
 UNRECOVERED = (sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY, sqlite3.SQLITE_READONLY_CANTINIT)
+MOST_FAULTS = 20
 CODES = {
     sqlite3.SQLITE_BUSY: ("log-locked", "is locked by another process"),
     sqlite3.SQLITE_LOCKED: ("log-locked", "is locked by another process"),
@@ -48,14 +51,15 @@ class SqliteDatabase:
             LogError: it is not there, or cannot be opened.
         """
         self.where = str(path)
-        self._path, self._ahead, self._size = path, Path(f"{path}-wal"), 0
+        self._path, self._size, self._patience = path, 0, patience
         if not create and not path.exists():
             raise LogError("no-log", f"there is no log at {path}")
         try:
             self._connection = connect(path, write, create, patience)
             if write:
                 self._prepare(patience)
-                self._file, self._ahead_file = _identity(path), _identity(self._ahead)
+                self._file = _identity(path)
+                self._beside = {one: _identity(one) for one in _beside(path) if one.exists()}
             else:
                 self._read_first(patience)
         except (sqlite3.Error, OSError) as error:
@@ -102,9 +106,28 @@ class SqliteDatabase:
         return bool(names)
 
     def begin(self) -> None:
-        """Start writing, as the only writer."""
+        """Start writing, as the only writer.
+
+        SQLite by itself would look for its turn ever more seldom, so that one of several busy writers may never get it.
+        """
         self._watch()
-        self.run("BEGIN IMMEDIATE")
+        deadline = time.monotonic() + self._patience
+        self.run("PRAGMA busy_timeout = 0")
+        try:
+            while not self._begun(time.monotonic() >= deadline):
+                time.sleep(random.uniform(0, TURN))
+        finally:
+            self.run(f"PRAGMA busy_timeout = {int(self._patience * 1000)}")
+
+    def _begun(self, last: bool) -> bool:
+        """Try to begin; return whether that went, the last time fail where it does not."""
+        try:
+            self._run("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            if last or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                self._fail(error)
+            return False
+        return True
 
     def look(self) -> None:
         """Start reading what is there at this moment."""
@@ -125,7 +148,7 @@ class SqliteDatabase:
         """Run one statement and return its rows."""
         try:
             return self._run(statement, values)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OverflowError) as error:
             self._fail(error)
 
     def write(self, statements: Sequence[tuple[str, Sequence[Sequence[object]]]]) -> None:
@@ -142,11 +165,15 @@ class SqliteDatabase:
     def stream(self, statement: str, values: Sequence[object] = ()) -> Iterator[Row]:
         """Yield a statement's rows."""
         try:
-            cursor = self._connection.execute(statement, tuple(values))
-            while rows := cursor.fetchmany(ROWS):
-                yield from rows
-        except sqlite3.Error as error:
+            yield from self._connection.execute(statement, tuple(values))
+        except (sqlite3.Error, OverflowError) as error:
             self._fail(error)
+
+    def faults(self) -> list[str]:
+        """Return what is wrong with the tables: definitions that are others, and what SQLite's own check finds."""
+        found = self.run("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+        damage = [str(said) for (said,) in self.run(f"PRAGMA integrity_check({MOST_FAULTS})") if said != "ok"]
+        return [*differing(found, *self.words), *(f"SQLite finds damage: {said}" for said in damage)]
 
     def close(self) -> None:
         """Close the file."""
@@ -168,8 +195,9 @@ class SqliteDatabase:
                 raise LogError("log-replaced", f"{self.where} is another file than the one that was opened")
             if file.st_size < self._size:
                 raise LogError("log-corrupt", f"{self.where} was cut short while it was open")
-            if _identity(self._ahead) != self._ahead_file:
-                raise LogError("log-replaced", f"{self._ahead} is another file than the one that was opened")
+            for path, opened in self._beside.items():
+                if _identity(path) != opened:
+                    raise LogError("log-replaced", f"{path} is another file than the one that was opened")
         except OSError as error:
             raise LogError("log-gone", f"{error.filename or self.where} is gone: {error.strerror}") from error
         self._size = file.st_size
@@ -194,7 +222,17 @@ def connect(path: Path, write: bool, create: bool, patience: float) -> sqlite3.C
         connection = sqlite3.connect(
             f"{address}?mode=ro&immutable=1", isolation_level=None, uri=True, check_same_thread=False
         )
+    # Text that is no UTF-8 was not written by rulecap; it is to be read, and found, rather than to fail.
+    connection.text_factory = lambda raw: raw.decode(errors="replace")
     return connection
+
+
+def _beside(path: Path) -> tuple[Path, Path]:
+    """Return the files beside a log's: what is written ahead, and what tells its writers of each other.
+
+    Where the second is another one, two processes can write at the same time, each over what the other has written.
+    """
+    return Path(f"{path}-wal"), Path(f"{path}-shm")
 
 
 def _identity(path: Path) -> tuple[int, int]:

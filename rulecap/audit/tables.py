@@ -1,5 +1,8 @@
 """The log's tables, the same in every database; only two words for types differ."""
 
+import re
+from collections.abc import Iterable, Iterator
+
 FORMAT = 1
 # On a server the tables are in a schema of this name, and whoever writes holds the advisory lock of this number.
 SCHEMA = "rulecap"
@@ -33,3 +36,38 @@ TABLES = (
 def definitions(integer: str, blob: str) -> list[str]:
     """Return the statements that make the tables, in a database's words for whole numbers and bytes."""
     return [statement.format(integer=integer, bytes=blob) for statement in TABLES]
+
+
+def names() -> set[str]:
+    """Return the tables' names."""
+    return {_named(statement)[1] for statement in TABLES if statement.startswith("CREATE TABLE")}
+
+
+def differing(found: Iterable[tuple[str, str, str, str]], integer: str, blob: str) -> Iterator[str]:
+    """Yield how a database's definitions differ from the log's.
+
+    Args:
+        found: of everything in it: what it is (table, index, view, trigger), its name, its table, its definition.
+        integer: the database's word for whole numbers.
+        blob: its word for bytes.
+    """
+    expected = {_named(one): _plain(one) for one in definitions(integer, blob)}
+    there = {(kind, name): (table, _plain(text)) for kind, name, table, text in found}
+    for (kind, name), text in expected.items():
+        if (kind, name) not in there:
+            yield f"the {kind} {name} is not there"
+        elif there[kind, name][1] != text:
+            yield f"the {kind} {name} is defined otherwise than rulecap does"
+    for (kind, name), (table, _) in there.items():
+        if kind == "trigger" and table in names():
+            yield f"the trigger {name} on {table} is not rulecap's: it may change what is written"
+
+
+def _named(statement: str) -> tuple[str, str]:
+    kind, name = re.findall("^CREATE ([A-Z]+) IF NOT EXISTS ([a-z_]+)", statement)[0]
+    return kind.lower(), name
+
+
+def _plain(statement: str) -> str:
+    """Return a definition as databases keep it, without what means nothing."""
+    return re.sub(r"\s+", " ", statement.replace(" IF NOT EXISTS", "", 1)).replace('"', "")

@@ -21,7 +21,10 @@ MOST_ACCOUNTS = 10_000
 
 
 class Last(NamedTuple):
-    """The last advance of an account's memory under a policy: its time, the memory before and after it."""
+    """The last advance of an account's memory under a policy: its time, the memory before and after it.
+
+    Both with all their names: who is given one may be another version of the policy, which remembers others.
+    """
 
     as_of: int
     before: Memory
@@ -63,10 +66,11 @@ class Timeline:
         last = self._known(account, policy)
         return last is None or as_of > last.as_of
 
-    def advance(self, account: str, policy: str, last: Last, seq: int) -> None:
+    def advance(self, account: str, policy: str, as_of: int, after: Memory, seq: int) -> None:
         """Write that a record has advanced the memory."""
-        self._database.write([("INSERT INTO advances VALUES (?, ?, ?, ?)", [(account, policy, last.as_of, seq)])])
-        self._last[account, policy] = last
+        last = self._known(account, policy)
+        self._database.write([("INSERT INTO advances VALUES (?, ?, ?, ?)", [(account, policy, as_of, seq)])])
+        self._last[account, policy] = Last(as_of, last.after if last else None, after)
 
     def _known(self, account: str, policy: str) -> Last | None:
         key = (account, policy)
@@ -79,13 +83,15 @@ class Timeline:
     def _read(self, account: str, policy: str) -> Last | None:
         rows = self._database.run(
             "SELECT as_of, body FROM advances JOIN records ON records.seq = advances.seq"
-            " WHERE account = ? AND policy = ? ORDER BY as_of DESC LIMIT 1",
+            " WHERE account = ? AND policy = ? ORDER BY as_of DESC LIMIT 2",
             (account, policy),
         )
+        carried = self._carried().get((account, policy))
         if not rows:
-            return self._carried().get((account, policy))
-        before, after = json_fields(bytes(rows[0][1]), "memory", "next_memory")
-        return Last(rows[0][0], parsed_memory(before), parsed_memory(after))
+            return carried
+        memories = [parsed_memory(*json_fields(bytes(body), "next_memory")) for _, body in rows]
+        before = memories[1] if len(rows) > 1 else carried.after if carried else None
+        return Last(rows[0][0], before, memories[0])
 
     def _carried(self) -> dict[tuple[str, str], Last]:
         """Return the memories that the log's first record carries over from another log."""

@@ -1,20 +1,28 @@
 """Verification: every record hashed again, the tree computed again, and both compared with what is known of them.
 
 Three things speak for a record: its bytes, the tree's stored nodes, and the head (signed, or in a checkpoint kept
-elsewhere). The pass hashes the bytes, and grows one tree from them and one from the stored leaves; the head then tells
-which of the two is right.
+elsewhere). The pass grows the tree from the bytes, beside the stored nodes; the head then tells which of both is right.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from rulecap.audit.chain import Chain
+from rulecap.audit.errors import LogError
 from rulecap.audit.findings import Findings, Report
-from rulecap.audit.log import Head, Log, Stored, as_bytes
-from rulecap.audit.merkle import HASH_LENGTH, Peaks, leaf_hash, node_count
+from rulecap.audit.held import Signed, Witness, check_head, check_witnesses, root_that_counts, trust, witnesses
+from rulecap.audit.log import Head, Log, Stored
+from rulecap.audit.merkle import EMPTY_ROOT, leaf_hash
 from rulecap.audit.note import Verifier
-from rulecap.audit.witness import Witness, check_head, check_witnesses, trust
+from rulecap.audit.regrown import Regrown
+from rulecap.audit.trust import Trust
+from rulecap.audit.witness import is_signed
 
 Progress = Callable[[int, int], None]
+NODES = "SELECT position, hash FROM nodes ORDER BY position"
+SHOWN_EVERY = 1000
+# What a log that was tampered with may say; anything else, such as a server that is gone, says nothing of the log.
+DAMAGE = {"log-corrupt", "log-failed", "not-a-log"}
 
 
 def verify(
@@ -32,13 +40,14 @@ def verify(
         progress: is told from time to time how many records are done, and of how many.
 
     Raises:
-        LogError: the log cannot be read.
+        LogError: the log cannot be reached, or is locked. A log that is there and damaged is a finding.
     """
     log.database.look()
     try:
         return Pass(log, progress).run(trusted, list(checkpoints))
     finally:
-        log.database.rollback()
+        with suppress(LogError):  # a damaged file may refuse even this
+            log.database.rollback()
 
 
 class Pass:
@@ -48,111 +57,89 @@ class Pass:
         """Start at the first record."""
         self._log, self._progress = log, progress
         self._findings = Findings()
-        self._chain = Chain(log, self._findings)
-        self._bodies, self._leaves = Peaks(), Peaks()
-        self._whole = True
-        self._differing: list[int] = []
-        self._roots: dict[int, bytes] = {}
-        self._nodes = _nodes(log)
+        self._roots: dict[int, bytes | None] = {0: EMPTY_ROOT}
+        self._root: bytes | None = None
+        self._done = 0
+        self._notes: list[str] = []
 
     def run(self, trusted: Sequence[Verifier], checkpoints: list[str]) -> Report:
         """Return what was found."""
-        head, found = self._log.head(), self._findings
-        witnesses = [Witness.read(note, found) for note in checkpoints]
-        sizes = {witness.checkpoint.size for witness in witnesses if witness}
-        expected = 1
-        for stored in self._log.stored():
-            seq = stored.record.seq
-            if seq > head.size:
-                found.add("record-inserted", f"is beyond the head, which counts {head.size} records", seq)
-                continue
-            if seq < expected:
-                found.add("record-inserted", "stands before the first place", seq)
-                continue
-            self._missing(expected, seq)
-            self._take(stored, sizes)
-            expected = seq + 1
-            if self._progress and seq % 1000 == 0:
-                self._progress(seq, head.size)
-        self._missing(expected, head.size + 1)
-        self._ended(head)
-        self._chain.ended(head.size)
-        authority = trust(self._log, trusted, found)
-        signed = check_head(head, self._bodies.root, authority, found)
-        agreeing = check_witnesses(head, [one for one in witnesses if one], self._roots, authority, found)
+        head, signed, agreeing = Head("", 0, EMPTY_ROOT, ""), Signed(), 0
+        try:
+            head = self._log.head()
+            for fault in self._log.database.faults():
+                self._findings.add("tables-differ", fault)
+            kept = witnesses(self._log, head, checkpoints, self._findings)
+            authority = trust(kept, trusted, self._findings)
+            signed = check_head(head, authority, self._findings)
+            agreeing = self._compare(head, signed, kept, authority)
+        except LogError as error:
+            if error.code not in DAMAGE:
+                raise
+            where = f"after record {self._done}" if self._done else "from the beginning"
+            self._findings.add("log-damaged", f"cannot be read {where}: {error.reason}")
+        if not trusted and is_signed(head.note):
+            self._notes.append("the head carries a signature, which nobody checked: no key was given")
+        root = self._root.hex() if self._root is not None else ""
+        found = self._findings
         return Report(
-            head.id,
-            head.size,
-            self._bodies.root.hex(),
-            signed,
-            agreeing,
-            tuple(self._chain.notes()),
-            tuple(found.kept),
-            found.count,
+            head.id, head.size, root, signed.names, agreeing, tuple(self._notes), found.in_order(), found.count
         )
 
-    def _take(self, stored: Stored, sizes: set[int]) -> None:
-        seq = stored.record.seq
-        leaf = leaf_hash(stored.record.body)
-        if not stored.raw:
-            self._findings.add("record-altered", "its bytes are stored as something else", seq)
-        self._bodies, nodes = self._bodies.append(leaf)
-        kept = self._stored_nodes(seq, len(nodes))
-        self._leaves, following = self._leaves.append(kept[0] if len(kept[0]) == HASH_LENGTH else bytes(HASH_LENGTH))
-        if kept[0] != leaf:
-            self._differing.append(seq)
-        elif kept[1:] != following[1:]:
-            self._findings.add("node-altered", "the tree's stored nodes above it do not follow from the records", seq)
-        if seq in sizes:
-            self._roots[seq] = self._bodies.root
-        self._chain.take(stored)
+    def _compare(self, head: Head, signed: Signed, kept: Sequence[Witness], authority: Trust | None) -> int:
+        """Go through the records, and hold against them what is known; return how many checkpoints agree."""
+        sizes = {one.checkpoint.size for one in kept}
+        tree = Regrown(self._log.database.stream(NODES), self._findings)
+        self._records(head, tree, sizes)
+        self._root = tree.root
+        right = tree.root == root_that_counts(head, signed, kept)
+        tree.ended(right)
+        agreement = check_witnesses(head, kept, self._roots, authority, self._findings)
+        self._head(head, signed, tree, agreement.proven)
+        return agreement.elsewhere
 
-    def _stored_nodes(self, seq: int, count: int) -> tuple[bytes, ...]:
-        """Return the tree's nodes that were stored with a record; an empty one for each that is missing."""
-        first = node_count(seq - 1)
-        return tuple(self._nodes(position) for position in range(first, first + count))
-
-    def _missing(self, start: int, stop: int) -> None:
-        """Note records that are not there; the trees go on with the leaves that are stored for them."""
-        if start < stop:
-            self._whole = False
-            last = stop - 1
-            which = f"records {start} to {last} are" if last > start else "is"
-            self._findings.add("record-missing", f"{which} missing", start)
-        for seq in range(start, stop):
-            (leaf,) = self._stored_nodes(seq, 1)
-            if not leaf:  # the leaves end here too: nothing is left to go on with
-                return
-            leaf = leaf if len(leaf) == HASH_LENGTH else bytes(HASH_LENGTH)
-            self._bodies, nodes = self._bodies.append(leaf)
-            self._stored_nodes(seq, len(nodes))
-            self._leaves, _ = self._leaves.append(leaf)
-
-    def _ended(self, head: Head) -> None:
-        """Say which of the records and leaves that differ are wrong: those that do not lead to the head."""
-        right = self._whole and self._bodies.root == head.root
-        for seq in self._differing:
-            if right:
-                self._findings.add("node-altered", "the tree's stored leaf is not the hash of it", seq)
+    def _records(self, head: Head, tree: Regrown, sizes: set[int]) -> None:
+        chain, add = Chain(self._log, self._findings), self._findings.add
+        for stored in self._log.stored():
+            seq = stored.record.seq
+            if not isinstance(seq, int) or seq <= tree.size:
+                place = seq if isinstance(seq, int) and seq > 0 else None
+                add("record-inserted", f"a record of the number {seq} stands where there is no place for one", place)
+            elif seq > head.size:
+                add("record-inserted", f"is beyond the head, which counts {head.size} records", seq)
             else:
-                self._findings.add(
-                    "record-altered", "its bytes are not those that were hashed when it was written", seq
-                )
-        if not right and not self._differing and self._whole:
-            self._findings.add("head-differs", f"the head of {head.size} records is not the root of their tree")
+                self._missing(tree, seq - 1, sizes)
+                self._take(stored, tree, chain, sizes)
+            if self._progress and self._done % SHOWN_EVERY == 0:
+                self._progress(self._done, head.size)
+        self._missing(tree, head.size, sizes)
+        chain.ended(head.size)
+        self._notes += chain.notes()
 
+    def _take(self, stored: Stored, tree: Regrown, chain: Chain, sizes: set[int]) -> None:
+        agrees = tree.take(leaf_hash(stored.record.body))
+        chain.take(stored, agrees)
+        self._done = tree.size
+        if self._done in sizes:
+            self._roots[self._done] = tree.root
 
-def _nodes(log: Log) -> Callable[[int], bytes]:
-    """Return what gives the stored nodes in the order of their positions, empty where one is missing."""
-    rows: Iterator[tuple[int, bytes]] = log.database.stream("SELECT position, hash FROM nodes ORDER BY position")
-    waiting: list[tuple[int, bytes]] = []
+    def _missing(self, tree: Regrown, stop: int, sizes: set[int]) -> None:
+        """Note records that are not there; the tree goes on with the leaves that are stored for them."""
+        start = tree.size
+        if start >= stop:
+            return
+        self._findings.add("record-missing", "missing", start + 1, stop)
+        for size in sorted(size for size in sizes if start < size <= stop):
+            tree.skip(size)
+            self._roots[size] = tree.root
+        tree.skip(stop)
 
-    def node_at(position: int) -> bytes:
-        while not waiting or waiting[0][0] < position:
-            row = next(rows, None)
-            if row is None:
-                return b""
-            waiting[:] = [(row[0], as_bytes(row[1]))]
-        return waiting[0][1] if waiting[0][0] == position else b""
-
-    return node_at
+    def _head(self, head: Head, signed: Signed, tree: Regrown, proven: int) -> None:
+        """Say that the head is not of these records, where no record or node was found that explains it."""
+        if tree.root is None or tree.differs:
+            return
+        if signed.checkpoint and signed.checkpoint.size == head.size and signed.checkpoint.root != tree.root:
+            said = "they are not those of the signed head: at least one was changed, and the tree with it"
+            self._findings.add("head-differs", said, proven + 1, head.size)
+        if head.root != tree.root:
+            self._findings.add("head-differs", "the head's root is not that of the records")

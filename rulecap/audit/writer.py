@@ -158,8 +158,7 @@ class Writer:
         as_of = given.as_of
         if decision.advanced and as_of is not None and self._timeline.advances(given.account, policy.name, as_of):
             # Copied, because what a decision holds belongs to the caller.
-            last = Last(as_of, memory, dict(decision.memory))
-            self._timeline.advance(given.account, policy.name, last, place.seq)
+            self._timeline.advance(given.account, policy.name, as_of, dict(decision.memory), place.seq)
         if question.request:
             key = (given.account, decision.decision, question.request.key)
             self._database.write([

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from rulecap.audit import open_ledger, open_log
+from rulecap.audit import open_ledger, open_log, sqlite
 from rulecap.audit.replay import replayed
 from rulecap.audit.verify import verify
 from tests.audit import together
@@ -159,6 +159,20 @@ def test_policies_reloaded_while_threads_ask_keep_what_both_remember(url):
     records = sound_records(url)
     assert len(records) == 8 * TIMES
     assert one_memory(records, "a") == TIMES
+
+
+def test_a_writer_looks_for_its_turn_often_enough_to_get_it_from_busy_ones(policy, sqlite_url, monkeypatch):
+    """SQLite by itself waits up to 100 ms at a time, which leaves some of several busy processes without a turn."""
+    naps = []
+    with open_ledger(sqlite_url, patience=0.2) as ledger, open_ledger(sqlite_url) as other:
+        other._database.begin()
+        monkeypatch.setattr(sqlite.time, "sleep", naps.append)
+        assert [problem.code for problem in ledger.evaluate(policy, snapshot(1)).problems] == ["unlogged"]
+        assert ledger.failure.code == "log-locked"
+        assert len(naps) > 1
+        assert max(naps) <= sqlite.TURN
+        other._database.rollback()
+        assert ledger.evaluate(policy, snapshot(1)).record_id is not None
 
 
 def test_a_log_that_many_processes_begin_at_once_is_one_log(url):

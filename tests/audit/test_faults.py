@@ -210,6 +210,18 @@ class TestAFile:
         assert (entry.ok, ledger.failure.code) == (False, "log-gone")
         recovers(ledger, policy, file)
 
+    def test_whose_shared_memory_is_deleted_is_left_before_two_write_over_each_other(self, ledger, policy, file):
+        """A process that opens the log then makes a new one, and sees no lock of those that have the old one."""
+        Path(f"{file}-shm").unlink()
+        write = "from tests.audit.test_faults import write_from_elsewhere; write_from_elsewhere({!r}, {!r})"
+        text = write.format(str(file), str(file.parent.with_name("counting")))
+        command = [sys.executable, "-c", text]
+        with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as elsewhere:
+            assert elsewhere.stdout.readline() == b"written\n"
+            entry = ledger.evaluate(policy, snapshot(2))
+            assert (entry.ok, ledger.failure.code) == (False, "log-replaced")
+            recovers(ledger, policy, file, size=3)
+
     def test_that_is_cut_to_nothing_is_refused_and_comes_back_from_its_write_ahead_log(self, ledger, policy, file):
         ledger.evaluate(policy, snapshot(2))
         os.truncate(file, 0)
@@ -227,6 +239,14 @@ class TestAFile:
         ledger.close()
         with suppress(LogError), open_log(f"sqlite:///{file}") as log:
             verify(log)
+
+
+def write_from_elsewhere(file, policy):
+    """Write to a log as another process does, and keep it open for as long as there is input."""
+    with open_ledger(f"sqlite:///{file}", patience=30) as elsewhere:
+        assert elsewhere.evaluate(load_policy(policy), snapshot(1.5)).record_id
+        print("written", flush=True)
+        sys.stdin.read()
 
 
 AS_NOBODY = """\
@@ -298,7 +318,7 @@ class TestAClockThatGoesBack:
             report = verify(log)
             assert [stored.record.fields["time"][:13] for stored in log.stored()] == ["2026-01-02T00", "2026-01-01T19"]
         assert report.fine
-        assert report.notes == ("the writer's clock went back 1 times; records are in the order of their numbers",)
+        assert report.notes == ("the writer's clock went back once; records are in the order of their numbers",)
 
     def test_keeps_an_idempotency_key_alive(self, policy, file):
         clock = [datetime(2026, 1, 2, tzinfo=UTC)]

@@ -1,7 +1,9 @@
 """Writers that are killed at random moments: what was answered is on record, and the log goes on from there."""
 
 import json
+import os
 import signal
+import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -60,6 +62,27 @@ def test_a_writer_killed_before_any_statement_of_beginning_a_log_leaves_one_that
     assert answers == sorted(answers)
 
 
+def test_a_file_whose_making_was_cut_short_is_read_as_no_log_and_begun_anew(tmp_path):
+    url = f"sqlite:///{tmp_path / 'log.sqlite3'}"
+    child = os.fork()
+    if child == 0:
+        cut_short = sqlite3.connect(tmp_path / "log.sqlite3", isolation_level=None)
+        cut_short.execute("PRAGMA cache_size = 1")
+        cut_short.execute("BEGIN IMMEDIATE")
+        for number in range(50):  # more than the cache holds, so that some of it is in the file already
+            cut_short.execute(f"CREATE TABLE half_{number} (id INTEGER)")
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert (tmp_path / "log.sqlite3-journal").stat().st_size > 0
+    assert (tmp_path / "log.sqlite3").stat().st_size > 0
+    with pytest.raises(LogError) as raised:
+        open_log(url)
+    assert raised.value.code == "not-a-log"
+    open_ledger(url).close()
+    with open_log(url) as log:
+        assert verify(log).fine
+
+
 def kill_many(logs, tmp_path, kills):
     """Kill writers, several times on each log, and hold the log against what was answered."""
     make, take_away = logs
@@ -85,9 +108,13 @@ def kill_many(logs, tmp_path, kills):
 
 def kill(url: str, notes: Path, generation: int, rng: Random) -> int:
     """Start a writer, or two that write at the same time, and kill it while it opens, or later; return how many."""
+    before = notes.stat().st_size if notes.exists() else 0
     writers = [start(killed.write, url, notes, generation) for _ in range(rng.choice((1, 1, 2)))]
+    opening = rng.random() < 0.3
+    if not opening:
+        wait_for_an_answer(notes, before)
     for writer in writers:
-        time.sleep(rng.uniform(0, 0.006) if rng.random() < 0.3 else rng.uniform(0, LONGEST_LIFE))
+        time.sleep(rng.uniform(0, 0.006 if opening else LONGEST_LIFE))
         assert writer.is_alive(), "the writer ended by itself"
         writer.kill()
     for writer in writers:
@@ -95,6 +122,14 @@ def kill(url: str, notes: Path, generation: int, rng: Random) -> int:
         assert writer.exitcode == -signal.SIGKILL
         writer.close()
     return len(writers)
+
+
+def wait_for_an_answer(notes: Path, before: int) -> None:
+    """Wait until somebody was answered, so that a writer on a slow machine is not always killed while it opens."""
+    end = time.monotonic() + 60
+    while not notes.exists() or notes.stat().st_size == before:
+        assert time.monotonic() < end, "no writer has got an answer"
+        time.sleep(0.002)
 
 
 def start(program: Callable[..., None], url: str, notes: Path, number: int) -> BaseProcess:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from rulecap.audit import LogError, open_ledger, open_log
+from rulecap.audit import Ledger, LogError, open_ledger, open_log
 from rulecap.audit.replay import replayed
 from rulecap.audit.verify import verify
 from rulecap.audit.writer import Writer
@@ -141,6 +141,46 @@ def test_ctrl_c_in_mid_transaction_leaves_nothing_half(policy, url, monkeypatch,
         assert ledger.evaluate(policy, snapshot(2)).outputs["number"] == 1 + written
         assert ledger.evaluate(policy, snapshot(3)).outputs["number"] == 2 + written
     assert len(records(url)) == 3 + written
+
+
+def test_a_log_that_fails_while_each_is_asked_alone_is_not_tried_by_all(policy, url, monkeypatch):
+    codes_in_turn = iter(["log-failed", "log-failed", None, "log-locked"])
+    usual, tried = Writer.answer, []
+
+    def failing(self, questions):
+        tried.append(len(questions))
+        code = next(codes_in_turn)
+        if code:
+            raise LogError(code, "in turn")
+        usual(self, questions)
+
+    with open_ledger(url) as ledger:
+        leader = (policy, snapshot(1))
+        codes_in_turn = iter([None, *codes_in_turn])
+        monkeypatch.setattr(Writer, "answer", failing)
+        answers = together(ledger, [leader] + [(policy, snapshot(2))] * 8)
+        assert ledger.failure.code == "log-locked"
+    assert tried == [1, 8, 1, 1, 1]
+    assert sum(answer.record_id is not None for answer in answers) == 2
+    assert len(records(url)) == 2
+
+
+def test_ctrl_c_while_a_failure_is_dealt_with_leaves_nothing_half(policy, url, monkeypatch):
+    def full(self, *given):
+        raise LogError("log-full", "no room")
+
+    def interrupted(self, *given):
+        raise KeyboardInterrupt
+
+    with open_ledger(url) as ledger:
+        ledger.evaluate(policy, snapshot(1))
+        with monkeypatch.context() as patched:
+            patched.setattr(Writer, "_close", full)
+            patched.setattr(Ledger, "_fail", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                ledger.evaluate(policy, snapshot(2))
+        assert ledger.evaluate(policy, snapshot(3)).outputs["number"] == 2
+    assert len(records(url)) == 2
 
 
 def test_ctrl_c_in_the_leader_s_thread_refuses_the_others_and_lets_them_go_on(policy, url, monkeypatch):

@@ -39,11 +39,8 @@ class Naive:
 
     def given(self, account, minute, loss):
         """Return the memory that an evaluation gets."""
-        past = self.advances.get(account, [])
-        before = [after for at, _, after in past if at < minute]
-        at_once = [given for at, given, _ in past if at == minute]
-        newest = past[-1][0] if past else None
-        found = at_once[0] if at_once and minute == newest else before[-1] if before else None
+        before = [after for at, after in self.advances.get(account, []) if at < minute]
+        found = before[-1] if before else None
         return None if found is None else {name: found[name] for name in found if name in ("seen", loss)}
 
     def advance(self, account, minute, memory, pnl, loss):
@@ -52,7 +49,7 @@ class Naive:
             return
         known = memory or {}
         after = {"seen": known.get("seen", 0) + 1, loss: max(known.get(loss, 0), -pnl)}
-        past.append((minute, memory, after))
+        past.append((minute, after))
 
 
 @pytest.fixture(scope="module")
@@ -127,5 +124,17 @@ def test_a_late_snapshot_under_a_newer_version_verifies(policies, url):
     with open_ledger(url) as ledger:
         for policy, minute in ((old, 1), (new, 3), (new, 2), (old, 2), (old, 0), (new, 3), (old, 3)):
             ledger.evaluate(policy, snapshot(minute, pnl=-minute))
+    with open_log(url) as log:
+        assert verify(log).findings == ()
+
+
+@pytest.mark.parametrize("reopened", [False, True])
+def test_a_version_gets_all_that_it_knows_from_before_a_time_at_which_another_advanced(policies, url, reopened):
+    old, new = policies.values()
+    with open_ledger(url) as first:
+        first.evaluate(old, snapshot(1, pnl=-5))
+        first.evaluate(new, snapshot(2))
+        with open_ledger(url) as second:
+            assert (second if reopened else first).evaluate(old, snapshot(2)).memory == {"seen": 2, "worst_loss": 5}
     with open_log(url) as log:
         assert verify(log).findings == ()

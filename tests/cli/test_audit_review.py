@@ -63,6 +63,13 @@ class TestQuery:
         assert json.loads(ran.out)["records"]
         assert "records lack a value that the filter asks for" in ran.err
 
+    def test_says_of_which_records_a_filter_means_nothing_and_why(self, audit):
+        ran = audit("query", "--where", "answer == REJECT", "--json", "--limit", "500")
+        unfit = json.loads(ran.out)["where"]["unfit"]
+        assert {one["decision"] for one in unfit} == {"state"}
+        assert f"it means nothing for {unfit[0]['count']} records of state" in ran.err
+        assert "--where:1:1: error [unknown-name]: nothing is named answer" in ran.err
+
     def test_names_what_is_wrong_with_a_filter(self, audit):
         ran = audit("query", "--where", "loss_pct > 0.1")
         assert ran.code == 2

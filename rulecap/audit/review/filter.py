@@ -10,7 +10,6 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
-from rulecap.audit.asked import recorded_input
 from rulecap.audit.log import Log
 from rulecap.audit.record import Record
 from rulecap.engine.compiler import finish, new_code, preload, preload_dated
@@ -78,11 +77,13 @@ class Condition:
     Attributes:
         test: the compiled condition: snapshot, values by the compiled names → whether it holds.
         values: what has to be taken from a record: the compiled name, the part of the record, the name there, its type.
+        needs: the snapshot's paths that have to be there, though a snapshot may lack them.
         reads: whether the snapshot itself is read.
     """
 
     test: Test
     values: tuple[tuple[str, str, str, t.Type], ...]
+    needs: tuple[str, ...]
     reads: bool
 
 
@@ -125,6 +126,22 @@ class Filter:
         self.matched, self.failed = self.matched + held, self.failed + (not held)
         return held
 
+    def untold(self) -> dict[str, Any]:
+        """Return as JSON types how many records could not be asked, and why, with stable keys."""
+        return {
+            "unknown": self.unknown,
+            "unfit": [
+                {"policy": digest, "decision": decision, "count": count,
+                 "problems": [problem.to_dict() for problem in self.problems(digest, decision)]}
+                for (digest, decision), count in sorted(self.unfit.items())
+            ],
+        }  # fmt: skip
+
+    def problems(self, digest: str, decision: str) -> list[Problem]:
+        """Return what is wrong with the filter for a policy and a decision, nothing where it fits."""
+        found = self.condition(digest, decision)
+        return found if isinstance(found, list) else []
+
     def condition(self, digest: str, decision: str) -> Condition | list[Problem]:
         """Return the condition for a policy and the decision that answered, or what is wrong with it there."""
         key = (digest, decision)
@@ -145,7 +162,7 @@ def compiled(text: str, policy: TypedPolicy, decision: str) -> Condition | list[
         Inference(written, scope).condition(written.syntax.tree, term)
     if problems:
         return problems
-    return _condition(policy, term)
+    return _condition(policy, term, outputs, tuple(scope.demands))
 
 
 def _free_outputs(policy: TypedPolicy, outputs: OutputTerms) -> dict[str, t.Type]:
@@ -155,32 +172,32 @@ def _free_outputs(policy: TypedPolicy, outputs: OutputTerms) -> dict[str, t.Type
     return {name: kind for name, kind in plain.items() if name not in taken}
 
 
-def _condition(policy: TypedPolicy, term: Term) -> Condition:
+def _condition(policy: TypedPolicy, term: Term, outputs: Mapping[str, t.Type], needs: tuple[str, ...]) -> Condition:
     code = new_code(policy, plan_of(policy, next(iter(policy.decisions.values()))))
     parts = walk(term)
     preload(code, policy, [term])
     preload_dated(code, policy, {one.name for one in parts if isinstance(one, Dated)})
     values: dict[str, tuple[str, str, str, t.Type]] = {}
     for one in parts:
-        found = _value_of(policy, one)
+        found = _value_of(policy, one, outputs)
         if found is not None:
             values[found[0]] = found
             code.line(f"{found[0]} = V[{found[0]!r}]")
     code.line(f"return {code.term(term)}")
     run: Any = finish(code, "where", "S, V", ()).run
     reads = any(isinstance(one, Read | Dated) for one in parts)
-    return Condition(run, tuple(values.values()), reads)
+    return Condition(run, tuple(values.values()), needs, reads)
 
 
-def _value_of(policy: TypedPolicy, term: Term) -> tuple[str, str, str, t.Type] | None:
-    """Return where in a record a term's value is."""
+def _value_of(policy: TypedPolicy, term: Term, outputs: Mapping[str, t.Type]) -> tuple[str, str, str, t.Type] | None:
+    """Return where in a record a term's value is; none for what is no name of a record, such as an element."""
     match term:
         case RuleValue(name=name):
             return f"r_{name}", "steps", name, policy.rules[name].type
         case Remembered(name=name):
             return f"m_{name}", "memory", name, policy.memory[name].type
-        case Local(name=name, type=kind) if not isinstance(t.strip(kind), t.Record):
-            return f"e_{name}", "outputs", name, kind
+        case Local(name=name) if name in outputs:  # an element of a list cannot have the name of one
+            return f"e_{name}", "outputs", name, outputs[name]
     return None
 
 
@@ -190,21 +207,37 @@ def ask(condition: Condition, fields: Mapping[str, Any]) -> bool:
     Raises:
         Unknown: the record lacks a value that is asked for, or one that arithmetic needs.
     """
-    values = {}
-    for variable, part, name, kind in condition.values:
-        held = fields[part]
-        if not isinstance(held, dict) or name not in held:
-            raise Unknown(name)
-        values[variable] = valued(held[name], kind)
+    values = {variable: _held(fields[part], name, kind) for variable, part, name, kind in condition.values}
     snapshot = _snapshot(fields["snapshot"]) if condition.reads else None
+    for path in condition.needs:
+        if _at(snapshot, path) is None:
+            raise Unknown(path)
     try:
         return bool(condition.test(snapshot, values))
-    except (TypeError, ArithmeticError, ValueError, AttributeError, KeyError) as error:  # an absent value, as a rule
+    except (TypeError, ArithmeticError, ValueError, AttributeError, KeyError) as error:  # arithmetic without a value
         raise Unknown(str(error)) from error
 
 
+def _held(part: object, name: str, kind: t.Type) -> Any:
+    """Return a value of a part of a record; where it must be there and is none, as in a refusal, that is not known."""
+    if not isinstance(part, dict) or name not in part:
+        raise Unknown(name)
+    if part[name] is None and not isinstance(kind, t.Optional) and kind != t.NOTHING:
+        raise Unknown(name)
+    return valued(part[name], kind)
+
+
+def _at(snapshot: Snapshot | None, path: str) -> object:
+    """Return what a snapshot has at a path, none where it has not."""
+    found: object = snapshot
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else getattr(found, name, None)
+    return found
+
+
 def _snapshot(recorded: object) -> Snapshot:
-    read = read_snapshot(recorded_input(recorded))
+    """Return a recorded snapshot; what was recorded was read once, so that its fields suffice."""
+    read = read_snapshot(recorded) if isinstance(recorded, dict) else None
     if not isinstance(read, Snapshot):
         raise Unknown("snapshot")
     return read

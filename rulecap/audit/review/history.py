@@ -7,7 +7,8 @@ from typing import Any
 
 from rulecap.audit.asked import microseconds
 from rulecap.audit.log import Log, Stored
-from rulecap.audit.review.moments import written
+from rulecap.audit.review.moments import EVER, Span, written
+from rulecap.audit.review.pages import Way, places
 from rulecap.audit.review.selection import Kinds, Unselectable
 from rulecap.policy.typed import TypedPanel, TypedPolicy
 
@@ -87,21 +88,21 @@ def account_of(kinds: Kinds) -> str:
     raise Unselectable(f"a history is one account's: choose one with --account, here are {', '.join(names[:20])}")
 
 
-def policy_of(log: Log, kinds: Kinds) -> TypedPolicy:
-    """Return the policy that decided last among the selected kinds, which says what a history shows.
+def policy_of(log: Log, kinds: Kinds, span: Span = EVER) -> TypedPolicy:
+    """Return the policy that decided last among the selected kinds and in a span, which says what a history shows.
 
     Raises:
         Unselectable: the kinds are of several policies, or the policy shows no history.
         LogError: the log lacks it.
     """
-    names = sorted({kind.policy for kind in kinds.values() if kind.policy})
+    decided = {number: kind for number, kind in kinds.items() if kind.digest}
+    names = sorted({kind.policy for kind in decided.values()})
     if len(names) > 1:
         raise Unselectable(f"a history is by one policy: choose one with --policy, here are {', '.join(names[:20])}")
-    numbers = ", ".join(str(number) for number in kinds)
-    rows = log.database.run(f"SELECT kind FROM records WHERE kind IN ({numbers}) ORDER BY seq DESC LIMIT 1")
-    if not rows:
+    last = next(places(log, Way(decided, span)), None)
+    if last is None:
         raise Unselectable("there is no record here")
-    typed = log.policy(kinds[rows[0][0]].digest).typed
+    typed = log.policy(decided[last.kind].digest).typed
     if not typed.history:
         raise Unselectable(f"the policy {typed.text.name} does not say what a history shows: it has no `history`")
     return typed

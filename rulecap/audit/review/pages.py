@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from rulecap.audit.asked import EPOCH
+from rulecap.audit.database import blob
+from rulecap.audit.errors import LogError
 from rulecap.audit.log import Log, Stored
 from rulecap.audit.record import Record
 from rulecap.audit.review.moments import EVER, NoMoment, Span, moment, written
@@ -176,8 +178,10 @@ def _bodies(log: Log, some: Sequence[Place]) -> Iterator[Stored]:
     marks = ", ".join("?" * len(some))
     statement = f"SELECT seq, body FROM records WHERE seq IN ({marks})"
     rows = log.database.run(statement, [place.seq for place in some]) if some else []
-    bodies = {seq: bytes(body) for seq, body in rows}
+    bodies = {seq: blob(body) for seq, body in rows}
     for place in some:
+        if place.seq not in bodies:
+            raise LogError("log-corrupt", f"{log.database.where}: the index has record {place.seq}, the log has it not")
         yield Stored(place.time, place.kind, Record(place.seq, bodies[place.seq]))
 
 

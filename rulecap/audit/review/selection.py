@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from rulecap.audit.log import Kind, Log, as_bytes
+from rulecap.audit.database import blob
+from rulecap.audit.log import Kind, Log
 from rulecap.audit.record import Record
 from rulecap.audit.review.moments import EVER, Span
 from rulecap.problems import did_you_mean, shown
@@ -110,4 +111,4 @@ def _digests(log: Log, wanted: Iterable[str], kinds: Kinds) -> set[str]:
 def version_of(log: Log, kind: Kind) -> str:
     """Return the version of a kind's policy, as one of its records says; empty where there is no such record."""
     rows = log.database.run("SELECT seq, body FROM records WHERE kind = ? ORDER BY time, seq LIMIT 1", (kind.id,))
-    return str(Record(rows[0][0], as_bytes(rows[0][1])).fields["policy"]["version"]) if rows else ""
+    return str(Record(rows[0][0], blob(rows[0][1])).fields["policy"]["version"]) if rows else ""

@@ -1,9 +1,11 @@
 """Statistics of the log: verdicts over time, which check or adjustment bound how often, what was wrong with inputs."""
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from statistics import median
 from typing import Any
 
 from rulecap.audit.log import Kind, Log, Stored
@@ -15,6 +17,7 @@ from rulecap.language.calls import ADJUSTMENTS
 from rulecap.policy.typed import OutputTerms, TypedPolicy
 
 MICROSECOND = timedelta(microseconds=1)
+MONDAY = timedelta(days=4) // MICROSECOND  # the first one of 1970: from it on weeks, days and hours are counted
 Check = tuple[str, str, str, str]  # policy, rule, check, verdict
 Step = tuple[str, str, str]  # policy, rule, step
 
@@ -33,14 +36,12 @@ class Change:
 
     Attributes:
         count: how often it did.
-        total: the sum of its relative changes, for the mean; those from zero, which have none, left out.
-        measured: how many there are of those.
-        largest: the largest relative change, and the record it is in.
+        relative: the relative changes, eight bytes each; those from zero, which have none, left out.
+        largest: the largest of them, and the record it is in.
     """
 
     count: int = 0
-    total: float = 0.0
-    measured: int = 0
+    relative: "array[float]" = field(default_factory=lambda: array("d"))
     largest: float = 0.0
     record: int = 0
 
@@ -50,9 +51,19 @@ class Change:
         if not before:
             return
         relative = after / before - 1
-        self.total, self.measured = self.total + relative, self.measured + 1
+        self.relative.append(relative)
         if abs(relative) > abs(self.largest):
             self.largest, self.record = relative, seq
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON types, with stable keys."""
+        known = len(self.relative) > 0
+        return {
+            "changed": self.count,
+            "median_change": median(self.relative) if known else None,
+            "largest_change": self.largest if known else None,
+            "record": self.record or None,
+        }
 
 
 @dataclass(slots=True)
@@ -87,9 +98,7 @@ class Stats:
                 for (policy, rule, check, verdict), one in _by(self.checks, lambda one: one.fired)
             ],
             "adjustments": [
-                {"policy": policy, "rule": rule, "step": step, "changed": one.count,
-                 "mean_change": one.total / one.measured if one.measured else None,
-                 "largest_change": one.largest if one.measured else None, "record": one.record or None}
+                {"policy": policy, "rule": rule, "step": step, **one.to_dict()}
                 for (policy, rule, step), one in _by(self.changes, lambda one: one.count)
             ],
             "problems": [{"code": code, "count": count} for code, count in Counter(self.problems).most_common()],
@@ -107,7 +116,7 @@ def stats_of(log: Log, kinds: Kinds, records: Iterable[Stored], every: timedelta
         log: where their policies are.
         kinds: what they are about.
         records: the records.
-        every: how long the stretches of time are, counted from 1970.
+        every: how long the stretches of time are, counted from a Monday at midnight UTC.
 
     Raises:
         LogError: a record's policy is missing.
@@ -115,7 +124,7 @@ def stats_of(log: Log, kinds: Kinds, records: Iterable[Stored], every: timedelta
     stats, step = Stats(), every // MICROSECOND
     for stored in records:
         if stored.record.decides:
-            _count(stats, log, kinds[stored.kind], stored, stored.time // step * step)
+            _count(stats, log, kinds[stored.kind], stored, (stored.time - MONDAY) // step * step + MONDAY)
     return stats
 
 

@@ -50,3 +50,5 @@ def tell_unasked(where: "Filter | None") -> None:
     for (digest, decision), number in where.unfit.items():
         policy = f"policy {digest[:12]}" if digest else "no policy"
         print(f"rulecap: it means nothing for {number:,} records of {decision} by {policy}", file=sys.stderr)
+        for problem in where.problems(digest, decision)[:1]:
+            print(problem.render(), file=sys.stderr)

@@ -47,7 +47,8 @@ def run(asked: argparse.Namespace) -> int:
         page = _page(log, way, asked.limit, where)
         rows = _listed(log, page)
         total = count(log, way.kinds, way.span) if asked.count else None
-    _print(asked, rows, str(page.next) if page.next else None, total)
+    counted: dict[str, Any] = {} if total is None else {"count": total}
+    _print(asked, rows, str(page.next) if page.next else None, counted | ({"where": where.untold()} if where else {}))
     tell_unasked(where)
     return FINE
 
@@ -69,13 +70,12 @@ def _listed(log: "Log", page: "Page") -> "list[Listed]":
         raise UsageError("a record is damaged: look with `rulecap audit verify`") from error
 
 
-def _print(asked: argparse.Namespace, rows: "list[Listed]", following: str | None, total: int | None) -> None:
+def _print(asked: argparse.Namespace, rows: "list[Listed]", following: str | None, more: dict[str, Any]) -> None:
     from rulecap.cli.outline import table
     from rulecap.cli.terminal import print_json
 
     if asked.json:
-        counted = {} if total is None else {"count": total}
-        print_json({"records": [row.to_dict() for row in rows], "next": following, **counted})
+        print_json({"records": [row.to_dict() for row in rows], "next": following, **more})
         return
     columns = [_columns(row) for row in rows]
     if asked.csv:
@@ -89,8 +89,8 @@ def _print(asked: argparse.Namespace, rows: "list[Listed]", following: str | Non
         print("\n".join(table(columns)))
     else:
         print("no record is like that")
-    if total is not None:
-        print(f"{total:,} records are selected by their columns")
+    if "count" in more:
+        print(f"{more['count']:,} records are selected by their columns")
     if following:
         print(f"more: --after {following}")
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from typing import TYPE_CHECKING
 
 from rulecap.cli.audit.common import add_log, found, reading
@@ -35,10 +36,16 @@ def run(asked: argparse.Namespace) -> int:
     if asked.proof:
         print_json(proof.to_dict() if proof else {"holds": False})
     elif asked.json:
-        print(record.body.decode(errors="replace"))
+        _print_exactly(record.body)
     else:
         print(_as_text(record, proof, Style.of_output()))
     return FINE if proof and proof.holds else NOT_FINE
+
+
+def _print_exactly(body: bytes) -> None:
+    """Print the bytes and a newline, whatever characters the terminal has; a hash of them has to come out."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(body + b"\n")
 
 
 def _as_text(record: "Record", proof: "Proof | None", style: "Style") -> str:

@@ -63,8 +63,8 @@ def _sections(stats: "Stats", strong: Any) -> list[str]:
     tables = {
         "Verdicts": _verdicts(found["verdicts"]),
         "Checks: how often each fired, and how often its verdict was the answer": found["checks"],
-        "Adjustments: how often each changed the number, by how much on average and at most": [
-            {**one, "mean_change": _share(one["mean_change"]), "largest_change": _share(one["largest_change"])}
+        "Adjustments: how often each changed the number, by how much in the middle and at most": [
+            {**one, "median_change": _share(one["median_change"]), "largest_change": _share(one["largest_change"])}
             for one in found["adjustments"]
         ],
         "Problems": found["problems"],

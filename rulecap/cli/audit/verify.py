@@ -31,8 +31,8 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 def run(asked: argparse.Namespace) -> int:
     """Print what is wrong with the log, or that nothing is."""
     from rulecap.audit import LogError
+    from rulecap.audit.held import split_notes
     from rulecap.audit.verify import verify
-    from rulecap.audit.witness import split_notes
     from rulecap.cli.terminal import Style, print_json
 
     keys = trusted(asked.key)

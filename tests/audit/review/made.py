@@ -18,9 +18,10 @@ decisions:
     title: Enter?
     requires: [signal]
     outputs: {{answer: gate.verdict, reason: gate.reason, bet: bet, made: adjustments(bet), since: as_of,
-              worst_pnl: "default(worst.unrealized_pnl, 0 USD)"}}
+              worst_pnl: "default(worst.unrealized_pnl, 0 USD)", band: zone, sizes: weights, worst_one: worst}}
     verdict: answer
-    on_error: {{answer: REJECT, reason: none, bet: 0 USD, made: [], since: none, worst_pnl: none}}
+    on_error: {{answer: REJECT, reason: none, bet: 0 USD, made: [], since: none, worst_pnl: none, band: none,
+               sizes: [], worst_one: none}}
   state:
     title: How is the account?
     outputs: {{zone: zone.name, equity: equity, loss: loss_pct}}
@@ -33,6 +34,7 @@ rules:
   used_pct: {{kind: formula, unit: percent, formula: "as_percent(account.margin_used, account.total_wallet_balance)"}}
   zone: {{kind: bands, of: used_pct, cases: [{{name: CALM, below: 50%}}, {{name: BUSY, below: 80%}}, {{name: FULL}}]}}
   stopped: {{kind: formula, formula: loss_pct >= 10%}}
+  weights: {{kind: each, of: positions as p, give: {{symbol: p.symbol, share: "as_percent(p.margin, equity)"}}}}
   worst: {{kind: pick, from: positions as p, lowest: p.unrealized_pnl}}
   bet: {{kind: adjust, unit: USD, start: "percent_of(equity, 2%)", steps: [
     {{name: losing, times: 0.5, when: loss_pct > 5%}}, {{name: largest, at_most: {most} USD}}]}}
@@ -57,6 +59,7 @@ def limits(folder, version="1.0.0", most=15):
 
 
 def snapshot(rng, minute, account):
+    regime = {"market_regime": rng.choice(["TRENDING", "RANGING"])} if minute % 3 else {}
     wallet = 1000.0 + rng.randint(-150, 100)
     position = {"symbol": "BTCUSDT", "base": "BTC", "side": "LONG", "quantity": 1.0, "entry_price": 100.0,
                 "mark_price": 100.0, "notional": 100.0, "margin": 10.0, "leverage": 10.0,
@@ -66,7 +69,7 @@ def snapshot(rng, minute, account):
         "account": {"id": account, "total_wallet_balance": wallet, "available_balance": 1.0,
                     "margin_used": wallet * rng.random(), "unrealized_pnl": 0.0},
         "positions": [position] * rng.randint(0, 1),
-        "signal": {"symbol": "BTCUSDT", "score": float(rng.randint(0, 100))},
+        "signal": {"symbol": "BTCUSDT", "score": float(rng.randint(0, 100)), **regime},
     }  # fmt: skip
 
 

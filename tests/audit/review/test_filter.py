@@ -27,7 +27,26 @@ MEANINGS = {
     "answer == REJECT": lambda one: one["outputs"]["answer"] == "REJECT",
     "since == as_of": lambda one: bool(one["outputs"]["since"][0]),
     "used_pct > zone.BUSY.from": lambda one: one["steps"]["used_pct"] > 50,
+    "signal.market_regime != RANGING": lambda one: one["snapshot"]["signal"]["market_regime"] != "RANGING",
+    "default(signal.market_regime, RANGING) == RANGING": lambda one: (
+        one["snapshot"]["signal"].get("market_regime", "RANGING") == "RANGING"
+    ),
+    "band.name != FULL": lambda one: one["outputs"]["band"]["name"] != "FULL",
+    "bet != 0 USD": lambda one: one["outputs"]["bet"] != 0 if one["ok"] else one["steps"]["bet"],
+    "reason != ''": lambda one: {"reason": one["outputs"]["reason"]}["reason"] + "" != "",
+    "count(w.share for w in sizes if w.share > 1%) == 1": lambda one: (
+        len([w for w in one["outputs"]["sizes"] if w["share"] > 1]) == 1
+    ),
+    "default(worst_one.unrealized_pnl, 0 USD) < 0 USD": lambda one: (
+        one["ok"] and one["outputs"]["worst_one"] is not None and one["outputs"]["worst_one"]["unrealized_pnl"] < 0
+    ),
 }
+# What refused evaluations answer too.
+ANSWERED = (
+    "answer == REJECT",
+    "count(w.share for w in sizes if w.share > 1%) == 1",
+    "default(worst_one.unrealized_pnl, 0 USD) < 0 USD",
+)
 
 
 def expected(stored, meaning):
@@ -47,7 +66,7 @@ def test_a_filter_finds_what_it_says_and_counts_what_it_cannot_be_asked_of(log, 
     assert (where.matched, where.failed, where.unknown) == (meant.count(True), meant.count(False), meant.count(None))
     assert where.unfit == {}
     assert where.matched or text == "hour(as_of) == 1"
-    assert bool(where.unknown) == (text != "answer == REJECT")  # which refused evaluations answer too
+    assert bool(where.unknown) == (text not in ANSWERED)
 
 
 def test_a_filter_that_means_nothing_for_a_decision_counts_its_records(log):
@@ -58,6 +77,26 @@ def test_a_filter_that_means_nothing_for_a_decision_counts_its_records(log):
     assert {stored.record.fields["decision"] for stored in hits} == {"position"}
     assert sum(where.unfit.values()) == len(states)
     assert {decision for _, decision in where.unfit} == {"state"}
+
+
+@pytest.mark.parametrize("text", ["band.name != FULL", "band.name not in [FULL]", "signal.market_regime != RANGING"])
+def test_what_has_no_value_is_unlike_nothing(log, text):
+    """A refusal's outputs are none, a signal may be without a regime: these are not known to differ."""
+    where = Filter(text, log)
+    for stored in log.stored():
+        fields = stored.record.fields
+        if where.holds(stored.record):
+            assert fields["ok"]
+            assert fields["snapshot"]["signal"].get("market_regime") or "regime" not in text
+    assert where.unknown > 4
+
+
+def test_says_what_is_wrong_with_it_for_those_that_it_could_not_be_asked_of(log):
+    where = Filter("answer == REJECT", log)
+    list(found(log, way_of(log, Selection()), where))
+    told = where.untold()
+    assert (told["unknown"], {one["decision"] for one in told["unfit"]}) == (0, {"state"})
+    assert all([one["code"] for one in part["problems"]] == ["unknown-name"] for part in told["unfit"])
 
 
 @pytest.mark.parametrize(("text", "code", "column", "hint"), [

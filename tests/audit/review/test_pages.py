@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rulecap.audit import open_log
+from rulecap.audit import LogError, open_log
 from rulecap.audit.asked import microseconds
 from rulecap.audit.review.finding import way_of
 from rulecap.audit.review.moments import EVER, NoMoment, Span, length, moment
-from rulecap.audit.review.pages import Way, count, cursor, page
+from rulecap.audit.review.pages import Place, Way, count, cursor, page
+from rulecap.audit.review.pages import stored as records_at
 from rulecap.audit.review.selection import Selection, Unselectable, kinds_of, looking
 from tests.audit.review.made import START
 
@@ -129,3 +130,8 @@ def test_every_way_round_is_the_other_reversed(log):
         ways = [way_of(log, Selection(decisions=(decision,)), newest) for newest in (True, False)]
         newest, oldest = (paged(log, way, size) for way in ways)
         assert newest == oldest[::-1]
+
+
+def test_a_record_that_only_the_index_has_is_damage(log):
+    with pytest.raises(LogError, match="the index has record 9999, the log has it not"):
+        list(records_at(log, [Place(0, 9999, 1)]))

@@ -46,12 +46,17 @@ class TestStatistics:
         assert {one["check"]: one["fired"] for one in stats["checks"]} == fired
         assert all(one["fired"] == one["decided"] for one in stats["checks"])
 
+    def test_begin_weeks_on_mondays_and_days_at_midnight(self, log):
+        for every, begun in [(timedelta(weeks=1), "2026-02-23"), (timedelta(days=1), "2026-03-01")]:
+            told = stats_of(log, log.kinds(), everything(log), every).to_dict()
+            assert {one["time"] for one in told["verdicts"]} == {f"{begun}T00:00:00Z"}
+
     def test_count_how_often_and_how_much_a_step_changed_the_number(self, log, stats):
         made = [one for stored in log.stored() for one in stored.record.fields["outputs"].get("made", [])]
         losing = [one["to"] / one["from"] - 1 for one in made if one["name"] == "losing"]
         shown = next(one for one in stats["adjustments"] if one["step"] == "losing")
         assert shown["changed"] == len(losing)
-        assert shown["mean_change"] == pytest.approx(-0.5)
+        assert shown["median_change"] == pytest.approx(-0.5)
         largest = next(one for one in stats["adjustments"] if one["step"] == "largest")
         record = log.record(largest["record"]).fields
         change = next(one for one in record["outputs"]["made"] if one["name"] == "largest")

@@ -4,19 +4,37 @@ from datetime import timedelta
 from itertools import product
 
 from rulecap.audit import open_log
+from rulecap.audit.asked import microseconds
 from rulecap.audit.review.filter import Filter
 from rulecap.audit.review.finding import found, page_where, way_of
 from rulecap.audit.review.history import history_of, policy_of
-from rulecap.audit.review.pages import count, page
+from rulecap.audit.review.moments import EVER, Span
+from rulecap.audit.review.pages import count, cursor, page
 from rulecap.audit.review.selection import Selection, looking
 from rulecap.audit.review.stats import stats_of
-from tests.audit.review.made import write
+from tests.audit.review.made import START, write
+
+HOUR = Span(microseconds(START + timedelta(minutes=20)), microseconds(START + timedelta(minutes=80)))
+SELECTIONS = [
+    Selection(accounts, decisions, verdicts, policies, span)
+    for accounts, decisions, verdicts, policies, span in product(
+        [(), ("main",)], [(), ("state",)], [(), ("FULL", "CALM"), ("REJECT",)], [(), ("limits@1.1.0",)], [EVER, HOUR]
+    )
+]
+
+
+def pages(log, selection, newest):
+    """Return the first two pages' records, and how many there are."""
+    first = page(log, way_of(log, selection, newest), 10)
+    after = way_of(log, selection, newest, cursor(str(first.next))) if first.next else None
+    shown = [*first.records, *(page(log, after, 10).records if after else ())]
+    return [one.record.seq for one in shown], count(log, way_of(log, selection).kinds, selection.span)
 
 
 def everything(url):
     """Return all that a review tells of a log, but for the log's own id."""
     with open_log(url) as log, looking(log):
-        told = []
+        told = [pages(log, selection, newest) for selection, newest in product(SELECTIONS, [True, False])]
         for account, newest in product(["main", "hedge"], [True, False]):
             selection = Selection(accounts=(account,))
             way = way_of(log, selection, newest)
