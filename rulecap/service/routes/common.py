@@ -1,6 +1,7 @@
 """What endpoints share: the service, the answer as JSON, the scope that a route asks for."""
 
 from collections.abc import Callable, Coroutine
+from inspect import signature
 from typing import Any
 
 from fastapi import Request, Response
@@ -24,8 +25,13 @@ class OpenRoute(APIRoute):
     scope: Scope | None = None
 
     def get_route_handler(self) -> Handler:
-        """Return the route's handler behind a look at the caller's scopes."""
-        handler, scope = super().get_route_handler(), self.scope
+        """Return the route's handler behind a look at the caller's scopes.
+
+        An endpoint that takes nothing but the request is called without FastAPI's looking for more to give it.
+        """
+        bare = list(signature(self.endpoint).parameters) == ["request"]
+        handler: Handler = self.endpoint if bare else super().get_route_handler()
+        scope = self.scope
 
         async def guarded(request: Request) -> Response:
             if scope is not None:
