@@ -9,6 +9,7 @@ from benchmarks import case, handwritten, rivals
 from benchmarks.audit import on_record, on_server
 from benchmarks.measure import memory_kept, python, time_calls, time_processes
 from benchmarks.rows import Row, micro, milli
+from benchmarks.service import under_load
 from benchmarks.steps import STEPS
 from rulecap import Snapshot, load_policy
 
@@ -149,6 +150,7 @@ GROUPS: tuple[tuple[str, Callable[[int], list[Row]]], ...] = (
     (f"Its {len(STEPS)} scalar steps alone", steps_alone),
     ("From bytes to bytes", bytes_to_bytes),
     ("On record, in SQLite", on_record),
+    ("Over HTTP, 16 connections", under_load),
     ("On record, in PostgreSQL", on_server),
     ("Loading a policy", loading),
     ("Starting", starting),

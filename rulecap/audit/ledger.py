@@ -2,11 +2,12 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from types import TracebackType
+from typing import NamedTuple
 
 from rulecap.audit.asked import input_of, nameable
 from rulecap.audit.database import Database
@@ -24,6 +25,16 @@ from rulecap.problems import Problem, shown
 LONGEST_KEY = 255
 # A caller may wait for one transaction of another caller's before its own, each bounded by the database's patience.
 WAITS = 3.0
+
+
+class Asked(NamedTuple):
+    """What `Ledger.evaluate` is asked; it says what each is."""
+
+    policy: Policy
+    snapshot: object
+    decision: str = "position"
+    idempotency_key: str | None = None
+    request: bytes | None = None
 
 
 class Ledger:
@@ -79,21 +90,30 @@ class Ledger:
             and a problem `unlogged` says why; the outputs are then the decision's `on_error`, but for a reduction,
             which is answered all the same.
         """
-        given, asked = input_of(snapshot), None
-        if decision not in policy.decisions:
-            decision = nameable(shown(decision))
-        if idempotency_key is not None:
-            problem = _unusable(idempotency_key)
-            if problem is not None:
-                return policy.refused(decision, problem)
-            digest = given.digest if request is None else sha256(request).hexdigest()
-            asked = Request(idempotency_key, digest)
-        question = Question(policy, given, decision, asked)
-        if os.getpid() != self._process:  # whose locks and connection are copies of another process's
-            question.failure = LogError("log-failed", "the ledger was opened in another process; open it after forking")
-        elif not self._group.ask(question) and question.failure is None:
+        question = _question(Asked(policy, snapshot, decision, idempotency_key, request))
+        if isinstance(question, Decision):
+            return question
+        if self._is_foreign(question):
+            return self._unlogged(question)
+        if not self._group.ask(question) and question.failure is None:
             question.failure = LogError("log-locked", "another caller's writing did not come to its end")
         return question.answer or self._unlogged(question)
+
+    def evaluate_all(self, asked: Sequence[Asked]) -> list[Decision]:
+        """Return decisions in the order asked for, once all of them are on record, durable together.
+
+        What `evaluate` says of one holds for each; where the log fails, it fails for all of them.
+        """
+        questions = [_question(one) for one in asked]
+        self._answer([one for one in questions if isinstance(one, Question) and not self._is_foreign(one)])
+        return [one if isinstance(one, Decision) else one.answer or self._unlogged(one) for one in questions]
+
+    def _is_foreign(self, question: Question) -> bool:
+        """Return whether a fork asks, whose locks and connection are copies of another process's; then it fails."""
+        if os.getpid() == self._process:
+            return False
+        question.failure = LogError("log-failed", "the ledger was opened in another process; open it after forking")
+        return True
 
     def _answer(self, questions: list[Question]) -> None:
         """Answer questions in one transaction."""
@@ -209,6 +229,20 @@ class Ledger:
 def now() -> datetime:
     """Return the time of the machine's clock, in UTC."""
     return datetime.now(UTC)  # noqa: TID251  # a record says when it was written; no decision sees this
+
+
+def _question(asked: Asked) -> Question | Decision:
+    """Return the question, or the refusal where its key cannot be used."""
+    given, request, decision = input_of(asked.snapshot), None, asked.decision
+    if decision not in asked.policy.decisions:
+        decision = nameable(shown(decision))
+    if asked.idempotency_key is not None:
+        problem = _unusable(asked.idempotency_key)
+        if problem is not None:
+            return asked.policy.refused(decision, problem)
+        digest = given.digest if asked.request is None else sha256(asked.request).hexdigest()
+        request = Request(asked.idempotency_key, digest)
+    return Question(asked.policy, given, decision, request)
 
 
 def _unusable(key: object) -> Problem | None:

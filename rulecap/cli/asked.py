@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from rulecap.cli.usage import VENUE_OPTIONS, UsageError
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy, load_policy
-from rulecap.policy.shelf import find_policy
 from rulecap.problems import PolicyError, did_you_mean
 
 if TYPE_CHECKING:
@@ -83,16 +82,6 @@ def load(where: str) -> Policy:
         if absent is None or absent.location is not None:
             raise
         raise UsageError(f"{absent.message}: {absent.hint}".removesuffix(": ")) from error
-
-
-def case_files(where: str) -> list[Path]:
-    """Return a policy's test files: tests/*.yaml in its folder; for an overlay x.yaml, tests/x.yaml beside it."""
-    place = find_policy(where)
-    here = Path.cwd()
-    if place.is_relative_to(here):
-        place = place.relative_to(here)
-    beside = sorted((place / "tests").glob("*.yaml")) if place.is_dir() else [place.parent / "tests" / place.name]
-    return [path for path in beside if path.is_file()]
 
 
 def _object(name: str, what: str, expected: str) -> dict[str, Any]:

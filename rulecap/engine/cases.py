@@ -17,6 +17,7 @@ from rulecap.location import Location
 from rulecap.policy.document import parse_document
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, plain, problem_at
 from rulecap.policy.schema import validate
+from rulecap.policy.shelf import find_policy
 from rulecap.problems import Problem, did_you_mean
 
 Json = Any
@@ -75,6 +76,20 @@ class CaseResult:
             "mismatches": [mismatch.to_dict() for mismatch in self.mismatches],
             "problems": [problem.to_dict() for problem in self.problems],
         }
+
+
+def case_files(where: str) -> list[Path]:
+    """Return a policy's test files: tests/*.yaml in its folder; for an overlay x.yaml, tests/x.yaml beside it.
+
+    Raises:
+        PolicyError: there is no such policy.
+    """
+    place = find_policy(where)
+    here = Path.cwd()
+    if place.is_relative_to(here):
+        place = place.relative_to(here)
+    beside = sorted((place / "tests").glob("*.yaml")) if place.is_dir() else [place.parent / "tests" / place.name]
+    return [path for path in beside if path.is_file()]
 
 
 def run_cases(policy: Policy, folder: str | Path, word: str = "") -> list[CaseResult]:

@@ -120,7 +120,8 @@ def _unknown(where: tuple[int | str, ...], root: type[BaseModel]) -> Problem:
     model = _model_at(where[:-1], root)
     name = str(where[-1])[:LONGEST_SHOWN] if where else ""
     hint = did_you_mean(name, model.model_fields) if model else ""
-    return Problem("unknown-field", "is no field of a snapshot here", path=_path(where), hint=hint)
+    what = root.model_config.get("title") or "snapshot"
+    return Problem("unknown-field", f"is no field of a {what} here", path=_path(where), hint=hint)
 
 
 def _model_at(where: tuple[int | str, ...], root: type[BaseModel]) -> type[BaseModel] | None:

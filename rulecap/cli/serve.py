@@ -1,0 +1,72 @@
+"""`rulecap serve`: the decisions over HTTP."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rulecap.cli.usage import FINE, NOT_FINE, UsageError
+
+if TYPE_CHECKING:
+    from rulecap.service.settings import ServiceSettings
+
+GIVEN = ("host", "port", "policy", "log", "keys", "log_level", "log_format")
+EXTRA = "the service needs more packages: pip install 'rulecap[service]'"
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's arguments."""
+    text = "Serve the decisions over HTTP. Flags come before the environment (RULECAP_SERVE_PORT), then comes the file."
+    parser = commands.add_parser("serve", help="serve over HTTP", description=text, allow_abbrev=False)
+    parser.add_argument("--demo", action="store_true", help="serve a recorded account, stamped as of now")
+    parser.add_argument("--settings", metavar="FILE", type=Path, help="settings as YAML")
+    parser.add_argument("--host", metavar="H", help="where to listen (127.0.0.1); elsewhere only with --keys")
+    parser.add_argument("--port", metavar="N", type=int, help="the port (8000)")
+    parser.add_argument("--policy", metavar="P", help="folder, overlay file or shipped name (default)")
+    parser.add_argument("--log", metavar="URL", help="the audit log: sqlite:///FILE or postgresql://…")
+    parser.add_argument("--keys", metavar="FILE", type=Path, help="API keys, as `rulecap keys` makes them")
+    parser.add_argument("--log-level", metavar="L", help="debug, info, warning or error (info)")
+    parser.add_argument("--log-format", metavar="F", help="text or json (text)")
+    parser.set_defaults(run=run, json=False)
+
+
+def run(asked: argparse.Namespace) -> int:
+    """Serve until told to stop.
+
+    Raises:
+        UsageError: the settings, the keys or the log cannot be used.
+        PolicyError: the policy cannot.
+    """
+    settings = _settings(asked)
+
+    from rulecap.audit import LogError, UnusableKey
+    from rulecap.service.keys import UnusableKeys
+    from rulecap.service.logs import set_up
+    from rulecap.service.running import serve
+    from rulecap.service.settings import BadSettings
+
+    set_up(settings.log_level, settings.log_format == "json")
+    try:
+        return FINE if serve(settings, _told) else NOT_FINE
+    except (UnusableKeys, BadSettings, LogError, UnusableKey) as error:
+        raise UsageError(str(error)) from error
+
+
+def _settings(asked: argparse.Namespace) -> "ServiceSettings":
+    """Return the settings.
+
+    Raises:
+        UsageError: they cannot be used, or the packages are not there.
+    """
+    try:
+        from rulecap.service.settings import BadSettings, read_settings
+    except ImportError as error:
+        raise UsageError(f"{EXTRA} ({error.name} is missing)") from error
+    given = {name: getattr(asked, name) for name in GIVEN}
+    try:
+        return read_settings(asked.settings, **given, demo=asked.demo or None)
+    except BadSettings as error:
+        raise UsageError(str(error)) from error
+
+
+def _told(address: str) -> None:
+    print(f"listening on {address}", flush=True)

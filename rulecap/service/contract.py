@@ -1,0 +1,19 @@
+"""What the specification's API is made of: which decision each of its endpoints asks, and what answers are named."""
+
+# GET endpoints that ask about the account alone: their paths below /api/capital, and the decisions they ask.
+ACCOUNT_PATHS = {
+    "state": "state",
+    "margin/status": "margin",
+    "strategy/scaling": "scaling",
+    "drawdown/status": "drawdown",
+    "allocation/multi-tier": "multi_tier",
+}
+STATE, MARGIN, POSITION, KELLY = "state", "margin", "position", "kelly"
+LEVERAGE, RISK_PARITY, DRAWDOWN = "leverage", "risk_parity", "drawdown"
+# What goes on record by itself, so that there is a history, and metrics know the latest verdicts.
+WATCHED = (STATE, MARGIN, DRAWDOWN)
+# The specification's names for a signal's fields.
+SIGNAL_NAMES = {"signal_score": "score"}
+BODY_NAMES = {field: name for name, field in SIGNAL_NAMES.items()}
+# A signal has a symbol; what is asked for without one is asked for this.
+NO_SYMBOL = "NONE"

@@ -1,0 +1,108 @@
+"""Server-sent events: what is decided, told to whoever listens, without waiting for anyone who reads slowly."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
+
+from pydantic_core import to_json
+
+from rulecap.audit.record import Record
+from rulecap.engine.decision import Decision
+from rulecap.engine.policy import Policy
+from rulecap.language.values import iso
+from rulecap.service.contract import STATE
+
+MOST_WAITING = 256
+KEEP_ALIVE_SECONDS = 15.0
+KEEP_ALIVE = b": still here\n\n"
+
+
+class Event(NamedTuple):
+    """Something that happened; `id` is the record's, by which a listener goes on after a break."""
+
+    kind: str
+    id: str
+    content: dict[str, Any]
+
+    def written(self) -> bytes:
+        """Return the event as the stream has it."""
+        return b"event: %s\nid: %s\ndata: %s\n\n" % (self.kind.encode(), self.id.encode(), to_json(self.content))
+
+
+def decided(policy: Policy, decision: Decision, verdict: str | None) -> Event:
+    """Return a decision on record as an event."""
+    as_of = iso(decision.snapshot.as_of) if decision.snapshot else None
+    return _event(decision.decision, verdict, str(decision.record_id), decision.outputs, (as_of, policy.digest))
+
+
+def recorded(record: Record) -> Event:
+    """Return the same event of a record that is read from the log."""
+    told = record.fields
+    as_of = told["snapshot"]["as_of"] if isinstance(told["snapshot"], dict) else None
+    of = (as_of, told["policy"]["digest"])
+    return _event(told["decision"], told["verdict"], told["id"], told["outputs"], of)
+
+
+def _event(
+    decision: str, verdict: str | None, record: str, outputs: dict[str, Any], of: tuple[str | None, str]
+) -> Event:
+    kind = "state" if decision == STATE else "decision"
+    about = {"decision": decision, "verdict": verdict, "decision_id": record}
+    return Event(kind, record, {**about, "as_of": of[0], "policy_digest": of[1], "outputs": outputs})
+
+
+class Events:
+    """Hands events to all listeners; one that lags behind is let go, and finds what it missed in the log."""
+
+    def __init__(self) -> None:
+        """Begin with nobody listening."""
+        self._listeners: set[asyncio.Queue[bytes | None]] = set()
+        self._closed = False
+
+    @property
+    def listened_to(self) -> bool:
+        """Whether anybody listens."""
+        return bool(self._listeners)
+
+    def publish(self, event: Event) -> None:
+        """Tell an event to all who listen."""
+        text = event.written()
+        for queue in list(self._listeners):
+            if queue.qsize() < MOST_WAITING:
+                queue.put_nowait(text)
+            else:
+                self._let_go(queue)
+
+    def _let_go(self, queue: "asyncio.Queue[bytes | None]") -> None:
+        """End a stream once what waits is told; there is always room for the end."""
+        self._listeners.discard(queue)
+        queue.put_nowait(None)
+
+    async def listen(self, missed: AsyncIterator[bytes] | None = None) -> AsyncIterator[bytes]:
+        """Yield what the stream says until it ends: first what was missed, then what happens."""
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue(MOST_WAITING + 1)
+        if self._closed:
+            return
+        self._listeners.add(queue)
+        try:
+            yield b"retry: 2000\n\n"
+            if missed is not None:
+                async for text in missed:
+                    yield text
+            while True:
+                try:
+                    text_or_end = await asyncio.wait_for(queue.get(), KEEP_ALIVE_SECONDS)
+                except TimeoutError:
+                    yield KEEP_ALIVE
+                    continue
+                if text_or_end is None:
+                    return
+                yield text_or_end
+        finally:
+            self._listeners.discard(queue)
+
+    def close(self) -> None:
+        """End every stream, and begin no other."""
+        self._closed = True
+        for queue in list(self._listeners):
+            self._let_go(queue)

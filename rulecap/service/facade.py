@@ -1,0 +1,183 @@
+"""The specification's own names for what decides: its integration code runs as it is written.
+
+Each is built in one line, over an account that is told by any source:
+
+    capital_orchestrator = CapitalOrchestrator(source, log="sqlite:///risk.sqlite3")
+    dynamic_capital_manager = DynamicCapitalManager(source)
+    margin_monitor = MarginMonitor()
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rulecap.audit import open_ledger
+from rulecap.audit.ledger import Ledger
+from rulecap.engine.decision import Decision
+from rulecap.engine.policy import Policy, load_policy
+from rulecap.service.bodies import Recommendation
+from rulecap.service.clock import now
+from rulecap.service.contract import MARGIN, POSITION, STATE
+from rulecap.service.settings import ServiceSettings
+from rulecap.service.sources import Source
+from rulecap.service.view import SharedView
+from rulecap.snapshot import Account, Signal, Snapshot
+
+SHIPPED = "default"
+# That code takes whatever is neither of these two for "proceed with caution", so nothing else may mean "wait".
+ENTER, CAUTION, REJECT = "ENTER", "CAUTION", "REJECT"
+NEXT_TRIES = 8
+
+
+@dataclass(slots=True)
+class Office:
+    """What the façade's objects decide by: a policy, a view that is read anew for each question, a log."""
+
+    policy: Policy
+    view: SharedView
+    ledger: Ledger | None
+
+    async def decide(self, decision: str, symbol: str | None = None, signal: Signal | None = None) -> Decision:
+        """Return the decision, on record where there is a log.
+
+        Raises:
+            SourceError: the account cannot be read, or there is no such market.
+        """
+        import asyncio
+
+        await self.view.refresh()
+        if self.view.failure is not None:
+            raise self.view.failure
+        snapshot, _ = await self.view.snapshot(symbol, signal)
+        if self.ledger is None:
+            return self.policy.evaluate(snapshot, decision)
+        return await asyncio.to_thread(self.ledger.evaluate, self.policy, snapshot, decision)
+
+
+def office(source: Source, policy: str, log: str | None) -> Office:
+    """Return an office.
+
+    Raises:
+        PolicyError: the policy cannot be used.
+        LogError: the log cannot be opened.
+    """
+    return Office(load_policy(policy), SharedView(source, ServiceSettings()), open_ledger(log) if log else None)
+
+
+class CapitalOrchestrator:
+    """Recommends positions."""
+
+    def __init__(self, source: Source, policy: str = SHIPPED, log: str | None = None) -> None:
+        """Take where account and markets come from, the policy, and the log's address; none: nothing is recorded.
+
+        Raises:
+            PolicyError: the policy cannot be used.
+            LogError: the log cannot be opened.
+        """
+        self._office = office(source, policy, log)
+
+    async def get_position_recommendation(self, symbol: str, **signal: Any) -> dict[str, Any]:
+        """Return the recommendation for a signal, with its outputs and `decision_id`.
+
+        Args:
+            symbol: `BTCUSDT` or `BTC/USDT:USDT`.
+            signal: signal_score, expected_return_pct, market_regime, win_rate, and what else the REST body may have.
+
+        Raises:
+            SourceError: the account cannot be read, or there is no such market.
+            ValidationError: the signal is not one.
+        """
+        body = Recommendation(symbol=symbol, **signal)
+        market = await self._office.view.symbol(symbol)
+        decided = await self._office.decide(POSITION, market, body.signal(market))
+        return {**_two_worlds(decided), "decision_id": decided.record_id}
+
+    def close(self) -> None:
+        """Let go of the log."""
+        if self._office.ledger is not None:
+            self._office.ledger.close()
+
+
+class DynamicCapitalManager:
+    """Tells the state of the capital."""
+
+    def __init__(self, source: Source, policy: str = SHIPPED, log: str | None = None) -> None:
+        """Take what `CapitalOrchestrator` takes.
+
+        Raises:
+            PolicyError: the policy cannot be used.
+            LogError: the log cannot be opened.
+        """
+        self._office = office(source, policy, log)
+
+    async def get_capital_state(self) -> dict[str, Any]:
+        """Return the outputs of the decision `state`.
+
+        Raises:
+            SourceError: the account cannot be read.
+        """
+        decided = await self._office.decide(STATE)
+        return {**decided.outputs, "decision_id": decided.record_id}
+
+    def close(self) -> None:
+        """Let go of the log."""
+        if self._office.ledger is not None:
+            self._office.ledger.close()
+
+
+class MarginMonitor:
+    """Tells in which zone a share of used margin is; it knows no positions, so it names no actions."""
+
+    def __init__(self, policy: str = SHIPPED) -> None:
+        """Take the policy.
+
+        Raises:
+            PolicyError: it cannot be used.
+        """
+        self._policy = load_policy(policy)
+
+    def analyze_margin_status(
+        self, margin_used_pct: float, unrealized_pnl: float, total_wallet_balance: float
+    ) -> dict[str, Any]:
+        """Return the outputs of the decision `margin` for these figures.
+
+        Args:
+            margin_used_pct: margin used as a share of the wallet, in percent.
+            unrealized_pnl: in USD.
+            total_wallet_balance: in USD.
+        """
+        margin = margin_of(margin_used_pct, total_wallet_balance)
+        account = Account(
+            id="monitor",
+            total_wallet_balance=float(total_wallet_balance),
+            available_balance=float(total_wallet_balance - margin),
+            margin_used=margin,
+            unrealized_pnl=float(unrealized_pnl),
+        )
+        decided = self._policy.evaluate(Snapshot(as_of=now(), account=account), MARGIN)
+        return dict(decided.outputs)
+
+
+def margin_of(percent: float, wallet: float) -> float:
+    """Return the margin that is this share of a wallet, or the next number above: never a zone too low.
+
+    Without a wallet any margin at all is the worst case, so the share itself stands for it.
+    """
+    if wallet <= 0:
+        return float(percent)
+    margin = percent * wallet / 100.0
+    for _ in range(NEXT_TRIES):
+        if 100.0 * margin / wallet >= percent:
+            break
+        margin = math.nextafter(margin, math.inf)
+    return margin
+
+
+def _two_worlds(decided: Decision) -> Mapping[str, Any]:
+    """Return the outputs as that code understands them: what is neither to enter nor a caution is a rejection."""
+    outputs = decided.outputs
+    told = outputs.get("recommendation")
+    if told in (ENTER, CAUTION, REJECT):
+        return outputs
+    return {**outputs, "recommendation": REJECT, "reason": f"{told}: {outputs.get('reason')}"}

@@ -1,0 +1,186 @@
+"""The gate: who asks, how often, how much; and whatever goes wrong behind it ends as a problem document."""
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from secrets import token_hex
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from rulecap.service.failing import place_of
+from rulecap.service.keys import SCOPES, KeyRing
+from rulecap.service.limits import RateLimit
+from rulecap.service.metrics import Metrics
+from rulecap.service.problems import Refused
+
+log = logging.getLogger("rulecap.service")
+requests = logging.getLogger("rulecap.service.requests")
+OPEN_PATHS = frozenset({"/health", "/ready"})
+WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+CALLER = "rulecap.caller"
+UNMATCHED = "unmatched"
+PROCESS, NUMBERS = token_hex(6), count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: a key's name, or the address where there are no keys."""
+
+    name: str
+    scopes: frozenset[str]
+
+
+ANYBODY = frozenset(SCOPES)
+NOBODY: frozenset[str] = frozenset()
+
+
+class TooLarge(Exception):
+    """The body is larger than it may be."""
+
+
+class Gate:
+    """Stands before the application."""
+
+    def __init__(
+        self, app: ASGIApp, ring: Callable[[], KeyRing | None], rate: RateLimit, largest: int, metrics: Metrics
+    ) -> None:
+        """Guard an application.
+
+        Args:
+            app: what is guarded.
+            ring: returns the keys in force; none where none are asked for.
+            rate: how often one caller may ask.
+            largest: how many bytes a body may have.
+            metrics: where requests are counted.
+        """
+        self._app, self._ring, self._rate, self._largest, self._metrics = app, ring, rate, largest, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answer = Answer(send)
+        start = time.perf_counter()
+        try:
+            self._admit(scope)
+            await self._app(scope, _bounded(scope, receive, self._largest), answer)
+        except Refused as refused:
+            await answer.instead(refused, scope, receive)
+        except TooLarge:
+            await answer.instead(too_large(self._largest), scope, receive)
+        except Exception as error:  # noqa: BLE001  # nothing leaves the service but as an answer
+            log.error("%s", place_of(error), extra={"code": "internal", "request_id": answer.id})
+            await answer.instead(Refused(500, "internal", "something went wrong; the log says what"), scope, receive)
+        finally:
+            self._note(scope, answer, time.perf_counter() - start)
+
+    def _admit(self, scope: Scope) -> None:
+        """Find out who asks.
+
+        Raises:
+            Refused: nobody who may, too often, or something that cannot be read.
+        """
+        headers = dict(scope["headers"])
+        caller = self._caller(scope, headers)
+        wait = self._rate.wait(caller.name)
+        if wait:
+            seconds = str(math.ceil(wait))
+            raise Refused(429, "too-many-requests", f"ask again in {seconds} s", headers={"Retry-After": seconds})
+        scope[CALLER] = caller
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > self._largest:
+            raise TooLarge
+        has_body = scope["method"] in WITH_BODY and (length != b"0" or b"transfer-encoding" in headers)
+        if has_body and not _is_json(headers.get(b"content-type", b"")):
+            raise Refused(415, "not-json", "the body must be JSON: send Content-Type: application/json")
+
+    def _caller(self, scope: Scope, headers: dict[bytes, bytes]) -> Caller:
+        address = str(scope["client"][0]) if scope.get("client") else ""
+        ring = self._ring()
+        if ring is None:
+            return Caller(address, ANYBODY)
+        token = _token(headers)
+        if token is None:
+            if scope["path"] in OPEN_PATHS:
+                return Caller(address, NOBODY)
+            raise unauthorized("this service asks for an API key: send Authorization: Bearer KEY")
+        key = ring.find(token)
+        if key is None:
+            raise unauthorized("the API key is unknown or revoked")
+        return Caller(key.id, frozenset(key.scopes))
+
+    def _note(self, scope: Scope, answer: "Answer", seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", UNMATCHED)
+        self._metrics.answered(scope["method"] if route != UNMATCHED else "", route, answer.status, seconds)
+        if requests.isEnabledFor(logging.DEBUG):
+            caller = scope.get(CALLER)
+            said = {"route": route, "status": answer.status, "seconds": round(seconds, 6), "request_id": answer.id}
+            requests.debug("request", extra={"method": scope["method"], **said, "key": caller.name if caller else ""})
+
+
+class Answer:
+    """What is sent back: it gets the request's id, and is known by its status."""
+
+    def __init__(self, send: Send) -> None:
+        """Send by this."""
+        self._send, self.status, self.id = send, 0, f"{PROCESS}-{next(NUMBERS)}"
+
+    async def __call__(self, message: Message) -> None:
+        """Send a part of the answer."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), (b"x-request-id", self.id.encode())]
+        await self._send(message)
+
+    async def instead(self, refused: Refused, scope: Scope, receive: Receive) -> None:
+        """Send a problem document, where nothing was sent yet."""
+        if self.status:
+            raise ConnectionError("the answer was begun already")
+        await refused.response()(scope, receive, self)
+
+
+def unauthorized(detail: str) -> Refused:
+    """Return the refusal of a request without a key that counts."""
+    return Refused(401, "unauthorized", detail, headers={"WWW-Authenticate": 'Bearer realm="rulecap"'})
+
+
+def too_large(largest: int) -> Refused:
+    """Return the refusal of a body that is too large."""
+    return Refused(413, "too-large", f"the body may have at most {largest} bytes", headers={"Connection": "close"})
+
+
+def _token(headers: dict[bytes, bytes]) -> str | None:
+    """Return the key that a request shows; empty where it shows something that cannot be one."""
+    given = headers.get(b"authorization")
+    if given is not None:
+        scheme, _, token = given.decode("latin-1").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else ""
+    header = headers.get(b"x-api-key")
+    return None if header is None else header.decode("latin-1")
+
+
+def _is_json(kind: bytes) -> bool:
+    media = kind.partition(b";")[0].strip().lower()
+    return media == b"application/json" or (media.startswith(b"application/") and media.endswith(b"+json"))
+
+
+def _bounded(scope: Scope, receive: Receive, largest: int) -> Receive:
+    """Return what receives the body, and refuses it once it is too large, whatever its length was said to be."""
+    if scope["method"] not in WITH_BODY:
+        return receive
+    total = 0
+
+    async def bounded() -> Any:
+        nonlocal total
+        message = await receive()
+        total += len(message.get("body", b""))
+        if total > largest:
+            raise TooLarge
+        return message
+
+    return bounded

@@ -1,0 +1,157 @@
+"""The policy in force: loaded once, read again when its files are edited; a bad edit leaves the last good one."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from rulecap.engine.cases import case_files, run_files
+from rulecap.engine.policy import Policy, load_policy
+from rulecap.policy.document import parse_document
+from rulecap.policy.nodes import Mapping, Scalar
+from rulecap.policy.shelf import NoPolicyError, OnDisk, find_policy, on_disk
+from rulecap.problems import PolicyError, Problem
+from rulecap.service.failing import steadily
+
+log = logging.getLogger("rulecap.service")
+# What an answer has beside the decision's outputs.
+ENVELOPE = ("as_of", "snapshot_age_seconds", "policy_digest", "decision_id", "problems")
+Fingerprint = tuple[tuple[str, int, int, int], ...]
+
+
+class PolicyInForce:
+    """The policy that decides now.
+
+    Attributes:
+        policy: swapped as a whole; who has taken it goes on with it.
+        failure: what is wrong with the files as they are now; none where they are the policy in force.
+        tests: how the policy's own tests went, as JSON types.
+    """
+
+    def __init__(self, where: str) -> None:
+        """Load a policy.
+
+        Raises:
+            PolicyError: it cannot be used.
+        """
+        self._where = where
+        self._seen = fingerprint(where)
+        self.failure: PolicyError | None = None
+        self._take(read(where))
+
+    def _take(self, policy: Policy) -> None:
+        self.policy, self.tests = policy, tested(policy, self._where)
+        if self.tests["failed"]:
+            log.warning(
+                "%s of the tests beside the policy in force fail", self.tests["failed"], extra={"code": "tests-fail"}
+            )
+
+    async def watch(self, seconds: float, reloaded: Callable[[bool], None]) -> None:
+        """Look for edits again and again, until cancelled.
+
+        Args:
+            seconds: how long to wait between two looks.
+            reloaded: called after each edit with whether the policy could be used.
+        """
+
+        async def look() -> None:
+            if await asyncio.to_thread(self.edited):
+                reloaded(await asyncio.to_thread(self.reload))
+
+        await steadily(look, seconds)
+
+    def edited(self) -> bool:
+        """Return whether the files are others than those that were read last."""
+        return fingerprint(self._where) != self._seen
+
+    def reload(self) -> bool:
+        """Read the files again; return whether they are a policy that is in force now."""
+        self._seen = fingerprint(self._where)
+        try:
+            policy = read(self._where)
+        except PolicyError as error:
+            self.failure = error
+            first = error.problems[0].render().splitlines()[0]
+            log.error(
+                "the edited policy cannot be used, %s stays in force: %s",
+                self.policy.digest[:12],
+                first,
+                extra={"code": "bad-policy"},
+            )
+            return False
+        self.failure = None
+        if policy.digest != self.policy.digest:
+            self._take(policy)
+            log.info("the policy %s %s is in force", policy.name, policy.version, extra={"digest": policy.digest})
+        return True
+
+
+def read(where: str) -> Policy:
+    """Return a policy that is ready to decide.
+
+    Raises:
+        PolicyError: it cannot be used, or an output's name is one that an answer has for something else.
+    """
+    policy = load_policy(where)
+    policy.compile()
+    problems = [
+        Problem("reserved-output", f"the output {name} of the decision {decision} would hide that of the answer")
+        for decision, typed in policy.typed.decisions.items()
+        for name in typed.on_error
+        if name in ENVELOPE
+    ]
+    if problems:
+        raise PolicyError(problems)
+    return policy
+
+
+def tested(policy: Policy, where: str) -> dict[str, Any]:
+    """Return how the tests beside a policy go: how many passed and failed, and each that failed."""
+    results = run_files(policy, case_files(where))
+    failed = [result.to_dict() for result in results if not result.ok]
+    return {"passed": len(results) - len(failed), "failed": len(failed), "failures": failed}
+
+
+def fingerprint(where: str) -> Fingerprint:
+    """Return what changes when a file of the policy, or of one that it extends, is edited."""
+    found = []
+    for path in _files(where):
+        try:
+            state = path.stat()
+        except OSError:  # it was there a moment ago: its absence is an edit
+            continue
+        found.append((str(path), state.st_ino, state.st_mtime_ns, state.st_size))
+    return tuple(found)
+
+
+def _files(where: str) -> Iterator[Path]:
+    for shelf in _shelves(where):
+        yield shelf.folder / shelf.main
+        yield from (shelf.folder / name for name in sorted(shelf.others()))
+
+
+def _shelves(where: str) -> Iterator[OnDisk]:
+    """Yield where the policy lies, and where those that it extends do, as far as that can be told."""
+    seen = set()
+    try:
+        shelf = on_disk(find_policy(where))
+        while shelf.identity not in seen:
+            seen.add(shelf.identity)
+            yield shelf
+            shelf = shelf.base(_extends(shelf), "")
+    except (PolicyError, NoPolicyError, OSError, ValueError):  # loading says what is wrong
+        return
+
+
+def _extends(shelf: OnDisk) -> str:
+    """Return what a policy extends.
+
+    Raises:
+        NoPolicyError: it extends none.
+    """
+    document, _ = parse_document(shelf.content(shelf.main), shelf.main)
+    extends = document.get("extends") if isinstance(document, Mapping) else None
+    if not isinstance(extends, Scalar):
+        raise NoPolicyError("it extends no policy")
+    return extends.text

@@ -1,0 +1,49 @@
+"""Structured logs: one line for each thing that happens, as text or JSON. No key, secret or balance is ever given."""
+
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from pydantic_core import to_json
+
+# What a record of Python's has by itself; whatever it has beside that was given as a field.
+OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
+
+
+class Lines(logging.Formatter):
+    """Writes a record as one line: JSON, or text with its fields behind."""
+
+    def __init__(self, as_json: bool) -> None:
+        """Choose which."""
+        super().__init__()
+        self._as_json = as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line; of an exception its type and place, not its text, which may hold figures."""
+        fields = {name: value for name, value in record.__dict__.items() if name not in OWN}
+        if record.exc_info and record.exc_info[0] is not None:
+            fields["exception"] = record.exc_info[0].__name__
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        head = {"time": time, "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
+        if self._as_json:
+            return to_json({**head, **fields}, fallback=str).decode()
+        told = [f"{name}={_shown(value)}" for name, value in fields.items()]
+        return " ".join([time, f"{head['level']:7}", head["message"], *told])
+
+
+def _shown(value: Any) -> str:
+    return str(value).replace("\n", " ")
+
+
+def set_up(level: str, as_json: bool, stream: TextIO | None = None) -> None:
+    """Write the service's logs to a stream, standard error by default.
+
+    The libraries below it are heard from `warning` on: what they say at lower levels may hold headers or bodies.
+    """
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(Lines(as_json))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("rulecap").setLevel(level.upper())

@@ -1,0 +1,109 @@
+"""The OpenAPI document: what FastAPI makes of the routes, with the bodies, the keys and the problem documents."""
+
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+
+from rulecap.service.bodies import Allocation, Kelly, Recommendation
+from rulecap.service.problems import MEDIA_TYPE
+from rulecap.service.routes.common import COMPONENT, OpenRoute, ReadRoute, as_json
+from rulecap.snapshot import Snapshot
+
+BODIES: tuple[type[BaseModel], ...] = (Recommendation, Kelly, Allocation, Snapshot)
+TEXT: dict[str, Any] = {"type": "string"}
+PROBLEM = {
+    "type": "object",
+    "description": "A problem document (RFC 9457).",
+    "required": ["type", "title", "status", "code", "detail", "pointer", "errors"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": TEXT,
+        "status": {"type": "integer"},
+        "code": {**TEXT, "description": "A stable name in kebab-case."},
+        "detail": TEXT,
+        "pointer": {"type": ["string", "null"], "description": "The first finding's place, as a JSON pointer."},
+        "errors": {"type": "array", "items": {"type": "object"}},
+    },
+}
+ANSWER = {
+    "type": "object",
+    "description": "The outputs of the decision that the policy in force gives, and beside them:",
+    "required": ["as_of", "snapshot_age_seconds", "policy_digest", "decision_id"],
+    "properties": {
+        "as_of": {"type": ["string", "null"], "format": "date-time"},
+        "snapshot_age_seconds": {"type": ["number", "null"], "minimum": 0},
+        "policy_digest": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        "decision_id": {"type": ["string", "null"], "description": "The record in the audit log."},
+        "problems": {"type": "array", "items": {"type": "object"}},
+    },
+}
+ANSWERED = frozenset({
+    "state", "margin", "scaling", "drawdown", "multi_tier", "leverage", "kelly", "risk_parity", "position", "evaluate",
+})  # fmt: skip
+KEY = {"type": "http", "scheme": "bearer", "description": "An API key; not asked for where the service has none."}
+KINDS = {"events": "text/event-stream", "metrics": "text/plain"}
+
+
+def document(app: FastAPI, routers: tuple[APIRouter, ...]) -> None:
+    """Have an application, which includes these routers, tell its OpenAPI document at /openapi.json."""
+    made: dict[str, Any] = {}
+
+    def openapi() -> dict[str, Any]:
+        if not made:
+            made.update(_made(app, (*routers, router)))
+        return made
+
+    router = APIRouter(route_class=ReadRoute, tags=["operations"])
+
+    @router.get("/openapi.json", name="openapi")
+    async def tell(request: Request) -> Response:
+        """Return this document."""
+        return as_json(request.app.openapi())
+
+    app.include_router(router)
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to change the document
+
+
+def _made(app: FastAPI, routers: tuple[APIRouter, ...]) -> dict[str, Any]:
+    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+    made = get_openapi(title=app.title, version=app.version, summary="Trading capital by policy.", routes=app.routes)
+    schemas = made.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas |= {"Problem": PROBLEM, "Answer": ANSWER}
+    for model in BODIES:
+        schema = model.model_json_schema(ref_template=COMPONENT + "{model}")
+        schemas |= schema.pop("$defs", {})
+        schemas[model.__name__] = schema
+    made["components"]["securitySchemes"] = {"key": KEY}
+    for route in routes:
+        for method in route.methods or ():
+            _complete(made["paths"][route.path_format][method.lower()], route)
+    return made
+
+
+def _complete(operation: dict[str, Any], route: APIRoute) -> None:
+    """Say of an operation what it answers, and which key it asks for."""
+    responses = operation["responses"]
+    responses.pop("422", None)
+    kind = KINDS.get(route.name, "application/json")
+    schema = {"$ref": COMPONENT + "Answer"} if route.name in ANSWERED else {"type": "object"}
+    responses["200"]["content"] = {kind: {"schema": schema if kind == "application/json" else TEXT}}
+    for status in _failures(route):
+        content = {MEDIA_TYPE: {"schema": {"$ref": COMPONENT + "Problem"}}}
+        responses[str(status)] = {"description": "See `code`.", "content": content}
+    scope = route.scope if isinstance(route, OpenRoute) else None
+    operation["security"] = [{"key": []}] if scope else []
+    if scope:
+        operation["x-scope"] = scope
+
+
+def _failures(route: APIRoute) -> tuple[int, ...]:
+    """Return the statuses of the problem documents that a route may answer with."""
+    if route.name in ("health", "ready"):
+        return 401, 429, 500
+    with_body = (400, 413, 415) if "POST" in (route.methods or ()) else (400,)
+    return (*with_body, 401, 403, 404, 409, 422, 429, 500, 503)

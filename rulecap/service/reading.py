@@ -1,0 +1,144 @@
+"""Reading the log for the service: one connection for each question, in a thread, while the ledger writes on."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from rulecap.audit import Log, LogError, open_log
+from rulecap.audit.asked import microseconds
+from rulecap.audit.log import Stored
+from rulecap.audit.record import Record
+from rulecap.audit.replay import evaluated_again
+from rulecap.audit.review.finding import way_of
+from rulecap.audit.review.listing import listed
+from rulecap.audit.review.moments import Span
+from rulecap.audit.review.pages import Cursor, Way, page
+from rulecap.audit.review.selection import Selection, Unselectable, looking
+from rulecap.service.answers import recorded_answer
+from rulecap.service.clock import now
+from rulecap.service.problems import Refused
+
+Found = TypeVar("Found")
+MOST_MISSED = 1000
+MOST_STATES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which records a list is of.
+
+    Attributes:
+        after: where the page before ended, as its `next` said.
+    """
+
+    selection: Selection
+    limit: int
+    newest_first: bool = True
+    after: Cursor | None = None
+
+
+class Reader:
+    """Reads one log; every method raises Refused where it cannot be read."""
+
+    def __init__(self, url: str, clock: Callable[[], datetime] = now) -> None:
+        """Read the log at an address."""
+        self._url, self._clock = url, clock
+
+    async def record(self, name: str) -> Record | None:
+        """Return the record of an id or number, none where there is none."""
+        return await self._read(lambda log: log.find(name))
+
+    async def explained(self, name: str) -> tuple[Record, list[dict[str, Any]]] | None:
+        """Return a record and the trace of its decision, evaluated again by the policy that decided."""
+        return await self._read(lambda log: _explained(log, name))
+
+    async def page(self, question: Question) -> dict[str, Any]:
+        """Return a page of records as a list shows them, and where the next one begins."""
+        return await self._read(lambda log: _page(log, question))
+
+    async def history(self, account: str, decision: str, hours: float) -> dict[str, Any]:
+        """Return the recorded answers to a question about an account within the last hours, oldest first."""
+        since = self._clock() - timedelta(hours=hours)
+        selection = Selection((account,), (decision,), span=Span(since=microseconds(since)))
+        return await self._read(lambda log: _history(log, selection))
+
+    async def missed(self, last: str, written: Callable[[Record], bytes]) -> AsyncIterator[bytes]:
+        """Yield what was recorded after a record, as far as it is not too much."""
+        for record in await self._read(lambda log: _after(log, last)):
+            yield written(record)
+
+    async def _read(self, ask: Callable[[Log], Found]) -> Found:
+        return await asyncio.to_thread(self._ask, ask)
+
+    def _ask(self, ask: Callable[[Log], Found]) -> Found:
+        try:
+            with open_log(self._url) as log, looking(log):
+                return ask(log)
+        except LogError as error:
+            raise Refused(503, error.code, f"the audit log cannot be read: {error.reason}") from error
+
+
+def last_deposits(url: str, account: str) -> tuple[float, datetime] | None:
+    """Return an account's deposits minus withdrawals as last recorded, and of when that is; none where nothing is.
+
+    Raises:
+        LogError: the log cannot be read.
+    """
+    with open_log(url) as log, looking(log):
+        found = page(log, _way(log, Question(Selection((account,)), 1)), 1).records
+        for one in found:
+            snapshot = one.record.fields["snapshot"]
+            if isinstance(snapshot, dict):
+                return snapshot["account"]["net_deposits"], datetime.fromisoformat(snapshot["as_of"])
+    return None
+
+
+def cursor(text: str) -> Cursor:
+    """Return the cursor that a page's `next` is."""
+    time, _, seq = text.rpartition("-")
+    return Cursor(int(time), int(seq))
+
+
+def _way(log: Log, question: Question) -> Way:
+    """Return the way through the records; through none where no record has what is asked for."""
+    try:
+        return way_of(log, question.selection, question.newest_first, question.after)
+    except Unselectable:
+        return Way({}, question.selection.span, question.newest_first, question.after)
+
+
+def _page(log: Log, question: Question) -> dict[str, Any]:
+    found = page(log, _way(log, question), question.limit)
+    kinds = log.kinds()
+    shown = [listed(one, kinds[one.kind]).to_dict() for one in found.records]
+    return {"decisions": shown, "next": f"{found.next.time}-{found.next.seq}" if found.next else None}
+
+
+def _history(log: Log, selection: Selection) -> dict[str, Any]:
+    found = page(log, _way(log, Question(selection, MOST_STATES)), MOST_STATES)
+    states = [_entry(one) for one in reversed(found.records)]
+    return {"history": states, "complete": found.next is None}
+
+
+def _entry(stored: Stored) -> dict[str, Any]:
+    told = recorded_answer(stored.record)
+    return {"time": stored.record.fields["time"], **told}
+
+
+def _explained(log: Log, name: str) -> tuple[Record, list[dict[str, Any]]] | None:
+    record = log.find(name)
+    if record is None or not record.decides:
+        return None if record is None else (record, [])
+    policy = log.policy(record.fields["policy"]["digest"])
+    return record, evaluated_again(record, policy).trace.steps
+
+
+def _after(log: Log, last: str) -> list[Record]:
+    """Return the records after one, at most so many; none where there is no such record."""
+    known = log.find(last)
+    if known is None:
+        return []
+    first = max(known.seq + 1, log.head().size - MOST_MISSED + 1)
+    return [one.record for one in log.stored(first) if one.record.decides]

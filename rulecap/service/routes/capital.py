@@ -1,0 +1,115 @@
+"""The specification's endpoints, below /api/capital."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from rulecap.service.answers import UNDECIDED
+from rulecap.service.bodies import Allocation, Kelly, Recommendation, Record, read_body
+from rulecap.service.contract import ACCOUNT_PATHS, KELLY, LEVERAGE, POSITION, RISK_PARITY, STATE
+from rulecap.service.problems import Refused, malformed
+from rulecap.service.routes.common import ReadRoute, RecommendRoute, as_json, service_of, takes
+from rulecap.service.service import Service
+from rulecap.snapshot import Snapshot, read_snapshot
+
+reads = APIRouter(prefix="/api/capital", route_class=ReadRoute, tags=["capital"])
+recommends = APIRouter(prefix="/api/capital", route_class=RecommendRoute, tags=["capital"])
+
+# Told to OpenAPI here and read by hand below: what every trade waits for is not to wait for more than it needs.
+PRINTABLE = r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$"
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": PRINTABLE},
+    "description": "Within 24 hours the same key gets the first answer again; 422 for another request.",
+}
+Hours = Annotated[float, Query(gt=0, le=24 * 366, allow_inf_nan=False, description="How far back.")]
+SymbolInPath = Annotated[str, Path(min_length=1, max_length=64, description="`BTCUSDT`, or `BTC/USDT:USDT`.")]
+
+
+def _about_account(path: str, decision: str) -> None:
+    """Add the endpoint that asks a decision about the account alone."""
+
+    async def endpoint(request: Request) -> Response:
+        return as_json(await service_of(request).desk.about_account(decision))
+
+    endpoint.__name__ = decision
+    reads.add_api_route(f"/{path}", endpoint, methods=["GET"], summary=f"Ask the decision {decision}", name=decision)
+
+
+for _path, _decision in ACCOUNT_PATHS.items():
+    _about_account(_path, _decision)
+
+
+@reads.get("/history", name="history")
+async def history(request: Request, hours: Hours = 24.0) -> Response:
+    """Return the account's states as they were recorded, oldest first."""
+    service = service_of(request)
+    return as_json({"hours": hours, **await _history(service, hours)})
+
+
+async def _history(service: Service, hours: float) -> dict[str, Any]:
+    snapshot = await service.desk.snapshot()
+    return await service.log.history(snapshot.account.id, STATE, hours)
+
+
+@reads.get("/analysis/complete", name="complete")
+async def complete(request: Request, hours: Hours = 24.0) -> Response:
+    """Return everything about the account at once, and the recorded states of the last hours."""
+    service = service_of(request)
+    desk = service.desk
+    snapshot = await desk.snapshot()
+    asked = [*ACCOUNT_PATHS.values(), *([RISK_PARITY] if snapshot.assets else [])]
+    answers = {decision: await desk.about_account(decision) for decision in asked if desk.knows(decision)}
+    return as_json({**answers, **await _history(service, hours)})
+
+
+@reads.get("/leverage/optimal/{symbol:path}", name="leverage")
+async def leverage(request: Request, symbol: SymbolInPath, record: Annotated[Record, Query()]) -> Response:
+    """Return the best leverage for a market, and what this account may use of it."""
+    desk = service_of(request).desk
+    market = await desk.symbol(symbol)
+    return as_json(await desk.about_trade(LEVERAGE, market, record.signal(market)))
+
+
+@recommends.post(
+    "/recommendation/position",
+    name="position",
+    openapi_extra={**takes(Recommendation), "parameters": [IDEMPOTENCY_KEY]},
+)
+async def position(request: Request) -> Response:
+    """Return whether to enter a trade, how large, at what leverage, how to execute it, and why."""
+    body = read_body(Recommendation, await request.body())
+    desk, key = service_of(request).desk, request.headers.get("idempotency-key")
+    symbol = await desk.symbol(body.symbol)
+    asked = body.model_dump_json().encode() if key is not None else None
+    return as_json(await desk.about_trade(POSITION, symbol, body.signal(symbol), key, asked))
+
+
+@recommends.post("/position-size/kelly", name="kelly", openapi_extra=takes(Kelly))
+async def kelly(request: Request) -> Response:
+    """Return how much of the wallet Kelly puts on a record of trades."""
+    body = read_body(Kelly, await request.body())
+    desk = service_of(request).desk
+    symbol = await desk.symbol(body.symbol) if body.symbol is not None else None
+    signal = body.of_nothing() if symbol is None else body.signal(symbol)
+    return as_json(await desk.about(KELLY, await desk.snapshot(signal)))
+
+
+@recommends.post("/allocation/risk-parity", name="risk_parity", openapi_extra=takes(Allocation))
+async def risk_parity(request: Request) -> Response:
+    """Return how capital is divided such that every asset carries the same risk."""
+    body = read_body(Allocation, await request.body())
+    desk = service_of(request).desk
+    snapshot = await desk.snapshot()
+    allocated = {"assets": body.assets, "correlation": body.correlation}
+    read = read_snapshot({**dict(snapshot), **allocated})
+    if not isinstance(read, Snapshot):
+        raise malformed(read)
+    try:
+        return as_json(await desk.about(RISK_PARITY, read))
+    except Refused as refused:
+        if refused.code != UNDECIDED:
+            raise
+        raise malformed(refused.errors) from refused  # what the policy does not take was sent

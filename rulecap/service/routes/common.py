@@ -1,0 +1,87 @@
+"""What endpoints share: the service, the answer as JSON, the scope that a route asks for."""
+
+from collections.abc import Callable, Coroutine
+from inspect import signature
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from pydantic_core import to_json
+
+from rulecap.service.gate import CALLER, NOBODY, Caller
+from rulecap.service.keys import Scope
+from rulecap.service.problems import Refused
+from rulecap.service.service import Service
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+SCOPE = "x-scope"
+COMPONENT = "#/components/schemas/"
+
+
+class OpenRoute(APIRoute):
+    """A route that asks for no scope."""
+
+    scope: Scope | None = None
+
+    def get_route_handler(self) -> Handler:
+        """Return the route's handler behind a look at the caller's scopes.
+
+        An endpoint that takes nothing but the request is called without FastAPI's looking for more to give it.
+        """
+        bare = list(signature(self.endpoint).parameters) == ["request"]
+        handler: Handler = self.endpoint if bare else super().get_route_handler()
+        scope = self.scope
+
+        async def guarded(request: Request) -> Response:
+            if scope is not None:
+                check_scope(request, scope)
+            return await handler(request)
+
+        return guarded
+
+
+class ReadRoute(OpenRoute):
+    """A route that tells something."""
+
+    scope = "read"
+
+
+class RecommendRoute(OpenRoute):
+    """A route that a trade may follow from."""
+
+    scope = "recommend"
+
+
+class AdminRoute(OpenRoute):
+    """A route that changes how the service decides."""
+
+    scope = "admin"
+
+
+def check_scope(request: Request, scope: Scope) -> None:
+    """Refuse a caller whose key has not the scope.
+
+    Raises:
+        Refused: it has not.
+    """
+    caller: Caller | None = request.scope.get(CALLER)
+    if scope not in (caller.scopes if caller else NOBODY):
+        raise Refused(403, "forbidden", f"this needs a key with the scope {scope}")
+
+
+def service_of(request: Request) -> Service:
+    """Return the service that a request is made to."""
+    service: Service = request.app.state.service
+    return service
+
+
+def as_json(content: Any, status: int = 200) -> Response:
+    """Return an answer."""
+    return Response(to_json(content), status, media_type="application/json")
+
+
+def takes(model: type[BaseModel]) -> dict[str, Any]:
+    """Return what OpenAPI says of a body that the endpoint reads by itself."""
+    content = {"application/json": {"schema": {"$ref": COMPONENT + model.__name__}}}
+    return {"requestBody": {"required": True, "content": content}}

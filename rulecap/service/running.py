@@ -1,0 +1,78 @@
+"""Running the service: uvicorn around the application, a graceful stop, and where it listens told once it does."""
+
+import gc
+import logging
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from rulecap.service.app import create_app
+from rulecap.service.service import Service
+from rulecap.service.settings import ServiceSettings
+from rulecap.service.sources import Source
+
+log = logging.getLogger("rulecap.service")
+ALLOCATIONS = 20_000  # between two looks of the collector at what is new
+
+
+class Server(uvicorn.Server):
+    """Ends the streams that never end by themselves before it waits for open requests."""
+
+    def __init__(self, config: uvicorn.Config, service: Service, listening: Callable[[str], None]) -> None:
+        """Run an application; `listening` is told its address once it is there."""
+        super().__init__(config)
+        self._service, self._listening = service, listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and tell where."""
+        await super().startup(sockets)
+        if self.started:
+            _settle()
+            for server in self.servers:
+                for one in server.sockets:
+                    self._listening(address(one.getsockname()))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop: no new requests, streams end, open requests finish, the log is closed."""
+        log.info("stopping")
+        self._service.events.close()
+        await super().shutdown(sockets)
+        log.info("stopped")
+
+
+def _settle() -> None:
+    """Spare the collector what was loaded and stays: a decision leaves nothing that only it could find."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(ALLOCATIONS)
+
+
+def address(name: tuple[str, int]) -> str:
+    """Return where a socket listens, as a URL."""
+    host, port = name[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def serve(settings: ServiceSettings, listening: Callable[[str], None], source: Source | None = None) -> bool:
+    """Serve until told to stop (SIGINT, SIGTERM); return whether it could be started.
+
+    Raises:
+        PolicyError, UnusableKeys, BadSettings: as `create_app`.
+        LogError, UnusableKey: the log cannot be opened.
+    """
+    app = create_app(settings, source)
+    app.state.service.open()
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=settings.stop_seconds,
+        lifespan="on",
+    )
+    server = Server(config, app.state.service, listening)
+    server.run()
+    return server.started

@@ -1,0 +1,221 @@
+"""The service as a whole: its parts, how they start, what runs beside the requests, how they stop."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from rulecap.audit import open_ledger
+from rulecap.audit.ledger import Asked
+from rulecap.engine.decision import Decision
+from rulecap.service.demo import DemoSource
+from rulecap.service.desk import NO_ACCOUNT, Desk
+from rulecap.service.events import Events, decided
+from rulecap.service.failing import steadily
+from rulecap.service.in_force import PolicyInForce
+from rulecap.service.keys import KeyRing, UnusableKeys, read_keys
+from rulecap.service.metrics import Metrics
+from rulecap.service.problems import Refused
+from rulecap.service.reading import Reader, last_deposits
+from rulecap.service.recorder import Recorder
+from rulecap.service.settings import ServiceSettings
+from rulecap.service.sources import Source
+from rulecap.service.venue import ExchangeSource, exchange_source
+from rulecap.service.view import SharedView
+
+log = logging.getLogger("rulecap.service")
+DEFAULT_LOG = "sqlite:///rulecap.sqlite3"
+
+
+class Service:
+    """Everything that endpoints answer from.
+
+    Attributes:
+        in_force: the policy.
+        ring: the API keys; none where none are asked for.
+        recorder, reader: the log's two ends; none where there is no log, as without an account.
+        keys_failure: what is wrong with the edited file of keys, while the last good one counts.
+    """
+
+    def __init__(self, settings: ServiceSettings, source: Source | None = None) -> None:
+        """Load policy and keys; nothing is opened or read yet.
+
+        Raises:
+            PolicyError: the policy cannot be used.
+            UnusableKeys: the keys cannot.
+        """
+        self.settings = settings
+        self.in_force = PolicyInForce(settings.policy)
+        self.ring = KeyRing(read_keys(settings.keys)) if settings.keys else None
+        self.keys_failure: UnusableKeys | None = None
+        self.metrics, self.events = Metrics(), Events()
+        self.source = source or _source(settings)
+        self.recorder: Recorder | None = None
+        self.reader: Reader | None = Reader(settings.log) if settings.log else None
+        self._desk: Desk | None = None
+        self._folder: TemporaryDirectory[str] | None = None
+        self.metrics.in_force(self.in_force.policy)
+
+    @property
+    def desk(self) -> Desk:
+        """What answers questions about the account.
+
+        Raises:
+            Refused: no account is configured.
+        """
+        if self._desk is None:
+            raise Refused(503, "no-account", NO_ACCOUNT)
+        return self._desk
+
+    @property
+    def has_account(self) -> bool:
+        """Whether an account is served."""
+        return self._desk is not None
+
+    @property
+    def log(self) -> Reader:
+        """What reads the log.
+
+        Raises:
+            Refused: there is none.
+        """
+        if self.reader is None:
+            raise Refused(503, "no-log", "nothing is recorded here: start the service with --log, or with an account")
+        return self.reader
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep the service running: the log open, the account read, files watched.
+
+        Raises:
+            LogError, UnusableKey: the log cannot be opened.
+        """
+        self.open()
+        tasks = [asyncio.create_task(one) for one in self._beside()]
+        try:
+            yield
+        finally:
+            self.events.close()
+            await self._stop(tasks)
+
+    def open(self) -> None:
+        """Open the log, where an account is served and it is not open yet.
+
+        Raises:
+            LogError, UnusableKey: it cannot be opened.
+        """
+        if self.source is not None and self._desk is None:
+            self._open(self.source)
+
+    def _open(self, source: Source) -> None:
+        """Open the log, and set up what answers about the account; a demo's log is gone when it ends."""
+        url = self.settings.log or DEFAULT_LOG
+        if self.settings.demo and self.settings.log is None:
+            self._folder = TemporaryDirectory(prefix="rulecap-demo-")
+            url = f"sqlite:///{Path(self._folder.name) / 'demo.sqlite3'}"
+        self.recorder = Recorder(open_ledger(url), self._answered)
+        if isinstance(source, ExchangeSource):
+            known = last_deposits(url, source.account_name)
+            if known is not None:
+                source.resume(*known)
+        self.reader = Reader(url)
+        view = SharedView(source, self.settings)
+        self._desk = Desk(self.in_force, view, self.recorder, self.reader, self.settings.oldest_seconds)
+        recorder = self.recorder
+        self.metrics.follow("rulecap_snapshot_age_seconds", view.age)
+        self.metrics.follow("rulecap_source_failing", lambda: float(view.failure is not None))
+        self.metrics.follow("rulecap_audit_waiting", lambda: float(recorder.waiting))
+        self.metrics.follow("rulecap_audit_failing", lambda: float(recorder.ledger.failure is not None))
+        self.metrics.follow("rulecap_policy_edit_refused", lambda: float(self.in_force.failure is not None))
+
+    def _beside(self) -> list[Any]:
+        """Return what runs beside the requests."""
+        seconds = self.settings.reload_seconds
+        beside: list[Any] = [self.in_force.watch(seconds, self._reloaded)]
+        if self.settings.keys is not None:
+            beside.append(self._watch_keys(self.settings.keys))
+        if self._desk is not None:
+            beside += [self._desk.view.run(), self._record_watched(self._desk)]
+        return beside
+
+    async def _stop(self, tasks: list[asyncio.Task[None]]) -> None:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        if self.recorder is not None:
+            await self.recorder.close()
+        if self.source is not None:
+            await self.source.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    async def _record_watched(self, desk: Desk) -> None:
+        await desk.view.read_once.wait()
+        await steadily(desk.record_watched, self.settings.record_seconds)
+
+    async def _watch_keys(self, path: Path) -> None:
+        seen = None
+
+        async def look() -> None:
+            nonlocal seen
+            state = await asyncio.to_thread(_state, path)
+            if state != seen:
+                seen = state
+                await self._read_keys(path)
+
+        await steadily(look, self.settings.reload_seconds)
+
+    async def _read_keys(self, path: Path) -> None:
+        """Read the keys again; a file that cannot be used leaves the last good ones."""
+        try:
+            ring = KeyRing(await asyncio.to_thread(read_keys, path))
+        except UnusableKeys as error:
+            self.keys_failure = error
+            log.error("the edited keys cannot be used, the last good ones count: %s", error, extra={"code": "bad-keys"})
+        else:
+            self.ring, self.keys_failure = ring, None
+
+    def _reloaded(self, fine: bool) -> None:
+        self.metrics.reloaded(fine, self.in_force.policy)
+
+    def reload(self) -> bool:
+        """Read the policy's files now; return whether they are in force."""
+        fine = self.in_force.reload()
+        self._reloaded(fine)
+        return fine
+
+    def _answered(self, asked: Asked, decision: Decision, seconds: float) -> None:
+        """Count and tell what was decided."""
+        if decision.record_id is None:
+            self.metrics.unlogged(asked.decision)
+            return
+        if decision.snapshot is not asked.snapshot:  # the answer to an earlier request, told again
+            return
+        verdict = asked.policy.verdict_of(decision)
+        self.metrics.decided(asked.decision, verdict, seconds)
+        if self.events.listened_to:
+            self.events.publish(decided(asked.policy, decision, verdict))
+
+
+def _source(settings: ServiceSettings) -> Source | None:
+    """Return where account and markets come from, none where the settings name nothing.
+
+    Raises:
+        BadSettings: the exchange cannot be used as it is set.
+    """
+    if settings.exchange is not None:
+        return exchange_source(settings.exchange)
+    return DemoSource() if settings.demo else None
+
+
+def _state(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size

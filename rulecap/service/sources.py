@@ -1,0 +1,77 @@
+"""Where account and markets come from: what a source tells, each part with the moment from which it is."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from rulecap.snapshot import Account, Asset, Book, Market, Position
+
+Correlation = tuple[tuple[float, ...], ...]
+
+
+class SourceError(Exception):
+    """A source cannot tell; the text says why and has no secret in it.
+
+    Attributes:
+        code: a stable name in kebab-case.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        """Keep what is wrong."""
+        super().__init__(message)
+        self.code = code
+
+
+class UnknownSymbol(SourceError):
+    """There is no market of that name."""
+
+    def __init__(self, message: str) -> None:
+        """Keep what is wrong."""
+        super().__init__("unknown-symbol", message)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPart:
+    """An account at a moment, and the assets that its capital is allocated to."""
+
+    account: Account
+    positions: tuple[Position, ...]
+    assets: tuple[Asset, ...] | None
+    correlation: Correlation | None
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MarketPart:
+    """A market at a moment; where it has assets of its own (its market among them), they replace the account's."""
+
+    market: Market
+    book: Book | None
+    read_at: datetime
+    assets: tuple[Asset, ...] | None = None
+    correlation: Correlation | None = None
+
+
+class Source(Protocol):
+    """What tells of one account and its markets. Every method may raise SourceError, and nothing else."""
+
+    async def account(self) -> AccountPart:
+        """Return the account as it is now."""
+
+    async def symbol(self, name: str) -> str:
+        """Return the snapshot's symbol of a market by any of its names.
+
+        Raises:
+            UnknownSymbol: there is none.
+        """
+
+    async def market(self, symbol: str) -> MarketPart:
+        """Return a market as it is now, by the snapshot's symbol."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+def plain_symbol(name: str) -> str:
+    """Return `BTCUSDT` for `BTC/USDT:USDT` and its like, in capitals."""
+    return name.strip().upper().partition(":")[0].replace("/", "")

@@ -1,0 +1,111 @@
+"""A source that is an exchange: its account and markets, as `rulecap.exchange` reads them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from rulecap.service.clock import now
+from rulecap.service.settings import BadSettings
+from rulecap.service.sources import AccountPart, MarketPart, SourceError, UnknownSymbol, plain_symbol
+from rulecap.snapshot import Snapshot
+from rulecap.snapshot.findings import problems_of
+
+if TYPE_CHECKING:
+    from rulecap.exchange import AccountView, Exchange, VenueError
+
+
+class ExchangeSource:
+    """Tells the account at an exchange. A market is told with the assets that it makes with the open positions."""
+
+    def __init__(self, exchange: "Exchange") -> None:
+        """Read from an exchange, which belongs to this from now on."""
+        from rulecap.exchange import Deposits
+
+        self._exchange = exchange
+        self._view: AccountView | None = None
+        self._deposits = Deposits(0.0, now())
+        self._symbols: dict[str, str] = {}
+
+    @property
+    def account_name(self) -> str:
+        """The account's name in memory and log."""
+        return self._exchange.settings.account_name
+
+    def resume(self, net: float, since: datetime) -> None:
+        """Go on counting deposits and withdrawals where the log ended, so that none is taken for profit or loss.
+
+        Args:
+            net: all deposits minus all withdrawals by then.
+            since: the moment.
+        """
+        from rulecap.exchange import Deposits
+
+        self._deposits = Deposits(net, since)
+
+    async def account(self) -> AccountPart:
+        """Return the account."""
+        from rulecap.exchange import VenueError
+
+        try:
+            view = await self._exchange.account_view(self._deposits)
+            told = await self._exchange.snapshot(account=view)
+        except VenueError as error:
+            raise _translated(error) from error
+        self._view, self._deposits = view, view.deposits or self._deposits
+        return AccountPart(told.account, told.positions, told.assets, told.correlation, view.read_at)
+
+    async def symbol(self, name: str) -> str:
+        """Return the snapshot's symbol of a market; a name that was looked up before is not looked up again."""
+        if name not in self._symbols:
+            told = await self._snapshot(name)
+            assert told.market is not None  # a market was named
+            self._symbols[name] = told.market.symbol
+            self._symbols.setdefault(plain_symbol(name), told.market.symbol)
+        return self._symbols[name]
+
+    async def market(self, symbol: str) -> MarketPart:
+        """Return a market; it is told to be from when it was asked for, which is no later than it was read."""
+        asked_at = now()
+        told = await self._snapshot(symbol)
+        assert told.market is not None  # a market was named
+        return MarketPart(told.market, told.book, asked_at, told.assets, told.correlation)
+
+    async def _snapshot(self, name: str) -> Snapshot:
+        from rulecap.exchange import VenueError
+
+        try:
+            return await self._exchange.snapshot(name, account=self._view)
+        except VenueError as error:
+            raise _translated(error) from error
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._exchange.close()
+
+
+def exchange_source(settings: Mapping[str, Any]) -> ExchangeSource:
+    """Return the source that the settings' `exchange` names; nothing is asked yet.
+
+    Raises:
+        BadSettings: the exchange cannot be used as it is set.
+    """
+    try:
+        from rulecap.exchange import ExchangeSettings, VenueError, open_exchange
+    except ImportError as error:
+        raise BadSettings(f"an exchange needs more packages: pip install 'rulecap[exchange]' ({error})") from error
+    try:
+        return ExchangeSource(open_exchange(ExchangeSettings.model_validate(dict(settings))))
+    except ValidationError as error:
+        lines = (f"exchange.{problem.path}: {problem.code}" for problem in problems_of(error, ExchangeSettings))
+        raise BadSettings("the exchange cannot be used:\n" + "\n".join(lines)) from error
+    except VenueError as error:
+        raise BadSettings(f"the exchange cannot be used: {error}") from error
+
+
+def _translated(error: "VenueError") -> SourceError:
+    """Return a venue's failure as a source's."""
+    if error.code == "unknown-symbol":
+        return UnknownSymbol(error.message)
+    return SourceError(error.code, error.message)

@@ -1,0 +1,227 @@
+"""The shared view: one account and the markets that are asked for, read in one task, whoever asks.
+
+A request never asks the source for the account. A market is read when it is asked for the first time, by one request
+for all that wait; from then on the task reads it too, for as long as somebody asks.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from rulecap.service.clock import now
+from rulecap.service.failing import steadily
+from rulecap.service.settings import ServiceSettings
+from rulecap.service.sources import AccountPart, MarketPart, Source, SourceError, UnknownSymbol, plain_symbol
+from rulecap.snapshot import Market, Signal, Snapshot, read_snapshot
+
+log = logging.getLogger("rulecap.service")
+MOST_MARKETS = 200
+
+
+@dataclass(slots=True)
+class Watched:
+    """A market that is read as long as it is asked for; `part` is none before the first reading."""
+
+    asked_at: float
+    part: MarketPart | None = None
+    reading: asyncio.Task[MarketPart] | None = None
+
+
+class SharedView:
+    """What the source last told, and when.
+
+    Attributes:
+        account: none before the first reading.
+        failure: why the last reading failed; none where it did not.
+        read_once: set after the first reading, whether it failed or not.
+    """
+
+    def __init__(self, source: Source, settings: ServiceSettings, clock: Callable[[], datetime] = now) -> None:
+        """Read from a source; nothing is read yet."""
+        self._source, self._settings, self._clock = source, settings, clock
+        self._markets: dict[str, Watched] = {}
+        self._bases: dict[str, tuple[AccountPart, MarketPart, Snapshot]] = {}
+        self._base: Snapshot | None = None
+        self.read_once = asyncio.Event()
+        self.account: AccountPart | None = None
+        self.failure: SourceError | None = None
+
+    async def run(self) -> None:
+        """Read again and again, until cancelled."""
+        await steadily(self.refresh, self._settings.refresh_seconds)
+
+    async def refresh(self) -> None:
+        """Read the account and the watched markets; what cannot be read stays as it was, and grows old."""
+        try:
+            await self._refresh()
+        finally:
+            self.read_once.set()
+
+    async def _refresh(self) -> None:
+        self._forget_unasked()
+        found, *_ = await asyncio.gather(self._read_account(), *map(self._read_quietly, list(self._markets)))
+        if found is not None:
+            self._note(found)
+
+    async def _read_account(self) -> SourceError | None:
+        try:
+            account = await self._source.account()
+            self._base = _composed(account, None)
+        except SourceError as error:
+            return error
+        self.account = account
+        if self.failure is not None:
+            log.info("the account is read again")
+        self.failure = None
+        return None
+
+    def _note(self, error: SourceError) -> None:
+        if self.failure is None or self.failure.code != error.code:
+            log.warning("the account cannot be read: %s", error, extra={"code": error.code})
+        self.failure = error
+
+    async def _read_quietly(self, symbol: str) -> None:
+        try:
+            await self._read_market(symbol)
+        except SourceError as error:
+            log.debug("the market %s cannot be read: %s", symbol, error, extra={"code": error.code})
+
+    async def _read_market(self, symbol: str) -> MarketPart:
+        """Read a market, together with whoever else is waiting for it."""
+        watched = self._markets.setdefault(symbol, Watched(_moment()))
+        if watched.reading is None:
+            watched.reading = asyncio.ensure_future(self._source.market(symbol))
+            watched.reading.add_done_callback(lambda done: self._have_read(watched, done))
+        return await asyncio.shield(watched.reading)
+
+    def _have_read(self, watched: Watched, done: "asyncio.Task[MarketPart]") -> None:
+        watched.reading = None
+        if not done.cancelled() and done.exception() is None:
+            watched.part = done.result()
+
+    def _forget_unasked(self) -> None:
+        """Drop the markets that nobody has asked for lately."""
+        longest = _moment() - self._settings.watch_seconds
+        for symbol in [symbol for symbol, watched in self._markets.items() if watched.asked_at < longest]:
+            del self._markets[symbol]
+            self._bases.pop(symbol, None)
+
+    async def symbol(self, name: str) -> str:
+        """Return the snapshot's symbol of a market by any of its names.
+
+        Where the source cannot be asked, a market that was read before or is held keeps its name.
+
+        Raises:
+            UnknownSymbol: there is no such market.
+            SourceError: the source cannot be asked, and nothing of that name is known.
+        """
+        try:
+            return await self._source.symbol(name)
+        except UnknownSymbol:
+            raise
+        except SourceError:
+            symbol = plain_symbol(name)
+            if symbol in self._markets or self._held(symbol) is not None:
+                return symbol
+            raise
+
+    async def market(self, symbol: str) -> MarketPart:
+        """Return a market as it was last read; waits for a first reading where there was none.
+
+        Raises:
+            SourceError: it was never read, and cannot be read now.
+        """
+        watched = self._markets.get(symbol)
+        if watched is not None:
+            watched.asked_at = _moment()
+            if watched.part is not None:
+                return watched.part
+        elif len(self._markets) >= MOST_MARKETS:
+            raise SourceError("too-many-markets", f"{MOST_MARKETS} markets are watched already; ask again later")
+        try:
+            return await self._read_market(symbol)
+        except SourceError:
+            self._drop_unread(symbol)
+            raise
+
+    def _drop_unread(self, symbol: str) -> None:
+        watched = self._markets.get(symbol)
+        if watched is not None and watched.part is None and watched.reading is None:
+            del self._markets[symbol]
+
+    def _held(self, symbol: str) -> Market | None:
+        """Return what the account's own position tells of its market: the mark price, which a reduction needs."""
+        positions = self.account.positions if self.account else ()
+        held = next((one for one in positions if one.symbol == symbol), None)
+        return Market(symbol=symbol, price=held.mark_price) if held else None
+
+    async def snapshot(
+        self, symbol: str | None = None, signal: Signal | None = None
+    ) -> tuple[Snapshot, SourceError | None]:
+        """Return the account as it was last read, with a market where one is named, and why that is not whole.
+
+        A market that cannot be read is told by the position in it, if there is one, and is absent else: that is enough
+        for a reduction, and not for an entry.
+
+        Raises:
+            SourceError: the account was never read.
+        """
+        if self.account is None or self._base is None:
+            raise self.failure or SourceError("no-snapshot", "the account was not read yet")
+        if symbol is None:
+            return self._aged(self._base, self.account.read_at, signal), None
+        try:
+            part = await self.market(symbol)
+        except SourceError as error:
+            bare = self._base.model_copy(update={"market": self._held(symbol)})
+            return self._aged(bare, self.account.read_at, signal), error
+        return self._aged(self._with_market(part), min(self.account.read_at, part.read_at), signal), None
+
+    def _with_market(self, part: MarketPart) -> Snapshot:
+        """Return account and market in one, made once for a reading of both."""
+        assert self.account is not None  # asked for by `snapshot` only
+        symbol = part.market.symbol
+        known = self._bases.get(symbol)
+        if known is None or known[0] is not self.account or known[1] is not part:
+            known = (self.account, part, _composed(self.account, part))
+            self._bases[symbol] = known
+        return known[2]
+
+    def _aged(self, snapshot: Snapshot, read_at: datetime, signal: Signal | None) -> Snapshot:
+        return snapshot.model_copy(update={"age_seconds": self._age_of(read_at), "signal": signal})
+
+    def _age_of(self, moment: datetime) -> float:
+        return round(max(0.0, (self._clock() - moment).total_seconds()), 3)
+
+    def age(self) -> float | None:
+        """Return how old the account is in seconds, none before it was read."""
+        return None if self.account is None else self._age_of(self.account.read_at)
+
+
+def _composed(account: AccountPart, market: MarketPart | None) -> Snapshot:
+    """Return a snapshot of the parts; its time is the account's, so that one reading advances a memory once.
+
+    Raises:
+        SourceError: the source tells what no snapshot may hold.
+    """
+    allocated = market if market is not None and market.assets is not None else account
+    read = read_snapshot(
+        {
+            "as_of": account.read_at,
+            "account": account.account,
+            "positions": account.positions,
+            "assets": allocated.assets,
+            "correlation": allocated.correlation,
+            "market": market.market if market else None,
+            "book": market.book if market else None,
+        }
+    )
+    if isinstance(read, Snapshot):
+        return read
+    raise SourceError("not-a-snapshot", "the source tells no snapshot: " + read[0].render())
+
+
+def _moment() -> float:
+    return asyncio.get_running_loop().time()

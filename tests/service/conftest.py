@@ -1,0 +1,56 @@
+"""The demo service, asked over HTTP without a network."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("fastapi")
+
+from starlette.testclient import TestClient
+
+from rulecap.service.app import create_app
+from rulecap.service.settings import read_settings
+from tests.service.told import Told, demo_told
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def told() -> Told:
+    """Return a source that tells the demo's account, and what a test makes of it."""
+    return demo_told()
+
+
+@pytest.fixture
+def served(tmp_path, told):
+    """Return what starts a service over `told`; settings as keywords."""
+    clients = []
+
+    def start(**given) -> TestClient:
+        settings = read_settings(log=f"sqlite:///{tmp_path / 'log.sqlite3'}", **given)
+        client = TestClient(create_app(settings, told), base_url="http://localhost")
+        client.__enter__()
+        clients.append(client)
+        client.portal.call(client.app.state.service.desk.view.read_once.wait)
+        return client
+
+    yield start
+    for client in clients:
+        client.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory) -> Iterator[TestClient]:
+    """Return a client of the demo, which the tests of a module share."""
+    log = f"sqlite:///{tmp_path_factory.mktemp('log') / 'log.sqlite3'}"
+    with TestClient(create_app(read_settings(log=log, demo=True)), base_url="http://localhost") as client:
+        client.portal.call(client.app.state.service.desk.view.read_once.wait)
+        yield client
+
+
+def snapshot_of(name: str) -> dict[str, object]:
+    """Return a shipped example."""
+    found: dict[str, object] = json.loads((ROOT / "policies/default/examples" / f"{name}.json").read_text())
+    return found

@@ -1,0 +1,119 @@
+"""The specification's integration code, as it stands in docs/integration.md, runs."""
+
+import ast
+import asyncio
+import logging
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from rulecap.service import CapitalOrchestrator, DemoSource, DynamicCapitalManager, MarginMonitor
+from rulecap.service.facade import margin_of
+from rulecap.service.sources import SourceError, UnknownSymbol
+from tests.service.conftest import ROOT
+from tests.service.test_capital import trades
+from tests.service.told import SPECIFIED, told_of
+
+
+def blocks():
+    """Return the Python of the document: what builds the objects, then the specification's two pieces."""
+    return re.findall(r"```python\n(.*?)```", (ROOT / "docs/integration.md").read_text(), re.DOTALL)
+
+
+def run(code, names):
+    """Run code that awaits at its top, as the specification writes it."""
+    compiled = compile(code, "integration.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    found = eval(compiled, names)
+    return asyncio.run(found) if asyncio.iscoroutine(found) else found
+
+
+@pytest.fixture
+def names(tmp_path, monkeypatch):
+    """Return what the code finds around it."""
+    monkeypatch.chdir(tmp_path)
+    said = []
+
+    async def execute_trade(*order):
+        said.append(("trade", *order))
+
+    async def emergency_close_worst_positions():
+        said.append(("emergency",))
+
+    def sleep(seconds):
+        said.append(("sleep", seconds))
+        raise asyncio.CancelledError
+
+    logger = SimpleNamespace(
+        info=lambda text: said.append(("info", text)), warning=lambda text: said.append(("warning", text))
+    )
+    given = {
+        "said": said,
+        "execute_trade": execute_trade,
+        "emergency_close_worst_positions": emergency_close_worst_positions,
+        "logger": logger,
+        "symbol": "BTCUSDT",
+        "asyncio": SimpleNamespace(sleep=sleep),
+        "logging": logging,
+    }
+    exec(blocks()[0], given)
+    yield given
+    given["capital_orchestrator"].close()
+    given["dynamic_capital_manager"].close()
+
+
+def test_a_trade_is_asked_for_before_it_is_opened(names):
+    run(blocks()[1], names)
+    assert names["said"] == [("trade", "BTCUSDT", 0.003, 5.0, "LIMIT")]
+
+
+def test_the_account_is_looked_at_every_thirty_seconds(names):
+    with pytest.raises(asyncio.CancelledError):
+        run(blocks()[2], names)
+    assert names["said"] == [("sleep", 30)]
+
+
+def test_the_red_zone_closes_the_worst_positions(names):
+    source = DemoSource()
+    account = source._recording.account.model_copy(update={"margin_used": 4500.0, "available_balance": 500.0})
+    source._recording = source._recording.model_copy(update={"account": account})
+    names["dynamic_capital_manager"] = DynamicCapitalManager(source)
+    with pytest.raises(asyncio.CancelledError):
+        run(blocks()[2], names)
+    assert names["said"] == [("emergency",), ("sleep", 30)]
+
+
+def test_a_hold_is_told_as_a_rejection(names):
+    (trade,) = [one for one in trades() if one["name"].startswith("large")]
+    source = told_of(trade["snapshot"])
+    signal = dict(trade["snapshot"]["signal"])
+    asked = {**signal, "signal_score": signal.pop("score"), "expected_return_pct": 3.0}
+    del asked["score"]
+    told = asyncio.run(CapitalOrchestrator(source).get_position_recommendation(**asked))
+    assert told["recommendation"] == "REJECT"
+    assert told["reason"].startswith("HOLD: ")
+
+
+def test_what_cannot_be_read_raises(names):
+    source = told_of(trades()[0]["snapshot"])
+    with pytest.raises(UnknownSymbol):
+        asyncio.run(CapitalOrchestrator(source).get_position_recommendation(**{**SPECIFIED, "symbol": "NOPE"}))
+    source.failure = SourceError("venue-down", "the venue does not answer")
+    with pytest.raises(SourceError, match="does not answer"):
+        asyncio.run(DynamicCapitalManager(source).get_capital_state())
+
+
+@pytest.mark.parametrize(
+    ("percent", "zone"),
+    [(0, "GREEN_ZONE"), (50, "YELLOW_ZONE"), (75, "ORANGE_ZONE"), (90, "RED_ZONE"), (130, "RED_ZONE")],
+)
+@pytest.mark.parametrize("wallet", [0.07, 3, 1234.56, 98765.43])
+def test_a_share_on_a_boundary_is_in_the_zone_that_begins_there(percent, zone, wallet):
+    told = MarginMonitor().analyze_margin_status(percent, -5.0, wallet)
+    assert told["zone"] == zone
+    assert 100.0 * margin_of(percent, wallet) / wallet >= percent
+
+
+def test_without_a_wallet_any_margin_is_the_worst_case():
+    assert MarginMonitor().analyze_margin_status(1.0, -5.0, 0.0)["zone"] == "RED_ZONE"
+    assert MarginMonitor().analyze_margin_status(0.0, 0.0, 0.0)["zone"] == "GREEN_ZONE"

@@ -1,0 +1,159 @@
+"""A venue, a log or a policy that fails: entries fail closed and say why, reductions go on, and it mends by itself."""
+
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+
+import pytest
+
+from rulecap.service.clock import now
+from rulecap.service.sources import SourceError
+from tests.service.test_keys import wait
+from tests.service.test_refusals import refused
+from tests.service.told import SPECIFIED
+
+POSITION = "/api/capital/recommendation/position"
+REDUCTION = {"symbol": "SOLUSDT", "side": "SELL", "reduce_only": True}
+DOWN = SourceError("venue-down", "the venue does not answer")
+
+
+def overlay_of(name, version, change="better_by.value: 11"):
+    """Return the text of a policy that is the default one but for a number."""
+    head = f"language: 1\nextends: default\npolicy: {name}\nversion: {version}\ntitle: A desk\nwhy: For a test.\n"
+    return f"{head}set:\n  {change}\n"
+
+
+@pytest.fixture
+def late(served, monkeypatch):
+    """Return a client, and what lets time pass for the view alone."""
+    client = served(refresh_seconds=3600.0, oldest_seconds=300.0)
+    view = client.app.state.service.desk.view
+
+    def pass_time(seconds):
+        monkeypatch.setattr(view, "_clock", lambda: now() + timedelta(seconds=seconds))
+
+    return client, pass_time
+
+
+def test_a_venue_that_never_answered_is_told(served, told):
+    told.failure = DOWN
+    client = served(refresh_seconds=0.05)
+    refused(client.get("/api/capital/state"), 503, "venue-down")
+    refused(client.post(POSITION, json=SPECIFIED), 503, "venue-down")
+    ready = client.get("/ready")
+    assert (ready.status_code, ready.json()["reasons"][0]["code"]) == (503, "no-snapshot")
+    assert client.get("/health").status_code == 200
+    told.failure = None
+    wait(lambda: client.get("/ready").status_code == 200)
+    assert client.post(POSITION, json=SPECIFIED).json()["recommendation"] == "ENTER"
+
+
+def test_old_figures_show_their_age_and_reject_entries_by_the_policy(late):
+    client, pass_time = late
+    pass_time(90)
+    told = client.get("/api/capital/state").json()
+    assert told["snapshot_age_seconds"] >= 90
+    answer = client.post(POSITION, json=SPECIFIED).json()
+    assert answer["recommendation"] == "REJECT"
+    assert "old, more than 60 s" in answer["reason"]
+    assert client.post(POSITION, json=REDUCTION).json()["recommendation"] == "ENTER"
+
+
+def test_figures_that_are_too_old_answer_reductions_alone(late, told):
+    client, pass_time = late
+    assert client.post(POSITION, json=SPECIFIED).json()["recommendation"] == "ENTER"
+    told.failure = DOWN
+    pass_time(301)
+    refused(client.get("/api/capital/state"), 503, "snapshot-too-old")
+    answer = client.post(POSITION, json=SPECIFIED).json()
+    assert answer["recommendation"] == "REJECT"
+    assert client.post(POSITION, json=REDUCTION).json()["quantity"] == 40.0
+    assert client.get("/api/capital/margin/status").json()["zone"] == "GREEN_ZONE"
+    ready = client.get("/ready")
+    assert (ready.status_code, ready.json()["reasons"][0]["code"]) == (503, "snapshot-too-old")
+
+
+def test_a_policy_that_minds_no_age_is_not_asked_about_old_figures(served, told, tmp_path, monkeypatch):
+    overlay = tmp_path / "careless.yaml"
+    overlay.write_text(overlay_of("careless", "1.0.0", "oldest_snapshot.value: 86400s"))
+    client = served(refresh_seconds=3600.0, policy=str(overlay))
+    assert client.post(POSITION, json=SPECIFIED).json()["recommendation"] == "ENTER"
+    view = client.app.state.service.desk.view
+    monkeypatch.setattr(view, "_clock", lambda: now() + timedelta(seconds=301))
+    answer = client.post(POSITION, json=SPECIFIED).json()
+    assert (answer["recommendation"], answer["problems"][0]["code"]) == ("REJECT", "snapshot-too-old")
+    assert answer["decision_id"] is None
+
+
+def test_a_market_that_cannot_be_read_is_not_entered_but_left(served, told):
+    client = served(refresh_seconds=3600.0)
+    told.failure = DOWN
+    answer = client.post(POSITION, json={**SPECIFIED, "symbol": "SOLUSDT"}).json()
+    assert answer["recommendation"] == "REJECT"
+    assert "venue-down" in {one["code"] for one in answer["problems"]}
+    assert client.post(POSITION, json=REDUCTION).json()["quantity"] == 40.0
+    refused(client.post(POSITION, json=SPECIFIED), 503, "venue-down")  # no position tells of this market
+
+
+def test_the_account_is_read_by_one_task_whoever_asks(served, told):
+    client = served(refresh_seconds=3600.0)
+    for _ in range(20):
+        client.get("/api/capital/state")
+        client.post(POSITION, json=SPECIFIED)
+    assert told.asked == {"account": 1, "BTCUSDT": 1}
+
+
+def test_questions_about_one_reading_are_recorded_once(served):
+    client = served(refresh_seconds=3600.0)
+    ids = {client.get("/api/capital/state").json()["decision_id"] for _ in range(5)}
+    assert len(ids) == 1
+
+
+def test_a_log_that_cannot_be_written_refuses_entries_and_answers_reductions(served, tmp_path):
+    client = served(refresh_seconds=3600.0, record_seconds=3600.0)
+    assert client.post(POSITION, json=SPECIFIED).json()["recommendation"] == "ENTER"
+    with closing(sqlite3.connect(tmp_path / "log.sqlite3", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answer = client.post(POSITION, json=SPECIFIED).json()
+        assert (answer["recommendation"], answer["decision_id"]) == ("REJECT", None)
+        assert [one["code"] for one in answer["problems"]] == ["unlogged"]
+        ready = client.get("/ready")
+        assert (ready.status_code, ready.json()["reasons"][0]["code"]) == (503, "log-locked")
+        reduced = client.post(POSITION, json=REDUCTION).json()
+        assert (reduced["recommendation"], reduced["problems"][0]["severity"]) == ("ENTER", "warning")
+        refused(client.get("/api/capital/allocation/multi-tier"), 503, "unlogged")
+        assert "rulecap_audit_failing 1.0" in client.get("/metrics").text
+        other.execute("ROLLBACK")
+    assert client.post(POSITION, json=SPECIFIED).json()["recommendation"] == "ENTER"
+    assert client.get("/ready").status_code == 200
+
+
+def test_a_bad_edit_leaves_the_last_good_policy_in_force_and_says_so(served, tmp_path, caplog):
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    client = served(policy=str(overlay), reload_seconds=0.02)
+    first = client.get("/api/policy").json()
+    overlay.write_text(overlay_of("desk", "1.0.1", "nothing.value: 1"))
+    wait(lambda: client.get("/ready").json()["policy"]["edit"] == "refused")
+    ready = client.get("/ready")
+    assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+    assert ready.json()["policy"]["digest"] == first["digest"]
+    assert ready.json()["policy"]["edit_problems"]
+    assert client.post(POSITION, json=SPECIFIED).json()["policy_digest"] == first["digest"]
+    assert 'rulecap_policy_reloads_total{outcome="refused"} 1.0' in client.get("/metrics").text
+    assert "rulecap_policy_edit_refused 1.0" in client.get("/metrics").text
+    assert "stays in force" in caplog.text
+    overlay.write_text(overlay_of("desk", "1.0.2"))
+    wait(lambda: client.get("/api/policy").json()["version"] == "1.0.2")
+    assert client.get("/ready").json()["status"] == "ok"
+    assert client.post(POSITION, json=SPECIFIED).json()["policy_digest"] != first["digest"]
+
+
+def test_an_edit_is_taken_at_once_where_that_is_asked_for(served, tmp_path):
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    client = served(policy=str(overlay), reload_seconds=3600.0)
+    overlay.write_text(overlay_of("desk", "1.0.1"))
+    assert client.post("/api/policy/reload").json()["version"] == "1.0.1"
+    overlay.write_text("language: 1\n")
+    refused(client.post("/api/policy/reload"), 409, "bad-policy")

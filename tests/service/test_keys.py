@@ -1,0 +1,153 @@
+"""API keys: who may ask what, and that nothing tells them to anybody else."""
+
+import logging
+import stat
+
+import pytest
+
+from rulecap.cli import main
+from rulecap.service.keys import UnusableKeys, add_key, read_keys, revoke_key
+from rulecap.service.settings import BadSettings, read_settings
+from tests.service.test_refusals import refused
+from tests.service.told import SPECIFIED
+
+POSITION = "/api/capital/recommendation/position"
+OPEN = {"/health", "/ready"}
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "keys.yaml"
+
+
+def bearer(token):
+    return {"Authorization": f"Bearer {token}"}
+
+
+def operations(client, key):
+    """Return method, path and scope of every operation that the OpenAPI document has."""
+    document = client.get("/openapi.json", headers=bearer(key)).json()
+    found = []
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            filled = path.format(symbol="BTCUSDT", decision="state", id="1")
+            found.append((method.upper(), filled, operation.get("x-scope")))
+    return found
+
+
+def test_a_wrong_missing_revoked_or_narrow_key_is_refused_on_every_route(served, file):
+    keys = {scope: add_key(file, scope, (scope,)) for scope in ("read", "recommend", "admin")}
+    revoked = add_key(file, "gone", ("read", "recommend", "admin"))
+    revoke_key(file, "gone")
+    client = served(keys=file)
+    routes = operations(client, keys["read"])
+    assert len(routes) >= 20
+    for method, path, scope in routes:
+        if scope is None:
+            assert path in OPEN
+            assert client.request(method, path).status_code == 200
+        else:
+            refused(client.request(method, path), 401, "unauthorized")
+        for wrong in (revoked, keys["read"][:-1], keys["read"] + "x", "", "rulecap_nobody_" + "x" * 43):
+            refused(client.request(method, path, headers=bearer(wrong)), 401, "unauthorized")
+        for narrow in {"read", "recommend", "admin"} - {scope}:
+            if scope is not None:
+                refused(client.request(method, path, headers=bearer(keys[narrow])), 403, "forbidden")
+
+
+def test_a_key_with_the_scope_is_let_in_by_either_header(served, file):
+    token = add_key(file, "desk", ("recommend",))
+    client = served(keys=file)
+    assert client.post(POSITION, json=SPECIFIED, headers=bearer(token)).status_code == 200
+    assert client.post(POSITION, json=SPECIFIED, headers={"X-API-Key": token}).status_code == 200
+
+
+def test_a_revoked_key_is_refused_without_a_restart_and_a_broken_file_changes_nothing(served, file):
+    token = add_key(file, "desk", ("read",))
+    client = served(keys=file, reload_seconds=0.02)
+    assert client.get("/api/capital/state", headers=bearer(token)).status_code == 200
+    good = file.read_text()
+    file.write_text("keys: [")
+    wait(lambda: client.get("/ready").json()["keys"]["edit"] == "refused")
+    assert client.get("/api/capital/state", headers=bearer(token)).status_code == 200
+    file.write_text(good)
+    revoke_key(file, "desk")
+    wait(lambda: client.get("/api/capital/state", headers=bearer(token)).status_code == 401)
+
+
+def wait(holds):
+    """Wait until something holds, for ten seconds at the most."""
+    import time
+
+    end = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < end, "it never came to hold"
+        time.sleep(0.02)
+
+
+def test_the_file_has_hashes_alone_and_only_its_owner_reads_it(file):
+    token = add_key(file, "desk", ("read",))
+    assert token.rpartition("_")[2] not in file.read_text()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("keys: [", "are no YAML"),
+        ("keys: [{id: a}]", "sha256: missing-field"),
+        ("keys: [{id: a, sha256: x, scopes: [read]}]", "keys[0].sha256"),
+        ("keys: [{id: A, sha256: '%s', scopes: [read]}]" % ("0" * 64), "keys[0].id"),
+        ("keys: [{id: a, sha256: '%s', scopes: [all]}]" % ("0" * 64), "keys[0].scopes[0]"),
+        (
+            f"keys: [{{id: a, sha256: '{'0' * 64}', scopes: []}}, {{id: a, sha256: '{'0' * 64}', scopes: []}}]",
+            "a twice",
+        ),
+        ("[]", "wrong-type"),
+    ],
+)
+def test_a_file_that_is_none_of_keys_is_refused(file, text, told):
+    file.write_text(text)
+    with pytest.raises(UnusableKeys) as error:
+        read_keys(file)
+    assert told in str(error.value)
+    assert "0000" not in str(error.value)
+
+
+def test_without_keys_nothing_but_loopback_is_listened_on(file):
+    with pytest.raises(BadSettings, match="listens on loopback only, not on 0"):
+        read_settings(host="0.0.0.0")
+    add_key(file, "desk", ("read",))
+    assert read_settings(host="0.0.0.0", keys=file).host == "0.0.0.0"
+
+
+def test_neither_keys_nor_balances_are_logged_at_any_level(served, file, caplog, told):
+    caplog.set_level(1)
+    caplog.set_level(1, logger="rulecap")
+    told.change(total_wallet_balance=98765.43, available_balance=87654.32)
+    token = add_key(file, "desk", ("read", "recommend"))
+    client = served(keys=file, log_level="debug")
+    for header in (bearer(token), bearer(token[:-1]), {}):
+        client.get("/api/capital/state", headers=header)
+        client.post(POSITION, json=SPECIFIED, headers=header)
+        client.post(POSITION, json={"x": 1}, headers=header)
+        client.get(f"/api/nothing/{token}", headers=header)
+    said = [record for record in caplog.records if record.name.startswith("rulecap")]
+    assert any(record.name == "rulecap.service.requests" for record in said)
+    text = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in said)
+    for secret in (token, token.rpartition("_")[2], "98765", "87654"):
+        assert secret not in text
+    assert logging.getLogger("rulecap.service.requests").isEnabledFor(logging.DEBUG)
+
+
+def test_keys_are_made_listed_and_revoked_on_the_command_line(file, capsys):
+    assert main(["keys", "new", str(file), "--id", "desk", "--scope", "read", "--scope", "recommend"]) == 0
+    token = capsys.readouterr().out.strip()
+    assert token.startswith("rulecap_desk_")
+    assert main(["keys", "new", str(file), "--id", "desk", "--scope", "read"]) == 2
+    assert "have desk already" in capsys.readouterr().err
+    assert main(["keys", "revoke", str(file), "desk"]) == 0
+    assert main(["keys", "revoke", str(file), "other"]) == 2
+    capsys.readouterr()
+    assert main(["keys", "list", str(file), "--json"]) == 0
+    assert '"revoked": true' in capsys.readouterr().out

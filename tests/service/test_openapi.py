@@ -1,0 +1,61 @@
+"""Schemathesis asks whatever the OpenAPI document allows, and what it does not, and runs all of its checks."""
+
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from rulecap.service.keys import add_key
+from tests.service.test_running import Served, ready
+
+SCHEMATHESIS = Path(sysconfig.get_path("scripts")) / "schemathesis"
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+
+
+@pytest.mark.skipif(not SCHEMATHESIS.exists(), reason="schemathesis is not installed")
+def test_nothing_that_schemathesis_asks_is_answered_against_the_document(tmp_path, monkeypatch):
+    monkeypatch.setenv("RULECAP_SERVE_REQUESTS_PER_SECOND", "100000")
+    monkeypatch.setenv("RULECAP_SERVE_BURST", "100000")
+    token = add_key(tmp_path / "keys.yaml", "tester", ("read", "recommend", "admin"))
+    served = Served(tmp_path, "--keys", "keys.yaml")
+    try:
+        ready(served)
+        asked = [
+            *("--config-file", str(CONFIG), "run", f"{served.url}/openapi.json", "--no-color"),
+            *("--header", f"Authorization: Bearer {token}"),
+            *("--exclude-path", "/api/events"),  # a stream that never ends; test_running.py listens to it
+            *("--checks", "all", "--phases", "coverage,fuzzing", "--max-examples", "3", "--seed", "1"),
+            *("--request-timeout", "20", "--generation-database", "none"),
+        ]
+        ran = subprocess.run([SCHEMATHESIS, *asked], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout[-20_000:]
+        assert token not in served.said()
+    finally:
+        served.close()
+
+
+def test_every_endpoint_of_the_contract_is_in_the_document(client):
+    paths = client.get("/openapi.json").json()["paths"]
+    contract = {
+        "/api/capital/state": "get",
+        "/api/capital/history": "get",
+        "/api/capital/leverage/optimal/{symbol}": "get",
+        "/api/capital/position-size/kelly": "post",
+        "/api/capital/margin/status": "get",
+        "/api/capital/strategy/scaling": "get",
+        "/api/capital/allocation/risk-parity": "post",
+        "/api/capital/drawdown/status": "get",
+        "/api/capital/allocation/multi-tier": "get",
+        "/api/capital/analysis/complete": "get",
+        "/api/capital/recommendation/position": "post",
+        "/api/evaluate/{decision}": "post",
+        "/api/decisions": "get",
+        "/api/decisions/{id}": "get",
+        "/api/events": "get",
+        "/api/policy": "get",
+        "/health": "get",
+        "/ready": "get",
+        "/metrics": "get",
+    }
+    assert {path: method for path, method in contract.items() if method not in paths.get(path, {})} == {}

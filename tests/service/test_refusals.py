@@ -1,0 +1,145 @@
+"""What is not answered as asked: every refusal is a problem document with a code, in words, and at its place."""
+
+import json
+
+import pytest
+
+from tests.service.told import SPECIFIED
+
+POSITION, KELLY = "/api/capital/recommendation/position", "/api/capital/position-size/kelly"
+PARITY = "/api/capital/allocation/risk-parity"
+
+
+def refused(answer, status, code):
+    """Return the problem document of an answer that is one."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    told = answer.json()
+    assert (answer.status_code, told["status"], told["code"]) == (status, status, code)
+    assert told["type"] == f"urn:rulecap:problem:{code}"
+    assert told["detail"]
+    return told
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "code", "pointer"),
+    [
+        (POSITION, {**SPECIFIED, "leverage": 3}, "unknown-field", "/leverage"),
+        (POSITION, {**SPECIFIED, "win_rate": 1.5}, "out-of-range", "/win_rate"),
+        (POSITION, {**SPECIFIED, "win_rate": "0.5"}, "wrong-type", "/win_rate"),
+        (POSITION, {**SPECIFIED, "signal_score": True}, "wrong-type", "/signal_score"),
+        (POSITION, {**SPECIFIED, "side": "LONG"}, "out-of-range", "/side"),
+        (POSITION, {**SPECIFIED, "trades": 1.5}, "wrong-type", "/trades"),
+        (POSITION, {**SPECIFIED, "trades": "30"}, "wrong-type", "/trades"),
+        (POSITION, {**SPECIFIED, "trades": -1.0}, "out-of-range", "/trades"),
+        (POSITION, {"symbol": "BTCUSDT"}, "missing-field", "/signal_score"),
+        (POSITION, {**SPECIFIED, "win_rate": None}, "missing-field", "/win_rate"),
+        (POSITION, {name: SPECIFIED[name] for name in SPECIFIED if name != "symbol"}, "missing-field", "/symbol"),
+        (POSITION, [], "wrong-type", ""),
+        (KELLY, {}, "missing-field", "/win_rate"),
+        (KELLY, {"win_rate": 0, "win_loss_ratio": 5e-324}, "undecided", None),
+        (KELLY, {"win_rate": 0.5, "market_regime": "SIDEWAYS"}, "not-allowed", "/market_regime"),
+        (PARITY, {"assets": []}, "out-of-range", "/assets"),
+        (PARITY, {"assets": [{"symbol": "A", "volatility_pct": 0}]}, "out-of-range", "/assets/0/volatility_pct"),
+        (PARITY, {"assets": [{"symbol": "A", "volatility_pct": 1}] * 2}, "duplicate-asset", "/assets/1/symbol"),
+        (
+            PARITY,
+            {"assets": [{"symbol": "A", "volatility_pct": 1}], "correlation": [[0.5]]},
+            "bad-correlation",
+            "/correlation/0/0",
+        ),
+        (PARITY, {"assets": [{"symbol": "A", "volatility_pct": 1e-9}]}, "out-of-range", "/assets/0/volatility_pct"),
+        ("/api/evaluate/state", {}, "missing-field", "/as_of"),
+    ],
+)
+def test_a_malformed_body_is_refused_at_its_place(client, path, body, code, pointer):
+    told = refused(client.post(path, json=body), 422, code)
+    assert told["pointer"] == pointer
+    assert told["errors"][0]["code"] == (code if code != "undecided" else "not-finite")
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b'{"symbol": "BTCUSDT",}', b"\xff", b"[" * 10_000], ids=repr)
+def test_what_is_no_json_is_refused(client, text):
+    headers = {"content-type": "application/json"}
+    refused(client.post(POSITION, content=text, headers=headers), 400, "not-json")
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_number_that_is_not_finite_is_refused(client, number):
+    text = json.dumps({**SPECIFIED, "win_rate": 0.5}).replace("0.5", number)
+    answer = client.post(POSITION, content=text, headers={"content-type": "application/json"})
+    assert answer.status_code in (400, 422)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_every_finding_is_told_at_once(client):
+    told = refused(client.post(POSITION, json={**SPECIFIED, "win_rate": 2, "a": 1, "b": 2}), 422, "out-of-range")
+    assert {one["pointer"] for one in told["errors"]} == {"/win_rate", "/a", "/b"}
+
+
+def test_a_body_that_is_not_json_by_its_own_word_is_refused(client):
+    refused(client.post(POSITION, content=b"{}", headers={"content-type": "text/plain"}), 415, "not-json")
+
+
+def test_an_unknown_market_is_not_found(client):
+    refused(client.post(POSITION, json={**SPECIFIED, "symbol": "NOPEUSDT"}), 404, "unknown-symbol")
+    refused(client.get("/api/capital/leverage/optimal/NOPEUSDT"), 404, "unknown-symbol")
+
+
+def test_paths_methods_and_decisions_that_are_not_there(client):
+    refused(client.get("/api/nothing"), 404, "not-found")
+    refused(client.get("/api/capital/state/"), 404, "not-found")
+    told = client.get(POSITION)
+    refused(told, 405, "method-not-allowed")
+    assert told.headers["allow"] == "POST"
+    refused(client.post("/api/evaluate/nothing", json={}), 404, "unknown-decision")
+    refused(client.get("/api/decisions/none-1"), 404, "unknown-record")
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("history?hours=0", "greater-than"),
+        ("history?hours=nan", "finite-number"),
+        ("leverage/optimal/BTCUSDT?win_rate=2", "less-than-equal"),
+        ("leverage/optimal/BTCUSDT?winrate=0.5", "unknown-field"),
+        ("leverage/optimal/BTCUSDT?market_regime=SIDEWAYS", "not-allowed"),
+    ],
+)
+def test_a_malformed_query_is_refused(client, query, code):
+    refused(client.get(f"/api/capital/{query}"), 422, code)
+
+
+def test_a_regime_that_the_policy_does_not_know_is_rejected_not_entered(client):
+    answer = client.post(POSITION, json={**SPECIFIED, "market_regime": "SIDEWAYS"})
+    told = answer.json()
+    assert (answer.status_code, told["recommendation"], told["quantity"]) == (200, "REJECT", 0)
+    assert [one["code"] for one in told["problems"]] == ["not-allowed"]
+    assert told["decision_id"]
+
+
+def test_a_body_that_is_too_large_is_refused_whatever_its_length_is_said_to_be(served):
+    client = served(largest_body=2048)
+    large = {**SPECIFIED, "symbol": "B" * 4096}
+    refused(client.post(POSITION, json=large), 413, "too-large")
+    chunks = (json.dumps(large)[at : at + 512].encode() for at in range(0, 4096, 512))
+    headers = {"content-type": "application/json"}
+    refused(client.post(POSITION, content=chunks, headers=headers), 413, "too-large")
+
+
+def test_who_asks_too_often_is_told_when_to_ask_again(served):
+    client = served(requests_per_second=0.01, burst=2)
+    assert [client.get("/health").status_code for _ in range(2)] == [200, 200]
+    answer = client.get("/health")
+    refused(answer, 429, "too-many-requests")
+    assert 0 < int(answer.headers["retry-after"]) <= 100
+
+
+def test_what_goes_wrong_inside_is_told_without_its_text(client, monkeypatch, caplog):
+    async def broken(*_):
+        raise ValueError("the wallet has 5000.0")
+
+    monkeypatch.setattr(client.app.state.service.desk, "about_account", broken)
+    answer = client.get("/api/capital/state")
+    refused(answer, 500, "internal")
+    assert "ValueError" in caplog.text
+    assert "5000" not in caplog.text + answer.text

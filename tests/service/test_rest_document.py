@@ -1,0 +1,19 @@
+"""docs/rest.md says what is: every request in it is asked, and its answer is the one that comes out."""
+
+from difflib import unified_diff
+
+from tests.service.rest_document import PAGE, commands, rewritten
+
+
+def test_every_answer_in_the_document_comes_out():
+    text = PAGE.read_text(encoding="utf-8")
+    difference = unified_diff(text.splitlines(), rewritten(text).splitlines(), PAGE.name, "what comes out", lineterm="")
+    assert "\n".join(difference) == ""
+
+
+def test_every_endpoint_is_in_the_document(client):
+    told = "\n".join(commands(PAGE.read_text(encoding="utf-8")))
+    paths = [path for path in client.get("/openapi.json").json()["paths"] if path != "/openapi.json"]
+    endless = {"/api/events"}  # told in a block of its own: it never ends
+    absent = [path for path in paths if path.partition("{")[0].rstrip("/") not in told and path not in endless]
+    assert absent == []
