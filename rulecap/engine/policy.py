@@ -109,6 +109,19 @@ class Policy:
         verdict = decision.outputs[answered.verdict]
         return verdict if isinstance(verdict, str) else None
 
+    @property
+    def watched(self) -> Mapping[str, tuple[str, ...]]:
+        """The decisions that a monitor asks, in the files' order, each with the outputs whose changes it tells."""
+        typed = self._loaded.policy.decisions
+        return {name: one.watch for name, one in typed.items() if one.watch is not None}
+
+    def reductions_of(self, decision: Decision) -> list[Mapping[str, Any]]:
+        """Return the reductions that a decision asks a monitor for: the output that the policy has it execute."""
+        answered = self._loaded.policy.decisions.get(decision.answered_by)
+        if answered is None or answered.execute is None:
+            return []
+        return list(decision.outputs[answered.execute] or [])
+
     def _unknown(self, decision: object, memory: object) -> Decision:
         name = shown(decision)
         hint = did_you_mean(name, self.decisions)

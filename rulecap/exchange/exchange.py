@@ -18,7 +18,7 @@ from rulecap.exchange.history import History
 from rulecap.exchange.keys import Keys, read_keys
 from rulecap.exchange.markets import book_of, market_of
 from rulecap.exchange.orders import OrderState, Reduction, position_to_reduce
-from rulecap.exchange.placing import find_order, of_an_order, reduction
+from rulecap.exchange.placing import cancel_order, find_order, of_an_order, reduction
 from rulecap.exchange.positions import Held
 from rulecap.exchange.settings import ExchangeSettings
 from rulecap.exchange.symbols import find_market, snapshot_symbol
@@ -181,6 +181,17 @@ class Exchange:
         market = await self._market(symbol)
         return await self._ask(
             f"the order {client_order_id}", lambda: find_order(self._client, self._venue, market, client_order_id)
+        )
+
+    async def cancel(self, client_order_id: str, symbol: str) -> None:
+        """Cancel what is open of an order; `order` tells what became of it.
+
+        Raises:
+            VenueError: `order-not-found`, nothing of it is open (any more).
+        """
+        market = await self._market(symbol)
+        await self._ask(
+            f"the order {client_order_id}", lambda: cancel_order(self._client, self._venue, market, client_order_id)
         )
 
     async def _ask(self, what: str, call: Callable[[], Awaitable[T]]) -> T:

@@ -51,6 +51,16 @@ def of_an_order(failure: VenueError) -> VenueError:
     return VenueError("order-uncertain", text)
 
 
+async def cancel_order(client: Any, venue: Venue, market: Mapping[str, Any], client_order_id: str) -> None:
+    """Cancel an order by our name for it.
+
+    Raises:
+        VenueError: `order-not-found`, by what the venue answers.
+    """
+    named = venue.open_orders_by_client_id or "clientOrderId"
+    await client.cancel_order(None, market["symbol"], {named: client_order_id})
+
+
 async def find_order(client: Any, venue: Venue, market: Mapping[str, Any], client_order_id: str) -> OrderState:
     """Return an order by our name for it.
 

@@ -94,6 +94,8 @@ else:
 class Decision(Part):
     """A question and the names of its answers; `verdict` is the one that decisions are counted and looked up by.
 
+    What a monitor asks has `watch`: the outputs whose changes it tells. `execute` is the output whose reductions it sends.
+
     With `answers_anyway` the policy's own ranges do not keep it from answering, nor does a memory that cannot be used:
     only what depends on that memory then has its `on_error` value. It is for decisions about reductions.
     """
@@ -105,6 +107,8 @@ class Decision(Part):
     explain: Annotated[tuple[SayLine, ...], Items] = ()
     verdict: Words | None = None
     answers_anyway: Annotated[bool, BeforeValidator(_flag)] = False
+    watch: Annotated[tuple[Words, ...] | None, Items] = None
+    execute: Words | None = None
 
 
 class Panel(Part):

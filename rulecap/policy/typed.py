@@ -55,6 +55,8 @@ class TypedDecision:
     Attributes:
         guaranteed: the snapshot's paths that it may rely on.
         verdict: the output that is its verdict, a text; none where it has none.
+        watch: the outputs whose changes a monitor tells; none where a monitor does not ask it.
+        execute: the output whose reductions a monitor sends; none where it has none.
     """
 
     name: str
@@ -68,6 +70,8 @@ class TypedDecision:
     location: Location
     anyway: bool = False
     verdict: str | None = None
+    watch: tuple[str, ...] | None = None
+    execute: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,3 +196,24 @@ def test_closing_all_of_several_contracts_leaves_nothing():
 def test_an_action_that_is_none_is_refused(action):
     with pytest.raises(VenueError, match="needs symbol"):
         Reduction.of(action)
+
+
+def test_what_is_open_of_an_order_is_cancelled(venue):
+    venue.fill_share = Decimal("0.5")
+
+    async def cancel(exchange):
+        await exchange.place_reduction(reduction(quantity=0.1), "rulecap-5")
+        await exchange.cancel("rulecap-5", "BTCUSDT")
+        return await exchange.order("rulecap-5", "BTCUSDT")
+
+    state = asked(venue, cancel)
+    assert (state.status, state.filled) == ("CANCELLED", 0.05)
+
+
+def test_an_order_of_which_nothing_is_open_cannot_be_cancelled(venue):
+    async def cancel(exchange):
+        await exchange.place_reduction(reduction(quantity=0.1), "rulecap-5")
+        await exchange.cancel("rulecap-5", "BTCUSDT")
+
+    assert refused(venue, cancel).code == "order-not-found"
+    assert refused(venue, lambda exchange: exchange.cancel("nobody", "BTCUSDT")).code == "order-not-found"

@@ -44,6 +44,8 @@ decisions:
     outputs: {a: b, size: 0, ok: true, slices: [], would_be: {c: d}}
     on_error: {a: none, size: 0, ok: false, slices: [], would_be: none}
     verdict: a
+    watch: [a, size]
+    execute: slices
     explain: ["{a}", {if: a, say: b}]
     answers_anyway: true
 rules:

@@ -65,6 +65,7 @@ class Order:
     filled: Decimal = ZERO
     average: Decimal = ZERO
     time: int = 0
+    cancelled: bool = False
 
     @property
     def done(self) -> bool:

@@ -220,6 +220,14 @@ class Binance(Venue):
                 return _order(order)
         raise Refused(-2013, "Order does not exist.")
 
+    def _cancel(self, sent: dict[str, Any]) -> Any:
+        self.spec(sent)
+        for order in self.orders:
+            if sent.get("origClientOrderId") == order.client_id and not order.done and not order.cancelled:
+                order.cancelled = True
+                return _order(order)
+        raise Refused(-2011, "Unknown order sent.")
+
     def _place(self, sent: dict[str, Any]) -> Any:
         spec = self.spec(sent)
         order = Order(0, sent["newClientOrderId"], spec.symbol, sent["side"], _quantity(sent, spec))
@@ -272,6 +280,7 @@ def _quantity(sent: dict[str, Any], spec: Spec) -> Decimal:
 
 def _order(order: Order) -> dict[str, Any]:
     status = "FILLED" if order.done else "PARTIALLY_FILLED" if order.filled else "NEW"
+    status = "CANCELED" if order.cancelled else status
     return {
         "orderId": order.id,
         "symbol": order.symbol,
@@ -357,4 +366,5 @@ SIGNED: Routes = {
     "GET v1/positionSide/dual": Binance._dual,
     "GET v1/order": Binance._find,
     "POST v1/order": Binance._place,
+    "DELETE v1/order": Binance._cancel,
 }

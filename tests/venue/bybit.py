@@ -217,6 +217,14 @@ class Bybit(Venue):
         found = [one for one in self.orders if one.client_id == sent.get("orderLinkId", one.client_id)]
         return {"category": "linear", "list": [_order(one) for one in found], "nextPageCursor": ""}
 
+    def _cancel(self, sent: dict[str, Any]) -> Any:
+        self.spec(sent)
+        for order in self.orders:
+            if sent.get("orderLinkId") == order.client_id and not order.done and not order.cancelled:
+                order.cancelled = True
+                return {"orderId": str(order.id), "orderLinkId": order.client_id}
+        raise Refused(110001, "order not exists or too late to cancel")
+
     def _create(self, sent: dict[str, Any]) -> Any:
         spec = self.spec(sent)
         side, quantity = sent["side"].upper(), Decimal(sent["qty"])
@@ -255,6 +263,12 @@ def _market(spec: Spec) -> dict[str, Any]:
     }
 
 
+def _status(order: Order) -> str:
+    if order.cancelled:
+        return "PartiallyFilledCanceled" if order.filled else "Cancelled"
+    return "Filled" if order.done else "PartiallyFilled" if order.filled else "New"
+
+
 def _order(order: Order) -> dict[str, Any]:
     return {
         "orderId": str(order.id),
@@ -269,7 +283,7 @@ def _order(order: Order) -> dict[str, Any]:
         "cumExecFee": "0",
         "avgPrice": text(order.average) if order.filled else "",
         "leavesQty": text(order.quantity - order.filled),
-        "orderStatus": "Filled" if order.done else "PartiallyFilled" if order.filled else "New",
+        "orderStatus": _status(order),
         "timeInForce": "IOC",
         "reduceOnly": order.reduce_only,
         "createdTime": str(order.time),
@@ -296,4 +310,5 @@ SIGNED: Routes = {
     "GET order/realtime": Bybit._find,
     "GET order/history": Bybit._find,
     "POST order/create": Bybit._create,
+    "POST order/cancel": Bybit._cancel,
 }

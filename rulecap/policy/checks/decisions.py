@@ -12,6 +12,7 @@ from rulecap.language.presence import proven
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Adjustments, Dated, Lookup, Remembered, Rows, RuleValue, Term, walk
 from rulecap.policy.checks.inputs import follow
+from rulecap.policy.checks.monitored import execute_of, watch_of
 from rulecap.policy.model import Decision, HandOver, Outputs, PolicyText, Say
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
 from rulecap.policy.typed import OutputTerms, Told, TypedDecision
@@ -39,6 +40,8 @@ def check_decision(name: str, decision: Decision, words: Vocabulary) -> TypedDec
         decision.location,
         decision.answers_anyway,
         _verdict(decision, outputs, scope.problems),
+        watch_of(decision, outputs, scope.problems),
+        execute_of(decision, outputs, scope.problems),
     )
 
 
