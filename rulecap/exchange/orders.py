@@ -114,13 +114,16 @@ def order_state(order: Mapping[str, Any], symbol: str, market: Mapping[str, Any]
         contracts = number(order.get(name))
         return None if contracts is None else product(contracts, size)
 
+    status, quantity, filled = STATES.get(str(order.get("status"))), base("amount"), base("filled")
+    if status == FILLED and quantity is not None and filled is not None and filled < quantity:
+        status = CANCELLED  # ccxt calls an order closed whose rest was cancelled
     return OrderState(
         client_order_id=str(order.get("clientOrderId") or client_order_id),
         id=str(order.get("id") or ""),
         symbol=symbol,
         side=str(order.get("side") or ""),
-        status=STATES.get(str(order.get("status"))),
-        quantity=base("amount"),
-        filled=base("filled"),
+        status=status,
+        quantity=quantity,
+        filled=filled,
         average_price=number(order.get("average")),
     )

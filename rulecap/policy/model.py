@@ -94,7 +94,7 @@ else:
 class Decision(Part):
     """A question and the names of its answers; `verdict` is the one that decisions are counted and looked up by.
 
-    What a monitor asks has `watch`: the outputs whose changes it tells. `execute` is the output whose reductions it sends.
+    What a monitor asks has `watch`: the outputs whose changes it tells; `execute` is the one whose reductions it sends.
 
     With `answers_anyway` the policy's own ranges do not keep it from answering, nor does a memory that cannot be used:
     only what depends on that memory then has its `on_error` value. It is for decisions about reductions.

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from rulecap import units
 from rulecap.language import types as t
 from rulecap.policy.model import Decision
 from rulecap.policy.nodes import Node, Sequence, problem_at
 from rulecap.policy.typed import OutputTerms
-from rulecap import units
 from rulecap.problems import Problem, did_you_mean
 
 # What an action must say before it can be an order that only reduces.
