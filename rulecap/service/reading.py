@@ -11,6 +11,7 @@ from rulecap.audit.asked import microseconds
 from rulecap.audit.log import Stored
 from rulecap.audit.record import Record
 from rulecap.audit.replay import evaluated_again
+from rulecap.audit.review.deposits import deposits_on_record
 from rulecap.audit.review.finding import way_of
 from rulecap.audit.review.listing import listed
 from rulecap.audit.review.moments import Span
@@ -87,12 +88,7 @@ def last_deposits(url: str, account: str) -> tuple[float, datetime] | None:
         LogError: the log cannot be read.
     """
     with open_log(url) as log, looking(log):
-        found = page(log, _way(log, Question(Selection((account,)), 1)), 1).records
-        for one in found:
-            snapshot = one.record.fields["snapshot"]
-            if isinstance(snapshot, dict):
-                return snapshot["account"]["net_deposits"], datetime.fromisoformat(snapshot["as_of"])
-    return None
+        return deposits_on_record(log, account)
 
 
 def cursor(text: str) -> Cursor:

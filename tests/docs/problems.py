@@ -20,7 +20,7 @@ NOTHING = "title: Nothing"
 
 
 # The edges' codes are told in the documents of the edges, not in the language's.
-EDGES = ("audit", "exchange", "service", "cli")
+EDGES = ("audit", "exchange", "service", "monitor", "cli")
 
 
 def codes() -> set[str]:

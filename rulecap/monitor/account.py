@@ -1,0 +1,85 @@
+"""Where the monitor's snapshots come from: an account at an exchange, or the demo's."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from rulecap.exchange.errors import VenueError
+from rulecap.monitor.clock import Clock
+from rulecap.snapshot import Snapshot, read_snapshot
+
+if TYPE_CHECKING:
+    from rulecap.exchange import Exchange
+    from rulecap.service.demo import DemoSource
+
+
+class Account(Protocol):
+    """What the monitor asks of an account; every method raises VenueError, and nothing else, where it fails."""
+
+    name: str
+
+    async def read(self) -> Snapshot:
+        """Return the account and its positions as they are now."""
+
+    def resume(self, net: float, since: datetime) -> None:
+        """Go on counting deposits and withdrawals from what was on record at a moment."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+class ExchangeAccount:
+    """An account at an exchange. Balance and positions alone: it is watched also while the markets' data fail."""
+
+    def __init__(self, exchange: "Exchange", clock: Clock) -> None:
+        """Read from an exchange, which belongs to this from now on."""
+        from rulecap.exchange import Deposits
+
+        self.exchange, self._clock = exchange, clock
+        self.name = exchange.settings.account_name
+        self._deposits = Deposits(0.0, clock.now())
+
+    def resume(self, net: float, since: datetime) -> None:
+        """Go on counting deposits and withdrawals from there."""
+        from rulecap.exchange import Deposits
+
+        self._deposits = Deposits(net, since)
+
+    async def read(self) -> Snapshot:
+        """Return the account; its time is the venue's when reading began."""
+        view = await self.exchange.account_view(self._deposits)
+        self._deposits = view.deposits or self._deposits
+        age = max(0.0, (self._clock.now() - view.read_at).total_seconds())
+        positions = [one.position for one in view.held]
+        found = read_snapshot(
+            {"as_of": view.read_at, "age_seconds": age, "account": view.account, "positions": positions}
+        )
+        if isinstance(found, Snapshot):
+            return found
+        text = "; ".join(problem.render() for problem in found)
+        raise VenueError("not-a-snapshot", f"this makes no snapshot: {text}", problems=tuple(found))
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self.exchange.close()
+
+
+class DemoAccount:
+    """The recorded account, stamped as of now."""
+
+    name = "demo"
+
+    def __init__(self, source: "DemoSource", clock: Clock) -> None:
+        """Read from the demo's source."""
+        self._source, self._clock = source, clock
+
+    def resume(self, net: float, since: datetime) -> None:
+        """Do nothing: nobody pays in."""
+
+    async def read(self) -> Snapshot:
+        """Return the account."""
+        told = await self._source.account()
+        account = told.account.model_copy(update={"id": self.name})
+        return Snapshot(as_of=self._clock.now(), age_seconds=0.0, account=account, positions=told.positions)
+
+    async def close(self) -> None:
+        """Do nothing: there is no connection."""

@@ -1,0 +1,80 @@
+"""Deciding: each decision that the policy has watched is asked about a snapshot, and on record before it is used."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from rulecap.audit import LogError, open_ledger, open_log
+from rulecap.audit.ledger import Asked, Ledger
+from rulecap.audit.review.deposits import deposits_on_record
+from rulecap.audit.review.selection import looking
+from rulecap.engine.decision import Decision
+from rulecap.engine.policy import Policy
+from rulecap.problems import Problem
+from rulecap.snapshot import Snapshot
+
+# With these nobody could ever write the log: the monitor does not start.
+HOPELESS = frozenset({"bad-log-address", "not-a-log", "signing-key"})
+
+
+class Office:
+    """Asks the ledger. A log that cannot be opened is tried again at each pass; reductions are decided all the same.
+
+    Attributes:
+        failure: why the log could not be opened or written the last time, none where it could.
+    """
+
+    def __init__(self, log: str, account: str, resume: Callable[[float, datetime], None]) -> None:
+        """Take the log's address, and what is told the account's deposits once the log can be read."""
+        self._log, self._account, self._resume = log, account, resume
+        self._ledger: Ledger | None = None
+        self.failure: LogError | None = None
+
+    def open(self) -> None:
+        """Open the log, and have deposits counted on from what it has on record.
+
+        Raises:
+            LogError, UnusableKey: it cannot be opened.
+        """
+        if self._ledger is not None:
+            return
+        ledger = open_ledger(self._log)
+        try:
+            with open_log(self._log) as log, looking(log):
+                known = deposits_on_record(log, self._account)
+        except BaseException:
+            ledger.close()
+            raise
+        if known is not None:
+            self._resume(*known)
+        self._ledger = ledger
+
+    def ready(self) -> bool:
+        """Open the log where it is not open; return whether it is."""
+        try:
+            self.open()
+        except LogError as error:
+            self.failure = error
+            return False
+        return True
+
+    def decide(self, policy: Policy, snapshot: Snapshot) -> list[Decision]:
+        """Return the watched decisions, on record; where that fails, reductions are answered and the others refused."""
+        if self._ledger is None:
+            return [self._unlogged(policy, snapshot, name) for name in policy.watched]
+        decided = self._ledger.evaluate_all([Asked(policy, snapshot, name) for name in policy.watched])
+        self.failure = self._ledger.failure
+        return decided
+
+    def _unlogged(self, policy: Policy, snapshot: Snapshot, name: str) -> Decision:
+        problem = Problem("unlogged", f"this is not on record: {self.failure}")
+        answer = policy.evaluate(snapshot, name)
+        if not answer.reduces:
+            return policy.refused(name, problem)
+        answer.problems = (*answer.problems, replace(problem, severity="warning"))
+        return answer
+
+    def close(self) -> None:
+        """Let go of the log."""
+        if self._ledger is not None:
+            self._ledger.close()

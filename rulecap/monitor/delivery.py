@@ -1,0 +1,59 @@
+"""Delivery: the outbox is emptied into the webhook, oldest first, beside the passes and never in their way."""
+
+import asyncio
+import logging
+
+from rulecap.monitor.clock import Clock
+from rulecap.monitor.journal import JournalError
+from rulecap.monitor.outbox import Notice, Outbox
+from rulecap.monitor.webhook import Undelivered, Webhook
+
+log = logging.getLogger("rulecap.monitor")
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, LOOK_SECONDS = 1.0, 300.0, 1.0
+
+
+class Delivery:
+    """Tells each notice until it is got; the same one may be got twice, and its id says so.
+
+    Attributes:
+        failures: how many attempts failed.
+    """
+
+    def __init__(self, outbox: Outbox, webhook: Webhook, clock: Clock) -> None:
+        """Take the outbox and where it is emptied to."""
+        self._outbox, self._webhook, self._clock = outbox, webhook, clock
+        self.failures, self._in_a_row = 0, 0
+
+    async def run(self) -> None:
+        """Deliver until told to stop."""
+        while await self._clock.wait(self.pause()):
+            await self.flush()
+
+    def pause(self) -> float:
+        """Return how long to wait before the next attempt."""
+        if not self._in_a_row:
+            return LOOK_SECONDS
+        return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(self._in_a_row - 1, 16))
+
+    async def flush(self) -> bool:
+        """Deliver what waits, until one is not got; return whether nothing waits any more."""
+        try:
+            while (notice := self._outbox.oldest()) is not None:
+                if not await self._deliver(notice):
+                    return False
+        except JournalError as error:
+            log.error("the notices cannot be read: %s", error, extra={"code": "journal"})
+            return False
+        return True
+
+    async def _deliver(self, notice: Notice) -> bool:
+        try:
+            await asyncio.to_thread(self._webhook.post, notice)
+        except Undelivered as error:
+            self.failures += 1
+            self._in_a_row += 1
+            log.warning("a notice was not delivered to %s: %s", self._webhook.host, error, extra={"event": notice.id})
+            return False
+        self._in_a_row = 0
+        self._outbox.delivered(notice)
+        return True

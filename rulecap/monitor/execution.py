@@ -1,0 +1,161 @@
+"""Executing: a decision's reductions become orders that only reduce, each at most once.
+
+An order is durable in the journal before it is sent. What cannot be put down there is not sent.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from pydantic_core import to_json
+
+from rulecap.engine.decision import Decision
+from rulecap.engine.policy import Policy
+from rulecap.exchange.errors import VenueError
+from rulecap.exchange.orders import OrderState, Reduction
+from rulecap.language.values import iso
+from rulecap.monitor.clock import Clock
+from rulecap.monitor.following import Asked, Following, told
+from rulecap.monitor.naming import order_name
+from rulecap.monitor.orders import INTENDED, NOT_SENT, REFUSED, UNCERTAIN, Order, Orders, reduction
+from rulecap.monitor.settings import MonitorSettings
+
+WOULD, SENT, WAITS, CAPPED, LATE, TWICE, NO_ORDER = (
+    "would-send",
+    "sent",
+    "waits",
+    "over-the-cap",
+    "too-late",
+    "sent-before",
+    "no-order",
+)
+# The venue looked at the order and turned it down; with any other code it was not sent.
+TURNED_DOWN = "order-refused"
+
+
+class Venue(Asked, Protocol):
+    """What sends orders; `Exchange` does."""
+
+    async def place_reduction(self, action: Mapping[str, Any], client_order_id: str) -> OrderState:
+        """Send a reduce-only order, once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was done about an action, and the order where there is one."""
+
+    did: str
+    action: Mapping[str, Any]
+    order: Order | None = None
+    message: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
+        order = self.order.to_dict() if self.order else None
+        return {"did": self.did, "message": self.message, "action": dict(self.action), "order": order}
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision whose reductions are to be sent, by which policy, and when the account that it is about was read."""
+
+    policy: Policy
+    decision: Decision
+    read_at: float
+
+
+class Execution:
+    """Sends reductions to a venue."""
+
+    def __init__(self, venue: Venue, orders: Orders, settings: MonitorSettings, clock: Clock) -> None:
+        """Take the venue, and the journal's orders."""
+        self._venue, self._orders, self._settings, self._clock = venue, orders, settings, clock
+        self.following = Following(venue, orders, settings, clock)
+
+    async def act(self, decided: Decided) -> list[Outcome]:
+        """Send what a decision asks for, in its order; return what was done about each action.
+
+        Raises:
+            JournalError: the journal cannot be used; whatever is not in it was not sent.
+        """
+        return [await self._one(decided, *one) for one in enumerate(decided.policy.reductions_of(decided.decision))]
+
+    async def _one(self, decided: Decided, number: int, action: Mapping[str, Any]) -> Outcome:
+        try:
+            wanted = Reduction.of(action)
+        except VenueError as error:
+            return Outcome(NO_ORDER, action, message=error.message)
+        hindrance = self._hindrance(decided, wanted)
+        if hindrance is not None:
+            return Outcome(hindrance[0], action, message=hindrance[1])
+        order = self._order(decided, number, wanted, action)
+        if not self._orders.intend(order, _evidence(decided)):
+            return Outcome(TWICE, action, order, "this action of this decision is in the journal already")
+        return Outcome(SENT, action, await self._sent(order))
+
+    def _hindrance(self, decided: Decided, wanted: Reduction) -> tuple[str, str] | None:
+        """Return why an action is not sent now; the next pass decides anew."""
+        now, settings = self._clock.seconds(), self._settings
+        if now - decided.read_at > settings.fresh_seconds:
+            return LATE, f"the account was read more than {settings.fresh_seconds:g} s ago"
+        resting = self._orders.ended_since(decided.read_at - settings.rest_seconds)
+        if _any_on(self._orders.going_on(), wanted):
+            return WAITS, "an order on this position is not at its end"
+        if _any_on(resting, wanted):
+            return WAITS, "an order on this position has only just ended"
+        if self._orders.taken_within_an_hour(now) >= settings.most_orders_per_hour:
+            return CAPPED, f"{settings.most_orders_per_hour} orders were sent within an hour, which is the most"
+        return None
+
+    def _order(self, decided: Decided, number: int, wanted: Reduction, action: Mapping[str, Any]) -> Order:
+        decision, now = decided.decision, self._clock.seconds()
+        return Order(
+            client_order_id=order_name(decided.policy, decision, number),
+            record=decision.record_id or "",
+            decision=decision.decision,
+            decided_at=iso(decision.snapshot.as_of) if decision.snapshot else "",
+            action=str(action.get("action")),
+            symbol=wanted.symbol,
+            side=wanted.side,
+            quantity=wanted.quantity,
+            why=str(action.get("why") or ""),
+            state=INTENDED,
+            written=now,
+            changed=now,
+        )
+
+    async def _sent(self, order: Order) -> Order:
+        """Send an order that is in the journal, and ask once what became of it where the answer does not tell."""
+        try:
+            state = await self._venue.place_reduction(reduction(order), order.client_order_id)
+            after = told(order, state)
+        except VenueError as error:
+            after = replace(order, state=_state_after(error), code=error.code, message=error.message)
+        after = replace(after, changed=self._clock.seconds())
+        self._orders.note(after)
+        return await self.following.one(after) if after.goes_on else after
+
+
+def _state_after(error: VenueError) -> str:
+    if error.code == "order-uncertain":
+        return UNCERTAIN
+    return REFUSED if error.code == TURNED_DOWN else NOT_SENT
+
+
+def _any_on(orders: Sequence[Order], wanted: Reduction) -> bool:
+    return any((one.symbol, one.side) == (wanted.symbol, wanted.side) for one in orders)
+
+
+def _evidence(decided: Decided) -> bytes | None:
+    """Return what an order is founded on where the log does not have it."""
+    decision = decided.decision
+    if decision.record_id is not None:
+        return None
+    snapshot = decision.snapshot.model_dump(mode="json", exclude_none=True) if decision.snapshot else None
+    of = {"policy": decided.policy.digest, "snapshot": snapshot, "outputs": decision.outputs}
+    return to_json(of)
+
+
+def would(decided: Decided) -> list[Outcome]:
+    """Return what would be sent, where nothing is."""
+    return [Outcome(WOULD, action) for action in decided.policy.reductions_of(decided.decision)]

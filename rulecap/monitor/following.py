@@ -1,0 +1,105 @@
+"""Following orders up: the venue is asked what became of each; none is ever sent a second time.
+
+What the venue does not know for longer than any request can be under way was never taken; a new pass then decides anew
+on what is held by that time, under another name.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from rulecap.exchange.errors import VenueError
+from rulecap.exchange.orders import CANCELLED as VENUE_CANCELLED
+from rulecap.exchange.orders import FILLED as VENUE_FILLED
+from rulecap.exchange.orders import OPEN as VENUE_OPEN
+from rulecap.exchange.orders import REJECTED as VENUE_REJECTED
+from rulecap.exchange.orders import OrderState
+from rulecap.monitor.clock import Clock
+from rulecap.monitor.orders import CANCELLED, FILLED, NOT_SENT, OPEN, REFUSED, Order, Orders
+from rulecap.monitor.settings import MonitorSettings
+
+NOT_FOUND = "order-not-found"
+STATES = {VENUE_OPEN: OPEN, VENUE_FILLED: FILLED, VENUE_CANCELLED: CANCELLED, VENUE_REJECTED: REFUSED}
+
+
+class Asked(Protocol):
+    """What is asked of a venue about orders; `Exchange` has it."""
+
+    async def order(self, client_order_id: str, symbol: str) -> OrderState:
+        """Return what became of an order."""
+
+    async def cancel(self, client_order_id: str, symbol: str) -> None:
+        """Cancel what is open of an order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """Follows the journal's orders up at a venue."""
+
+    venue: Asked
+    orders: Orders
+    settings: MonitorSettings
+    clock: Clock
+
+    async def all(self) -> list[Order]:
+        """Ask about each order that is not at its end; return them as they are now.
+
+        Raises:
+            JournalError: they cannot be read, or what became of them cannot be put down.
+        """
+        return [await self.one(order) for order in self.orders.going_on()]
+
+    async def one(self, order: Order) -> Order:
+        """Return an order as it is now; one that stayed open for too long is cancelled.
+
+        Raises:
+            JournalError: what became of it cannot be put down.
+        """
+        found = self._noted(order, await self._asked(order))
+        if found.state != OPEN or self._age(order) <= self.settings.cancel_seconds:
+            return found
+        try:
+            await self.venue.cancel(order.client_order_id, order.symbol)
+        except VenueError as error:
+            if error.code != NOT_FOUND:  # else it has ended meanwhile, which the next question tells
+                return self._noted(found, replace(found, code=error.code, message=error.message))
+        return self._noted(found, await self._asked(found))
+
+    async def _asked(self, order: Order) -> Order:
+        try:
+            state = await self.venue.order(order.client_order_id, order.symbol)
+        except VenueError as error:
+            if error.code == NOT_FOUND:
+                return self._unknown_there(order)
+            return replace(order, code=error.code, message=error.message)
+        return told(order, state)
+
+    def _unknown_there(self, order: Order) -> Order:
+        if self._age(order) <= self.settings.settle_seconds:
+            return replace(order, code=NOT_FOUND, message="the venue does not know it, yet")
+        if order.state == OPEN:
+            return replace(order, state=CANCELLED, code=NOT_FOUND, message="the venue does not know it any more")
+        return replace(order, state=NOT_SENT, code=NOT_FOUND, message="the venue never took it")
+
+    def _age(self, order: Order) -> float:
+        return self.clock.seconds() - order.written
+
+    def _noted(self, before: Order, after: Order) -> Order:
+        if after == before:
+            return after
+        if after.state != before.state or after.filled != before.filled:
+            after = replace(after, changed=self.clock.seconds())
+        self.orders.note(after)
+        return after
+
+
+def told(order: Order, state: OrderState) -> Order:
+    """Return an order with what the venue tells of it; one that it took and tells no state of is open."""
+    return replace(
+        order,
+        state=STATES.get(state.status or "", OPEN),
+        sent_quantity=order.sent_quantity if state.quantity is None else state.quantity,
+        filled=order.filled if state.filled is None else state.filled,
+        average_price=order.average_price if state.average_price is None else state.average_price,
+        code="",
+        message="",
+    )

@@ -1,0 +1,110 @@
+"""The journal: a SQLite file beside the log, in which the monitor keeps what must outlive it.
+
+Orders stand in it before they are sent, and notices before they are told.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+PATIENCE = 2.0
+FORMAT = 1
+TABLES = """
+CREATE TABLE IF NOT EXISTS orders (
+  client_order_id TEXT PRIMARY KEY, record TEXT NOT NULL, decision TEXT NOT NULL, decided_at TEXT NOT NULL,
+  action TEXT NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL, quantity REAL NOT NULL, why TEXT NOT NULL,
+  state TEXT NOT NULL, written REAL NOT NULL, changed REAL NOT NULL, sent_quantity REAL, filled REAL,
+  average_price REAL, code TEXT NOT NULL, message TEXT NOT NULL, evidence BLOB
+) STRICT;
+CREATE INDEX IF NOT EXISTS orders_by_state ON orders (state);
+CREATE INDEX IF NOT EXISTS orders_by_time ON orders (written);
+CREATE TABLE IF NOT EXISTS told (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS notices (
+  number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, written REAL NOT NULL, body TEXT NOT NULL
+) STRICT;
+"""
+
+
+class JournalError(Exception):
+    """The journal cannot be read or written; the text says why."""
+
+
+class Journal:
+    """An open journal; each writing is durable when it returns."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, or begin it.
+
+        Raises:
+            JournalError: that cannot be done, or it is another kind of file.
+        """
+        self.path = path
+        with _said(path):
+            self._connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+        try:
+            self._begin()
+        except BaseException:
+            self._connection.close()
+            raise
+        self._file = _identity(path)
+
+    def _begin(self) -> None:
+        with _said(self.path):
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            (written,) = self._connection.execute("PRAGMA user_version").fetchone()
+            if written not in (0, FORMAT):
+                raise JournalError(f"the journal {self.path} is of format {written}; this rulecap reads {FORMAT}")
+            self._connection.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;")
+        # Orders and positions are nobody else's to read.
+        self.path.chmod(0o600)
+
+    def run(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement and return its rows; what it writes is durable.
+
+        Raises:
+            JournalError: it cannot be run, or the file is not at its place any more.
+        """
+        with _said(self.path):
+            if _identity(self.path) != self._file:
+                raise JournalError(f"the journal {self.path} is not at its place any more: bring it back, and restart")
+            return self._connection.execute(statement, values).fetchall()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make all that is written within durable at once, or nothing of it.
+
+        Raises:
+            JournalError: as `run`.
+        """
+        self.run("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.run("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.rollback()
+            raise
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise JournalError(f"the journal {path} cannot be used: {error}") from error
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116  # asked before each statement: the quicker of two ways
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,62 @@
+"""What Prometheus reads of the monitor: when it last passed, what failed, what was sent. No balance is among it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+
+from rulecap.monitor.execution import SENT
+from rulecap.monitor.report import Report
+
+
+class Metrics:
+    """The series of one monitor, in a registry of its own."""
+
+    def __init__(self) -> None:
+        """Begin at zero."""
+        self.registry = registry = CollectorRegistry()
+        self._passes = Counter("rulecap_monitor_passes", "Passes.", ["outcome"], registry=registry)
+        self._last = Gauge(
+            "rulecap_monitor_last_good_pass_seconds", "When the last good pass ended, since 1970.", registry=registry
+        )
+        self._seconds = Gauge("rulecap_monitor_pass_seconds", "How long the last pass took.", registry=registry)
+        self._actions = Counter(
+            "rulecap_monitor_actions", "Actions by what was done about them.", ["did"], registry=registry
+        )
+        self._orders = Counter("rulecap_monitor_orders", "Orders by their first state.", ["state"], registry=registry)
+        self._changes = Counter("rulecap_monitor_changes", "Changes that were told.", registry=registry)
+        self._failures = Gauge(
+            "rulecap_monitor_webhook_failures", "Attempts to deliver a notice that failed.", registry=registry
+        )
+        self._troubles = Counter("rulecap_monitor_problems", "What went wrong, by code.", ["code"], registry=registry)
+
+    def passed(self, report: Report, seconds: float, now: float, failures: int) -> None:
+        """Count a pass."""
+        self._passes.labels("good" if report.ok else "bad").inc()
+        self._seconds.set(seconds)
+        self._changes.inc(len(report.changes))
+        self._failures.set(failures)
+        if report.ok:
+            self._last.set(now)
+        for outcome in report.outcomes:
+            self._actions.labels(outcome.did).inc()
+            if outcome.did == SENT and outcome.order is not None:
+                self._orders.labels(outcome.order.state).inc()
+        for trouble in report.troubles:
+            self._troubles.labels(trouble.code).inc()
+
+
+@contextmanager
+def exposed(metrics: Metrics, port: int) -> Iterator[None]:
+    """Answer Prometheus on loopback.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    server, thread = start_http_server(port, "127.0.0.1", metrics.registry)
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,163 @@
+"""One pass: orders followed up, the account read, decided on and recorded, changes told, reductions sent."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from rulecap.exchange.errors import VenueError
+from rulecap.language.values import iso
+from rulecap.monitor.account import Account
+from rulecap.monitor.changes import ACCOUNT, CAP, FAILING, FRESH, LOG, REACHED, STALE, WITHIN, WRITTEN, changed, watched
+from rulecap.monitor.clock import Clock
+from rulecap.monitor.deciding import Office
+from rulecap.monitor.execution import CAPPED, Decided, Execution, would
+from rulecap.monitor.journal import JournalError
+from rulecap.monitor.notices import notice_of
+from rulecap.monitor.orders import NOT_SENT, REFUSED, Order
+from rulecap.monitor.outbox import Outbox
+from rulecap.monitor.report import Report, Trouble
+from rulecap.monitor.settings import MonitorSettings
+from rulecap.service.failing import place_of
+from rulecap.service.in_force import PolicyInForce
+
+log = logging.getLogger("rulecap.monitor")
+Found = dict[str, tuple[object, str | None]]
+READ_AT = "monitor.read_at"
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a pass works with; `execution` is none where nothing is sent, `telling` says whether notices go anywhere."""
+
+    settings: MonitorSettings
+    in_force: PolicyInForce
+    account: Account
+    office: Office
+    outbox: Outbox
+    execution: Execution | None
+    clock: Clock
+    telling: bool = True
+
+
+class Monitor:
+    """Watches one account."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Take what it works with; what was told before it began is in the outbox."""
+        self._parts = parts
+        self._began = parts.clock.seconds()
+
+    async def once(self) -> Report:
+        """Do one pass; never raises for what fails outside, nor for what nobody foresaw."""
+        parts = self._parts
+        report = Report(parts.account.name, parts.in_force.policy)
+        try:
+            await self._pass(report)
+        except JournalError as error:
+            report.troubles.append(Trouble("journal", str(error)))
+        except Exception as error:  # noqa: BLE001  # the next pass may go well, and nobody else watches the account
+            report.troubles.append(Trouble("internal", place_of(error)))
+            log.error("%s", place_of(error), extra={"code": "internal"})
+        return report
+
+    async def _pass(self, report: Report) -> None:
+        parts = self._parts
+        if parts.in_force.edited():
+            parts.in_force.reload()
+        report.policy = parts.in_force.policy
+        if parts.execution is not None:
+            await self._follow(report, parts.execution)
+        # Before the account is read: deposits are counted on from what is on record.
+        await asyncio.to_thread(parts.office.ready)
+        if await self._read(report):
+            await self._decide(report)
+
+    async def _follow(self, report: Report, execution: Execution) -> None:
+        """Ask about orders first: what they did is then in the account that is read next."""
+        try:
+            report.followed = await execution.following.all()
+        except JournalError as error:
+            report.troubles.append(Trouble("journal", str(error)))
+        self._tell(report, _states(report.followed))
+
+    async def _read(self, report: Report) -> bool:
+        """Read the account; tell when it has become stale, and when it is fresh again."""
+        parts, now = self._parts, self._parts.clock.seconds()
+        try:
+            report.snapshot = await parts.account.read()
+        except VenueError as error:
+            report.troubles.append(Trouble(error.code, error.message))
+            last = parts.outbox.told.get(READ_AT, self._began)
+            if now - last > parts.settings.stale_seconds:
+                self._tell(report, {ACCOUNT: (STALE, None)})
+            return False
+        self._tell(report, {ACCOUNT: (FRESH, None)})
+        parts.outbox.note(READ_AT, now)
+        return True
+
+    async def _decide(self, report: Report) -> None:
+        parts, policy = self._parts, report.policy
+        assert report.snapshot is not None  # it was read
+        read_at = parts.clock.seconds() - (report.snapshot.age_seconds or 0.0)
+        report.decided = await asyncio.to_thread(parts.office.decide, policy, report.snapshot)
+        for one in report.decided:
+            report.troubles += [Trouble(problem.code, problem.message) for problem in one.problems]
+        logged = all(one.record_id is not None for one in report.decided)
+        self._tell(report, {**watched(policy, report.decided), LOG: (WRITTEN if logged else FAILING, None)})
+        for one in report.decided:
+            await self._act(report, Decided(policy, one, read_at))
+
+    async def _act(self, report: Report, decided: Decided) -> None:
+        execution = self._parts.execution
+        if execution is None:
+            report.outcomes += would(decided)
+            return
+        outcomes = await execution.act(decided)
+        report.outcomes += outcomes
+        found = _states([one.order for one in outcomes if one.order is not None])
+        if outcomes:
+            found[CAP] = (REACHED if any(one.did == CAPPED for one in outcomes) else WITHIN, None)
+        self._tell(report, found)
+
+    def _tell(self, report: Report, found: Found) -> None:
+        """Put what has changed into the outbox; the notice and that it was told are durable together."""
+        parts = self._parts
+        changes = changed(parts.outbox.told, found)
+        if not changes:
+            return
+        report.changes += changes
+        notice = notice_of(report, changes, parts.clock.now()) if parts.telling else None
+        if not parts.outbox.put(notice, changes, parts.clock.seconds()):
+            report.troubles.append(Trouble("journal", "what has changed is told from memory: the journal fails"))
+        for one in changes:
+            log.warning("%s changed", one.what, extra={"from": _shown(one.before), "to": _shown(one.after)})
+
+
+def _states(orders: list[Order]) -> Found:
+    """Return how the latest order on each position stands; one that did not reach the venue tells why, once."""
+    found: Found = {}
+    for one in orders:
+        about = one.code if one.state in (NOT_SENT, REFUSED) else one.client_order_id
+        found[f"orders.{one.symbol}.{one.side}"] = f"{one.state} {about}", one.record or None
+    return found
+
+
+def _shown(value: object) -> object:
+    """Return a value as a log may have it: names and flags; a number may be a balance."""
+    return value if isinstance(value, str | bool | None) else "…"
+
+
+def summary(report: Report, seconds: float) -> dict[str, object]:
+    """Return a pass as fields of a line in the log, without any figure of the account."""
+    fields: dict[str, object] = {
+        "account": report.account,
+        "ok": report.ok,
+        "as_of": iso(report.snapshot.as_of) if report.snapshot else None,
+        "verdicts": dict(report.verdicts()),
+        "changes": len(report.changes),
+        "actions": len(report.outcomes),
+        "seconds": round(seconds, 3),
+    }
+    if report.troubles:
+        fields["problems"] = [f"{one.code} {one.loggable}".strip() for one in report.troubles]
+    return fields

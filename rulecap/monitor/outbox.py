@@ -1,0 +1,104 @@
+"""The outbox: what was last told, and the notices that nobody has got yet; both outlive the monitor."""
+
+import json
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from rulecap.monitor.changes import Change
+from rulecap.monitor.journal import Journal, JournalError
+
+MOST_WAITING = 1000
+
+
+class Notice(NamedTuple):
+    """Something to be told: its id, by which a receiver drops what it got twice, and the body as JSON."""
+
+    id: str
+    body: str
+
+
+class Outbox:
+    """Keeps notices in the journal; in memory while that cannot be written.
+
+    Attributes:
+        told: what was last told, by name.
+        dropped: how many notices were given up because too many waited.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        """Read what was told.
+
+        Raises:
+            JournalError: it cannot be read.
+        """
+        self._journal = journal
+        self.told: dict[str, Any] = {
+            name: json.loads(value) for name, value in journal.run("SELECT name, value FROM told")
+        }
+        self._unsaved: deque[Notice] = deque(maxlen=MOST_WAITING)
+        self.dropped = 0
+
+    def put(self, notice: Notice | None, changes: Sequence[Change], written: float) -> bool:
+        """Keep a notice, and what is told by it, in one; return whether that is durable."""
+        values = {change.what: change.after for change in changes}
+        try:
+            self._save(notice, values, written)
+        except JournalError:
+            if notice is not None:
+                self._unsaved.append(notice)
+            self.told |= values
+            return False
+        self.told |= values
+        return True
+
+    def _save(self, notice: Notice | None, values: Mapping[str, object], written: float) -> None:
+        with self._journal.together():
+            for name, value in values.items():
+                self._journal.run("INSERT OR REPLACE INTO told VALUES (?, ?)", (name, json.dumps(value)))
+            if notice is not None:
+                statement = "INSERT OR IGNORE INTO notices (id, written, body) VALUES (?, ?, ?)"
+                self._journal.run(statement, (notice.id, written, notice.body))
+                self._bound()
+
+    def _bound(self) -> None:
+        """Give up the oldest where too many wait."""
+        statement = "DELETE FROM notices WHERE number <= (SELECT max(number) FROM notices) - ? RETURNING id"
+        self.dropped += len(self._journal.run(statement, (MOST_WAITING,)))
+
+    def note(self, name: str, value: object) -> None:
+        """Keep a value that nobody is told; in memory where the journal fails, which the next notice says."""
+        self.told[name] = value
+        with suppress(JournalError):
+            self._journal.run("INSERT OR REPLACE INTO told VALUES (?, ?)", (name, json.dumps(value)))
+
+    def oldest(self) -> Notice | None:
+        """Return the notice that waits longest; none where none does.
+
+        Raises:
+            JournalError: it cannot be read.
+        """
+        if self._unsaved:
+            return self._unsaved[0]
+        rows = self._journal.run("SELECT id, body FROM notices ORDER BY number LIMIT 1")
+        return Notice(*rows[0]) if rows else None
+
+    def delivered(self, notice: Notice) -> None:
+        """Forget a notice that was got.
+
+        Raises:
+            JournalError: it stays, and will be told again.
+        """
+        if self._unsaved and self._unsaved[0] == notice:
+            self._unsaved.popleft()
+        else:
+            self._journal.run("DELETE FROM notices WHERE id = ?", (notice.id,))
+
+    def waiting(self) -> int:
+        """Return how many notices wait.
+
+        Raises:
+            JournalError: it cannot be read.
+        """
+        return len(self._unsaved) + int(self._journal.run("SELECT count(*) FROM notices")[0][0])

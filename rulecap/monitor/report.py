@@ -1,0 +1,76 @@
+"""What one pass came to: for standard output as JSON, for the log in a line that has no figure of the account."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rulecap.engine.decision import Decision
+from rulecap.engine.policy import Policy
+from rulecap.language.values import iso
+from rulecap.monitor.changes import Change
+from rulecap.monitor.execution import Outcome
+from rulecap.monitor.orders import Order
+from rulecap.snapshot import Snapshot
+
+# Messages of these may repeat what the venue answered, figures of the account among it.
+QUOTING = frozenset({"half-an-answer", "missing-field", "not-a-snapshot", "venue-error", "internal"})
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that kept a pass from being fine."""
+
+    code: str
+    message: str
+
+    @property
+    def loggable(self) -> str:
+        """The message, where it can have no figure of the account in it."""
+        return "" if self.code in QUOTING else self.message
+
+
+@dataclass(slots=True)
+class Report:
+    """One pass, filled in as it goes."""
+
+    account: str
+    policy: Policy
+    snapshot: Snapshot | None = None
+    decided: list[Decision] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    followed: list[Order] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the account was read, everything is on record, and nothing else went wrong."""
+        return not self.troubles and self.snapshot is not None
+
+    def verdicts(self) -> Mapping[str, str | None]:
+        """Return the verdict of each decision."""
+        return {one.decision: self.policy.verdict_of(one) for one in self.decided}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
+        policy = self.policy
+        return {
+            "ok": self.ok,
+            "account": self.account,
+            "as_of": iso(self.snapshot.as_of) if self.snapshot else None,
+            "policy": {"name": policy.name, "version": policy.version, "digest": policy.digest},
+            "decisions": [self._decision(one) for one in self.decided],
+            "changes": [one.to_dict() for one in self.changes],
+            "actions": [one.to_dict() for one in self.outcomes],
+            "followed": [one.to_dict() for one in self.followed],
+            "problems": [{"code": one.code, "message": one.message} for one in self.troubles],
+        }
+
+    def _decision(self, one: Decision) -> dict[str, Any]:
+        return {
+            "decision": one.decision,
+            "verdict": self.policy.verdict_of(one),
+            "decision_id": one.record_id,
+            "outputs": one.outputs,
+            "problems": [problem.to_dict() for problem in one.problems],
+        }

@@ -1,0 +1,156 @@
+"""Running the monitor: what it works with is opened, one pass is done or one after the other, all of it is closed."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rulecap.audit import LogError
+from rulecap.exchange import ExchangeSettings, open_exchange
+from rulecap.monitor.account import Account, DemoAccount, ExchangeAccount
+from rulecap.monitor.clock import Clock
+from rulecap.monitor.deciding import HOPELESS, Office
+from rulecap.monitor.delivery import Delivery
+from rulecap.monitor.execution import Execution
+from rulecap.monitor.heartbeat import beat
+from rulecap.monitor.journal import Journal
+from rulecap.monitor.lock import Lock
+from rulecap.monitor.loop import run, stop_on_signals
+from rulecap.monitor.metrics import Metrics, exposed
+from rulecap.monitor.one_pass import Monitor, Parts, summary
+from rulecap.monitor.orders import Orders
+from rulecap.monitor.outbox import Outbox
+from rulecap.monitor.report import Report
+from rulecap.monitor.settings import MonitorSettings
+from rulecap.monitor.webhook import Webhook
+from rulecap.service.demo import DemoSource
+from rulecap.service.in_force import PolicyInForce
+
+log = logging.getLogger("rulecap.monitor")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be run.
+
+    Attributes:
+        exchange: where the account is; none for the demo's.
+        heartbeats: files and addresses that get a sign of life after each good pass.
+        metrics_port: where Prometheus is answered, on loopback; none: nowhere.
+    """
+
+    settings: MonitorSettings
+    journal: Path
+    exchange: ExchangeSettings | None
+    webhook: Webhook | None = None
+    heartbeats: tuple[str, ...] = ()
+    metrics_port: int | None = None
+
+
+@dataclass(slots=True)
+class Running:
+    """A monitor that is set up."""
+
+    wanted: Wanted
+    monitor: Monitor
+    delivery: Delivery | None
+    clock: Clock
+    metrics: Metrics = field(default_factory=Metrics)
+
+    async def one_pass(self) -> Report:
+        """Do a pass, say so in the log, and leave a sign of life where it went well."""
+        began = self.clock.moment()
+        report = await self.monitor.once()
+        seconds = self.clock.moment() - began
+        level = logging.INFO if report.ok else logging.WARNING
+        log.log(level, "pass", extra=summary(report, seconds))
+        self.metrics.passed(report, seconds, self.clock.seconds(), self.delivery.failures if self.delivery else 0)
+        if report.ok:
+            await beat(self.wanted.heartbeats, self.clock.now())
+        return report
+
+
+@asynccontextmanager
+async def opened(wanted: Wanted, clock: Clock) -> AsyncIterator[Running]:
+    """Give a monitor that is set up, and close what it holds.
+
+    Raises:
+        PolicyError, VenueError, JournalError, LogError, UnusableKey, AlreadyRunning: it cannot be used.
+    """
+    settings = wanted.settings
+    in_force = PolicyInForce(settings.policy)
+    async with AsyncExitStack() as stack:
+        journal = Journal(wanted.journal)
+        stack.callback(journal.close)
+        if settings.execute:
+            stack.enter_context(Lock(wanted.journal))
+        account, execution = _account(wanted, journal, clock)
+        stack.push_async_callback(account.close)
+        office = _office(settings.log, account)
+        stack.callback(office.close)
+        orders = Orders(journal)
+        orders.prune(clock.seconds())
+        outbox = Outbox(journal)
+        parts = Parts(settings, in_force, account, office, outbox, execution, clock, wanted.webhook is not None)
+        delivery = Delivery(outbox, wanted.webhook, clock) if wanted.webhook else None
+        running = Running(wanted, Monitor(parts), delivery, clock)
+        if wanted.metrics_port is not None:
+            stack.enter_context(exposed(running.metrics, wanted.metrics_port))
+        yield running
+
+
+def _account(wanted: Wanted, journal: Journal, clock: Clock) -> tuple[Account, Execution | None]:
+    if wanted.exchange is None:
+        return DemoAccount(DemoSource(), clock), None
+    exchange = open_exchange(wanted.exchange)
+    execution = Execution(exchange, Orders(journal), wanted.settings, clock) if wanted.settings.execute else None
+    return ExchangeAccount(exchange, clock), execution
+
+
+def _office(url: str, account: Account) -> Office:
+    """Return the office; what may pass does not keep the monitor from watching.
+
+    Raises:
+        LogError, UnusableKey: nothing could ever be recorded there.
+    """
+    office = Office(url, account.name, account.resume)
+    try:
+        office.open()
+    except LogError as error:
+        if error.code in HOPELESS:
+            raise
+        log.error("the audit log cannot be opened: %s", error, extra={"code": error.code})
+    return office
+
+
+async def watch(wanted: Wanted, clock: Clock | None = None) -> None:
+    """Watch until told to stop (SIGTERM, SIGINT).
+
+    Raises:
+        PolicyError, VenueError, JournalError, LogError, UnusableKey, AlreadyRunning: as `opened`.
+    """
+    clock = clock or Clock()
+    async with opened(wanted, clock) as running:
+        stop_on_signals(clock)
+        delivering = asyncio.create_task(running.delivery.run()) if running.delivery else None
+        try:
+            await run(running.one_pass, wanted.settings.every_seconds, clock)
+        finally:
+            if delivering is not None:
+                clock.stop.set()
+                with suppress(asyncio.CancelledError):
+                    await delivering
+
+
+async def look_once(wanted: Wanted, seen: Callable[[Report], None], clock: Clock | None = None) -> None:
+    """Do one pass, and try once to deliver what waits to be told.
+
+    Raises:
+        PolicyError, VenueError, JournalError, LogError, UnusableKey, AlreadyRunning: as `opened`.
+    """
+    async with opened(wanted, clock or Clock()) as running:
+        seen(await running.one_pass())
+        if running.delivery is not None:
+            await running.delivery.flush()
