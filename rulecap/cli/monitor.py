@@ -66,9 +66,7 @@ def _add_telling(parser: argparse.ArgumentParser) -> None:
         "--stale-after", metavar="SECONDS", type=_seconds, default=90.0, help="without a reading it is told (90)"
     )
     group.add_argument("--metrics-port", metavar="N", type=_port, help="answer Prometheus there, on loopback")
-    group.add_argument(
-        "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="(%(default)s)"
-    )
+    group.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="(info; with --once error)")
     group.add_argument("--log-format", choices=("text", "json"), default="text", help="(%(default)s)")
 
 
@@ -92,7 +90,7 @@ def run(asked: argparse.Namespace) -> int:
     from rulecap.monitor.running import look_once, watch
     from rulecap.service.logs import set_up
 
-    set_up(asked.log_level, asked.log_format == "json")
+    set_up(asked.log_level or ("error" if asked.once else "info"), asked.log_format == "json")
     reports: list[Report] = []
     try:
         asyncio.run(look_once(wanted, reports.append) if asked.once else watch(wanted))

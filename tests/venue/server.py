@@ -79,6 +79,7 @@ class Server:
 
         Kinds: `timeout` (no answer), `drop` (the connection ends), `cut` (half of the JSON), `empty`, `status` with
         `status=` and `body=` and `headers=`, `then` with `change=`: a function that changes the whole answer's JSON.
+        With `method=` only requests of that method fail.
         """
         with self._lock:
             self._faults.append(Fault(path, kind, times, options))
@@ -137,7 +138,7 @@ class Server:
         asked = Asked(request.method, request.path, request.raw_path.partition("?")[2], body, headers)
         with self._lock:
             self.requests.append(asked)
-            fault = next(self._matching(asked.path), None)
+            fault = next(self._matching(asked), None)
         if fault is not None and fault.kind == "timeout":
             await self._stopped.wait()
         if fault is not None and fault.kind == "lost":  # the venue does it, but its answer is lost
@@ -153,9 +154,10 @@ class Server:
         response.force_close()  # no idle connection is left when the server ends
         return response
 
-    def _matching(self, path: str) -> Iterator[Fault]:
+    def _matching(self, asked: Asked) -> Iterator[Fault]:
         for fault in self._faults:
-            if path.endswith(fault.path) and fault.times > 0:
+            fits = asked.path.endswith(fault.path) and fault.options.get("method") in (None, asked.method)
+            if fits and fault.times > 0:
                 fault.times -= 1
                 yield fault
 

@@ -1,0 +1,187 @@
+"""The policy's reductions as orders: what each zone asks for, once, within the cap, followed to its end."""
+
+from decimal import Decimal
+
+import pytest
+
+from rulecap.monitor.orders import CANCELLED, FILLED, NOT_SENT, REFUSED, UNCERTAIN
+from tests.monitor.conftest import ORANGE, RED, changes, order_path, quantities
+
+
+def test_calm_reduces_nothing(desk, venue):
+    report = desk.one()
+    assert report.ok
+    assert report.verdicts() == {"state": "HEALTHY", "margin": "GREEN_ZONE", "drawdown": "NORMAL"}
+    assert venue.orders == []
+
+
+def test_without_execute_it_says_what_it_would_do(desk, venue):
+    venue.set_wallet(ORANGE)
+    report = desk.one(execute=False)
+    assert {(one.did, one.action["action"], one.action["symbol"]) for one in report.outcomes} == {
+        ("would-send", "REDUCE", symbol) for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT", "SUSHIUSDT")
+    }
+    assert venue.orders == []
+    assert report.ok
+
+
+def test_the_orange_zone_reduces_every_position_by_the_policys_share_rounded_down(desk, venue):
+    venue.set_wallet(ORANGE)
+    report = desk.one()
+    assert report.verdicts()["margin"] == "ORANGE_ZONE"
+    assert quantities(venue) == {"BTCUSDT": 0.035, "ETHUSDT": 0.35, "SOLUSDT": 28, "SUSHIUSDT": 12}
+    assert all(order.reduce_only for order in venue.orders)
+    assert {one.order.state for one in report.outcomes} == {FILLED}
+    again = desk.one()
+    assert again.verdicts()["margin"] == "YELLOW_ZONE"
+    assert len(venue.orders) == 4
+
+
+def test_the_red_zone_closes_the_worst_until_half_is_free(desk, venue):
+    venue.set_wallet(RED)
+    venue.set_position("SOLUSDT", "LONG", "40", "29", leverage=5)  # the worst return on its margin
+    report = desk.one()
+    assert report.verdicts()["margin"] == "RED_ZONE"
+    sent = [(one.action["action"], one.action["symbol"]) for one in report.outcomes]
+    assert sent[0] == ("CLOSE", "SOLUSDT")
+    assert "SOLUSDT" not in quantities(venue)
+    assert desk.one().verdicts()["margin"] in ("GREEN_ZONE", "YELLOW_ZONE")
+
+
+def test_in_hedge_mode_the_right_side_is_closed(desk, venue):
+    venue.set_hedged(True)
+    venue.set_position("BTCUSDT", "SHORT", "0.01", "30000", leverage=5)  # the worst return on its margin
+    venue.set_wallet("900")
+    first = desk.one().outcomes[0]
+    assert (first.action["action"], first.action["side"], first.order.state) == ("CLOSE", "SHORT", FILLED)
+    assert (venue.orders[0].symbol, venue.orders[0].side, float(venue.orders[0].filled)) == ("BTCUSDT", "BUY", 0.01)
+    assert ("BTCUSDT", "SHORT") not in venue.account.holdings
+
+
+def test_an_orders_name_tells_its_record(desk, venue):
+    venue.set_wallet(ORANGE)
+    report = desk.one()
+    (margin,) = [one for one in report.decided if one.decision == "margin"]
+    log, _, number = margin.record_id.rpartition("-")
+    assert [order.client_id for order in venue.orders] == [f"rc{log}r{number}n{n}" for n in range(4)]
+    assert [one.record for one in desk.orders()] == [margin.record_id] * 4
+
+
+def test_no_more_orders_than_the_cap_are_sent_within_an_hour_over_restarts(desk, venue):
+    venue.set_wallet(ORANGE)
+    first = desk.one(most_orders_per_hour=3)
+    assert [one.did for one in first.outcomes] == ["sent"] * 3 + ["over-the-cap"]
+    assert changes(first)["monitor.cap"] == ("WITHIN", "REACHED")
+    venue.set_wallet("550")
+    assert {one.did for one in desk.one(most_orders_per_hour=3).outcomes} == {"over-the-cap"}
+    assert len(venue.orders) == 3
+    desk.clock.pass_time(3601)
+    # The account's reading is of the venue's time, and so too old for a clock that is an hour ahead.
+    assert {one.did for one in desk.one(most_orders_per_hour=3).outcomes} == {"too-late"}
+    assert {one.did for one in desk.one(most_orders_per_hour=3, fresh_seconds=1e9).outcomes} >= {"sent"}
+
+
+@pytest.mark.parametrize("kind", ["timeout", "drop", "cut", "lost"])
+def test_an_order_without_an_answer_is_asked_about_and_never_sent_again(desk, venue, kind):
+    venue.set_wallet(ORANGE)
+    venue.fault(order_path(venue), kind, method="POST")
+    desk.one()
+    names = [order.client_id for order in venue.orders]
+    assert len(names) == len(set(names))
+    posts = [one for one in venue.requests if one.method == "POST"]
+    assert len(posts) == 4
+    first = desk.orders()[0]
+    if kind in ("cut", "lost"):  # the venue took it
+        assert first.state == FILLED
+    else:
+        assert (first.state, first.code) == (UNCERTAIN, "order-not-found")
+
+
+def test_an_uncertain_order_keeps_its_position_from_being_touched(desk, venue):
+    venue.set_wallet(ORANGE)
+    venue.fault(order_path(venue), "drop", method="POST")
+    first, second = desk.passes(2)
+    assert first.outcomes[0].order.state == UNCERTAIN
+    assert all(one.did == "waits" for one in second.outcomes if one.action["symbol"] == "BTCUSDT")
+    assert [order.symbol for order in venue.orders].count("BTCUSDT") == 0
+
+
+def test_what_the_venue_never_took_is_decided_anew_under_another_name(desk, venue):
+    venue.set_wallet(ORANGE)
+    venue.fault(order_path(venue), "drop", times=4, method="POST")
+
+    def late():
+        desk.clock.pass_time(31)
+
+    _, second = desk.steps(late)
+    assert [one.state for one in second.followed] == [NOT_SENT] * 4
+    assert {one.did for one in second.outcomes} == {"sent"}
+    assert len(venue.orders) == 4
+    assert len({one.client_order_id for one in desk.orders()}) == 8
+
+
+def test_a_partly_filled_order_is_followed_then_cancelled_and_decided_anew(desk, venue):
+    venue.set_wallet(ORANGE)
+    venue.fill_share = Decimal("0.5")
+
+    def more():
+        venue.fill_share = Decimal(1)
+
+    def late():
+        desk.clock.pass_time(61)
+
+    first, second, third = desk.steps(more, late, fresh_seconds=1e9)
+    assert {one.order.state for one in first.outcomes} == {"OPEN"}
+    assert {one.did for one in second.outcomes} <= {"waits"}
+    assert {one.state for one in third.followed} == {CANCELLED}
+    assert all(0 < one.filled < one.sent_quantity for one in third.followed)
+    assert all(order.cancelled for order in venue.orders[:4])
+
+
+def test_a_position_that_is_gone_is_noted_and_the_others_are_reduced(desk, venue):
+    venue.set_wallet(ORANGE)
+    path = venue.positions_path
+    # It is there while the account is read (twice), and gone when the order is made.
+    venue.after(path, lambda: venue.after(path, lambda: venue.set_position("BTCUSDT", "LONG", "0", "1")))
+    report = desk.one()
+    states = {one.action["symbol"]: one.order.state for one in report.outcomes}
+    assert states == {"BTCUSDT": NOT_SENT, "ETHUSDT": FILLED, "SOLUSDT": FILLED, "SUSHIUSDT": FILLED}
+    assert report.outcomes[0].order.code == "nothing-to-reduce"
+
+
+def test_a_refusal_is_kept_with_the_venues_code(at_binance, binance):
+    binance.set_wallet(ORANGE)
+    binance.fault("v1/order", "status", status=400, body='{"code":-2022,"msg":"ReduceOnly Order is rejected."}')
+    report = at_binance.one()
+    first = at_binance.orders()[0]
+    assert (first.state, first.code) == (REFUSED, "order-refused")
+    assert "-2022" in first.message
+    assert [one.order.state for one in report.outcomes] == [REFUSED, FILLED, FILLED, FILLED]
+
+
+def test_a_reading_that_is_too_old_sends_nothing(desk, venue):
+    venue.set_wallet(ORANGE)
+    assert {one.did for one in desk.one(fresh_seconds=-1.0).outcomes} == {"too-late"}
+    assert venue.orders == []
+
+
+def test_a_position_rests_after_an_order_on_it(desk, venue):
+    venue.set_wallet("500")
+    desk.one(rest_seconds=30.0)
+    sent = len(venue.orders)
+    venue.set_wallet("10")
+    again = desk.one(rest_seconds=30.0)
+    ended = {order.symbol for order in venue.orders[:sent]}
+    assert all(one.did == "waits" for one in again.outcomes if one.action["symbol"] in ended)
+
+
+def test_a_smaller_part_than_a_step_is_noted_and_does_not_keep_a_whole_one_from_being_closed(desk, venue):
+    venue.account.holdings.clear()
+    venue.set_position("SUSHIUSDT", "LONG", "3", "7.611", leverage=5)
+    venue.set_wallet("5.5")  # 4.57 of margin: ORANGE, and 30 % of 3 is less than a step of 1
+    report = desk.one()
+    assert report.verdicts()["margin"] == "ORANGE_ZONE"
+    assert report.outcomes[0].order.code == "quantity-too-small"
+    venue.set_wallet("4.6")
+    assert desk.one().verdicts()["margin"] == "RED_ZONE"
+    assert quantities(venue) == {}
