@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 pytest.importorskip("ccxt")
 pytest.importorskip("prometheus_client")
 
+from rulecap.monitor import running
 from rulecap.monitor.clock import Clock
 from rulecap.monitor.journal import Journal
 from rulecap.monitor.orders import Order, Orders
@@ -20,6 +22,7 @@ from rulecap.monitor.running import Running, Wanted, opened
 from rulecap.monitor.settings import MonitorSettings
 from rulecap.monitor.webhook import Webhook
 from rulecap.service.clock import now
+from rulecap.service.in_force import PolicyInForce
 from tests.exchange.conftest import VENUES, settings_of
 from tests.venue.venue import KEY, SECRET, Venue
 
@@ -53,8 +56,8 @@ class Desk:
 
     @asynccontextmanager
     async def running(self, **given: Any) -> Any:
-        async with opened(self.wanted(**given), self.clock) as running:
-            yield running
+        async with opened(self.wanted(**given), self.clock) as monitor:
+            yield monitor
 
     def passes(self, count: int = 1, **given: Any) -> list[Report]:
         """Return what so many passes of one monitor came to."""
@@ -96,6 +99,17 @@ def fill(venue: Venue, wallet: str = "12000") -> None:
     venue.set_position("ETHUSDT", "SHORT", "0.5", "2024", leverage=5)
     venue.set_position("SOLUSDT", "LONG", "40", "27.45", leverage=5)
     venue.set_position("SUSHIUSDT", "LONG", "17", "7.611", leverage=5)
+
+
+@cache
+def in_force(policy: str) -> PolicyInForce:
+    return PolicyInForce(policy)
+
+
+@pytest.fixture(autouse=True)
+def one_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read a policy once for all tests, not once for each monitor that is started."""
+    monkeypatch.setattr(running, "PolicyInForce", in_force)
 
 
 @pytest.fixture(autouse=True)
