@@ -2,6 +2,7 @@
 
 import argparse
 
+from rulecap.cli.audit.common import add_log
 from rulecap.cli.usage import FINE, NOT_FINE, add_evaluation
 
 
@@ -10,6 +11,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     text = "Evaluate a snapshot and explain the answer: every rule with the values that it saw."
     parser = commands.add_parser("explain", help="decide, and say why", description=text, allow_abbrev=False)
     add_evaluation(parser)
+    add_log(parser)
     parser.set_defaults(run=run)
 
 

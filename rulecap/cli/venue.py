@@ -7,10 +7,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from rulecap.audit import LogError
+from rulecap.audit.review.scores import EntryScores, Scores
 from rulecap.cli.usage import NotFine, UsageError
-from rulecap.exchange import ExchangeSettings, VenueError, open_exchange
+from rulecap.exchange import ExchangeSettings, Extras, VenueError, open_exchange
 from rulecap.exchange.errors import CALLERS
-from rulecap.snapshot import Snapshot
+from rulecap.snapshot import Position, Snapshot
 
 # Option of the command line -> where it stands in the settings.
 PLACES = {
@@ -31,14 +33,16 @@ def read_venue(
     """Return the snapshot of an account at a venue.
 
     Raises:
-        UsageError: no such venue, settings or keys that cannot be used.
+        UsageError: no such venue, settings or keys that cannot be used, a log that cannot be read.
         NotFine: the venue gives no snapshot.
     """
     settings = settings_of(asked, venue)
 
     async def read() -> Snapshot:
         async with open_exchange(settings) as exchange:
-            return await exchange.snapshot(symbol, signal=signal)
+            view = await exchange.account_view()
+            scores = _scores(asked.log, settings.account_name, [one.position for one in view.held])
+            return await exchange.snapshot(symbol, signal=signal, account=view, extras=Extras(scores=scores))
 
     try:
         return asyncio.run(read())
@@ -46,6 +50,16 @@ def read_venue(
         if error.code in CALLERS:
             raise UsageError(error.message) from None
         raise NotFine(error.problems or [error.problem()]) from None
+
+
+def _scores(url: str, account: str, positions: list[Position]) -> Scores:
+    """Return the scores at which positions were entered, as the log has them; where there is no log, nobody entered."""
+    try:
+        return EntryScores(url, account).of(positions)
+    except LogError as error:
+        if error.code == "no-log":
+            return {}
+        raise UsageError(str(error)) from error
 
 
 def settings_of(asked: argparse.Namespace, venue: str) -> ExchangeSettings:

@@ -110,6 +110,11 @@ class Policy:
         return verdict if isinstance(verdict, str) else None
 
     @property
+    def opening(self) -> Mapping[str, tuple[str, ...]]:
+        """The decisions that open positions, each with the verdicts on which it does."""
+        return {name: one.opens for name, one in self._loaded.policy.decisions.items() if one.opens}
+
+    @property
     def watched(self) -> Mapping[str, tuple[str, ...]]:
         """The decisions that a monitor asks, in the files' order, each with the outputs whose changes it tells."""
         typed = self._loaded.policy.decisions

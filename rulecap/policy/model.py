@@ -94,6 +94,8 @@ else:
 class Decision(Part):
     """A question and the names of its answers; `verdict` is the one that decisions are counted and looked up by.
 
+    On the verdicts of `opens` a position is opened, with the signal's score.
+
     What a monitor asks has `watch`: the outputs whose changes it tells; `execute` is the one whose reductions it sends.
 
     With `answers_anyway` the policy's own ranges do not keep it from answering, nor does a memory that cannot be used:
@@ -106,6 +108,7 @@ class Decision(Part):
     on_error: Written
     explain: Annotated[tuple[SayLine, ...], Items] = ()
     verdict: Words | None = None
+    opens: Annotated[tuple[Words, ...], Items] = ()
     answers_anyway: Annotated[bool, BeforeValidator(_flag)] = False
     watch: Annotated[tuple[Words, ...] | None, Items] = None
     execute: Words | None = None

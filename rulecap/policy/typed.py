@@ -55,6 +55,7 @@ class TypedDecision:
     Attributes:
         guaranteed: the snapshot's paths that it may rely on.
         verdict: the output that is its verdict, a text; none where it has none.
+        opens: the verdicts on which a position is opened.
         watch: the outputs whose changes a monitor tells; none where a monitor does not ask it.
         execute: the output whose reductions a monitor sends; none where it has none.
     """
@@ -70,6 +71,7 @@ class TypedDecision:
     location: Location
     anyway: bool = False
     verdict: str | None = None
+    opens: tuple[str, ...] = ()
     watch: tuple[str, ...] | None = None
     execute: str | None = None
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from rulecap.audit import open_ledger
 from rulecap.audit.ledger import Asked
+from rulecap.audit.review.scores import EntryScores
 from rulecap.engine.decision import Decision
 from rulecap.service.demo import DemoSource
 from rulecap.service.desk import NO_ACCOUNT, Desk
@@ -121,6 +122,7 @@ class Service:
             known = last_deposits(url, source.account_name)
             if known is not None:
                 source.resume(*known)
+            source.score_by(EntryScores(url, source.account_name))
         self.reader = Reader(url)
         view = SharedView(source, self.settings)
         self._desk = Desk(self.in_force, view, self.recorder, self.reader, self.settings.oldest_seconds)

@@ -1,11 +1,15 @@
 """A source that is an exchange: its account and markets, as `rulecap.exchange` reads them."""
 
+import asyncio
+import logging
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from rulecap.audit import LogError
+from rulecap.audit.review.scores import EntryScores, Scores
 from rulecap.service.clock import now
 from rulecap.service.settings import BadSettings
 from rulecap.service.sources import AccountPart, MarketPart, SourceError, UnknownSymbol, plain_symbol
@@ -14,6 +18,8 @@ from rulecap.snapshot.findings import problems_of
 
 if TYPE_CHECKING:
     from rulecap.exchange import AccountView, Exchange, VenueError
+
+log = logging.getLogger("rulecap.service")
 
 
 class ExchangeSource:
@@ -27,6 +33,8 @@ class ExchangeSource:
         self._view: AccountView | None = None
         self._deposits = Deposits(0.0, now())
         self._symbols: dict[str, str] = {}
+        self._entries: EntryScores | None = None
+        self._scores: Scores = {}
 
     @property
     def account_name(self) -> str:
@@ -44,17 +52,30 @@ class ExchangeSource:
 
         self._deposits = Deposits(net, since)
 
+    def score_by(self, entries: EntryScores) -> None:
+        """Give each position the score at which it was entered."""
+        self._entries = entries
+
     async def account(self) -> AccountPart:
         """Return the account."""
-        from rulecap.exchange import VenueError
+        from rulecap.exchange import Extras, VenueError
 
         try:
             view = await self._exchange.account_view(self._deposits)
-            told = await self._exchange.snapshot(account=view)
+            told = await self._exchange.snapshot(account=view, extras=Extras(scores=await self._scored(view)))
         except VenueError as error:
             raise _translated(error) from error
         self._view, self._deposits = view, view.deposits or self._deposits
         return AccountPart(told.account, told.positions, told.assets, told.correlation, view.read_at)
+
+    async def _scored(self, view: "AccountView") -> Scores:
+        """Return the positions' scores; while the log cannot be read, those of before."""
+        if self._entries is not None:
+            try:
+                self._scores = await asyncio.to_thread(self._entries.of, [one.position for one in view.held])
+            except LogError as error:
+                log.warning("the scores of positions cannot be read: %s", error, extra={"code": error.code})
+        return self._scores
 
     async def symbol(self, name: str) -> str:
         """Return the snapshot's symbol of a market; a name that was looked up before is not looked up again."""

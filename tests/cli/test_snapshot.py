@@ -71,6 +71,23 @@ def test_a_decision_on_what_the_exchange_tells(reach, tmp_path):
     assert (ran.code, "Every step" in ran.out) == (0, True)
 
 
+def test_a_position_has_the_score_at_which_it_was_entered(reach, venue, tmp_path):
+    log = ("--log", f"sqlite:///{tmp_path / 'log.sqlite3'}")
+    signal = {**SIGNAL, "symbol": "BTCUSDT", "win_loss_ratio": 3, "trades": 100}
+    (tmp_path / "signal.json").write_text(json.dumps(signal))
+    venue.set_wallet("100000")
+    ran = reach("eval", "--exchange", "binanceusdm", "--signal", str(tmp_path / "signal.json"), "--record", *log)
+    assert "ENTER" in ran.out
+    venue.set_position("BTCUSDT", "LONG", "0.01", "32310")
+    positions = json.loads(reach("snapshot", "binanceusdm", *log, "--json").out)["positions"]
+    assert {one["symbol"]: one["score"] for one in positions} == {"BTCUSDT": 90.0, "ETHUSDT": None}
+    ran = reach("snapshot", "binanceusdm", "--log", "sqlite:////nowhere/at/all.sqlite3", "--json")
+    assert [one["score"] for one in json.loads(ran.out)["positions"]] == [None, None]
+    (tmp_path / "text.txt").write_text("no log")
+    ran = reach("snapshot", "binanceusdm", "--log", f"sqlite:///{tmp_path / 'text.txt'}")
+    assert (ran.code, "is no SQLite database" in ran.err) == (2, True)
+
+
 def test_how_bars_and_keys_are_chosen(reach, venue, tmp_path, monkeypatch):
     monkeypatch.delenv("RULECAP_API_KEY")
     monkeypatch.delenv("RULECAP_API_SECRET")

@@ -44,6 +44,7 @@ decisions:
     outputs: {a: b, size: 0, ok: true, slices: [], would_be: {c: d}}
     on_error: {a: none, size: 0, ok: false, slices: [], would_be: none}
     verdict: a
+    opens: [BUY]
     watch: [a, size]
     execute: slices
     explain: ["{a}", {if: a, say: b}]

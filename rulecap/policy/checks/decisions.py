@@ -40,6 +40,7 @@ def check_decision(name: str, decision: Decision, words: Vocabulary) -> TypedDec
         decision.location,
         decision.answers_anyway,
         _verdict(decision, outputs, scope.problems),
+        _opens(decision, outputs, scope.problems),
         watch_of(decision, outputs, scope.problems),
         execute_of(decision, outputs, scope.problems),
     )
@@ -83,6 +84,24 @@ def _verdict(decision: Decision, outputs: OutputTerms, problems: list[Problem]) 
         message = f"{name} is {what}, and it is the decision's verdict: {is_text}"
         problems.append(problem_at(fallback.node, "wrong-type", message, f"write {name}: none, or a name"))
     return name
+
+
+def _opens(decision: Decision, outputs: OutputTerms, problems: list[Problem]) -> tuple[str, ...]:
+    """Return the verdicts on which a position is opened; each is one that the decision can give."""
+    node = decision.node.get("opens")
+    if not isinstance(node, Sequence):
+        return ()
+    if decision.verdict is None:
+        message = "a position is opened on a verdict, and the decision has none"
+        problems.append(problem_at(node, "not-allowed-here", message, "name the output with verdict:"))
+    output = outputs.get(decision.verdict or "")
+    kind = t.UNKNOWN if output is None or isinstance(output, dict) else t.strip(output[1].type)
+    possible = kind.options if isinstance(kind, t.Text) else None
+    for verdict, item in zip(decision.opens, node.items, strict=True):
+        if possible is not None and verdict not in possible:
+            message = f"{decision.verdict} is never {verdict}"
+            problems.append(problem_at(item, "unknown-name", message, did_you_mean(verdict, possible)))
+    return decision.opens
 
 
 def _fallback(decision: Decision, name: str) -> Literal | None:
