@@ -18,6 +18,8 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     text = "Serve the decisions over HTTP. Flags come before the environment (RULECAP_SERVE_PORT), then comes the file."
     parser = commands.add_parser("serve", help="serve over HTTP", description=text, allow_abbrev=False)
     parser.add_argument("--demo", action="store_true", help="serve a recorded account, stamped as of now")
+    parser.add_argument("--exchange", metavar="EXCHANGE", help="ccxt's id of the venue to read, such as binanceusdm")
+    parser.add_argument("--sandbox", action="store_true", help="with --exchange: its test or demo environment")
     parser.add_argument("--settings", metavar="FILE", type=Path, help="settings as YAML")
     parser.add_argument("--host", metavar="H", help="where to listen (127.0.0.1); elsewhere only with --keys")
     parser.add_argument("--port", metavar="N", type=int, help="the port (8000)")
@@ -61,7 +63,11 @@ def _settings(asked: argparse.Namespace) -> "ServiceSettings":
         from rulecap.service.settings import BadSettings, read_settings
     except ImportError as error:
         raise UsageError(f"{EXTRA} ({error.name} is missing)") from error
+    if asked.sandbox and asked.exchange is None:
+        raise UsageError("--sandbox: only with --exchange")
     given = {name: getattr(asked, name) for name in GIVEN}
+    if asked.exchange is not None:  # the rest of it may stand in the file
+        given["exchange"] = {"venue": asked.exchange, **({"sandbox": True} if asked.sandbox else {})}
     try:
         return read_settings(asked.settings, **given, demo=asked.demo or None)
     except BadSettings as error:

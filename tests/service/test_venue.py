@@ -35,6 +35,7 @@ def client(venue, tmp_path):
         "venue": "binanceusdm",
         "origin": venue.origin,
         "milliseconds_per_weight": 0,
+        "timeout_seconds": 1.0,
         "retries": {"attempts": 1, "first_delay_seconds": 0, "longest_seconds": 1},
     }
     settings = read_settings(
@@ -57,23 +58,70 @@ def test_an_account_at_an_exchange_is_served(client, tmp_path):
         assert log.record(log.head().size).fields["account"] == "binanceusdm"
 
 
-@pytest.mark.parametrize("kind", ["status", "drop", "cut", "empty"])
-def test_a_venue_that_goes_away_and_comes_back(client, venue, kind):
-    reduction = {"symbol": "ETHUSDT", "side": "SELL", "reduce_only": True}
-    assert client.get("/api/capital/state").status_code == 200
-    view = client.app.state.service.desk.view
-    options = {"status": 503, "body": "{}"} if kind == "status" else {}
+FAULTS = {
+    "server error": ("status", {"status": 503, "body": "{}"}),
+    "too many requests": ("status", {"status": 429, "body": '{"code": -1003, "msg": "Too many requests."}'}),
+    "dropped": ("drop", {}),
+    "half an answer": ("cut", {}),
+    "no answer": ("timeout", {}),
+    "nothing in it": ("empty", {}),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_venue_that_goes_away_and_comes_back(client, venue, fault):
+    kind, options = FAULTS[fault]
     venue.fault("", kind, 100_000, **options)
-    wait(lambda: view.failure is not None)
+    without_the_venue(client, "rulecap_source_failing 1.0")
+    venue._faults.clear()
+    with_the_venue_again(client)
+
+
+def test_a_clock_that_is_wrong_for_a_while(client, venue):
+    venue.clock_offset_ms = 3_600_000
+    without_the_venue(client, "rulecap_source_failing 1.0")
+    venue.clock_offset_ms = 0
+    with_the_venue_again(client)
+
+
+def without_the_venue(client, metric):
+    """Hold what is promised while the venue fails: it answers, entries fail closed with a reason, reductions go on."""
+    wait(lambda: client.app.state.service.desk.view.failure is not None)
     assert client.get("/health").status_code == 200
+    reduction = {"symbol": "ETHUSDT", "side": "SELL", "reduce_only": True}
     assert client.post(POSITION, json=reduction).json()["quantity"] == 1.2
     entry = client.post(POSITION, json=SPECIFIED)
-    assert entry.status_code == 503 or entry.json()["recommendation"] == "REJECT"
-    assert "rulecap_source_failing 1.0" in client.get("/metrics").text
-    venue._faults.clear()
-    wait(lambda: view.failure is None)
+    if entry.status_code == 503:
+        assert entry.json()["detail"]
+    else:
+        assert (entry.json()["recommendation"], entry.json()["reason"] != "") == ("REJECT", True)
+    assert metric in client.get("/metrics").text
+
+
+def with_the_venue_again(client):
+    wait(lambda: client.app.state.service.desk.view.failure is None)
     assert client.post(POSITION, json=SPECIFIED).status_code == 200
     assert client.get("/ready").status_code == 200
+
+
+def test_a_market_that_is_delisted_is_not_entered_and_what_is_held_in_it_can_be_left(client, venue):
+    assert client.post(POSITION, json={**SPECIFIED, "symbol": "ETHUSDT"}).status_code == 200
+    for path in ("depth", "ticker/24hr"):
+        venue.fault(path, "status", 100_000, status=400, body='{"code": -1121, "msg": "Invalid symbol."}')
+    client.app.state.service.desk.view._markets.clear()  # as for one who asks for the first time
+    entry = client.post(POSITION, json={**SPECIFIED, "symbol": "ETHUSDT"}).json()
+    assert entry["recommendation"] == "REJECT"
+    assert entry["reason"]
+    reduction = {"symbol": "ETHUSDT", "side": "SELL", "reduce_only": True}
+    assert client.post(POSITION, json=reduction).json()["quantity"] == 1.2
+
+
+def test_a_position_that_appears_between_two_calls_is_in_the_account_or_nothing_is(client, venue):
+    view = client.app.state.service.desk.view
+    alone = view.account.account.margin_used
+    venue.after("positionRisk", lambda: venue.set_position("BTCUSDT", "LONG", "0.01", "32310"))
+    wait(lambda: len(view.account.positions) == 2)
+    assert view.account.account.margin_used > alone
 
 
 def test_deposits_are_counted_on_from_where_the_log_ended(client, venue, tmp_path):
