@@ -128,6 +128,9 @@ def test_a_listener_finds_what_it_missed(run):
         (["--settings", "none.yaml"], "there is no settings file none.yaml"),
         (["--keys", "none.yaml"], "cannot read the keys none.yaml"),
         (["--policy", "nothing"], "there is no policy at nothing"),
+        (["--sandbox"], "--sandbox: only with --exchange"),
+        (["--exchange", "nowhere"], "the exchange cannot be used"),
+        (["--demo", "--exchange", "binanceusdm"], "cannot both be served"),
         (["--demo", "--log", "nonsense"], "nonsense is no log's address"),
     ],
 )
@@ -137,6 +140,16 @@ def test_what_cannot_be_served_is_a_mistake_of_usage(arguments, told, capsys, tm
     said = capsys.readouterr()
     assert told in said.err + said.out
     assert code in (1, 2)
+
+
+def test_a_venue_is_named_by_a_flag_and_the_rest_of_it_in_the_file(tmp_path, monkeypatch):
+    from rulecap.cli import serve
+    from rulecap.cli.entry import parser
+
+    file = tmp_path / "settings.yaml"
+    file.write_text("exchange: {venue: bybit, account: main}\n")
+    asked = parser().parse_args(["serve", "--exchange", "binanceusdm", "--sandbox", "--settings", str(file)])
+    assert serve._settings(asked).exchange == {"venue": "binanceusdm", "sandbox": True, "account": "main"}
 
 
 def test_settings_come_from_flags_then_environment_then_file(tmp_path, monkeypatch):
