@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # A writer that stops in mid-transaction (frozen, or cut off from the network) holds up all others; the server ends it.
 LONGEST_IDLE = 10.0
+# A network that was cut while the server computes is noticed by these: after 25 s, however long the answer may take.
+ALIVE: dict[str, Any] = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 # The server itself ends what takes longer than the patience; it is not waited for longer than this beyond it.
 GRACE = 1.0
 STREAMS = count(1)
@@ -72,6 +74,7 @@ class PostgresDatabase:
                 tcp_user_timeout=milliseconds,
                 options=settings,
                 application_name="rulecap",
+                **ALIVE,
             )
         except (self._psycopg.Error, UnicodeError) as error:
             raise LogError("log-unreachable", f"{self.where} cannot be reached: {_first_line(error)}") from error

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from rulecap.exchange import AccountView, Exchange, VenueError
 
 log = logging.getLogger("rulecap.service")
+# The account is not kept waiting for the log for longer than these seconds.
+LONGEST_READING = 2.0
 
 
 class ExchangeSource:
@@ -34,6 +36,7 @@ class ExchangeSource:
         self._deposits = Deposits(0.0, now())
         self._symbols: dict[str, str] = {}
         self._entries: EntryScores | None = None
+        self._asking: asyncio.Future[Scores] | None = None
         self._scores: Scores = {}
 
     @property
@@ -69,12 +72,21 @@ class ExchangeSource:
         return AccountPart(told.account, told.positions, told.assets, told.correlation, view.read_at)
 
     async def _scored(self, view: "AccountView") -> Scores:
-        """Return the positions' scores; while the log cannot be read, those of before."""
-        if self._entries is not None:
-            try:
-                self._scores = await asyncio.to_thread(self._entries.of, [one.position for one in view.held])
-            except LogError as error:
-                log.warning("the scores of positions cannot be read: %s", error, extra={"code": error.code})
+        """Return the positions' scores; while the log cannot be read, or stands still, those of before."""
+        if self._entries is None:
+            return self._scores
+        if self._asking is None:
+            positions = [one.position for one in view.held]
+            self._asking = asyncio.ensure_future(asyncio.to_thread(self._entries.of, positions))
+        await asyncio.wait({self._asking}, timeout=LONGEST_READING)
+        if not self._asking.done():
+            log.warning("the scores of positions are not read yet", extra={"code": "log-slow"})
+            return self._scores
+        asked, self._asking = self._asking, None
+        try:
+            self._scores = asked.result()
+        except LogError as error:
+            log.warning("the scores of positions cannot be read: %s", error, extra={"code": error.code})
         return self._scores
 
     async def symbol(self, name: str) -> str:

@@ -306,3 +306,15 @@ def test_no_server_at_the_address_is_told(server):
     with pytest.raises(LogError) as raised:
         open_ledger("postgresql://127.0.0.1:1/risk")
     assert raised.value.code == "log-unreachable"
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_a_network_that_was_cut_is_noticed_while_the_server_computes(postgres_url, write):
+    database = PostgresDatabase(postgres_url, write=write, patience=1.0)
+    told = database._connection.info.get_parameters()
+    assert {name: told[name] for name in ("keepalives_idle", "keepalives_interval", "keepalives_count")} == {
+        "keepalives_idle": "10",
+        "keepalives_interval": "5",
+        "keepalives_count": "3",
+    }
+    database.close()

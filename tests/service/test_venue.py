@@ -1,12 +1,15 @@
 """The service over an exchange: what the venue has is what is decided on, and what it lacks is told."""
 
+import threading
+
 import pytest
 
 pytest.importorskip("ccxt")
 
 from starlette.testclient import TestClient
 
-from rulecap.audit import open_log
+from rulecap.audit import LogError, open_log
+from rulecap.service import venue as module
 from rulecap.service.app import create_app
 from rulecap.service.settings import BadSettings, read_settings
 from rulecap.service.venue import exchange_source
@@ -146,3 +149,28 @@ def test_deposits_are_counted_on_from_where_the_log_ended(client, venue, tmp_pat
 def test_an_exchange_that_cannot_be_used_is_refused(given):
     with pytest.raises(BadSettings, match="the exchange cannot be used"):
         exchange_source(given)
+
+
+def test_a_log_that_stands_still_or_fails_keeps_no_account_waiting(client, venue, monkeypatch, caplog):
+    source = client.app.state.service.source
+    let_go = threading.Event()
+
+    def stands_still(_):
+        assert let_go.wait(10)
+        return {("ETHUSDT", "LONG"): 66.0}
+
+    def fails(_):
+        raise LogError("log-gone", "it is gone")
+
+    monkeypatch.setattr(module, "LONGEST_READING", 0.05)
+    monkeypatch.setattr(source._entries, "of", stands_still)
+    assert client.portal.call(source.account).positions[0].score is None
+    let_go.set()
+
+    def scored():
+        return client.portal.call(source.account).positions[0].score == 66.0
+
+    wait(scored)
+    monkeypatch.setattr(source._entries, "of", fails)
+    wait(lambda: "cannot be read" in caplog.text)
+    assert scored()  # as it was last known
