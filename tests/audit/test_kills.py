@@ -103,7 +103,8 @@ def kill_many(logs, tmp_path, kills):
     print(
         f"{done} kills, {unborn} of them before the first answer; {number} logs, {answered} answers, {records} records"
     )
-    assert answered > kills
+    assert answered
+    assert unborn < done, "a machine this loaded kills every writer before its first answer, which shows nothing"
 
 
 def kill(url: str, notes: Path, generation: int, rng: Random) -> int:
