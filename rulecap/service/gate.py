@@ -16,6 +16,7 @@ from rulecap.service.keys import SCOPES, KeyRing
 from rulecap.service.limits import RateLimit
 from rulecap.service.metrics import Metrics
 from rulecap.service.problems import Refused
+from rulecap.service.settings import LOOPBACK
 
 log = logging.getLogger("rulecap.service")
 requests = logging.getLogger("rulecap.service.requests")
@@ -103,6 +104,10 @@ class Gate:
         address = str(scope["client"][0]) if scope.get("client") else ""
         ring = self._ring()
         if ring is None:
+            if not _is_loopback(headers.get(b"host", b"")):
+                # A page in a browser on this machine may have its own name lead here, and would read the account.
+                told = "without API keys this service answers under the names of loopback alone, such as localhost"
+                raise Refused(421, "wrong-host", told)
             return Caller(address, ANYBODY)
         token = _token(headers)
         if token is None:
@@ -162,6 +167,13 @@ def _token(headers: dict[bytes, bytes]) -> str | None:
         return token.strip() if scheme.lower() == "bearer" else ""
     header = headers.get(b"x-api-key")
     return None if header is None else header.decode("latin-1")
+
+
+def _is_loopback(host: bytes) -> bool:
+    """Return whether a Host header names loopback; one that names nothing comes from no browser."""
+    name = host.decode("latin-1").lower()
+    name = name.partition("]")[0].lstrip("[") if name.startswith("[") else name.partition(":")[0]
+    return not name or name in LOOPBACK
 
 
 def _is_json(kind: bytes) -> bool:

@@ -151,3 +151,21 @@ def test_keys_are_made_listed_and_revoked_on_the_command_line(file, capsys):
     capsys.readouterr()
     assert main(["keys", "list", str(file), "--json"]) == 0
     assert '"revoked": true' in capsys.readouterr().out
+
+
+HOSTS = {"localhost": 200, "LOCALHOST:8000": 200, "127.0.0.1:8000": 200, "[::1]:8000": 200, "[::1]": 200}
+HOSTS |= {"rebound.example.com": 421, "localhost.example.com:8000": 421, "10.0.0.1": 421, "[::2]:80": 421}
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_without_keys_only_loopbacks_names_are_answered(served, host):
+    answer = served().get("/api/policy", headers={"Host": host})
+    assert answer.status_code == HOSTS[host]
+    if answer.status_code == 421:
+        assert answer.json()["code"] == "wrong-host"
+
+
+def test_with_keys_any_name_is_answered(served, file):
+    token = add_key(file, "desk", ("read",))
+    headers = {"Host": "risk.example.com", "Authorization": f"Bearer {token}"}
+    assert served(keys=file).get("/api/policy", headers=headers).status_code == 200
