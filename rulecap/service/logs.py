@@ -10,6 +10,9 @@ from pydantic_core import to_json
 # What a record of Python's has by itself; whatever it has beside that was given as a field.
 OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
 
+# Below `warning` this has the venue's answers as they came, an account's balance among them.
+VENUES_OWN = "rulecap.exchange.venue"
+
 
 class Lines(logging.Formatter):
     """Writes a record as one line: JSON, or text with its fields behind."""
@@ -47,3 +50,4 @@ def set_up(level: str, as_json: bool, stream: TextIO | None = None) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("rulecap").setLevel(level.upper())
+    logging.getLogger(VENUES_OWN).setLevel(logging.WARNING)
