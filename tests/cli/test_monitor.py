@@ -44,9 +44,7 @@ def test_a_pass_that_is_not_fine_exits_with_1(capsys, monkeypatch):
     monkeypatch.delenv("RULECAP_API_KEY", raising=False)
     monkeypatch.delenv("RULECAP_API_SECRET", raising=False)
     arguments = ["binanceusdm", "--once", "--url", "http://127.0.0.1:1", "--timeout", "0.2", "--json"]
-    from rulecap.exchange.settings import Retries
-
-    monkeypatch.setattr(Retries.model_fields["attempts"], "default", 1)
+    monkeypatch.setattr("rulecap.exchange.calls._delay", lambda *_: 0.0)
     code, out, _ = said(capsys, *arguments)
     told = json.loads(out)
     assert (code, told["ok"], told["decisions"]) == (1, False, [])
