@@ -19,7 +19,7 @@ from rulecap.monitor.orders import Orders
 from rulecap.monitor.settings import MonitorSettings
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
-CAP = 4
+CAP = 2
 SETTINGS = MonitorSettings("sqlite:///x", execute=True, most_orders_per_hour=CAP, fresh_seconds=1e9)
 LATE_SECONDS = 20.0  # a request may be under way for so long; less than the settings allow
 
