@@ -1,6 +1,7 @@
 """`rulecap monitor`: an account watched and recorded, changes told, reductions sent where that is asked for."""
 
 import argparse
+import json
 import math
 import os
 from pathlib import Path
@@ -91,14 +92,18 @@ def run(asked: argparse.Namespace) -> int:
     from rulecap.service.logs import set_up
 
     set_up(asked.log_level or ("error" if asked.once else "info"), asked.log_format == "json")
-    reports: list[Report] = []
+    fine = True
+
+    def seen(report: "Report") -> None:
+        nonlocal fine
+        fine = report.ok
+        _print(asked, report)
+
     try:
-        asyncio.run(look_once(wanted, reports.append) if asked.once else watch(wanted))
+        asyncio.run(look_once(wanted, seen) if asked.once else watch(wanted, seen))
     except (AlreadyRunning, JournalError, LogError, UnusableKey, VenueError, OSError) as error:
         raise UsageError(str(error)) from error
-    for report in reports:
-        _print(asked, report)
-    return FINE if all(report.ok for report in reports) else NOT_FINE
+    return FINE if fine or not asked.once else NOT_FINE
 
 
 def _wanted(asked: argparse.Namespace) -> "Wanted":
@@ -174,9 +179,11 @@ def _print(asked: argparse.Namespace, report: "Report") -> None:
     from rulecap.cli.monitored import report_as_text
     from rulecap.cli.terminal import Style, print_json
 
-    if asked.json:
+    if asked.json and asked.once:
         print_json(report.to_dict())
-    else:
+    elif asked.json:  # one line for each pass
+        print(json.dumps(report.to_dict(), ensure_ascii=False, allow_nan=False), flush=True)
+    elif asked.once:
         print("\n".join(report_as_text(report, Style.of_output())))
 
 

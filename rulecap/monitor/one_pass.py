@@ -45,7 +45,6 @@ class Monitor:
     def __init__(self, parts: Parts) -> None:
         """Take what it works with; what was told before it began is in the outbox."""
         self._parts = parts
-        self._began = parts.clock.seconds()
 
     async def once(self) -> Report:
         """Do one pass; never raises for what fails outside, nor for what nobody foresaw."""
@@ -83,12 +82,15 @@ class Monitor:
     async def _read(self, report: Report) -> bool:
         """Read the account; tell when it has become stale, and when it is fresh again."""
         parts, now = self._parts, self._parts.clock.seconds()
+        # Where it was never read, staleness counts from the first try.
+        last = parts.outbox.told.get(READ_AT)
+        if last is None:
+            parts.outbox.note(READ_AT, now)
         try:
-            report.snapshot = await parts.account.read()
+            report.snapshot, report.read_at = await parts.account.read(), now
         except VenueError as error:
             report.troubles.append(Trouble(error.code, error.message))
-            last = parts.outbox.told.get(READ_AT, self._began)
-            if now - last > parts.settings.stale_seconds:
+            if last is not None and now - last > parts.settings.stale_seconds:
                 self._tell(report, {ACCOUNT: (STALE, None)})
             return False
         self._tell(report, {ACCOUNT: (FRESH, None)})
@@ -98,14 +100,16 @@ class Monitor:
     async def _decide(self, report: Report) -> None:
         parts, policy = self._parts, report.policy
         assert report.snapshot is not None  # it was read
-        read_at = parts.clock.seconds() - (report.snapshot.age_seconds or 0.0)
         report.decided = await asyncio.to_thread(parts.office.decide, policy, report.snapshot)
         for one in report.decided:
             report.troubles += [Trouble(problem.code, problem.message) for problem in one.problems]
         logged = all(one.record_id is not None for one in report.decided)
         self._tell(report, {**watched(policy, report.decided), LOG: (WRITTEN if logged else FAILING, None)})
         for one in report.decided:
-            await self._act(report, Decided(policy, one, read_at))
+            await self._act(report, Decided(policy, one, report.read_at))
+        if parts.execution is not None:
+            capped = any(one.did == CAPPED for one in report.outcomes)
+            self._tell(report, {CAP: (REACHED if capped else WITHIN, None)})
 
     async def _act(self, report: Report, decided: Decided) -> None:
         execution = self._parts.execution
@@ -114,10 +118,7 @@ class Monitor:
             return
         outcomes = await execution.act(decided)
         report.outcomes += outcomes
-        found = _states([one.order for one in outcomes if one.order is not None])
-        if outcomes:
-            found[CAP] = (REACHED if any(one.did == CAPPED for one in outcomes) else WITHIN, None)
-        self._tell(report, found)
+        self._tell(report, _states([one.order for one in outcomes if one.order is not None]))
 
     def _tell(self, report: Report, found: Found) -> None:
         """Put what has changed into the outbox; the notice and that it was told are durable together."""

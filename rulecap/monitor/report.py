@@ -31,11 +31,12 @@ class Trouble:
 
 @dataclass(slots=True)
 class Report:
-    """One pass, filled in as it goes."""
+    """One pass, filled in as it goes; `read_at` is when reading began, by the machine's clock, in s since 1970."""
 
     account: str
     policy: Policy
     snapshot: Snapshot | None = None
+    read_at: float = 0.0
     decided: list[Decision] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)

@@ -125,18 +125,27 @@ def _office(url: str, account: Account) -> Office:
     return office
 
 
-async def watch(wanted: Wanted, clock: Clock | None = None) -> None:
+async def watch(wanted: Wanted, seen: Callable[[Report], None], clock: Clock | None = None) -> None:
     """Watch until told to stop (SIGTERM, SIGINT).
+
+    Args:
+        wanted: what is to be run.
+        seen: called with what each pass came to.
+        clock: another one than the machine's.
 
     Raises:
         PolicyError, VenueError, JournalError, LogError, UnusableKey, AlreadyRunning: as `opened`.
     """
     clock = clock or Clock()
     async with opened(wanted, clock) as running:
+
+        async def one_pass() -> None:
+            seen(await running.one_pass())
+
         stop_on_signals(clock)
         delivering = asyncio.create_task(running.delivery.run()) if running.delivery else None
         try:
-            await run(running.one_pass, wanted.settings.every_seconds, clock)
+            await run(one_pass, wanted.settings.every_seconds, clock)
         finally:
             if delivering is not None:
                 clock.stop.set()

@@ -10,16 +10,19 @@ pytest.importorskip("prometheus_client")
 from rulecap.cli import main
 from rulecap.monitor.journal import Journal
 from rulecap.monitor.orders import NOT_SENT, Order, Orders
+from rulecap.service.logs import VENUES_OWN
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("RULECAP_LOG", raising=False)
-    root, ours = logging.getLogger(), logging.getLogger("rulecap")
-    kept = root.handlers[:], root.level, ours.level
+    loggers = [logging.getLogger(name) for name in ("", "rulecap", VENUES_OWN)]
+    handlers, levels = loggers[0].handlers[:], [one.level for one in loggers]
     yield tmp_path
-    root.handlers[:], root.level, ours.level = kept
+    loggers[0].handlers[:] = handlers
+    for one, level in zip(loggers, levels, strict=True):
+        one.setLevel(level)
 
 
 def said(capsys, *arguments):

@@ -13,6 +13,7 @@ from rulecap.exchange import exchange as module
 from rulecap.monitor import orders
 from rulecap.monitor.outbox import MOST_WAITING
 from rulecap.monitor.settings import MonitorSettings
+from rulecap.service.logs import VENUES_OWN
 from tests.docs.document import ROOT, Document
 from tests.docs.rewrite import rewritten
 from tests.monitor.conftest import fill
@@ -24,10 +25,12 @@ EXAMPLES = ROOT / "docs" / "examples"
 @pytest.fixture
 def quiet():
     """Keep what a command does to logging from the tests behind it."""
-    root, ours = logging.getLogger(), logging.getLogger("rulecap")
-    kept = root.handlers[:], root.level, ours.level
+    loggers = [logging.getLogger(name) for name in ("", "rulecap", VENUES_OWN)]
+    handlers, levels = loggers[0].handlers[:], [one.level for one in loggers]
     yield
-    root.handlers[:], root.level, ours.level = kept
+    loggers[0].handlers[:] = handlers
+    for one, level in zip(loggers, levels, strict=True):
+        one.setLevel(level)
 
 
 @pytest.fixture

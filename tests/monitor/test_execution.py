@@ -76,9 +76,8 @@ def test_no_more_orders_than_the_cap_are_sent_within_an_hour_over_restarts(desk,
     assert {one.did for one in desk.one(most_orders_per_hour=3).outcomes} == {"over-the-cap"}
     assert len(venue.orders) == 3
     desk.clock.pass_time(3601)
-    # The account's reading is of the venue's time, and so too old for a clock that is an hour ahead.
-    assert {one.did for one in desk.one(most_orders_per_hour=3).outcomes} == {"too-late"}
-    assert {one.did for one in desk.one(most_orders_per_hour=3, fresh_seconds=1e9).outcomes} >= {"sent"}
+    assert "sent" in {one.did for one in desk.one(most_orders_per_hour=3).outcomes}
+    assert 3 < len(venue.orders) <= 6
 
 
 @pytest.mark.parametrize("kind", ["timeout", "drop", "cut", "lost"])
@@ -130,7 +129,7 @@ def test_a_partly_filled_order_is_followed_then_cancelled_and_decided_anew(desk,
     def late():
         desk.clock.pass_time(61)
 
-    first, second, third = desk.steps(more, late, fresh_seconds=1e9)
+    first, second, third = desk.steps(more, late)
     assert {one.order.state for one in first.outcomes} == {"OPEN"}
     assert {one.did for one in second.outcomes} <= {"waits"}
     assert {one.state for one in third.followed} == {CANCELLED}
@@ -185,3 +184,13 @@ def test_a_smaller_part_than_a_step_is_noted_and_does_not_keep_a_whole_one_from_
     venue.set_wallet("4.6")
     assert desk.one().verdicts()["margin"] == "RED_ZONE"
     assert quantities(venue) == {}
+
+
+def test_a_cap_that_keeps_nothing_back_any_more_is_told(at_binance, binance):
+    binance.set_wallet(ORANGE)
+    first, second, third = at_binance.steps(
+        lambda: binance.set_wallet("860"), lambda: binance.set_wallet("50000"), most_orders_per_hour=1
+    )
+    assert changes(first)["monitor.cap"] == ("WITHIN", "REACHED")
+    assert "monitor.cap" not in changes(second)
+    assert changes(third)["monitor.cap"] == ("REACHED", "WITHIN")

@@ -144,7 +144,7 @@ def test_a_venue_that_cannot_be_asked_about_an_order_leaves_its_position_alone(d
     asked = "v1/order" if venue.positions_path == "positionRisk" else "order/realtime"
     venue.fault(order, "lost", method="POST")
     venue.fault(asked, "drop", 1000, method="GET")
-    first, second = desk.steps(lambda: desk.clock.pass_time(300), fresh_seconds=1e9)
+    first, second = desk.steps(lambda: desk.clock.pass_time(300))
     assert first.outcomes[0].order.state == "UNCERTAIN"
     assert second.followed[0].code == "venue-down"
     assert [order.symbol for order in venue.orders].count("BTCUSDT") == 1
@@ -174,3 +174,10 @@ def test_deposits_are_counted_on_from_where_the_log_ended(desk, venue):
     report = desk.one()
     assert report.snapshot.account.net_deposits == -3000
     assert report.verdicts()["drawdown"] == "NORMAL"
+
+
+def test_an_account_that_was_never_read_is_stale_after_a_while_too(desk, venue):
+    venue.fault(venue.positions_path, "drop", 1000)
+    assert changes(desk.one()) == {}
+    desk.clock.pass_time(91)
+    assert changes(desk.one()) == {"monitor.account": ("FRESH", "STALE")}

@@ -40,7 +40,7 @@ def goes_on(desk):
     """Start again; go on when every request of before is out of date. Return the last pass and the journal's orders."""
 
     async def look():
-        async with desk.running(fresh_seconds=1e9) as running:
+        async with desk.running() as running:
             await running.one_pass()
             desk.clock.pass_time(31)
             return await running.one_pass()
