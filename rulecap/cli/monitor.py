@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rulecap.monitor.settings import MonitorSettings
     from rulecap.monitor.webhook import Webhook
 
+WEBHOOK_VARIABLE = "RULECAP_WEBHOOK"
 SECRET_VARIABLE = "RULECAP_WEBHOOK_SECRET"  # its name
 EXTRA = "the monitor needs more packages: pip install 'rulecap[exchange,service]'"
 ORDERS_SHOWN = 100
@@ -56,7 +57,7 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
 
 def _add_telling(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("telling")
-    group.add_argument("--webhook", metavar="URL", help="where changes are posted as JSON")
+    group.add_argument("--webhook", metavar="URL", help=f"where changes are posted ({WEBHOOK_VARIABLE})")
     group.add_argument(
         "--webhook-secret-file", metavar="FILE", type=Path, help=f"what they are signed with ({SECRET_VARIABLE})"
     )
@@ -160,19 +161,20 @@ def _journal(log: str, account: str) -> Path:
 def _webhook(asked: argparse.Namespace) -> "Webhook | None":
     from rulecap.monitor.webhook import Webhook, is_address
 
-    if asked.webhook is None:
+    address = asked.webhook or os.environ.get(WEBHOOK_VARIABLE)
+    if not address:
         return None
-    if not is_address(asked.webhook):
+    if not is_address(address):
         raise UsageError("--webhook takes an address such as https://example.com/hook")
     if asked.webhook_secret_file is None:
-        return Webhook(asked.webhook, os.environ.get(SECRET_VARIABLE, "").encode())
+        return Webhook(address, os.environ.get(SECRET_VARIABLE, "").encode())
     try:
         secret = asked.webhook_secret_file.read_bytes().strip()
     except OSError as error:
         raise UsageError(f"cannot read {asked.webhook_secret_file}: {error.strerror}") from error
     if not secret:
         raise UsageError(f"{asked.webhook_secret_file} is empty: it holds what notices are signed with")
-    return Webhook(asked.webhook, secret)
+    return Webhook(address, secret)
 
 
 def _print(asked: argparse.Namespace, report: "Report") -> None:

@@ -51,13 +51,14 @@ class Wanted:
 
 @dataclass(slots=True)
 class Running:
-    """A monitor that is set up."""
+    """A monitor that is set up; `address` is where Prometheus reads, where it may."""
 
     wanted: Wanted
     monitor: Monitor
     delivery: Delivery | None
     clock: Clock
     metrics: Metrics = field(default_factory=Metrics)
+    address: str | None = None
 
     async def one_pass(self) -> Report:
         """Do a pass, say so in the log, and leave a sign of life where it went well."""
@@ -97,7 +98,7 @@ async def opened(wanted: Wanted, clock: Clock) -> AsyncIterator[Running]:
         delivery = Delivery(outbox, wanted.webhook, clock) if wanted.webhook else None
         running = Running(wanted, Monitor(parts), delivery, clock)
         if wanted.metrics_port is not None:
-            stack.enter_context(exposed(running.metrics, wanted.metrics_port))
+            running.address = stack.enter_context(exposed(running.metrics, wanted.metrics_port))
         yield running
 
 
