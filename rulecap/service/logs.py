@@ -46,8 +46,8 @@ def set_up(level: str, as_json: bool, stream: TextIO | None = None) -> None:
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(Lines(as_json))
+    handler.addFilter(lambda record: record.name != VENUES_OWN or record.levelno >= logging.WARNING)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("rulecap").setLevel(level.upper())
-    logging.getLogger(VENUES_OWN).setLevel(logging.WARNING)

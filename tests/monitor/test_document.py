@@ -14,7 +14,6 @@ from rulecap.monitor import orders
 from rulecap.monitor.metrics import Metrics
 from rulecap.monitor.outbox import MOST_WAITING
 from rulecap.monitor.settings import MonitorSettings
-from rulecap.service.logs import VENUES_OWN
 from tests.docs.document import ROOT, Document
 from tests.docs.rewrite import rewritten
 from tests.monitor.conftest import fill
@@ -26,7 +25,7 @@ EXAMPLES = ROOT / "docs" / "examples"
 @pytest.fixture
 def quiet():
     """Keep what a command does to logging from the tests behind it."""
-    loggers = [logging.getLogger(name) for name in ("", "rulecap", VENUES_OWN)]
+    loggers = [logging.getLogger(name) for name in ("", "rulecap")]
     handlers, levels = loggers[0].handlers[:], [one.level for one in loggers]
     yield
     loggers[0].handlers[:] = handlers

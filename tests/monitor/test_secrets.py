@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from rulecap.service.logs import VENUES_OWN, set_up
+from rulecap.service.logs import set_up
 from tests.monitor.conftest import order_path
 from tests.venue.venue import KEY, SECRET, put
 
@@ -24,8 +24,7 @@ FAULTS = {
 @pytest.fixture
 def logged():
     """Return what the command's own logging writes at its loudest, as text and as JSON."""
-    names = ("", "rulecap", VENUES_OWN)
-    kept = [(logging.getLogger(name), logging.getLogger(name).level) for name in names]
+    kept = [(logging.getLogger(name), logging.getLogger(name).level) for name in ("", "rulecap")]
     root = kept[0][0]
     handlers = root.handlers[:]
     text, as_json = io.StringIO(), io.StringIO()
