@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import logging
 import os
 import signal
 import socket
@@ -79,11 +80,13 @@ def grown(wanted, clock, forget=lambda: None):
 
             await run(one, 30.0, clock)
 
+    logging.disable()  # pytest keeps what is logged
     tracemalloc.start()
     try:
         asyncio.run(look())
     finally:
         tracemalloc.stop()
+        logging.disable(logging.NOTSET)
     return held[1] - held[0]
 
 
