@@ -10,12 +10,12 @@ from rulecap.monitor.account import Account
 from rulecap.monitor.changes import ACCOUNT, CAP, FAILING, FRESH, LOG, REACHED, STALE, WITHIN, WRITTEN, changed, watched
 from rulecap.monitor.clock import Clock
 from rulecap.monitor.deciding import Office
-from rulecap.monitor.execution import CAPPED, Decided, Execution, would
+from rulecap.monitor.execution import CAPPED, LATE, NO_ORDER, Decided, Execution, would
 from rulecap.monitor.journal import JournalError
 from rulecap.monitor.notices import notice_of
 from rulecap.monitor.orders import NOT_SENT, REFUSED, Order
 from rulecap.monitor.outbox import Outbox
-from rulecap.monitor.report import Report, Trouble
+from rulecap.monitor.report import Report, Trouble, order_troubles
 from rulecap.monitor.settings import MonitorSettings
 from rulecap.service.failing import place_of
 from rulecap.service.in_force import PolicyInForce
@@ -23,6 +23,7 @@ from rulecap.service.in_force import PolicyInForce
 log = logging.getLogger("rulecap.monitor")
 Found = dict[str, tuple[object, str | None]]
 READ_AT = "monitor.read_at"
+KEPT_BACK = (CAPPED, LATE, NO_ORDER)
 
 
 @dataclass(slots=True)
@@ -77,6 +78,7 @@ class Monitor:
             report.followed = await execution.following.all()
         except JournalError as error:
             report.troubles.append(Trouble("journal", str(error)))
+        report.troubles += order_troubles(report.followed)
         self._tell(report, _states(report.followed))
 
     async def _read(self, report: Report) -> bool:
@@ -117,8 +119,11 @@ class Monitor:
             report.outcomes += would(decided)
             return
         outcomes = await execution.act(decided)
+        orders = [one.order for one in outcomes if one.order is not None]
         report.outcomes += outcomes
-        self._tell(report, _states([one.order for one in outcomes if one.order is not None]))
+        report.troubles += order_troubles(orders)
+        report.troubles += [Trouble(one.did, one.message) for one in outcomes if one.did in KEPT_BACK]
+        self._tell(report, _states(orders))
 
     def _tell(self, report: Report, found: Found) -> None:
         """Put what has changed into the outbox; the notice and that it was told are durable together."""

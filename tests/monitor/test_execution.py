@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 
 from rulecap.monitor.orders import CANCELLED, FILLED, NOT_SENT, REFUSED, UNCERTAIN
-from tests.monitor.conftest import ORANGE, RED, changes, order_path, quantities
+from tests.monitor.conftest import ORANGE, RED, changes, codes, order_path, quantities
+from tests.venue.venue import READ_ONLY_KEY, READ_ONLY_SECRET
 
 
 def test_calm_reduces_nothing(desk, venue):
@@ -194,3 +195,21 @@ def test_a_cap_that_keeps_nothing_back_any_more_is_told(at_binance, binance):
     assert changes(first)["monitor.cap"] == ("WITHIN", "REACHED")
     assert "monitor.cap" not in changes(second)
     assert changes(third)["monitor.cap"] == ("REACHED", "WITHIN")
+
+
+def test_a_pass_whose_orders_go_wrong_is_not_fine(at_binance, binance, monkeypatch):
+    binance.set_wallet(ORANGE)
+    assert codes(at_binance.one(most_orders_per_hour=1)) == ["over-the-cap"] * 3
+    monkeypatch.setenv("RULECAP_API_KEY", READ_ONLY_KEY)
+    monkeypatch.setenv("RULECAP_API_SECRET", READ_ONLY_SECRET)
+    binance.set_wallet("860")
+    report = at_binance.one()
+    assert set(codes(report)) == {"venue-auth"}
+    assert {(one.order.state, one.order.code) for one in report.outcomes} == {(NOT_SENT, "venue-auth")}
+
+
+def test_a_pass_that_finds_a_position_gone_is_fine(desk, venue):
+    venue.set_wallet(ORANGE)
+    path = venue.positions_path
+    venue.after(path, lambda: venue.after(path, lambda: venue.set_position("BTCUSDT", "LONG", "0", "1")))
+    assert desk.one().ok

@@ -47,9 +47,10 @@ def test_nothing_of_it_is_seen_however_loud(desk, venue, fault, logged, capsys):
             for path in (venue.positions_path, order_path(venue), "account", "wallet-balance"):
                 if FAULTS[fault]:
                     options = dict(FAULTS[fault])
-                    venue.fault(path, options.pop("kind"), 2, **options)
+                    venue.fault(path, options.pop("kind"), 1000, **options)
                 await running.one_pass()
                 await running.delivery.flush()
+                venue._faults.clear()
 
     asyncio.run(look())
     shown = capsys.readouterr()
