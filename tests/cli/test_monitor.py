@@ -100,6 +100,9 @@ def test_the_journals_orders_are_readable(capsys, here):
     assert json.loads(out)["orders"][0]["client_order_id"] == "rc1"
 
 
-def test_the_journal_is_its_owners_alone(capsys, here):
-    said(capsys, "--demo", "--once", "--log", "sqlite:///log.sqlite3")
-    assert (here / "log.sqlite3.monitor-demo").stat().st_mode & 0o777 == 0o600
+def test_the_journal_is_its_owners_alone(here):
+    journal = Journal(here / "journal")
+    Orders(journal).prune(0.0)
+    modes = {one.name: one.stat().st_mode & 0o777 for one in here.glob("journal*")}
+    journal.close()
+    assert modes == dict.fromkeys(("journal", "journal-wal", "journal-shm"), 0o600)
