@@ -5,13 +5,16 @@ import gc
 import json
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import tracemalloc
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -138,17 +141,20 @@ def test_a_heartbeat_may_be_an_address_and_fails_nothing(tmp_path, caplog):
 
 
 def test_systemd_is_told_and_a_signal_lets_the_pass_end(tmp_path):
+    # A socket's path is short on every system.
+    notify = Path(tempfile.mkdtemp(dir="/tmp")) / "notify"
     told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    told.bind(str(tmp_path / "notify"))
+    told.bind(str(notify))
     told.settimeout(60)
     command = [sys.executable, "-m", "rulecap", "monitor", "--demo", "--every", "3600", "--log-format", "json"]
-    environment = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify")}
+    environment = {**os.environ, "NOTIFY_SOCKET": str(notify)}
     with told, subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert told.recv(64) == b"READY=1"
         assert told.recv(64) == b"WATCHDOG=1"
         process.send_signal(signal.SIGTERM)
         assert told.recv(64) == b"STOPPING=1"
         _, said = process.communicate(timeout=60)
+    shutil.rmtree(notify.parent)
     assert process.returncode == 0
     lines = [json.loads(line) for line in said.splitlines()]
     assert [line["message"] for line in lines][-3:] == ["pass", "stopping: SIGTERM", "stopped"]
