@@ -1,6 +1,7 @@
 """`rulecap monitor`: an account watched and recorded, changes told, reductions sent where that is asked for."""
 
 import argparse
+import json
 import math
 import os
 from pathlib import Path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from rulecap.monitor.settings import MonitorSettings
     from rulecap.monitor.webhook import Webhook
 
+WEBHOOK_VARIABLE = "RULECAP_WEBHOOK"
 SECRET_VARIABLE = "RULECAP_WEBHOOK_SECRET"  # its name
 EXTRA = "the monitor needs more packages: pip install 'rulecap[exchange,service]'"
 ORDERS_SHOWN = 100
@@ -55,7 +57,7 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
 
 def _add_telling(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("telling")
-    group.add_argument("--webhook", metavar="URL", help="where changes are posted as JSON")
+    group.add_argument("--webhook", metavar="URL", help=f"where changes are posted ({WEBHOOK_VARIABLE})")
     group.add_argument(
         "--webhook-secret-file", metavar="FILE", type=Path, help=f"what they are signed with ({SECRET_VARIABLE})"
     )
@@ -91,14 +93,18 @@ def run(asked: argparse.Namespace) -> int:
     from rulecap.service.logs import set_up
 
     set_up(asked.log_level or ("error" if asked.once else "info"), asked.log_format == "json")
-    reports: list[Report] = []
+    fine = True
+
+    def seen(report: "Report") -> None:
+        nonlocal fine
+        fine = report.ok
+        _print(asked, report)
+
     try:
-        asyncio.run(look_once(wanted, reports.append) if asked.once else watch(wanted))
+        asyncio.run(look_once(wanted, seen) if asked.once else watch(wanted, seen))
     except (AlreadyRunning, JournalError, LogError, UnusableKey, VenueError, OSError) as error:
         raise UsageError(str(error)) from error
-    for report in reports:
-        _print(asked, report)
-    return FINE if all(report.ok for report in reports) else NOT_FINE
+    return FINE if fine or not asked.once else NOT_FINE
 
 
 def _wanted(asked: argparse.Namespace) -> "Wanted":
@@ -155,28 +161,31 @@ def _journal(log: str, account: str) -> Path:
 def _webhook(asked: argparse.Namespace) -> "Webhook | None":
     from rulecap.monitor.webhook import Webhook, is_address
 
-    if asked.webhook is None:
+    address = asked.webhook or os.environ.get(WEBHOOK_VARIABLE)
+    if not address:
         return None
-    if not is_address(asked.webhook):
+    if not is_address(address):
         raise UsageError("--webhook takes an address such as https://example.com/hook")
     if asked.webhook_secret_file is None:
-        return Webhook(asked.webhook, os.environ.get(SECRET_VARIABLE, "").encode())
+        return Webhook(address, os.environ.get(SECRET_VARIABLE, "").encode())
     try:
         secret = asked.webhook_secret_file.read_bytes().strip()
     except OSError as error:
         raise UsageError(f"cannot read {asked.webhook_secret_file}: {error.strerror}") from error
     if not secret:
         raise UsageError(f"{asked.webhook_secret_file} is empty: it holds what notices are signed with")
-    return Webhook(asked.webhook, secret)
+    return Webhook(address, secret)
 
 
 def _print(asked: argparse.Namespace, report: "Report") -> None:
     from rulecap.cli.monitored import report_as_text
     from rulecap.cli.terminal import Style, print_json
 
-    if asked.json:
+    if asked.json and asked.once:
         print_json(report.to_dict())
-    else:
+    elif asked.json:  # one line for each pass
+        print(json.dumps(report.to_dict(), ensure_ascii=False, allow_nan=False), flush=True)
+    elif asked.once:
         print("\n".join(report_as_text(report, Style.of_output())))
 
 

@@ -7,6 +7,7 @@ from rulecap.monitor.clock import Clock
 from rulecap.monitor.journal import JournalError
 from rulecap.monitor.outbox import Notice, Outbox
 from rulecap.monitor.webhook import Undelivered, Webhook
+from rulecap.service.failing import place_of
 
 log = logging.getLogger("rulecap.monitor")
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, LOOK_SECONDS = 1.0, 300.0, 1.0
@@ -25,9 +26,13 @@ class Delivery:
         self.failures, self._in_a_row = 0, 0
 
     async def run(self) -> None:
-        """Deliver until told to stop."""
+        """Deliver until told to stop, whatever becomes of one attempt."""
         while await self._clock.wait(self.pause()):
-            await self.flush()
+            try:
+                await self.flush()
+            except Exception as error:  # noqa: BLE001  # the next attempt may go well
+                self._in_a_row += 1
+                log.error("%s", place_of(error), extra={"code": "internal"})
 
     def pause(self) -> float:
         """Return how long to wait before the next attempt."""

@@ -43,6 +43,8 @@ class Journal:
         """
         self.path = path
         with _said(path):
+            # Orders and positions are nobody else's to read; the files that SQLite puts beside it are made like it.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
         try:
             self._begin()
@@ -59,8 +61,6 @@ class Journal:
             if written not in (0, FORMAT):
                 raise JournalError(f"the journal {self.path} is of format {written}; this rulecap reads {FORMAT}")
             self._connection.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;")
-        # Orders and positions are nobody else's to read.
-        self.path.chmod(0o600)
 
     def run(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows; what it writes is durable.

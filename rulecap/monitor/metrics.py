@@ -47,15 +47,15 @@ class Metrics:
 
 
 @contextmanager
-def exposed(metrics: Metrics, port: int) -> Iterator[None]:
-    """Answer Prometheus on loopback.
+def exposed(metrics: Metrics, port: int) -> Iterator[str]:
+    """Answer Prometheus on loopback, and give the address; a port of 0 is one that is free.
 
     Raises:
         OSError: the port is taken.
     """
     server, thread = start_http_server(port, "127.0.0.1", metrics.registry)
     try:
-        yield
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

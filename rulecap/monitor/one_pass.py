@@ -10,12 +10,12 @@ from rulecap.monitor.account import Account
 from rulecap.monitor.changes import ACCOUNT, CAP, FAILING, FRESH, LOG, REACHED, STALE, WITHIN, WRITTEN, changed, watched
 from rulecap.monitor.clock import Clock
 from rulecap.monitor.deciding import Office
-from rulecap.monitor.execution import CAPPED, Decided, Execution, would
+from rulecap.monitor.execution import CAPPED, LATE, NO_ORDER, Decided, Execution, would
 from rulecap.monitor.journal import JournalError
 from rulecap.monitor.notices import notice_of
 from rulecap.monitor.orders import NOT_SENT, REFUSED, Order
 from rulecap.monitor.outbox import Outbox
-from rulecap.monitor.report import Report, Trouble
+from rulecap.monitor.report import Report, Trouble, order_troubles
 from rulecap.monitor.settings import MonitorSettings
 from rulecap.service.failing import place_of
 from rulecap.service.in_force import PolicyInForce
@@ -23,6 +23,7 @@ from rulecap.service.in_force import PolicyInForce
 log = logging.getLogger("rulecap.monitor")
 Found = dict[str, tuple[object, str | None]]
 READ_AT = "monitor.read_at"
+KEPT_BACK = (CAPPED, LATE, NO_ORDER)
 
 
 @dataclass(slots=True)
@@ -45,7 +46,6 @@ class Monitor:
     def __init__(self, parts: Parts) -> None:
         """Take what it works with; what was told before it began is in the outbox."""
         self._parts = parts
-        self._began = parts.clock.seconds()
 
     async def once(self) -> Report:
         """Do one pass; never raises for what fails outside, nor for what nobody foresaw."""
@@ -78,17 +78,21 @@ class Monitor:
             report.followed = await execution.following.all()
         except JournalError as error:
             report.troubles.append(Trouble("journal", str(error)))
+        report.troubles += order_troubles(report.followed)
         self._tell(report, _states(report.followed))
 
     async def _read(self, report: Report) -> bool:
         """Read the account; tell when it has become stale, and when it is fresh again."""
         parts, now = self._parts, self._parts.clock.seconds()
+        # Where it was never read, staleness counts from the first try.
+        last = parts.outbox.told.get(READ_AT)
+        if last is None:
+            parts.outbox.note(READ_AT, now)
         try:
-            report.snapshot = await parts.account.read()
+            report.snapshot, report.read_at = await parts.account.read(), now
         except VenueError as error:
             report.troubles.append(Trouble(error.code, error.message))
-            last = parts.outbox.told.get(READ_AT, self._began)
-            if now - last > parts.settings.stale_seconds:
+            if last is not None and now - last > parts.settings.stale_seconds:
                 self._tell(report, {ACCOUNT: (STALE, None)})
             return False
         self._tell(report, {ACCOUNT: (FRESH, None)})
@@ -98,14 +102,16 @@ class Monitor:
     async def _decide(self, report: Report) -> None:
         parts, policy = self._parts, report.policy
         assert report.snapshot is not None  # it was read
-        read_at = parts.clock.seconds() - (report.snapshot.age_seconds or 0.0)
         report.decided = await asyncio.to_thread(parts.office.decide, policy, report.snapshot)
         for one in report.decided:
             report.troubles += [Trouble(problem.code, problem.message) for problem in one.problems]
         logged = all(one.record_id is not None for one in report.decided)
         self._tell(report, {**watched(policy, report.decided), LOG: (WRITTEN if logged else FAILING, None)})
         for one in report.decided:
-            await self._act(report, Decided(policy, one, read_at))
+            await self._act(report, Decided(policy, one, report.read_at))
+        if parts.execution is not None:
+            capped = any(one.did == CAPPED for one in report.outcomes)
+            self._tell(report, {CAP: (REACHED if capped else WITHIN, None)})
 
     async def _act(self, report: Report, decided: Decided) -> None:
         execution = self._parts.execution
@@ -113,11 +119,11 @@ class Monitor:
             report.outcomes += would(decided)
             return
         outcomes = await execution.act(decided)
+        orders = [one.order for one in outcomes if one.order is not None]
         report.outcomes += outcomes
-        found = _states([one.order for one in outcomes if one.order is not None])
-        if outcomes:
-            found[CAP] = (REACHED if any(one.did == CAPPED for one in outcomes) else WITHIN, None)
-        self._tell(report, found)
+        report.troubles += order_troubles(orders)
+        report.troubles += [Trouble(one.did, one.message) for one in outcomes if one.did in KEPT_BACK]
+        self._tell(report, _states(orders))
 
     def _tell(self, report: Report, found: Found) -> None:
         """Put what has changed into the outbox; the notice and that it was told are durable together."""

@@ -1,6 +1,6 @@
 """What one pass came to: for standard output as JSON, for the log in a line that has no figure of the account."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,10 @@ from rulecap.monitor.execution import Outcome
 from rulecap.monitor.orders import Order
 from rulecap.snapshot import Snapshot
 
-# Messages of these may repeat what the venue answered, figures of the account among it.
-QUOTING = frozenset({"half-an-answer", "missing-field", "not-a-snapshot", "venue-error", "internal"})
+# Messages of these are in our own words alone; any other may repeat figures of the account, or what a venue answered.
+OWN_WORDS = frozenset({"unlogged", "journal", "internal", "account-moving", "over-the-cap", "too-late"})
+# An order that ends like this is no trouble: the position has gone, or the part is less than can be traded.
+NO_TROUBLE = frozenset({"", "nothing-to-reduce", "quantity-too-small"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +28,23 @@ class Trouble:
     @property
     def loggable(self) -> str:
         """The message, where it can have no figure of the account in it."""
-        return "" if self.code in QUOTING else self.message
+        return self.message if self.code in OWN_WORDS else ""
+
+
+def order_troubles(orders: Iterable[Order]) -> list[Trouble]:
+    """Return what went wrong with orders: refused, not sent though they should have been, or not known to be."""
+    wrong = [one for one in orders if one.code not in NO_TROUBLE]
+    return [Trouble(one.code, f"the order {one.client_order_id}: {one.message}") for one in wrong]
 
 
 @dataclass(slots=True)
 class Report:
-    """One pass, filled in as it goes."""
+    """One pass, filled in as it goes; `read_at` is when reading began, by the machine's clock, in s since 1970."""
 
     account: str
     policy: Policy
     snapshot: Snapshot | None = None
+    read_at: float = 0.0
     decided: list[Decision] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)

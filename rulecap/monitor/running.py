@@ -51,13 +51,14 @@ class Wanted:
 
 @dataclass(slots=True)
 class Running:
-    """A monitor that is set up."""
+    """A monitor that is set up; `address` is where Prometheus reads, where it may."""
 
     wanted: Wanted
     monitor: Monitor
     delivery: Delivery | None
     clock: Clock
     metrics: Metrics = field(default_factory=Metrics)
+    address: str | None = None
 
     async def one_pass(self) -> Report:
         """Do a pass, say so in the log, and leave a sign of life where it went well."""
@@ -97,7 +98,7 @@ async def opened(wanted: Wanted, clock: Clock) -> AsyncIterator[Running]:
         delivery = Delivery(outbox, wanted.webhook, clock) if wanted.webhook else None
         running = Running(wanted, Monitor(parts), delivery, clock)
         if wanted.metrics_port is not None:
-            stack.enter_context(exposed(running.metrics, wanted.metrics_port))
+            running.address = stack.enter_context(exposed(running.metrics, wanted.metrics_port))
         yield running
 
 
@@ -125,18 +126,27 @@ def _office(url: str, account: Account) -> Office:
     return office
 
 
-async def watch(wanted: Wanted, clock: Clock | None = None) -> None:
+async def watch(wanted: Wanted, seen: Callable[[Report], None], clock: Clock | None = None) -> None:
     """Watch until told to stop (SIGTERM, SIGINT).
+
+    Args:
+        wanted: what is to be run.
+        seen: called with what each pass came to.
+        clock: another one than the machine's.
 
     Raises:
         PolicyError, VenueError, JournalError, LogError, UnusableKey, AlreadyRunning: as `opened`.
     """
     clock = clock or Clock()
     async with opened(wanted, clock) as running:
+
+        async def one_pass() -> None:
+            seen(await running.one_pass())
+
         stop_on_signals(clock)
         delivering = asyncio.create_task(running.delivery.run()) if running.delivery else None
         try:
-            await run(running.one_pass, wanted.settings.every_seconds, clock)
+            await run(one_pass, wanted.settings.every_seconds, clock)
         finally:
             if delivering is not None:
                 clock.stop.set()

@@ -10,6 +10,9 @@ from pydantic_core import to_json
 # What a record of Python's has by itself; whatever it has beside that was given as a field.
 OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
 
+# Below `warning` this has the venue's answers as they came, an account's balance among them.
+VENUES_OWN = "rulecap.exchange.venue"
+
 
 class Lines(logging.Formatter):
     """Writes a record as one line: JSON, or text with its fields behind."""
@@ -43,6 +46,7 @@ def set_up(level: str, as_json: bool, stream: TextIO | None = None) -> None:
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(Lines(as_json))
+    handler.addFilter(lambda record: record.name != VENUES_OWN or record.levelno >= logging.WARNING)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

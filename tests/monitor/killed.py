@@ -1,7 +1,7 @@
 """A monitor as a process of its own that kills itself at a moment, for the tests of what a kill leaves behind.
 
-For each line ORIGIN VENUE FOLDER NUMBER of its input, `python -m tests.monitor.killed` does one pass with orders in a fork
-that ends by SIGKILL when that many lines of the monitor and of the exchange's orders have run; 0: never.
+For each line ORIGIN VENUE FOLDER NUMBER of its input, a fork does one pass with orders, and ends by SIGKILL when that
+many lines of the monitor and of the exchange's orders have run; 0: never.
 """
 
 import asyncio

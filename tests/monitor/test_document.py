@@ -11,6 +11,7 @@ import pytest
 from rulecap.cli.entry import parser
 from rulecap.exchange import exchange as module
 from rulecap.monitor import orders
+from rulecap.monitor.metrics import Metrics
 from rulecap.monitor.outbox import MOST_WAITING
 from rulecap.monitor.settings import MonitorSettings
 from tests.docs.document import ROOT, Document
@@ -24,10 +25,12 @@ EXAMPLES = ROOT / "docs" / "examples"
 @pytest.fixture
 def quiet():
     """Keep what a command does to logging from the tests behind it."""
-    root, ours = logging.getLogger(), logging.getLogger("rulecap")
-    kept = root.handlers[:], root.level, ours.level
+    loggers = [logging.getLogger(name) for name in ("", "rulecap")]
+    handlers, levels = loggers[0].handlers[:], [one.level for one in loggers]
     yield
-    root.handlers[:], root.level, ours.level = kept
+    loggers[0].handlers[:] = handlers
+    for one, level in zip(loggers, levels, strict=True):
+        one.setLevel(level)
 
 
 @pytest.fixture
@@ -71,6 +74,11 @@ def test_every_option_is_told():
 def test_every_state_of_an_order_is_told():
     states = {cell.strip("`") for cell, _ in table("State")}
     assert states == {*orders.GOING_ON, orders.FILLED, orders.CANCELLED, orders.REFUSED, orders.NOT_SENT}
+
+
+def test_every_series_is_told():
+    told = {code.strip("`").partition("{")[0].removesuffix("_total") for code, _ in table("Series")}
+    assert told == {one.name for one in Metrics().registry.collect()}
 
 
 def test_the_numbers_that_it_names_are_the_programs():

@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 
 from rulecap.monitor.orders import CANCELLED, FILLED, NOT_SENT, REFUSED, UNCERTAIN
-from tests.monitor.conftest import ORANGE, RED, changes, order_path, quantities
+from tests.monitor.conftest import ORANGE, RED, changes, codes, order_path, quantities
+from tests.venue.venue import READ_ONLY_KEY, READ_ONLY_SECRET
 
 
 def test_calm_reduces_nothing(desk, venue):
@@ -76,9 +77,8 @@ def test_no_more_orders_than_the_cap_are_sent_within_an_hour_over_restarts(desk,
     assert {one.did for one in desk.one(most_orders_per_hour=3).outcomes} == {"over-the-cap"}
     assert len(venue.orders) == 3
     desk.clock.pass_time(3601)
-    # The account's reading is of the venue's time, and so too old for a clock that is an hour ahead.
-    assert {one.did for one in desk.one(most_orders_per_hour=3).outcomes} == {"too-late"}
-    assert {one.did for one in desk.one(most_orders_per_hour=3, fresh_seconds=1e9).outcomes} >= {"sent"}
+    assert "sent" in {one.did for one in desk.one(most_orders_per_hour=3).outcomes}
+    assert 3 < len(venue.orders) <= 6
 
 
 @pytest.mark.parametrize("kind", ["timeout", "drop", "cut", "lost"])
@@ -130,7 +130,7 @@ def test_a_partly_filled_order_is_followed_then_cancelled_and_decided_anew(desk,
     def late():
         desk.clock.pass_time(61)
 
-    first, second, third = desk.steps(more, late, fresh_seconds=1e9)
+    first, second, third = desk.steps(more, late)
     assert {one.order.state for one in first.outcomes} == {"OPEN"}
     assert {one.did for one in second.outcomes} <= {"waits"}
     assert {one.state for one in third.followed} == {CANCELLED}
@@ -185,3 +185,31 @@ def test_a_smaller_part_than_a_step_is_noted_and_does_not_keep_a_whole_one_from_
     venue.set_wallet("4.6")
     assert desk.one().verdicts()["margin"] == "RED_ZONE"
     assert quantities(venue) == {}
+
+
+def test_a_cap_that_keeps_nothing_back_any_more_is_told(at_binance, binance):
+    binance.set_wallet(ORANGE)
+    first, second, third = at_binance.steps(
+        lambda: binance.set_wallet("860"), lambda: binance.set_wallet("50000"), most_orders_per_hour=1
+    )
+    assert changes(first)["monitor.cap"] == ("WITHIN", "REACHED")
+    assert "monitor.cap" not in changes(second)
+    assert changes(third)["monitor.cap"] == ("REACHED", "WITHIN")
+
+
+def test_a_pass_whose_orders_go_wrong_is_not_fine(at_binance, binance, monkeypatch):
+    binance.set_wallet(ORANGE)
+    assert codes(at_binance.one(most_orders_per_hour=1)) == ["over-the-cap"] * 3
+    monkeypatch.setenv("RULECAP_API_KEY", READ_ONLY_KEY)
+    monkeypatch.setenv("RULECAP_API_SECRET", READ_ONLY_SECRET)
+    binance.set_wallet("860")
+    report = at_binance.one()
+    assert set(codes(report)) == {"venue-auth"}
+    assert {(one.order.state, one.order.code) for one in report.outcomes} == {(NOT_SENT, "venue-auth")}
+
+
+def test_a_pass_that_finds_a_position_gone_is_fine(desk, venue):
+    venue.set_wallet(ORANGE)
+    path = venue.positions_path
+    venue.after(path, lambda: venue.after(path, lambda: venue.set_position("BTCUSDT", "LONG", "0", "1")))
+    assert desk.one().ok

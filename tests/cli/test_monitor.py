@@ -1,0 +1,108 @@
+"""`rulecap monitor`: once, as text and as JSON; the orders; what cannot be used."""
+
+import json
+import logging
+
+import pytest
+
+pytest.importorskip("prometheus_client")
+
+from rulecap.cli import main
+from rulecap.monitor.journal import Journal
+from rulecap.monitor.orders import NOT_SENT, Order, Orders
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RULECAP_LOG", raising=False)
+    loggers = [logging.getLogger(name) for name in ("", "rulecap")]
+    handlers, levels = loggers[0].handlers[:], [one.level for one in loggers]
+    yield tmp_path
+    loggers[0].handlers[:] = handlers
+    for one, level in zip(loggers, levels, strict=True):
+        one.setLevel(level)
+
+
+def said(capsys, *arguments):
+    code = main(["monitor", *arguments])
+    shown = capsys.readouterr()
+    return code, shown.out, shown.err
+
+
+def test_one_pass_is_printed_and_remembered(capsys):
+    code, out, err = said(capsys, "--demo", "--once", "--log", "sqlite:///log.sqlite3")
+    assert (code, err) == (0, "")
+    assert "margin GREEN_ZONE, on record as" in out
+    assert "changed: margin.zone none → GREEN_ZONE" in out
+    code, out, _ = said(capsys, "--demo", "--once", "--log", "sqlite:///log.sqlite3", "--json")
+    told = json.loads(out)
+    assert (code, told["ok"], told["account"], told["changes"]) == (0, True, "demo", [])
+    assert [one["decision"] for one in told["decisions"]] == ["state", "margin", "drawdown"]
+    assert all(one["decision_id"] for one in told["decisions"])
+
+
+def test_a_pass_that_is_not_fine_exits_with_1(capsys, monkeypatch):
+    monkeypatch.delenv("RULECAP_API_KEY", raising=False)
+    monkeypatch.delenv("RULECAP_API_SECRET", raising=False)
+    arguments = ["binanceusdm", "--once", "--url", "http://127.0.0.1:1", "--timeout", "0.2", "--json"]
+    monkeypatch.setattr("rulecap.exchange.calls._delay", lambda *_: 0.0)
+    code, out, _ = said(capsys, *arguments)
+    told = json.loads(out)
+    assert (code, told["ok"], told["decisions"]) == (1, False, [])
+    assert told["problems"][0]["code"].startswith("venue-")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "name an EXCHANGE, or watch the recorded account with --demo"),
+        (["binanceusdm", "--demo"], "name an EXCHANGE, or watch"),
+        (["--demo", "--execute"], "the demo has none"),
+        (["nowhere", "--once"], "ccxt knows no venue nowhere"),
+        (["--demo", "--webhook", "mailto:x"], "--webhook takes an address"),
+        (["--demo", "--webhook", "http://x", "--webhook-secret-file", "none"], "cannot read none"),
+        (["--demo", "--webhook", "http://x", "--webhook-secret-file", "empty"], "empty is empty"),
+        (["--demo", "--once", "--log", "postgresql://nowhere/x"], "name one with --journal FILE"),
+        (["--demo", "--once", "--log", "nonsense", "--journal", "j"], "nonsense is no log's address"),
+        (["--demo", "--once", "--journal", "none/there"], "cannot be used"),
+        (["--demo", "--once", "--policy", "nothing"], "there is no policy at nothing"),
+        (["binanceusdm", "--account", "a/b", "--once"], "makes no file name"),
+        (["--demo", "--orders"], "there is no journal"),
+    ],
+)
+def test_what_cannot_be_used_is_a_mistake_of_usage(capsys, here, arguments, told):
+    (here / "empty").write_text("\n")
+    code, out, err = said(capsys, *arguments)
+    assert told in err + out
+    assert code in (1, 2) and (code == 2 or "policy" in told)
+
+
+@pytest.mark.parametrize("given", [["--every", "0"], ["--every", "nan"], ["--max-actions-per-hour", "0"]])
+def test_numbers_have_bounds(capsys, given):
+    with pytest.raises(SystemExit) as ended:
+        main(["monitor", "--demo", *given])
+    assert ended.value.code == 2
+    assert given[0] in capsys.readouterr().err
+
+
+def test_the_journals_orders_are_readable(capsys, here):
+    said(capsys, "--demo", "--once", "--log", "sqlite:///log.sqlite3")
+    code, out, _ = said(capsys, "--demo", "--orders", "--log", "sqlite:///log.sqlite3")
+    assert (code, out) == (0, "no order was sent\n")
+    journal = Journal(here / "log.sqlite3.monitor-demo")
+    order = Order("rc1", "r", "margin", "t", "CLOSE", "BTCUSDT", "LONG", 0.5, "", NOT_SENT, 0.0, 0.0, code="too-small")
+    Orders(journal).intend(order)
+    journal.close()
+    _, out, _ = said(capsys, "--demo", "--orders", "--log", "sqlite:///log.sqlite3")
+    assert "rc1" in out and "NOT_SENT too-small" in out
+    _, out, _ = said(capsys, "--demo", "--orders", "--json", "--log", "sqlite:///log.sqlite3")
+    assert json.loads(out)["orders"][0]["client_order_id"] == "rc1"
+
+
+def test_the_journal_is_its_owners_alone(here):
+    journal = Journal(here / "journal")
+    Orders(journal).prune(0.0)
+    modes = {one.name: one.stat().st_mode & 0o777 for one in here.glob("journal*")}
+    journal.close()
+    assert modes == dict.fromkeys(("journal", "journal-wal", "journal-shm"), 0o600)

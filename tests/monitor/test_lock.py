@@ -1,0 +1,42 @@
+"""One monitor that sends orders at a time."""
+
+import asyncio
+import subprocess
+import sys
+
+import pytest
+
+from rulecap.monitor.lock import AlreadyRunning, Lock
+
+
+def test_a_second_one_is_refused_with_the_firsts_process(tmp_path):
+    import os
+
+    with Lock(tmp_path / "journal"), pytest.raises(AlreadyRunning, match=rf"process {os.getpid()}, .*journal\.lock"):
+        Lock(tmp_path / "journal")
+    with Lock(tmp_path / "journal"):
+        pass
+
+
+def test_it_ends_with_its_process(tmp_path):
+    code = (
+        "import os, signal, sys; from pathlib import Path; from rulecap.monitor.lock import Lock;"
+        "lock = Lock(Path(sys.argv[1])); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, str(tmp_path / "journal")], check=False)
+    assert ran.returncode == -9
+    with Lock(tmp_path / "journal"):
+        pass
+
+
+def test_a_monitor_without_execute_needs_none(at_binance):
+    async def both():
+        async with at_binance.running():
+            async with at_binance.running(execute=False) as watching:
+                report = await watching.one_pass()
+            with pytest.raises(AlreadyRunning, match="end it first"):
+                async with at_binance.running():
+                    pass
+            return report
+
+    assert asyncio.run(both()).ok

@@ -1,0 +1,182 @@
+"""The promises about orders, against a venue that may do anything: each at most once, one at a time, within the cap."""
+
+import asyncio
+import tempfile
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rulecap.exchange.errors import VenueError
+from rulecap.exchange.orders import OrderState
+from rulecap.monitor.execution import Decided, Execution
+from rulecap.monitor.journal import Journal
+from rulecap.monitor.naming import LONGEST, order_name
+from rulecap.monitor.orders import Orders
+from rulecap.monitor.settings import MonitorSettings
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT")
+CAP = 2
+SETTINGS = MonitorSettings("sqlite:///x", execute=True, most_orders_per_hour=CAP, fresh_seconds=1e9)
+LATE_SECONDS = 20.0  # a request may be under way for so long; less than the settings allow
+
+
+@dataclass
+class Time:
+    """A clock that a test moves."""
+
+    at: float = 1_000_000.0
+
+    def seconds(self):
+        return self.at
+
+    def now(self):
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.at)
+
+
+@dataclass
+class Anything:
+    """A venue that takes orders or not, at once or late, answers or not."""
+
+    time: Time
+    manners: list[str]
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    taken: dict[str, dict] = field(default_factory=dict)
+
+    def manner(self):
+        return self.manners.pop() if self.manners else "fills"
+
+    def open_on(self, symbol):
+        return [one for one in self.taken.values() if one["symbol"] == symbol and one["status"] == "OPEN"]
+
+    async def place_reduction(self, action, client_order_id):
+        assert action["reduce_only"] is True
+        # Nothing else may be at work on the position, whether the monitor knows of it or not.
+        assert self.open_on(action["symbol"]) == []
+        self.calls.append((client_order_id, action["symbol"]))
+        manner = self.manner()
+        if manner == "refuses":
+            raise VenueError("order-refused", "-2022")
+        if manner == "is down before":
+            raise VenueError("venue-down", "no")
+        if manner == "never takes":
+            raise VenueError("order-uncertain", "?")
+        appears = self.time.at + (LATE_SECONDS if manner == "takes late" else 0.0)
+        status = "FILLED" if manner in ("fills", "fills silently") else "OPEN"
+        one = {"symbol": action["symbol"], "status": status, "appears": appears, "at": self.time.at}
+        self.taken[client_order_id] = one
+        if manner in ("fills silently", "takes late", "takes silently"):
+            raise VenueError("order-uncertain", "?")
+        return self.state(client_order_id)
+
+    def state(self, name):
+        one = self.taken[name]
+        return OrderState(name, "1", one["symbol"], "sell", one["status"], 1.0, float(one["status"] == "FILLED"), 1.0)
+
+    async def order(self, client_order_id, symbol):
+        if self.manner() == "does not answer":
+            raise VenueError("venue-timeout", "?")
+        one = self.taken.get(client_order_id)
+        if one is None or one["appears"] > self.time.at:
+            raise VenueError("order-not-found", "?")
+        return self.state(client_order_id)
+
+    async def cancel(self, client_order_id, symbol):
+        if self.manner() == "does not answer":
+            raise VenueError("venue-timeout", "?")
+        if self.taken[client_order_id]["status"] != "OPEN":
+            raise VenueError("order-not-found", "?")
+        self.taken[client_order_id]["status"] = "CANCELLED"
+
+    def fill(self):
+        for one in self.taken.values():
+            if one["status"] == "OPEN" and one["appears"] <= self.time.at:
+                one["status"] = "FILLED"
+
+
+def decided(number, clock, symbols):
+    """Return a decision on record that asks for reductions."""
+    asked = [
+        {"action": "CLOSE", "symbol": one, "side": "LONG", "quantity": 1.0, "reduce_only": True} for one in symbols
+    ]
+    decision = SimpleNamespace(record_id=f"c0ffee000000-{number}", decision="margin", snapshot=None, outputs={})
+    policy = SimpleNamespace(digest="d", reductions_of=lambda _: asked)
+    return Decided(policy, decision, clock.at)
+
+
+MANNERS = st.sampled_from(
+    ["fills", "fills silently", "takes", "takes late", "takes silently", "never takes", "refuses", "is down before"]
+    + ["does not answer"] * 3
+)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("pass"), st.sampled_from([SYMBOLS, SYMBOLS[:1], SYMBOLS[::-1]])),
+        st.tuples(st.just("again"), st.just(SYMBOLS)),
+        st.tuples(st.just("wait"), st.sampled_from([1.0, 6.0, 31.0, 61.0, 3601.0])),
+        st.tuples(st.just("fill"), st.none()),
+        st.tuples(st.just("restart"), st.none()),
+    ),
+    max_size=14,
+)
+
+
+@settings(max_examples=250)
+@given(steps=STEPS, manners=st.lists(MANNERS, max_size=30))
+def test_each_order_is_sent_once_one_at_a_time_and_within_the_cap(steps, manners):
+    clock, number = Time(), 0
+    venue = Anything(clock, list(manners))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "journal"
+        journal = Journal(path)
+        try:
+            execution = Execution(venue, Orders(journal), SETTINGS, clock)
+            for what, given_ in steps:
+                if what == "wait":
+                    clock.at += given_
+                elif what == "fill":
+                    venue.fill()
+                elif what == "restart":
+                    journal.close()
+                    journal = Journal(path)
+                    execution = Execution(venue, Orders(journal), SETTINGS, clock)
+                else:
+                    number += what == "pass"  # else the same decision once more
+                    asyncio.run(_pass(execution, decided(number, clock, given_)))
+                _hold(venue)
+        finally:
+            journal.close()
+
+
+async def _pass(execution, wanted):
+    await execution.following.all()
+    await execution.act(wanted)
+
+
+def _hold(venue):
+    names = [name for name, _ in venue.calls]
+    assert len(names) == len(set(names))
+    times = sorted(one["at"] for one in venue.taken.values())
+    for first in times:
+        assert len([one for one in times if first <= one < first + 3600.0]) <= CAP
+
+
+@given(
+    log=st.text("0123456789abcdef", min_size=12, max_size=12),
+    seq=st.integers(1, 10**12),
+    number=st.integers(0, 999),
+    logged=st.booleans(),
+)
+def test_a_name_fits_every_venue_and_tells_its_action_from_others(log, seq, number, logged):
+    def name(seq, number):
+        record = f"{log}-{seq}" if logged else None
+        decision = SimpleNamespace(record_id=record, decision="margin", snapshot=None)
+        return order_name(SimpleNamespace(digest=f"d{seq}"), decision, number)
+
+    one = name(seq, number)
+    assert one.isascii() and one.isalnum() and one[0].isalpha()
+    assert len(one) <= LONGEST
+    assert one == name(seq, number)
+    assert len({one, name(seq + 1, number), name(seq, number + 1)}) == 3

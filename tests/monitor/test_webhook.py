@@ -1,0 +1,171 @@
+"""Notices: what has changed is told once each, signed, until it is got, over restarts, and delays no pass."""
+
+import asyncio
+import hashlib
+import hmac
+
+import pytest
+
+from rulecap.monitor.changes import Change
+from rulecap.monitor.delivery import Delivery
+from rulecap.monitor.journal import Journal, JournalError
+from rulecap.monitor.outbox import MOST_WAITING, Notice, Outbox
+from rulecap.monitor.webhook import Undelivered, Webhook, is_address
+from tests.monitor.conftest import ORANGE, Shifted
+from tests.monitor.receiver import Receiver
+
+
+@pytest.fixture
+def receiver():
+    with Receiver() as one:
+        yield one
+
+
+def looked(desk, receiver, **given):
+    """Do a pass and try once to deliver, as `--once` does."""
+
+    async def look():
+        async with desk.running(url=receiver.url, secret=b"of the desk", **given) as running:
+            report = await running.one_pass()
+            await running.delivery.flush()
+            return report
+
+    return asyncio.run(look())
+
+
+def told(receiver):
+    """Return what was got: each change as text."""
+    return [
+        f"{change['what']}: {change['from']} -> {change['to']}"
+        for one in receiver.got
+        if one["status"] == 204
+        for change in one["changes"]
+    ]
+
+
+def test_what_changes_is_told_once(at_binance, binance, receiver):
+    looked(at_binance, receiver, execute=False)
+    assert told(receiver) == [
+        "margin.zone: None -> GREEN_ZONE",
+        "drawdown.state: None -> NORMAL",
+        "drawdown.breaker_open: None -> False",
+    ]
+    receiver.got.clear()
+    looked(at_binance, receiver, execute=False)
+    assert receiver.got == []
+    binance.set_wallet(ORANGE)
+    looked(at_binance, receiver, execute=False)
+    assert told(receiver) == [
+        "margin.zone: GREEN_ZONE -> ORANGE_ZONE",
+        "drawdown.state: NORMAL -> HEAVY",
+        "drawdown.breaker_open: False -> True",
+    ]
+    (margin, *_) = receiver.got[0]["changes"]
+    assert margin["decision_id"].endswith("-8")
+
+
+def test_orders_are_told_by_how_they_ended(at_binance, binance, receiver):
+    binance.set_wallet(ORANGE)
+    looked(at_binance, receiver)
+    filled = [one for one in told(receiver) if one.startswith("orders.")]
+    assert [one.rpartition(" rc")[0] for one in filled] == [
+        f"orders.{one}: None -> FILLED" for one in ("BTCUSDT.LONG", "ETHUSDT.SHORT", "SOLUSDT.LONG", "SUSHIUSDT.LONG")
+    ]
+
+
+def test_a_notice_has_no_balance_and_no_size(at_binance, binance, receiver):
+    binance.set_wallet("1003.25")
+    looked(at_binance, receiver)
+    text = b" ".join(receiver.bodies)
+    for figure in (b"1003.25", b"0.05", b"0.015", b"770.75"):
+        assert figure not in text
+
+
+def test_a_notice_is_signed_over_its_time_and_body(at_binance, receiver):
+    looked(at_binance, receiver)
+    sent, body = receiver.headers[0], receiver.bodies[0]
+    time, _, digest = sent["Rulecap-Signature"].removeprefix("t=").partition(",v1=")
+    assert hmac.new(b"of the desk", f"{time}.".encode() + body, hashlib.sha256).hexdigest() == digest
+    assert sent["Rulecap-Event"] == receiver.got[0]["id"]
+    assert sent["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("status", [500, 302, 404])
+def test_what_was_not_got_is_told_again_by_the_next_run_under_the_same_id(at_binance, binance, receiver, status):
+    receiver.answers = [status]
+    looked(at_binance, receiver)
+    binance.set_wallet(ORANGE)
+    looked(at_binance, receiver, execute=False)
+    ids = [one["id"] for one in receiver.got]
+    assert ids[0] == ids[1] != ids[2]
+    assert [one["status"] for one in receiver.got] == [status, 204, 204]
+    assert "path" not in receiver.got[-1]
+
+
+def test_a_receiver_that_is_not_there_fails_no_pass_and_its_address_is_in_no_log(at_binance, caplog):
+    with Receiver() as gone:
+        url = gone.url
+    caplog.set_level("DEBUG")
+
+    class Gone:
+        pass
+
+    Gone.url = url
+    assert looked(at_binance, Gone).ok
+    assert "was not delivered to 127.0.0.1" in caplog.text
+    assert "hook-token" not in caplog.text and "of the desk" not in caplog.text
+    assert "hook-token" not in repr(Webhook(url, b"of the desk"))
+
+
+def test_a_failing_receiver_is_asked_ever_more_seldom(tmp_path):
+    class Failing(Webhook):
+        def post(self, notice):
+            raise Undelivered("no")
+
+    async def attempts():
+        journal = Journal(tmp_path / "journal")
+        outbox = Outbox(journal)
+        outbox.put(Notice("a", "{}"), [], 0.0)
+        delivery = Delivery(outbox, Failing("http://x"), Shifted())
+        pauses = [delivery.pause()]
+        for _ in range(12):
+            assert not await delivery.flush()
+            pauses.append(delivery.pause())
+        journal.close()
+        return pauses, delivery.failures
+
+    pauses, failures = asyncio.run(attempts())
+    assert pauses == [1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
+    assert failures == 12
+
+
+def test_no_more_notices_wait_than_there_is_room_for(tmp_path):
+    journal = Journal(tmp_path / "journal")
+    outbox = Outbox(journal)
+    for number in range(MOST_WAITING + 5):
+        journal.run("INSERT INTO notices (id, written, body) VALUES (?, 0, '{}')", (f"old {number}",))
+    outbox.put(Notice("new", "{}"), [], 0.0)
+    assert outbox.waiting() == MOST_WAITING
+    assert outbox.dropped == 6
+    assert outbox.oldest().id == "old 6"
+    journal.close()
+
+
+def test_a_notice_that_the_journal_cannot_take_is_told_from_memory(tmp_path):
+    path = tmp_path / "journal"
+    journal = Journal(path)
+    outbox = Outbox(journal)
+    path.rename(tmp_path / "elsewhere")
+    change = Change("margin.zone", None, "GREEN_ZONE")
+    assert not outbox.put(Notice("a", "{}"), [change], 0.0)
+    assert outbox.told["margin.zone"] == "GREEN_ZONE"
+    assert outbox.oldest() == Notice("a", "{}")
+    outbox.delivered(Notice("a", "{}"))
+    with pytest.raises(JournalError, match="not at its place"):
+        outbox.oldest()
+    journal.close()
+
+
+@pytest.mark.parametrize("text", ["ftp://x", "x", "http://", "http://[", "file:///etc/passwd"])
+def test_what_is_no_address_is_none(text):
+    assert not is_address(text)
