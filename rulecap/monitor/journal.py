@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS orders (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS orders_by_state ON orders (state);
 CREATE INDEX IF NOT EXISTS orders_by_time ON orders (written);
+CREATE TABLE IF NOT EXISTS owner (one INTEGER PRIMARY KEY CHECK (one = 1), account TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS told (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS notices (
   number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, written REAL NOT NULL, body TEXT NOT NULL
@@ -61,6 +62,17 @@ class Journal:
             if written not in (0, FORMAT):
                 raise JournalError(f"the journal {self.path} is of format {written}; this rulecap reads {FORMAT}")
             self._connection.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;")
+
+    def claim(self, account: str) -> None:
+        """Keep the journal for one account; its orders are asked about at that account's venue.
+
+        Raises:
+            JournalError: it is another account's.
+        """
+        self.run("INSERT INTO owner VALUES (1, ?) ON CONFLICT DO NOTHING", (account,))
+        ((owner,),) = self.run("SELECT account FROM owner")
+        if owner != account:
+            raise JournalError(f"the journal {self.path} is of the account {owner}: each account has its own")
 
     def run(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows; what it writes is durable.

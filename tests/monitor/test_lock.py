@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from rulecap.monitor.journal import Journal, JournalError
 from rulecap.monitor.lock import AlreadyRunning, Lock
 
 
@@ -40,3 +41,21 @@ def test_a_monitor_without_execute_needs_none(at_binance):
             return report
 
     assert asyncio.run(both()).ok
+
+
+def test_a_journal_is_of_one_account(tmp_path):
+    journal = Journal(tmp_path / "journal")
+    journal.claim("binanceusdm")
+    journal.claim("binanceusdm")
+    with pytest.raises(JournalError, match="is of the account binanceusdm: each account has its own"):
+        journal.claim("bybit")
+    journal.close()
+
+
+def test_a_monitor_of_another_account_does_not_touch_the_journal(at_binance):
+    at_binance.one()
+    journal = Journal(at_binance.journal)
+    journal.run("UPDATE owner SET account = 'another'")
+    journal.close()
+    with pytest.raises(JournalError, match="of the account another"):
+        at_binance.one()
