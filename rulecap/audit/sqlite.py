@@ -54,9 +54,9 @@ class SqliteDatabase:
         self._path, self._patience = path, patience
         try:
             _look_at(path, write, create)
-            self._connection = connect(path, write, create, patience)
+            self._connection = connect(path, write, create, 0 if write else patience)
             if write:
-                self._prepare(patience)
+                self._prepare()
                 self._file = path.stat()
                 self._beside = {one: _identity(one) for one in _beside(path) if one.exists()}
             else:
@@ -78,24 +78,13 @@ class SqliteDatabase:
             self._connection = connect(self._path, False, False, patience)
             self._run("PRAGMA journal_mode")
 
-    def _prepare(self, patience: float) -> None:
-        if self._write_ahead(patience) != "wal":
+    def _prepare(self) -> None:
+        if self._patiently("PRAGMA journal_mode = WAL") != [("wal",)]:
             raise LogError("log-failed", f"{self.where} cannot keep a write-ahead log: its file system lacks it")
         # FULL syncs at each commit; without it a commit survives a crash of the process but not of the machine.
         self._run("PRAGMA synchronous = FULL")
-        self._run("SELECT 1 FROM sqlite_master LIMIT 1")  # opens the write-ahead log, which is then watched
+        self._patiently("SELECT 1 FROM sqlite_master LIMIT 1")  # opens the write-ahead log, which is then watched
         self._run(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-
-    def _write_ahead(self, patience: float) -> str:
-        """Turn to a write-ahead log, and return the mode; SQLite does not wait here for one who does the same."""
-        deadline = time.monotonic() + patience
-        while True:
-            try:
-                return str(self._run("PRAGMA journal_mode = WAL")[0][0])
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
-                    raise
-                time.sleep(TURN)
 
     def holds_log(self) -> bool:
         """Return whether the file holds a log; refuse one that holds something else."""
@@ -108,29 +97,12 @@ class SqliteDatabase:
         """Start writing, as the only writer; return whether the file was written to meanwhile, by whomever.
 
         Another process's connection does so when it folds the write-ahead log in; so does whoever copies over the file.
-        SQLite by itself would look for its turn ever more seldom, so that one of several busy writers may never get it.
         """
         touched = self._watch()
         if touched:
             self.run("PRAGMA shrink_memory")  # the pages that are held in memory are no longer what is in the file
-        deadline = time.monotonic() + self._patience
-        self.run("PRAGMA busy_timeout = 0")
-        try:
-            while not self._begun(time.monotonic() >= deadline):
-                time.sleep(random.uniform(0, TURN))
-        finally:
-            self.run(f"PRAGMA busy_timeout = {int(self._patience * 1000)}")
+        self.run("BEGIN IMMEDIATE")
         return touched
-
-    def _begun(self, last: bool) -> bool:
-        """Try to begin; return whether that went, the last time fail where it does not."""
-        try:
-            self._run("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            if last or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                self._fail(error)
-            return False
-        return True
 
     def look(self) -> None:
         """Start reading what is there at this moment."""
@@ -150,7 +122,7 @@ class SqliteDatabase:
     def run(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
         """Run one statement and return its rows."""
         try:
-            return self._run(statement, values)
+            return self._patiently(statement, values)
         except (sqlite3.Error, OverflowError) as error:
             self._fail(error)
 
@@ -189,6 +161,22 @@ class SqliteDatabase:
 
     def _run(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
         return self._connection.execute(statement, tuple(values)).fetchall()
+
+    def _patiently(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
+        """Run a statement, again and again while another process is in its way, for as long as patience lasts.
+
+        SQLite by itself would look for its turn ever more seldom, so that one of several busy writers may never get it,
+        and does not wait at all for one who turns to a write-ahead log.
+        """
+        deadline = 0.0
+        while True:
+            try:
+                return self._run(statement, values)
+            except sqlite3.OperationalError as error:
+                deadline = deadline or time.monotonic() + self._patience
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                    raise
+            time.sleep(random.uniform(0, TURN))
 
     def _watch(self) -> bool:
         """Return whether the file was written to since it was last looked at.

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from httpx2 import Response
 from starlette.testclient import TestClient
 
 from rulecap.service.app import create_app
@@ -40,8 +41,8 @@ MOVING = {
 LONGEST = 12
 
 
-def asked(client: TestClient, command: str) -> Any:
-    """Return what a `curl` command gives."""
+def ask(client: TestClient, command: str) -> Response:
+    """Return what the server answers to a `curl` command."""
     words = iter(shlex.split(command.replace("\\\n", " "))[1:])
     method, headers, body, url = "GET", {}, None, ""
     for word in words:
@@ -52,11 +53,19 @@ def asked(client: TestClient, command: str) -> Any:
             headers[name] = value
         elif word in ("-d", "--data"):
             method, body = "POST", next(words)
+        elif word == "--json":
+            method, body = "POST", next(words)
+            headers["Content-Type"] = "application/json"
         elif word == "--data-binary":
             method, body = "POST", Path(PAGE.parents[1], next(words).removeprefix("@")).read_text()
         elif not word.startswith("-"):
             url = word
-    answer = client.request(method, url.removeprefix(ADDRESS), headers=headers, content=body)
+    return client.request(method, url.removeprefix(ADDRESS), headers=headers, content=body)
+
+
+def asked(client: TestClient, command: str) -> Any:
+    """Return what a `curl` command gives."""
+    answer = ask(client, command)
     kind = answer.headers["content-type"]
     return answer.json() if kind.endswith("json") else answer.text
 

@@ -76,7 +76,9 @@ def test_a_filter_holds_where_the_reference_evaluator_says_so(reviewed, data):
                 continue
             digest = fields["policy"]["digest"]
             condition = where.condition(digest, "position")
-            assert isinstance(condition, Condition), (text, condition)
+            if not isinstance(condition, Condition):  # where a value is known by then, a default for it is refused
+                assert {problem.code for problem in condition} == {"never-absent"}, (text, condition)
+                continue
             meant = by_reference(log.policy(digest).typed, text, fields)
             if meant is None:
                 with pytest.raises(Unknown):
