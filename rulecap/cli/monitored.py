@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rulecap.monitor.orders import Order
     from rulecap.monitor.report import Report
 
+WIDEST = 140  # an order is one line
 DID = {
     "would-send": "would be sent with --execute",
     "sent": "sent",
@@ -71,4 +72,4 @@ def orders_as_text(orders: "Sequence[Order]") -> list[str]:
         }
         for one in orders
     ]
-    return table(rows) if rows else ["no order was sent"]
+    return table(rows, WIDEST) if rows else ["no order was sent"]
