@@ -14,7 +14,7 @@ from rulecap.exchange.orders import OPEN as VENUE_OPEN
 from rulecap.exchange.orders import REJECTED as VENUE_REJECTED
 from rulecap.exchange.orders import OrderState
 from rulecap.monitor.clock import Clock
-from rulecap.monitor.orders import CANCELLED, FILLED, NOT_SENT, OPEN, REFUSED, Order, Orders
+from rulecap.monitor.orders import CANCELLED, FILLED, INTENDED, NOT_SENT, OPEN, REFUSED, UNCERTAIN, Order, Orders
 from rulecap.monitor.settings import MonitorSettings
 
 NOT_FOUND = "order-not-found"
@@ -46,7 +46,14 @@ class Following:
         Raises:
             JournalError: they cannot be read, or what became of them cannot be put down.
         """
-        return [await self.one(order) for order in self.orders.going_on()]
+        return [await self.one(self._found(order)) for order in self.orders.going_on()]
+
+    def _found(self, order: Order) -> Order:
+        """Return an order as it may be followed: one that a dead monitor meant may have been sent until just now."""
+        if order.state != INTENDED:
+            return order
+        after = replace(order, state=UNCERTAIN)
+        return self._noted(order, after)
 
     async def one(self, order: Order) -> Order:
         """Return an order as it is now; one that stayed open for too long is cancelled.
@@ -55,7 +62,7 @@ class Following:
             JournalError: what became of it cannot be put down.
         """
         found = self._noted(order, await self._asked(order))
-        if found.state != OPEN or self._age(order) <= self.settings.cancel_seconds:
+        if found.state != OPEN or self.clock.seconds() - order.written <= self.settings.cancel_seconds:
             return found
         try:
             await self.venue.cancel(order.client_order_id, order.symbol)
@@ -74,16 +81,15 @@ class Following:
         return told(order, state)
 
     def _unknown_there(self, order: Order) -> Order:
-        if self._age(order) <= self.settings.settle_seconds:
+        # Counted from when its sending ended, or a dead monitor's order was found: it may have waited long before that.
+        if self.clock.seconds() - order.changed <= self.settings.settle_seconds:
             return replace(order, code=NOT_FOUND, message="the venue does not know it, yet")
         if order.state == OPEN:
             return replace(order, state=CANCELLED, code=NOT_FOUND, message="the venue does not know it any more")
         return replace(order, state=NOT_SENT, code=NOT_FOUND, message="the venue never took it")
 
-    def _age(self, order: Order) -> float:
-        return self.clock.seconds() - order.written
-
     def _noted(self, before: Order, after: Order) -> Order:
+        """Put down what has changed; the venue's silence is no change that the settling would be counted from."""
         if after == before:
             return after
         if after.state != before.state or after.filled != before.filled:

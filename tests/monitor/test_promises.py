@@ -21,6 +21,7 @@ from rulecap.monitor.settings import MonitorSettings
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 CAP = 2
 SETTINGS = MonitorSettings("sqlite:///x", execute=True, most_orders_per_hour=CAP, fresh_seconds=1e9)
+WAITED_SECONDS = 45.0  # so long an order may wait for its turn before it is sent
 LATE_SECONDS = 20.0  # a request may be under way for so long; less than the settings allow
 
 
@@ -58,17 +59,19 @@ class Anything:
         assert self.open_on(action["symbol"]) == []
         self.calls.append((client_order_id, action["symbol"]))
         manner = self.manner()
+        if manner == "takes late, sent late":
+            self.time.at += WAITED_SECONDS
         if manner == "refuses":
             raise VenueError("order-refused", "-2022")
         if manner == "is down before":
             raise VenueError("venue-down", "no")
         if manner == "never takes":
             raise VenueError("order-uncertain", "?")
-        appears = self.time.at + (LATE_SECONDS if manner == "takes late" else 0.0)
+        appears = self.time.at + (LATE_SECONDS if manner.startswith("takes late") else 0.0)
         status = "FILLED" if manner in ("fills", "fills silently") else "OPEN"
         one = {"symbol": action["symbol"], "status": status, "appears": appears, "at": self.time.at}
         self.taken[client_order_id] = one
-        if manner in ("fills silently", "takes late", "takes silently"):
+        if manner.startswith("takes late") or manner in ("fills silently", "takes silently"):
             raise VenueError("order-uncertain", "?")
         return self.state(client_order_id)
 
@@ -108,7 +111,17 @@ def decided(number, clock, symbols):
 
 
 MANNERS = st.sampled_from(
-    ["fills", "fills silently", "takes", "takes late", "takes silently", "never takes", "refuses", "is down before"]
+    [
+        "fills",
+        "fills silently",
+        "takes",
+        "takes late",
+        "takes late, sent late",
+        "takes silently",
+        "never takes",
+        "refuses",
+        "is down before",
+    ]
     + ["does not answer"] * 3
 )
 STEPS = st.lists(
