@@ -1,6 +1,5 @@
 """Delivery: the outbox is emptied into the webhook, oldest first, beside the passes and never in their way."""
 
-import asyncio
 import logging
 
 from rulecap.monitor.clock import Clock
@@ -47,18 +46,20 @@ class Delivery:
                 if not await self._deliver(notice):
                     return False
         except JournalError as error:
-            log.error("the notices cannot be read: %s", error, extra={"code": "journal"})
+            self._in_a_row += 1
+            log.error("the notices cannot be read or forgotten: %s", error, extra={"code": "journal"})
             return False
         return True
 
     async def _deliver(self, notice: Notice) -> bool:
         try:
-            await asyncio.to_thread(self._webhook.post, notice)
+            await self._webhook.post(notice)
         except Undelivered as error:
             self.failures += 1
             self._in_a_row += 1
             log.warning("a notice was not delivered to %s: %s", self._webhook.host, error, extra={"event": notice.id})
             return False
-        self._in_a_row = 0
+        # What the journal does not forget is told again: as seldom as to a receiver that fails.
         self._outbox.delivered(notice)
+        self._in_a_row = 0
         return True

@@ -5,7 +5,6 @@ import json
 import logging
 import os
 import socket
-import urllib.request
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -21,15 +20,14 @@ SYSTEMD = "NOTIFY_SOCKET"
 async def beat(places: Sequence[str], now: datetime) -> None:
     """Leave a sign of life at each place: a file is written anew, an address is asked; what fails is logged."""
     for place in places:
-        if is_address(place):
-            await _ask(place)
-        else:
+        if not is_address(place):
             _write(Path(place), now)
+    await asyncio.gather(*(_ask(place) for place in places if is_address(place)))
 
 
 async def _ask(address: str) -> None:
     try:
-        await asyncio.to_thread(fetch, urllib.request.Request(address))  # http or https, see is_address
+        await fetch("GET", address)
     except Undelivered as error:
         log.warning("the heartbeat was not got: %s", error, extra={"code": "heartbeat"})
 

@@ -3,15 +3,16 @@
 import hashlib
 import hmac
 import time
-import urllib.error
-import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
+
+import aiohttp
 
 from rulecap.monitor.outbox import Notice
 from rulecap.version import __version__
 
+# For all of a request, so that a receiver that answers byte by byte holds nothing up.
 TIMEOUT_SECONDS = 10.0
 
 
@@ -31,7 +32,7 @@ class Webhook:
         """The receiver, without the rest of its address."""
         return urlsplit(self.url).hostname or ""
 
-    def post(self, notice: Notice) -> None:
+    async def post(self, notice: Notice) -> None:
         """Post a notice once.
 
         Raises:
@@ -44,7 +45,7 @@ class Webhook:
             "Rulecap-Event": notice.id,
             **signature(self.secret, body, int(time.time())),
         }
-        fetch(urllib.request.Request(self.url, body, headers, method="POST"))  # http or https, checked
+        await fetch("POST", self.url, body, headers)
 
 
 def signature(secret: bytes, body: bytes, now: int) -> dict[str, str]:
@@ -55,30 +56,23 @@ def signature(secret: bytes, body: bytes, now: int) -> dict[str, str]:
     return {"Rulecap-Signature": f"t={now},v1={digest}"}
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A signed notice goes where it was meant to go, and nowhere else."""
-
-    def redirect_request(self, *_: Any) -> None:
-        """Follow nothing."""
-
-
-OPENER = urllib.request.build_opener(_NoRedirects)
-
-
-def fetch(request: urllib.request.Request) -> None:
-    """Send a request.
+async def fetch(method: str, address: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
+    """Send a request; what was meant for one place is not sent on to another.
 
     Raises:
-        Undelivered: the answer is no 2xx, or there is none.
+        Undelivered: the answer is no 2xx, or there is none within the time.
     """
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     try:
-        with OPENER.open(request, timeout=TIMEOUT_SECONDS) as answer:
-            answer.read(4096)
-    except urllib.error.HTTPError as error:
-        with error:
-            raise Undelivered(f"the receiver answered {error.code}") from None
+        async with (
+            aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
+            session.request(method, address, data=body or None, headers=headers, allow_redirects=False) as answer,
+        ):
+            status = answer.status
     except Exception as error:  # noqa: BLE001  # whatever a receiver sends, it is told again
         raise Undelivered(f"the receiver cannot be reached: {type(error).__name__}") from None
+    if not 200 <= status < 300:
+        raise Undelivered(f"the receiver answered {status}")
 
 
 def is_address(text: str) -> bool:

@@ -2,6 +2,8 @@
 
 import json
 import threading
+import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -14,6 +16,7 @@ class Receiver:
         self.bodies: list[bytes] = []
         self.headers: list[dict[str, str]] = []
         self.answers: list[int] = []
+        self.trickles = False
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -30,6 +33,13 @@ class Receiver:
                 self.end_headers()
 
             def do_GET(self) -> None:
+                if receiver.trickles:
+                    with suppress(OSError):  # until the asker has had enough
+                        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                        for _ in range(1000):
+                            self.wfile.write(b"x")
+                            time.sleep(0.02)
+                    return
                 receiver.got.append({"status": 204, "path": self.path})
                 self.send_response(204)
                 self.end_headers()

@@ -6,6 +6,7 @@ import hmac
 
 import pytest
 
+from rulecap.monitor import webhook
 from rulecap.monitor.changes import Change
 from rulecap.monitor.delivery import Delivery
 from rulecap.monitor.journal import Journal, JournalError
@@ -119,7 +120,7 @@ def test_a_receiver_that_is_not_there_fails_no_pass_and_its_address_is_in_no_log
 
 def test_a_failing_receiver_is_asked_ever_more_seldom(tmp_path):
     class Failing(Webhook):
-        def post(self, notice):
+        async def post(self, notice):
             raise Undelivered("no")
 
     async def attempts():
@@ -169,3 +170,36 @@ def test_a_notice_that_the_journal_cannot_take_is_told_from_memory(tmp_path):
 @pytest.mark.parametrize("text", ["ftp://x", "x", "http://", "http://[", "file:///etc/passwd"])
 def test_what_is_no_address_is_none(text):
     assert not is_address(text)
+
+
+def test_who_answers_byte_by_byte_is_not_waited_for(receiver, monkeypatch):
+    monkeypatch.setattr(webhook, "TIMEOUT_SECONDS", 0.2)
+    receiver.trickles = True
+    with pytest.raises(Undelivered, match="TimeoutError"):
+        asyncio.run(webhook.fetch("GET", receiver.url))
+
+
+def test_a_journal_that_forgets_nothing_has_notices_told_no_more_often_than_to_one_who_fails(tmp_path):
+    posts = []
+
+    class Got(Webhook):
+        async def post(self, notice):
+            posts.append(notice.id)
+
+    async def attempts():
+        journal = Journal(tmp_path / "journal")
+        outbox = Outbox(journal)
+        outbox.put(Notice("a", "{}"), [], 0.0)
+        journal.run("CREATE TRIGGER keeps BEFORE DELETE ON notices BEGIN SELECT RAISE(ABORT, 'kept'); END")
+        delivery = Delivery(outbox, Got("http://x"), Shifted())
+        pauses = []
+        for _ in range(4):
+            assert not await delivery.flush()
+            pauses.append(delivery.pause())
+        journal.run("DROP TRIGGER keeps")
+        assert await delivery.flush()
+        journal.close()
+        return [*pauses, delivery.pause()]
+
+    assert asyncio.run(attempts()) == [1, 2, 4, 8, 1]
+    assert posts == ["a"] * 5
