@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from rulecap.audit import LogError, open_ledger, open_log
+from rulecap.audit import LogError, UnusableKey, open_ledger, open_log
 from rulecap.audit.ledger import Asked, Ledger
 from rulecap.audit.review.deposits import deposits_on_record
 from rulecap.audit.review.selection import looking
@@ -28,7 +28,7 @@ class Office:
         """Take the log's address, and what is told the account's deposits once the log can be read."""
         self._log, self._account, self._resume = log, account, resume
         self._ledger: Ledger | None = None
-        self.failure: LogError | None = None
+        self.failure: LogError | UnusableKey | None = None
 
     def open(self) -> None:
         """Open the log, and have deposits counted on from what it has on record.
@@ -53,7 +53,7 @@ class Office:
         """Open the log where it is not open; return whether it is."""
         try:
             self.open()
-        except LogError as error:
+        except (LogError, UnusableKey) as error:
             self.failure = error
             return False
         return True

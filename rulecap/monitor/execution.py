@@ -90,7 +90,8 @@ class Execution:
             return Outcome(hindrance[0], action, message=hindrance[1])
         order = self._order(decided, number, wanted, action)
         if not self._orders.intend(order, _evidence(decided)):
-            return Outcome(TWICE, action, order, "this action of this decision is in the journal already")
+            known = self._orders.named(order.client_order_id)
+            return Outcome(TWICE, action, known, "the journal has an order of this name already; none was sent")
         return Outcome(SENT, action, await self._sent(order))
 
     def _hindrance(self, decided: Decided, wanted: Reduction) -> tuple[str, str] | None:
@@ -103,9 +104,20 @@ class Execution:
             return WAITS, "an order on this position is not at its end"
         if _any_on(resting, wanted):
             return WAITS, "an order on this position has only just ended"
+        pause = self._pause_after_refusals(wanted)
+        if pause > 0:
+            return WAITS, f"the venue turned down the last orders on this position: again in {pause:.0f} s"
         if self._orders.taken_within_an_hour(now) >= settings.most_orders_per_hour:
             return CAPPED, f"{settings.most_orders_per_hour} orders were sent within an hour, which is the most"
         return None
+
+    def _pause_after_refusals(self, wanted: Reduction) -> float:
+        """Return how long a position is left alone: after a second refusal, and each time twice as long, to a bound."""
+        refused = self._orders.refused_in_a_row(wanted.symbol, wanted.side)
+        if len(refused) < 2:
+            return 0.0
+        pause = min(self._settings.longest_pause_seconds, self._settings.every_seconds * 2.0 ** (len(refused) - 1))
+        return refused[0].written + pause - self._clock.seconds()
 
     def _order(self, decided: Decided, number: int, wanted: Reduction, action: Mapping[str, Any]) -> Order:
         decision, now = decided.decision, self._clock.seconds()

@@ -41,11 +41,12 @@ class Following:
     clock: Clock
 
     async def all(self) -> list[Order]:
-        """Ask about each order that is not at its end; return them as they are now.
+        """Ask about each order that is not at its end; return them as they are now. What was never sent is forgotten.
 
         Raises:
             JournalError: they cannot be read, or what became of them cannot be put down.
         """
+        self.orders.prune(self.clock.seconds())
         return [await self.one(self._found(order)) for order in self.orders.going_on()]
 
     def _found(self, order: Order) -> Order:

@@ -26,6 +26,7 @@ class Lock:
         """
         if fcntl is None:  # pragma: no cover
             raise AlreadyRunning("orders are not sent from this system: it has no lock that ends with its process")
+        journal = journal.resolve()  # by whatever name it was reached
         self.path = journal.with_name(f"{journal.name}.lock")
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

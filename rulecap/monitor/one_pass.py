@@ -10,7 +10,7 @@ from rulecap.monitor.account import Account
 from rulecap.monitor.changes import ACCOUNT, CAP, FAILING, FRESH, LOG, REACHED, STALE, WITHIN, WRITTEN, changed, watched
 from rulecap.monitor.clock import Clock
 from rulecap.monitor.deciding import Office
-from rulecap.monitor.execution import CAPPED, LATE, NO_ORDER, Decided, Execution, would
+from rulecap.monitor.execution import CAPPED, LATE, NO_ORDER, TWICE, Decided, Execution, would
 from rulecap.monitor.journal import JournalError
 from rulecap.monitor.notices import notice_of
 from rulecap.monitor.orders import NOT_SENT, REFUSED, Order
@@ -23,7 +23,7 @@ from rulecap.service.in_force import PolicyInForce
 log = logging.getLogger("rulecap.monitor")
 Found = dict[str, tuple[object, str | None]]
 READ_AT = "monitor.read_at"
-KEPT_BACK = (CAPPED, LATE, NO_ORDER)
+KEPT_BACK = (CAPPED, LATE, NO_ORDER, TWICE)
 
 
 @dataclass(slots=True)
@@ -58,7 +58,19 @@ class Monitor:
         except Exception as error:  # noqa: BLE001  # the next pass may go well, and nobody else watches the account
             report.troubles.append(Trouble("internal", place_of(error)))
             log.error("%s", place_of(error), extra={"code": "internal"})
+        self._tell_stale(report)
         return report
+
+    def _tell_stale(self, report: Report) -> None:
+        """Tell that the account was not read for too long, whatever kept it from being read."""
+        parts, last = self._parts, self._parts.outbox.told.get(READ_AT)
+        now = parts.clock.seconds()
+        if report.snapshot is not None:
+            return
+        if last is None:
+            parts.outbox.note(READ_AT, now)  # where it was never read, it counts from the first try
+        elif now - last > parts.settings.stale_seconds:
+            self._tell(report, {ACCOUNT: (STALE, None)})
 
     async def _pass(self, report: Report) -> None:
         parts = self._parts
@@ -82,18 +94,12 @@ class Monitor:
         self._tell(report, _states(report.followed))
 
     async def _read(self, report: Report) -> bool:
-        """Read the account; tell when it has become stale, and when it is fresh again."""
+        """Read the account; tell when it is fresh again."""
         parts, now = self._parts, self._parts.clock.seconds()
-        # Where it was never read, staleness counts from the first try.
-        last = parts.outbox.told.get(READ_AT)
-        if last is None:
-            parts.outbox.note(READ_AT, now)
         try:
             report.snapshot, report.read_at = await parts.account.read(), now
         except VenueError as error:
             report.troubles.append(Trouble(error.code, error.message))
-            if last is not None and now - last > parts.settings.stale_seconds:
-                self._tell(report, {ACCOUNT: (STALE, None)})
             return False
         self._tell(report, {ACCOUNT: (FRESH, None)})
         parts.outbox.note(READ_AT, now)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from itertools import takewhile
 from typing import Any
 
 from rulecap.monitor.journal import Journal
@@ -12,6 +13,8 @@ INTENDED, UNCERTAIN, OPEN = "INTENDED", "UNCERTAIN", "OPEN"
 FILLED, CANCELLED, REFUSED, NOT_SENT = "FILLED", "CANCELLED", "REFUSED", "NOT_SENT"
 GOING_ON = (INTENDED, UNCERTAIN, OPEN)
 HOUR, WEEK = 3600.0, 7 * 24 * 3600.0
+# Enough to tell the longest pause from.
+MOST_REFUSED = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,15 @@ class Orders:
         statement = f"UPDATE orders SET {assignments} WHERE client_order_id = ?"  # as above
         self._journal.run(statement, (*values, order.client_order_id))
 
+    def named(self, client_order_id: str) -> Order | None:
+        """Return an order by its name.
+
+        Raises:
+            JournalError: it cannot be read.
+        """
+        found = self._where("client_order_id = ?", client_order_id)
+        return found[0] if found else None
+
     def going_on(self) -> list[Order]:
         """Return the orders that are not known to be at their end, in the order in which they were meant.
 
@@ -120,6 +132,16 @@ class Orders:
         """
         statement = "SELECT count(*) FROM orders WHERE written > ? AND state NOT IN (?, ?)"
         return int(self._journal.run(statement, (moment - HOUR, NOT_SENT, REFUSED))[0][0])
+
+    def refused_in_a_row(self, symbol: str, side: str) -> list[Order]:
+        """Return the latest orders on a position as far as the venue turned all of them down, the newest first.
+
+        Raises:
+            JournalError: they cannot be read.
+        """
+        condition = "symbol = ? AND side = ? AND state != ? ORDER BY written DESC, rowid DESC LIMIT ?"
+        latest = self._where(condition, symbol, side, NOT_SENT, MOST_REFUSED)
+        return list(takewhile(lambda one: one.state == REFUSED, latest))
 
     def prune(self, moment: float) -> None:
         """Forget what was never sent, a week after.

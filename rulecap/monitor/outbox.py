@@ -43,23 +43,27 @@ class Outbox:
     def put(self, notice: Notice | None, changes: Sequence[Change], written: float) -> bool:
         """Keep a notice, and what is told by it, in one; return whether that is durable."""
         values = {change.what: change.after for change in changes}
-        try:
-            self._save(notice, values, written)
-        except JournalError:
-            if notice is not None:
-                self._unsaved.append(notice)
-            self.told |= values
-            return False
         self.told |= values
+        if notice is not None:
+            if len(self._unsaved) == MOST_WAITING:
+                self.dropped += 1
+            self._unsaved.append(notice)
+        try:
+            self._save(values, written)
+        except JournalError:
+            return False
+        self._unsaved.clear()
         return True
 
-    def _save(self, notice: Notice | None, values: Mapping[str, object], written: float) -> None:
+    def _save(self, values: Mapping[str, object], written: float) -> None:
+        """Make what is told durable, and all notices that are not yet, in their order."""
         with self._journal.together():
             for name, value in values.items():
                 self._journal.run("INSERT OR REPLACE INTO told VALUES (?, ?)", (name, json.dumps(value)))
-            if notice is not None:
+            for notice in self._unsaved:
                 statement = "INSERT OR IGNORE INTO notices (id, written, body) VALUES (?, ?, ?)"
                 self._journal.run(statement, (notice.id, written, notice.body))
+            if self._unsaved:
                 self._bound()
 
     def _bound(self) -> None:
@@ -79,10 +83,14 @@ class Outbox:
         Raises:
             JournalError: it cannot be read.
         """
-        if self._unsaved:
-            return self._unsaved[0]
-        rows = self._journal.run("SELECT id, body FROM notices ORDER BY number LIMIT 1")
-        return Notice(*rows[0]) if rows else None
+        unsaved = next(iter(self._unsaved), None)  # younger than what the journal has
+        try:
+            rows = self._journal.run("SELECT id, body FROM notices ORDER BY number LIMIT 1")
+        except JournalError:
+            if unsaved is None:
+                raise
+            return unsaved
+        return Notice(*rows[0]) if rows else unsaved
 
     def delivered(self, notice: Notice) -> None:
         """Forget a notice that was got.

@@ -13,7 +13,7 @@ from rulecap.monitor.orders import Order
 from rulecap.snapshot import Snapshot
 
 # Messages of these are in our own words alone; any other may repeat figures of the account, or what a venue answered.
-OWN_WORDS = frozenset({"unlogged", "journal", "internal", "account-moving", "over-the-cap", "too-late"})
+OWN_WORDS = frozenset({"unlogged", "journal", "internal", "account-moving", "over-the-cap", "too-late", "sent-before"})
 # An order that ends like this is no trouble: the position has gone, or the part is less than can be traded.
 NO_TROUBLE = frozenset({"", "nothing-to-reduce", "quantity-too-small"})
 

@@ -45,7 +45,7 @@ class Wanted:
     journal: Path
     exchange: ExchangeSettings | None
     webhook: Webhook | None = None
-    heartbeats: tuple[str, ...] = ()
+    heartbeats: tuple[str, ...] = field(default=(), repr=False)  # an address may have a token in it
     metrics_port: int | None = None
 
 
@@ -92,8 +92,6 @@ async def opened(wanted: Wanted, clock: Clock) -> AsyncIterator[Running]:
         journal.claim(account.name)
         office = _office(settings.log, account)
         stack.callback(office.close)
-        orders = Orders(journal)
-        orders.prune(clock.seconds())
         outbox = Outbox(journal)
         parts = Parts(settings, in_force, account, office, outbox, execution, clock, wanted.webhook is not None)
         delivery = Delivery(outbox, wanted.webhook, clock) if wanted.webhook else None

@@ -34,6 +34,7 @@ class MonitorSettings:
     settle_seconds: float = 30.0
     rest_seconds: float = 5.0
     cancel_seconds: float = 60.0
+    longest_pause_seconds: float = 300.0
 
 
 def journal_beside(log: str, account: str) -> Path | None:

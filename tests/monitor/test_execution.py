@@ -1,9 +1,11 @@
 """The policy's reductions as orders: what each zone asks for, once, within the cap, followed to its end."""
 
+import asyncio
 from decimal import Decimal
 
 import pytest
 
+from rulecap.monitor.execution import Decided
 from rulecap.monitor.orders import CANCELLED, FILLED, NOT_SENT, REFUSED, UNCERTAIN
 from tests.monitor.conftest import ORANGE, RED, changes, codes, order_path, quantities
 from tests.venue.venue import READ_ONLY_KEY, READ_ONLY_SECRET
@@ -213,3 +215,27 @@ def test_a_pass_that_finds_a_position_gone_is_fine(desk, venue):
     path = venue.positions_path
     venue.after(path, lambda: venue.after(path, lambda: venue.set_position("BTCUSDT", "LONG", "0", "1")))
     assert desk.one().ok
+
+
+def test_a_name_that_the_journal_has_already_is_told_with_its_order_and_sends_nothing(at_binance, binance):
+    binance.set_wallet(ORANGE)
+    first = at_binance.one()
+    decided = next(one for one in first.decided if one.decision == "margin")
+
+    async def again():  # as where a log was put back from before, and its numbers come again
+        async with at_binance.running() as running:
+            execution = running.monitor._parts.execution
+            return await execution.act(Decided(first.policy, decided, at_binance.clock.seconds()))
+
+    outcomes = asyncio.run(again())
+    assert {one.did for one in outcomes} == {"sent-before"}
+    assert {one.order.state for one in outcomes} == {FILLED}
+    assert len(binance.orders) == 4
+
+
+def test_what_was_never_sent_is_forgotten_while_the_monitor_runs(desk, venue):
+    venue.set_wallet(ORANGE)
+    path = venue.positions_path
+    venue.after(path, lambda: venue.after(path, lambda: venue.set_position("BTCUSDT", "LONG", "0", "1")))
+    desk.steps(lambda: desk.clock.pass_time(8 * 24 * 3600.0))
+    assert NOT_SENT not in {one.state for one in desk.orders()}

@@ -5,7 +5,8 @@ from contextlib import closing
 
 import pytest
 
-from rulecap.audit import open_log
+from rulecap.audit import LogError, UnusableKey, open_log
+from rulecap.monitor import deciding
 from tests.monitor.conftest import ORANGE, changes, codes, quantities
 
 FAULTS = {
@@ -126,6 +127,19 @@ def test_a_log_that_is_not_there_at_the_start_is_begun_when_it_can_be(at_binance
         assert log.head().size == 3
 
 
+def test_a_signing_key_that_is_lost_meanwhile_stops_no_reduction(at_binance, binance, monkeypatch):
+    failures = [LogError("log-locked", "at first"), UnusableKey("the key is gone")]
+
+    def no_ledger(_):
+        raise failures.pop(0)
+
+    monkeypatch.setattr(deciding, "open_ledger", no_ledger)
+    binance.set_wallet(ORANGE)
+    report = at_binance.one()
+    assert set(codes(report)) == {"unlogged"}
+    assert {one.did for one in report.outcomes} == {"sent"}
+
+
 def test_where_the_journal_is_gone_nothing_is_sent(desk, venue):
     def lose():
         desk.journal.unlink()
@@ -159,6 +173,9 @@ def test_what_nobody_foresaw_ends_a_pass_and_not_the_monitor(desk, monkeypatch, 
     with monkeypatch.context() as patched:
         patched.setattr(ExchangeAccount, "read", broken)
         assert codes(desk.one()) == ["internal"]
+        first, second = desk.steps(lambda: desk.clock.pass_time(91))
+        assert "monitor.account" not in changes(first)
+        assert changes(second)["monitor.account"] == ("FRESH", "STALE")
     assert "12000" not in caplog.text
     assert desk.one().ok
 

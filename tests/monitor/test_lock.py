@@ -59,3 +59,10 @@ def test_a_monitor_of_another_account_does_not_touch_the_journal(at_binance):
     journal.close()
     with pytest.raises(JournalError, match="of the account another"):
         at_binance.one()
+
+
+def test_another_name_of_the_journal_has_the_same_lock(tmp_path):
+    (tmp_path / "journal").touch()
+    (tmp_path / "other").symlink_to(tmp_path / "journal")
+    with Lock(tmp_path / "journal"), pytest.raises(AlreadyRunning):
+        Lock(tmp_path / "other")

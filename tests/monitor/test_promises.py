@@ -163,6 +163,22 @@ def test_each_order_is_sent_once_one_at_a_time_and_within_the_cap(steps, manners
             journal.close()
 
 
+def test_a_venue_that_turns_orders_down_is_asked_ever_more_seldom(tmp_path):
+    clock, journal = Time(), Journal(tmp_path / "journal")
+    venue = Anything(clock, ["refuses"] * 100)
+    execution, sent = Execution(venue, Orders(journal), SETTINGS, clock), []
+    for number in range(60):
+        if number == 50:
+            venue.manners = []  # it takes orders again
+        before = len(venue.calls)
+        asyncio.run(_pass(execution, decided(number, clock, SYMBOLS[:1])))
+        sent += [number * 30] * (len(venue.calls) - before)
+        clock.at += 30
+    journal.close()
+    # One refusal keeps nothing from the next pass, and after an order that was taken it begins anew; then the cap holds.
+    assert sent == [0, 30, 90, 210, 450, 750, 1050, 1350, 1650, 1680]
+
+
 async def _pass(execution, wanted):
     await execution.following.all()
     await execution.act(wanted)

@@ -203,3 +203,17 @@ def test_a_journal_that_forgets_nothing_has_notices_told_no_more_often_than_to_o
 
     assert asyncio.run(attempts()) == [1, 2, 4, 8, 1]
     assert posts == ["a"] * 5
+
+
+def test_what_waits_in_memory_is_told_after_what_waits_in_the_journal_and_saved_when_it_can_be(tmp_path):
+    journal = Journal(tmp_path / "journal")
+    outbox = Outbox(journal)
+    outbox.put(Notice("a", "{}"), [], 0.0)
+    journal.run("CREATE TRIGGER full BEFORE INSERT ON notices BEGIN SELECT RAISE(ABORT, 'full'); END")
+    assert not outbox.put(Notice("b", "{}"), [], 0.0)
+    assert outbox.oldest().id == "a"
+    journal.run("DROP TRIGGER full")
+    assert outbox.put(Notice("c", "{}"), [], 0.0)
+    assert [one for (one,) in journal.run("SELECT id FROM notices ORDER BY number")] == ["a", "b", "c"]
+    assert outbox.waiting() == 3
+    journal.close()
