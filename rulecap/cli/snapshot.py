@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from rulecap.cli.audit.common import add_log
-from rulecap.cli.usage import FINE, add_json, add_venue
+from rulecap.cli.usage import FINE, add_bars, add_json, add_venue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument("exchange", metavar="EXCHANGE", help="ccxt's id of a venue, such as binanceusdm or bybit")
     parser.add_argument("symbol", metavar="SYMBOL", nargs="?", help="the market, such as BTCUSDT (default: none)")
     add_venue(parser)
+    add_bars(parser)
     add_log(parser)
     add_json(parser)
     parser.set_defaults(run=run)

@@ -47,6 +47,13 @@ def add_evaluation(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--symbol", metavar="SYMBOL", help="the market, such as BTCUSDT (default: the signal's)")
     group.add_argument("--signal", metavar="FILE", help="the signal to be judged, as a JSON file, or - for input")
     add_venue(group)
+    add_bars(group)
+
+
+def add_bars(parser: "argparse._ActionsContainer") -> None:
+    """Add the arguments that say what a market's figures are made of; what is not given is None."""
+    parser.add_argument("--bars", metavar="N", help="how many bars make ATR and volatility (default: 14)")
+    parser.add_argument("--timeframe", metavar="LENGTH", help="their length: 15m, 1h, 1d (default: 1h)")
 
 
 def add_venue(parser: "argparse._ActionsContainer") -> None:
@@ -57,8 +64,6 @@ def add_venue(parser: "argparse._ActionsContainer") -> None:
     )
     parser.add_argument("--account", metavar="NAME", help="the account's name in memory and log (default: EXCHANGE)")
     parser.add_argument("--quote", metavar="CURRENCY", help="the account's currency (default: USDT)")
-    parser.add_argument("--bars", metavar="N", help="how many bars make ATR and volatility (default: 14)")
-    parser.add_argument("--timeframe", metavar="LENGTH", help="their length: 15m, 1h, 1d (default: 1h)")
     parser.add_argument("--timeout", metavar="SECONDS", help="for one request (default: 10)")
     parser.add_argument("--url", metavar="URL", help="another address of it: scheme, host and port")
 

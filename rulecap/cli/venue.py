@@ -70,7 +70,7 @@ def settings_of(asked: argparse.Namespace, venue: str) -> ExchangeSettings:
     """
     settings: dict[str, Any] = {"venue": venue}
     for option, (*parts, last) in PLACES.items():
-        value = getattr(asked, option)
+        value = getattr(asked, option, None)  # not every command has every one
         place = settings
         for part in parts:
             place = place.setdefault(part, {})

@@ -9,9 +9,7 @@ ACCOUNT_PATHS = {
     "allocation/multi-tier": "multi_tier",
 }
 STATE, MARGIN, POSITION, KELLY = "state", "margin", "position", "kelly"
-LEVERAGE, RISK_PARITY, DRAWDOWN = "leverage", "risk_parity", "drawdown"
-# What goes on record by itself, so that there is a history, and metrics know the latest verdicts.
-WATCHED = (STATE, MARGIN, DRAWDOWN)
+LEVERAGE, RISK_PARITY = "leverage", "risk_parity"
 # The specification's names for a signal's fields.
 SIGNAL_NAMES = {"signal_score": "score"}
 BODY_NAMES = {field: name for name, field in SIGNAL_NAMES.items()}

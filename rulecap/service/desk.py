@@ -8,7 +8,6 @@ from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy
 from rulecap.problems import Problem, did_you_mean, shown
 from rulecap.service.answers import answer, recorded_answer
-from rulecap.service.contract import WATCHED
 from rulecap.service.in_force import PolicyInForce
 from rulecap.service.problems import Refused
 from rulecap.service.reading import Reader
@@ -162,13 +161,12 @@ class Desk:
         return Problem("snapshot-too-old", message)
 
     async def record_watched(self) -> None:
-        """Put on record what a history is made of."""
-        for decision in WATCHED:
-            if self.knows(decision):
-                try:
-                    await self.about_account(decision)
-                except Refused:  # who asks is told the same; /ready and the metrics say it too
-                    continue
+        """Put on record what the policy has watched, so that there is a history, and metrics know the verdicts."""
+        for decision in self._in_force.policy.watched:
+            try:
+                await self.about_account(decision)
+            except Refused:  # who asks is told the same; /ready and the metrics say it too
+                continue
 
 
 def known(policy: Policy, decision: str) -> Policy:

@@ -175,7 +175,7 @@ def test_a_venue_that_turns_orders_down_is_asked_ever_more_seldom(tmp_path):
         sent += [number * 30] * (len(venue.calls) - before)
         clock.at += 30
     journal.close()
-    # One refusal keeps nothing from the next pass, and after an order that was taken it begins anew; then the cap holds.
+    # One refusal keeps nothing from the next pass; after an order that was taken it begins anew; then the cap holds.
     assert sent == [0, 30, 90, 210, 450, 750, 1050, 1350, 1650, 1680]
 
 
