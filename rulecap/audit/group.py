@@ -79,8 +79,8 @@ class Group(Generic[Item]):
         """Do all that waits, the leader's own first."""
         self._await_crowd()
         with self._mutex:
-            self._taken = self._queue[:MOST_AT_ONCE]
-            del self._queue[: len(self._taken)]
+            # In one statement: a turn in both lists would be said to be done, and then lead with nobody to lead for it.
+            self._taken, self._queue = self._queue[:MOST_AT_ONCE], self._queue[MOST_AT_ONCE:]
             for turn in self._taken:
                 turn.state = State.TAKEN
         start = time.monotonic()
@@ -118,14 +118,13 @@ class Group(Generic[Item]):
                 self._gates.pop()
 
     def _hand_over(self) -> None:
-        """Say what is done and who leads now; the gates are opened after it."""
+        """Say what is done and who leads now, and only then which gates are to be opened: anybody may open them."""
         if self._taken:
             self._expected = len(self._taken) + len(self._queue)
-        self._gates += [*self._taken, *self._queue[:1]]
         for turn in self._taken:
             turn.state = State.DONE
-        self._taken = []
         following = self._queue[0] if self._queue else None
         if following is not None:
             following.state = State.LEADS
-        self._leader = following
+        gates = [*self._gates, *self._taken, *self._queue[:1]]
+        self._gates, self._taken, self._leader = gates, [], following

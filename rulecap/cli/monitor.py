@@ -5,18 +5,21 @@ import json
 import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rulecap.cli.audit.common import add_log
 from rulecap.cli.usage import FINE, NOT_FINE, SHIPPED_POLICY, UsageError, add_json, add_venue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rulecap.exchange import ExchangeSettings
     from rulecap.monitor.report import Report
     from rulecap.monitor.running import Wanted
     from rulecap.monitor.settings import MonitorSettings
     from rulecap.monitor.webhook import Webhook
 
+Number = TypeVar("Number", int, float)
 WEBHOOK_VARIABLE = "RULECAP_WEBHOOK"
 SECRET_VARIABLE = "RULECAP_WEBHOOK_SECRET"  # its name
 EXTRA = "the monitor needs more packages: pip install 'rulecap[exchange,service]'"
@@ -214,21 +217,28 @@ def _print_orders(asked: argparse.Namespace, path: Path) -> int:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    value = _number(float, text)
     if not (math.isfinite(value) and value > 0):
         raise argparse.ArgumentTypeError("more than 0 seconds")
     return value
 
 
 def _count(text: str) -> int:
-    value = int(text)
+    value = _number(int, text)
     if value < 1:
         raise argparse.ArgumentTypeError("1 or more")
     return value
 
 
 def _port(text: str) -> int:
-    value = int(text)
+    value = _number(int, text)
     if not 0 <= value < 2**16:
         raise argparse.ArgumentTypeError("a port is 0 to 65535")
     return value
+
+
+def _number(kind: "Callable[[str], Number]", text: str) -> "Number":
+    try:
+        return kind(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None

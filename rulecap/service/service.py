@@ -122,7 +122,7 @@ class Service:
             known = last_deposits(url, source.account_name)
             if known is not None:
                 source.resume(*known)
-            source.score_by(EntryScores(url, source.account_name))
+            source.score_by(EntryScores(url, source.account_name, [self.in_force.policy]))
         self.reader = Reader(url)
         view = SharedView(source, self.settings)
         self._desk = Desk(self.in_force, view, self.recorder, self.reader, self.settings.oldest_seconds)

@@ -1,5 +1,6 @@
 """Group commit: everything is done once, together where it comes together, and nobody waits for ever."""
 
+import linecache
 import signal
 import sys
 import threading
@@ -9,7 +10,7 @@ from random import Random
 
 import pytest
 
-from rulecap.audit.group import Group
+from rulecap.audit.group import Group, State, Turn
 from tests.patience import patience
 
 
@@ -199,3 +200,70 @@ def test_one_who_is_interrupted_while_he_waits_is_never_made_the_leader(interrup
     leader.join(30)
     assert group.ask("after")
     assert done == ["slow", "after"]
+
+
+class Busy(Group):
+    """A group in which another thread comes by before one that was interrupted clears up."""
+
+    def __init__(self, work, at):
+        super().__init__(work, patience=10)
+        self.left = at
+
+    def trace(self, frame, event, _):
+        """Interrupt the thread at one of the group's lines."""
+        if frame.f_globals["__name__"] != Group.__module__:
+            return None
+        # Python looks for interruptions nowhere between a body's last call and the end of its `with`.
+        line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).lstrip()
+        if event == "line" and not line.startswith("with"):
+            self.left -= 1
+            if self.left == 0:
+                raise Interrupted
+        return self.trace
+
+    def _settle(self, own):
+        if self.left == 0:
+            self.left = -1
+            passer = Turn("somebody who is done")
+            passer.state = State.DONE
+            super()._settle(passer)
+            time.sleep(0.002)  # whoever was woken runs
+        super()._settle(own)
+
+
+def waiting_behind(group, names):
+    """Start threads that ask while somebody leads; return them and what each of them got, once all of them wait."""
+    group._leader = Turn("nobody")
+    got = {}
+    threads = [threading.Thread(target=lambda name=name: got.update({name: group.ask(name)})) for name in names]
+    for thread in threads:
+        thread.start()
+    while len(group._queue) < len(threads):
+        time.sleep(0.0005)
+    group._leader = None
+    return threads, got
+
+
+def test_a_leader_that_is_interrupted_at_any_line_leaves_all_who_wait_their_turn():
+    places, interrupted = 0, True
+    while interrupted:
+        places += 1
+        done = []
+        group = Busy(done.extend, places)
+        threads, got = waiting_behind(group, "ab")
+        before = sys.gettrace()
+        sys.settrace(group.trace)
+        try:
+            group.ask("own")
+        except Interrupted:
+            pass
+        finally:
+            sys.settrace(before)
+        interrupted = group.left <= 0
+        assert group.ask("after"), places
+        for thread in threads:
+            thread.join(5)
+        assert got == {"a": True, "b": True}, places
+        assert (group._queue, group._leader) == ([], None), places
+        assert len(done) == len(set(done)), places
+    assert places > 20

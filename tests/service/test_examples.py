@@ -100,7 +100,7 @@ def test_the_large_accounts_trade_beside_eight_positions_that_were_entered_here(
     for one in positions:
         venue.set_position(one["symbol"], "LONG", str(one["quantity"]), str(one["entry_price"]), leverage=5)
     view = client.app.state.service.desk.view
-    wait(lambda: sum(one.score is not None for one in view.account.positions) == len(positions))
+    wait(lambda: sum(one.score is not None for one in view.account.positions) == len(positions), seconds=90)
     answer = client.post(POSITION, json=asked("large")).json()
     with open_log(f"sqlite:///{tmp_path / 'log.sqlite3'}") as log:
         recorded = log.find(answer["decision_id"]).fields["snapshot"]["positions"]

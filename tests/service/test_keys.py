@@ -75,11 +75,11 @@ def test_a_revoked_key_is_refused_without_a_restart_and_a_broken_file_changes_no
     wait(lambda: client.get("/api/capital/state", headers=bearer(token)).status_code == 401)
 
 
-def wait(holds):
-    """Wait until something holds, for ten seconds at the most."""
+def wait(holds, seconds=10):
+    """Wait until something holds, for so many seconds at the most."""
     import time
 
-    end = time.monotonic() + 10
+    end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, "it never came to hold"
         time.sleep(0.02)

@@ -7,6 +7,7 @@ from rulecap.audit import open_log
 from rulecap.audit.log import Log
 from rulecap.audit.record import Record
 from rulecap.audit.review.selection import looking
+from rulecap.engine.policy import Policy
 from rulecap.snapshot import Position, Signal, Snapshot, read_snapshot
 
 # A symbol and a position's side.
@@ -25,10 +26,16 @@ class EntryScores:
     score with it: what is opened later, without being asked about, has none. For many threads.
     """
 
-    def __init__(self, url: str, account: str) -> None:
-        """Read an account's entries from a log; nothing is read yet."""
+    def __init__(self, url: str, account: str, known: Iterable[Policy] = ()) -> None:
+        """Read an account's entries from a log; nothing is read yet.
+
+        Args:
+            url: the log's address.
+            account: whose positions they are.
+            known: policies that are loaded already; any other that decided is loaded from the log.
+        """
         self._url, self._account = url, account
-        self._opening: dict[str, Mapping[str, tuple[str, ...]]] = {}
+        self._opening = {one.digest: one.opening for one in known}
         self._scores: dict[Held, float] = {}
         self._open: frozenset[Held] = frozenset()
         self._read_to = 0
