@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Set
 
 from rulecap.audit import open_log
-from rulecap.audit.log import Log
+from rulecap.audit.log import Kind, Log
 from rulecap.audit.record import Record
 from rulecap.audit.review.selection import looking
 from rulecap.engine.policy import Policy
@@ -15,8 +15,9 @@ Held = tuple[str, str]
 # An exchange's `Extras` take a symbol alone, too.
 Scores = dict[str | Held, float]
 SIDES = {"BUY": "LONG", "SELL": "SHORT"}
-# So many decisions to open are read back at the most, when nothing is known yet.
+# So many decisions to open are read back at the most.
 MOST_READ = 20_000
+ROWS = 2000
 
 
 class EntryScores:
@@ -38,7 +39,10 @@ class EntryScores:
         self._opening = {one.digest: one.opening for one in known}
         self._scores: dict[Held, float] = {}
         self._open: frozenset[Held] = frozenset()
-        self._read_to = 0
+        self._ended: set[Held] = set()
+        # All that was recorded after one and up to the other has been read.
+        self._read_after, self._read_to = -1, -1
+        self._left = MOST_READ
         self._lock = threading.Lock()
 
     def of(self, positions: Iterable[Position]) -> Scores:
@@ -52,44 +56,72 @@ class EntryScores:
             self._forget(self._open - held)
             self._open = held
             with open_log(self._url) as log, looking(log):
-                self._read(log, held)
+                self._read_on(log)
+                self._read_back(log, set(held - self._scores.keys() - self._ended))
             return {one: self._scores[one] for one in held if one in self._scores}
 
     def _forget(self, ended: Set[Held]) -> None:
+        self._ended |= ended
         for one in ended:
             self._scores.pop(one, None)
 
-    def _read(self, log: Log, held: Set[Held]) -> None:
-        size, found = log.head().size, dict[Held, float]()
-        for number, record in enumerate(self._entries(log), 1):
-            signal = _signal(record)
-            if signal is not None and signal.score is not None and not signal.reduce_only:
-                found.setdefault((signal.symbol, SIDES[signal.side]), signal.score)
-            # Back to where it was read before, whatever is held: a newer signal replaces the score of an older one.
-            if not self._read_to and (held <= found.keys() or number == MOST_READ):
-                break
-        self._scores |= found
+    def _read_on(self, log: Log) -> None:
+        """Read what was recorded since the last time; a newer signal replaces the score of an older one."""
+        size, newest = log.head().size, dict[Held, float]()
+        if self._read_to < 0:
+            self._read_after = self._read_to = size
+        for _, held, score in self._entries(log, self._read_to, size):
+            newest.setdefault(held, score)
+        self._scores |= newest
+        self._ended -= newest.keys()
         self._read_to = size
 
-    def _entries(self, log: Log) -> Iterator[Record]:
-        """Yield the records on which a position was opened, the newest first, back to where was read before."""
+    def _read_back(self, log: Log, wanted: set[Held]) -> None:
+        """Read what was recorded before, as far back as something is wanted."""
+        if not wanted:
+            return
+        for seq, held, score in self._entries(log, 0, self._read_after):
+            self._read_after = seq - 1
+            self._left -= 1
+            if held not in self._ended:
+                self._scores.setdefault(held, score)
+            wanted.discard(held)
+            if not wanted:
+                return
+            if self._left <= 0:
+                break
+        self._read_after = 0
+
+    def _entries(self, log: Log, after: int, last: int) -> Iterator[tuple[int, Held, float]]:
+        """Yield number, position and score of each record on which one was opened, the newest first."""
         kinds = {number: kind for number, kind in log.kinds().items() if kind.account == self._account and kind.verdict}
         if not kinds:
             return
         marks = ", ".join("?" * len(kinds))
-        rows = log.database.run(
-            f"SELECT seq, kind FROM records WHERE kind IN ({marks}) AND seq > ? ORDER BY seq DESC",
-            (*kinds, self._read_to),
+        statement = (
+            f"SELECT seq, kind FROM records WHERE kind IN ({marks}) AND seq > ? AND seq <= ? ORDER BY seq DESC LIMIT ?"
         )
-        for seq, number in rows:
-            kind = kinds[number]
-            opening = self._opens(log, kind.digest)
-            if any(kind.verdict in verdicts for verdicts in opening.values()):
-                record = log.record(seq)
-                assert record is not None  # one moment of the log is looked at
-                answered = record.fields["answered_by"]
-                if record.fields["verdict"] in opening.get(answered, ()):
-                    yield record
+        while last > after:
+            rows = log.database.run(statement, (*kinds, after, last, ROWS))
+            for seq, number in rows:
+                entry = self._entry(log, seq, kinds[number])
+                if entry is not None:
+                    yield (seq, *entry)
+            last = rows[-1][0] - 1 if rows else after
+
+    def _entry(self, log: Log, seq: int, kind: Kind) -> tuple[Held, float] | None:
+        """Return the position that was opened on a record, and the signal's score; none where none was."""
+        opening = self._opens(log, kind.digest)
+        if not any(kind.verdict in verdicts for verdicts in opening.values()):
+            return None
+        record = log.record(seq)
+        assert record is not None  # one moment of the log is looked at
+        signal = _signal(record)
+        if record.fields["verdict"] not in opening.get(record.fields["answered_by"], ()) or signal is None:
+            return None
+        if signal.score is None or signal.reduce_only:
+            return None
+        return (signal.symbol, SIDES[signal.side]), signal.score
 
     def _opens(self, log: Log, digest: str) -> Mapping[str, tuple[str, ...]]:
         if digest not in self._opening:

@@ -127,7 +127,41 @@ def test_a_first_reading_has_a_bound(ask, url, monkeypatch):
     ask(score=50)
     ask(symbol="ETHUSDT", score=60)
     ask(symbol="ETHUSDT", score=61)
-    assert EntryScores(url, "one").of(held(LONG)) == {}
+    scores = EntryScores(url, "one")
+    assert scores.of(held(LONG)) == {}
+    assert scores.of(held(LONG)) == {}
+
+
+def test_positions_that_are_opened_one_after_the_other_have_each_its_own(ask, url):
+    scores = EntryScores(url, "one")
+    for symbol, score in (("BTCUSDT", 50), ("ETHUSDT", 60), ("SOLUSDT", 70)):
+        ask(symbol=symbol, score=score)
+    eth, sol = ("ETHUSDT", "LONG"), ("SOLUSDT", "LONG")
+    assert scores.of([]) == {}
+    assert scores.of(held(sol)) == {sol: 70.0}
+    ask(symbol="ADAUSDT", score=80)
+    assert scores.of(held(sol, eth)) == {sol: 70.0, eth: 60.0}
+    assert scores.of(held(sol, eth, LONG)) == {sol: 70.0, eth: 60.0, LONG: 50.0}
+
+
+def test_what_ended_is_not_found_again_by_reading_back(ask, url):
+    scores = EntryScores(url, "one")
+    ask(score=50)
+    ask(score=55)
+    for _ in range(3):
+        ask(symbol="ETHUSDT", score=60)
+    assert scores.of(held(LONG)) == {LONG: 55.0}
+    assert scores.of([]) == {}
+    assert scores.of(held(LONG)) == {}
+    assert scores.of(held(LONG, ("SOLUSDT", "LONG"))) == {}
+
+
+def test_much_is_read_in_parts(ask, url, monkeypatch):
+    monkeypatch.setattr(module, "ROWS", 2)
+    ask(score=50)
+    for _ in range(5):
+        ask(symbol="ETHUSDT", score=60)
+    assert EntryScores(url, "one").of(held(LONG)) == {LONG: 50.0}
 
 
 def test_a_log_that_cannot_be_read_is_named(tmp_path):
