@@ -42,17 +42,14 @@ MISSED = """\
 - **The cold process.** Absolute times are this machine's, on which pydantic parses a snapshot at about half the speed
   of the machine that the targets were set on. About half of the process is importing pydantic, PyYAML and rulecap.
 - **A record beside a plain insert.** This disk syncs in about 0.1 ms, so that what is written and computed beside the
-  sync shows: a commit writes three pages more (the index by kind and time, the tree's nodes, the head), which alone is
-  about 1.3 times the plain insert, and the record's hash, the tree, the watch over the files and Python's calls are the
-  rest. Where a sync takes 2 ms, as on a network disk, the difference is within a few percent. On PostgreSQL it is round
-  trips: the plain insert needs one, a record needs the lock and the head before it may be written.
+  sync shows: a commit writes three pages more (the index by kind and time, the tree's nodes, the head), and the record's hash, the tree, the watch over the files and Python's calls are the
+  rest. A slower disk hides it. On PostgreSQL it is round trips: the plain insert needs one, a record needs the lock and
+  the head before it may be written.
 - **Many writers on this disk.** A group of writers shares syncs, and the interpreter's lock keeps them from sharing
   anything else. Most of a record's time here is computing; where a commit takes 2 ms longer, the gain is the one asked
   for.
 - **The service.** An empty endpoint costs one request's worth of HTTP. A recommendation is that, and a snapshot put
-  together, validated and decided on, an answer written, and a durable record, in one process on one core: the record
-  alone is about as much processor time as the empty endpoint. It scales over processes that share a log in PostgreSQL,
-  not within one.
+  together, validated and decided on, an answer written, and a durable record, in one process on one core.
 """
 
 METHOD = """## How it is measured
