@@ -39,12 +39,11 @@ MISSED = """\
   alone, every value kept.
 - **The trace as JSON.** The target was set for 27 KB and some 45 steps. This trace has 88 steps and 61 KB, because each
   step also says where in the policy its numbers stand and how far each comparison was from turning out otherwise.
-- **The cold process.** Absolute times are this machine's, on which pydantic parses a snapshot at about half the speed
-  of the machine that the targets were set on. About half of the process is importing pydantic, PyYAML and rulecap.
 - **A record beside a plain insert.** This disk syncs in about 0.1 ms, so that what is written and computed beside the
-  sync shows: a commit writes three pages more (the index by kind and time, the tree's nodes, the head), and the record's hash, the tree, the watch over the files and Python's calls are the
-  rest. A slower disk hides it. On PostgreSQL it is round trips: the plain insert needs one, a record needs the lock and
-  the head before it may be written.
+  sync shows: a commit writes three pages more (the index by kind and time, the tree's nodes, the head), and the
+  record's hash, the tree, the watch over the files and Python's calls are the rest. A slower disk hides it. On
+  PostgreSQL it is round trips: the plain insert needs one, a record needs the lock and the head before it may be
+  written.
 - **Many writers on this disk.** A group of writers shares syncs, and the interpreter's lock keeps them from sharing
   anything else. Most of a record's time here is computing; where a commit takes 2 ms longer, the gain is the one asked
   for.
