@@ -79,14 +79,15 @@ class SharedView:
 
     def _note(self, error: SourceError) -> None:
         if self.failure is None or self.failure.code != error.code:
-            log.warning("the account cannot be read: %s", error, extra={"code": error.code})
+            # The code alone: the message may repeat what the venue answered, balances among it. Who asks is told it.
+            log.warning("the account cannot be read: %s", error.code, extra={"code": error.code})
         self.failure = error
 
     async def _read_quietly(self, symbol: str) -> None:
         try:
             await self._read_market(symbol)
         except SourceError as error:
-            log.debug("the market %s cannot be read: %s", symbol, error, extra={"code": error.code})
+            log.debug("the market %s cannot be read: %s", symbol, error.code, extra={"code": error.code})
 
     async def _read_market(self, symbol: str) -> MarketPart:
         """Read a market, together with whoever else is waiting for it."""

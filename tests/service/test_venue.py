@@ -174,3 +174,13 @@ def test_a_log_that_stands_still_or_fails_keeps_no_account_waiting(client, venue
     monkeypatch.setattr(source._entries, "of", fails)
     wait(lambda: "cannot be read" in caplog.text)
     assert scored()  # as it was last known
+
+
+def test_what_a_venue_answers_is_in_no_log(client, venue, caplog):
+    caplog.set_level(1)
+    venue.fault("", "status", 100_000, status=400, body='{"code": -4000, "msg": "your balance of 12345.67 is odd"}')
+    wait(lambda: client.app.state.service.desk.view.failure is not None)
+    client.post(POSITION, json=SPECIFIED)
+    said = [one.getMessage() for one in caplog.records if one.name.startswith("rulecap.service")]
+    assert any("the account cannot be read" in one for one in said)
+    assert "12345.67" not in "".join(said)  # what ccxt says at the lowest level, `serve` leaves out
