@@ -37,13 +37,13 @@ def killed():
 
 
 def goes_on(desk):
-    """Start again; go on when every request of before is out of date. Return the last pass and the journal's orders."""
+    """Start again; go on when each request of before is out of date. Return the last passes and the journal's orders."""
 
     async def look():
         async with desk.running() as running:
             await running.one_pass()
             desk.clock.pass_time(31)
-            return await running.one_pass()
+            return [await running.one_pass() for _ in range(2)]
 
     return asyncio.run(look()), desk.orders()
 
@@ -56,7 +56,9 @@ def killed_at(killed, venue, folder, line):
     venue.fill_share = Decimal(0)
     code, _ = killed(venue, folder, line)
     assert code == -9
-    last, orders = goes_on(Desk(folder, venue))
+    (settled, last), orders = goes_on(Desk(folder, venue))
+    # An order that was meant and never sent is told, once, and nothing else.
+    assert {one.code for one in settled.troubles} <= {"order-not-found"}
     assert last.ok
     # One for each position: of before the kill, or of a new decision.
     assert sorted(one.symbol for one in venue.orders) == sorted(REDUCED), (line, orders)
