@@ -37,7 +37,7 @@ def killed():
 
 
 def goes_on(desk):
-    """Start again; go on when each request of before is out of date. Return the last passes and the journal's orders."""
+    """Start again, go on when requests of before are out of date; return the last passes and the journal's orders."""
 
     async def look():
         async with desk.running() as running:
