@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 Row = tuple[Any, ...]
+Statement = tuple[str, Sequence[Sequence[object]]]
+"""A statement, and the values of each time that it is run."""
 
 
 def blob(value: object) -> bytes:
@@ -30,6 +32,9 @@ class Database(Protocol):
         Returns whether what lies in the database may have been written to by something else than a log's writer.
         """
 
+    def begin_reading(self, statement: str) -> tuple[bool, list[Row]]:
+        """Start writing; return what `begin` does, and the rows of a statement without values, read thereafter."""
+
     def look(self) -> None:
         """Start reading: until `rollback` everything is seen as it is at this moment, whatever is written."""
 
@@ -42,7 +47,7 @@ class Database(Protocol):
     def run(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
         """Run one statement and return its rows."""
 
-    def write(self, statements: Sequence[tuple[str, Sequence[Sequence[object]]]]) -> None:
+    def write(self, statements: Sequence[Statement]) -> None:
         """Run statements that return nothing, each once for each of its rows."""
 
     def stream(self, statement: str, values: Sequence[object] = ()) -> Iterator[Row]:

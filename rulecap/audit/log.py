@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from rulecap.audit.database import Database, blob
+from rulecap.audit.database import Database, Row, blob
 from rulecap.audit.errors import LogError
 from rulecap.audit.merkle import HASH_LENGTH
 from rulecap.audit.record import Record
@@ -13,6 +14,8 @@ from rulecap.audit.tables import FORMAT
 from rulecap.engine.policy import Policy, policy_from_files
 from rulecap.policy.sources import digest_of
 from rulecap.problems import PolicyError, shown
+
+HEAD = "SELECT format, id, size, root, note FROM log"
 
 
 class Head(NamedTuple):
@@ -147,21 +150,43 @@ def read_head(database: Database) -> Head:
     Raises:
         LogError: the database holds no log, or one of a later format.
     """
+    with _no_other_failure(database.where):
+        rows = database.run(HEAD)
+    return _head_of(rows, database.where)
+
+
+def begin_at_head(database: Database) -> tuple[bool, Head]:
+    """Start writing a log; return what `Database.begin` does, and the head.
+
+    Raises:
+        LogError: it cannot be written, or as `read_head`.
+    """
+    with _no_other_failure(database.where):
+        touched, rows = database.begin_reading(HEAD)
+    return touched, _head_of(rows, database.where)
+
+
+@contextmanager
+def _no_other_failure(where: str) -> Iterator[None]:
+    """Say what it means where the head's table is not there."""
     try:
-        rows = database.run("SELECT format, id, size, root, note FROM log")
+        yield
     except LogError as error:
         if error.code != "log-failed":
             raise
-        raise LogError("not-a-log", f"{database.where} holds no audit log") from error
+        raise LogError("not-a-log", f"{where} holds no audit log") from error
+
+
+def _head_of(rows: Sequence[Row], where: str) -> Head:
     if len(rows) != 1:
-        raise LogError("not-a-log", f"{database.where} holds no audit log")
+        raise LogError("not-a-log", f"{where} holds no audit log")
     written, name, size, root, note = rows[0]
     if written != FORMAT:
-        raise LogError("not-a-log", f"{database.where} is of format {written}; this rulecap reads format {FORMAT}")
+        raise LogError("not-a-log", f"{where} is of format {written}; this rulecap reads format {FORMAT}")
     if not (
         _is_text(name) and isinstance(size, int) and size >= 0 and len(blob(root)) == HASH_LENGTH and _is_text(note)
     ):
-        raise LogError("log-corrupt", f"{database.where}: the log's head is none: {shown(repr((name, size, root)))}")
+        raise LogError("log-corrupt", f"{where}: the log's head is none: {shown(repr((name, size, root)))}")
     return Head(name, size, blob(root), note)
 
 

@@ -11,7 +11,7 @@ from rulecap.audit.database import Database
 from rulecap.audit.errors import LogError
 from rulecap.audit.keys import read_signer
 from rulecap.audit.ledger import Ledger, now
-from rulecap.audit.log import Head, Log, read_head
+from rulecap.audit.log import Head, Log, begin_at_head, read_head
 from rulecap.audit.merkle import EMPTY_ROOT
 from rulecap.audit.note import Signer
 from rulecap.audit.tables import FORMAT, definitions
@@ -99,8 +99,7 @@ def rotate(url: str, old: Signer, new: Signer) -> str:
     """
     database = connect(url, write=True, create=False, patience=PATIENCE)
     try:
-        database.begin()
-        head = read_head(database)
+        _, head = begin_at_head(database)
         admit(head, old)
         note = handover(checkpoint_of(head), old, new)
         signed = head_note(head.id, head.size, head.root, new)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from rulecap.audit.database import Row
+from rulecap.audit.database import Row, Statement
 from rulecap.audit.errors import LogError
 from rulecap.audit.tables import SCHEMA, WRITERS, names
 
@@ -19,6 +19,8 @@ ALIVE: dict[str, Any] = {"keepalives": 1, "keepalives_idle": 10, "keepalives_int
 # The server itself ends what takes longer than the patience; it is not waited for longer than this beyond it.
 GRACE = 1.0
 STREAMS = count(1)
+# So that, whatever the server's default, what is read is as it is once the lock is had.
+LOCK = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({WRITERS})"
 MALFORMED = (
     "this is no PostgreSQL address: write postgresql://user:password@host:port/database, with / @ : ? # and % in a"
     " password as %2F %40 %3A %3F %23 and %25"
@@ -53,7 +55,7 @@ class PostgresDatabase:
             ) from error
         self._psycopg, self._errors = psycopg, psycopg.errors
         self.where = self._shown(url)
-        self._pending: list[tuple[str, Sequence[Sequence[object]]]] = []
+        self._pending: list[Statement] = []
         self._url, self._write, self._patience = url, write, patience
         self._connection = self._connect()
 
@@ -118,21 +120,31 @@ class PostgresDatabase:
 
         Only a server that was restarted may have other files than before.
         """
+        return self.begin_reading("SELECT 1")[0]
+
+    def begin_reading(self, statement: str) -> tuple[bool, list[Row]]:
+        """Start writing; return the rows of a statement too, for which no further round to the server is needed."""
         self._pending.clear()
         try:
-            self._lock()
+            return False, self._locked(statement)
         except LogError:
             if not self._connection.closed:
                 raise
             self._connection = self._connect()
-            self._lock()
-            return True
-        return False
+            return True, self._locked(statement)
 
-    def _lock(self) -> None:
-        # So that, whatever the server's default, the head is read as it is once the lock is had.
-        self.run("BEGIN ISOLATION LEVEL READ COMMITTED")
-        self.run("SELECT pg_advisory_xact_lock(?)", (WRITERS,))
+    def _locked(self, statement: str) -> list[Row]:
+        """Begin, get the lock, and return the rows of a statement.
+
+        All in one text, and not in a pipeline: after one of these, the server does not end a session that idles.
+        """
+        try:
+            cursor = self._connection.execute(f"{LOCK}; {statement}")  # texts of our own
+            while cursor.nextset():
+                continue
+            return cursor.fetchall()
+        except self._errors.Error as error:
+            self._fail(error)
 
     def look(self) -> None:
         """Start reading what is there at this moment."""
@@ -160,7 +172,7 @@ class PostgresDatabase:
         except self._errors.Error as error:
             self._fail(error)
 
-    def write(self, statements: Sequence[tuple[str, Sequence[Sequence[object]]]]) -> None:
+    def write(self, statements: Sequence[Statement]) -> None:
         """Take statements for the next round to the server: with the next reading, or with the commit."""
         self._pending += statements
 

@@ -9,9 +9,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
 
-from rulecap.audit.database import Row
+from rulecap.audit.database import Row, Statement
 from rulecap.audit.errors import LogError
 from rulecap.audit.tables import differing
+from rulecap.audit.watch import Watch
 
 PATIENCE = 2.0
 ROWS = 256
@@ -57,8 +58,7 @@ class SqliteDatabase:
             self._connection = connect(path, write, create, 0 if write else patience)
             if write:
                 self._prepare()
-                self._file = path.stat()
-                self._beside = {one: _identity(one) for one in _beside(path) if one.exists()}
+                self._files = Watch(path)
             else:
                 self._read_first(patience)
         except (sqlite3.Error, OSError) as error:
@@ -104,6 +104,10 @@ class SqliteDatabase:
         self.run("BEGIN IMMEDIATE")
         return touched
 
+    def begin_reading(self, statement: str) -> tuple[bool, list[Row]]:
+        """Start writing; return the rows of a statement too."""
+        return self.begin(), self.run(statement)
+
     def look(self) -> None:
         """Start reading what is there at this moment."""
         self.run("BEGIN")
@@ -126,7 +130,7 @@ class SqliteDatabase:
         except (sqlite3.Error, OverflowError) as error:
             self._fail(error)
 
-    def write(self, statements: Sequence[tuple[str, Sequence[Sequence[object]]]]) -> None:
+    def write(self, statements: Sequence[Statement]) -> None:
         """Run statements that return nothing."""
         try:
             for statement, rows in statements:
@@ -179,25 +183,11 @@ class SqliteDatabase:
             time.sleep(random.uniform(0, TURN))
 
     def _watch(self) -> bool:
-        """Return whether the file was written to since it was last looked at.
-
-        Raises:
-            LogError: it is no longer what is at the log's address: nobody would find what is written there.
-        """
-        before = self._file
+        """Return whether the file was written to since it was last looked at; refuse one that is another."""
         try:
-            file = self._path.stat()
-            if (file.st_dev, file.st_ino) != (before.st_dev, before.st_ino):
-                raise LogError("log-replaced", f"{self.where} is another file than the one that was opened")
-            if file.st_size < before.st_size:
-                raise LogError("log-corrupt", f"{self.where} was cut short while it was open")
-            for path, opened in self._beside.items():
-                if _identity(path) != opened:
-                    raise LogError("log-replaced", f"{path} is another file than the one that was opened")
+            return self._files.look()
         except OSError as error:
             self._fail(error)
-        self._file = file
-        return file.st_mtime_ns != before.st_mtime_ns
 
     def _fail(self, error: Exception) -> NoReturn:
         if isinstance(error, OSError):
@@ -244,16 +234,3 @@ def connect(path: Path, write: bool, create: bool, patience: float) -> sqlite3.C
     # Text that is no UTF-8 was not written by rulecap; it is to be read, and found, rather than to fail.
     connection.text_factory = lambda raw: raw.decode(errors="replace")
     return connection
-
-
-def _beside(path: Path) -> tuple[Path, Path]:
-    """Return the files beside a log's: what is written ahead, and what tells its writers of each other.
-
-    Where the second is another one, two processes can write at the same time, each over what the other has written.
-    """
-    return Path(f"{path}-wal"), Path(f"{path}-shm")
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_dev, found.st_ino

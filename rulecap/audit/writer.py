@@ -1,6 +1,6 @@
 """Writing: questions are answered and recorded in one transaction, with the tree's head and the next memories."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -8,7 +8,7 @@ from rulecap.audit.asked import Input, microseconds
 from rulecap.audit.carry import check_empty
 from rulecap.audit.database import Database
 from rulecap.audit.errors import LogError
-from rulecap.audit.log import Head, node_reader, read_head
+from rulecap.audit.log import Head, begin_at_head, node_reader, read_head
 from rulecap.audit.merkle import Peaks, leaf_hash, node_count, peaks_at, root_at
 from rulecap.audit.note import Signer
 from rulecap.audit.record import Place, Record, Request, bare_body, body_of
@@ -71,15 +71,14 @@ class Writer:
         self._sync(head)
         spot_check(database, head.size)
 
-    def answer(self, questions: Iterable[Question]) -> None:
+    def answer(self, questions: Sequence[Question]) -> None:
         """Answer questions in their order, all durable together.
 
         Raises:
             LogError: nothing was written, and no question has an answer.
         """
         try:
-            touched = self._database.begin()
-            head = read_head(self._database)
+            touched, head = begin_at_head(self._database)
             if head != self.head:
                 self._sync(head)
             if touched:
@@ -107,12 +106,11 @@ class Writer:
             LogError: the log has records already, or cannot be written.
         """
         try:
-            self._database.begin()
-            head = read_head(self._database)
+            _, head = begin_at_head(self._database)
             check_empty(head, self._database.where)
-            work = Open(self._peaks)
-            place = Place(1, head.id, iso(self._clock()))
-            self._append(work, place, self._known_kind(NOBODY), bare_body(place, snapshot))
+            work, moment = Open(self._peaks), self._clock()
+            place = Place(1, head.id, iso(moment))
+            self._append(work, bare_body(place, snapshot), self._known_kind(NOBODY), moment)
             following = self._close(work, head)
             self._database.commit()
         except BaseException:
@@ -155,10 +153,11 @@ class Writer:
         policy, given = question.policy, question.given
         memory = self._timeline.memory(given.account, policy, given.as_of)
         decision = policy.evaluate(given.given, question.decision, memory)
-        place = Place(work.peaks.size + 1, self.head.id, iso(self._clock()))
+        moment = self._clock()
+        place = Place(work.peaks.size + 1, self.head.id, iso(moment))
         body = body_of(place, policy, given, memory, decision, question.request)
         self._keep(policy)
-        self._append(work, place, self._kind(policy, given, decision), body)
+        self._append(work, body, self._kind(policy, given, decision), moment)
         as_of = given.as_of
         if decision.advanced and as_of is not None and self._timeline.advances(given.account, policy.name, as_of):
             # Copied, because what a decision holds belongs to the caller.
@@ -172,12 +171,11 @@ class Writer:
         decision.record_id = place.id
         work.written.append((question, decision))
 
-    def _append(self, work: Open, place: Place, kind: int, body: bytes) -> None:
+    def _append(self, work: Open, body: bytes, kind: int, moment: datetime) -> None:
         position = node_count(work.peaks.size)
         work.peaks, nodes = work.peaks.append(leaf_hash(body))
-        time = microseconds(datetime.fromisoformat(place.time))
         self._database.write([
-            ("INSERT INTO records VALUES (?, ?, ?, ?)", [(place.seq, time, kind, body)]),
+            ("INSERT INTO records VALUES (?, ?, ?, ?)", [(work.peaks.size, microseconds(moment), kind, body)]),
             ("INSERT INTO nodes VALUES (?, ?)", list(enumerate(nodes, position))),
         ])  # fmt: skip
 

@@ -114,7 +114,7 @@ def test_whatever_is_named_as_decision_is_refused_and_on_record(policy, url, nam
 
 
 PLACES = [
-    (Writer, "_one"), (Writer, "_close"), (Writer, "_append"), ("database", "begin"), ("database", "run"),
+    (Writer, "_one"), (Writer, "_close"), (Writer, "_append"), ("database", "begin_reading"), ("database", "run"),
     ("database", "write"), ("database", "commit"), ("policy", "evaluate"),
 ]  # fmt: skip
 
@@ -300,7 +300,7 @@ class TestWhileTheLogCannotBeWritten:
 
     def unlogged(self, ledger, policy, minute, monkeypatch):
         with monkeypatch.context() as patch:
-            patch.setattr(type(ledger._database), "begin", raising)
+            patch.setattr(type(ledger._database), "begin_reading", raising)
             return ledger.evaluate(policy, snapshot(minute), "margin")
 
     def test_a_late_answer_before_does_not_turn_its_memory_back(self, policy, url, monkeypatch):
