@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_json
 
+from rulecap.audit.written import Written
 from rulecap.snapshot import Snapshot, read_snapshot
 
 LARGEST_KEPT = 4 * 1024 * 1024
@@ -52,11 +53,11 @@ def microseconds(moment: datetime) -> int:
     return (moment - EPOCH) // MICROSECOND
 
 
-def input_of(value: object) -> Input:
-    """Return the input that a value is; never raises."""
+def input_of(value: object, written: Written | None = None) -> Input:
+    """Return the input that a value is; never raises. `written` keeps what other inputs have in common with it."""
     read = value if value.__class__ is Snapshot else read_snapshot(value)
     if isinstance(read, Snapshot):
-        return Input(read, to_json(read, exclude_none=True), nameable(read.account.id))
+        return Input(read, (written or Written()).json(read), nameable(read.account.id))
     given = _unreadable(value)
     return Input(given, json.dumps(given, ensure_ascii=False).encode(), nameable(_account(given)))
 

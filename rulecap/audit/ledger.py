@@ -3,7 +3,6 @@
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from types import TracebackType
@@ -16,8 +15,10 @@ from rulecap.audit.group import Group
 from rulecap.audit.log import Head
 from rulecap.audit.note import Signer
 from rulecap.audit.record import Request
-from rulecap.audit.timeline import MOST_ACCOUNTS, Last, fitting, memory_at
+from rulecap.audit.timeline import Last
+from rulecap.audit.unlogged import Unlogged
 from rulecap.audit.writer import Clock, Question, Writer
+from rulecap.audit.written import Written
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy
 from rulecap.problems import Problem, shown
@@ -52,8 +53,9 @@ class Ledger:
         signer: Signer | None,
         patience: float,
         clock: Clock,
+        since: Head | None = None,
     ) -> None:
-        """Write over a connection, and over new ones after failures.
+        """Write over a connection, and over new ones after failures; go on from a head where one is known.
 
         Raises:
             LogError: the log's head does not agree with its records.
@@ -61,11 +63,11 @@ class Ledger:
         self._reconnect, self._signer, self._clock = reconnect, signer, clock
         self._writing = threading.Lock()
         self._group = Group(self._answer, WAITS * patience)
-        self._memories: dict[tuple[str, str], Last] = {}
+        self._unlogged, self._written = Unlogged(), Written()
         self._process, self._closed = os.getpid(), False
         self.failure: LogError | None = None
         self._database = database
-        self._writer: Writer | None = Writer(database, signer, clock)
+        self._writer: Writer | None = Writer(database, signer, clock, since)
         self.head: Head = self._writer.head
 
     def evaluate(
@@ -90,23 +92,27 @@ class Ledger:
             and a problem `unlogged` says why; the outputs are then the decision's `on_error`, but for a reduction,
             which is answered all the same.
         """
-        question = _question(Asked(policy, snapshot, decision, idempotency_key, request))
+        question = _question(Asked(policy, snapshot, decision, idempotency_key, request), self._written)
         if isinstance(question, Decision):
             return question
         if self._is_foreign(question):
-            return self._unlogged(question)
+            return self._not_recorded(question)
         if not self._group.ask(question) and question.failure is None:
             question.failure = LogError("log-locked", "another caller's writing did not come to its end")
-        return question.answer or self._unlogged(question)
+        return question.answer or self._not_recorded(question)
 
     def evaluate_all(self, asked: Sequence[Asked]) -> list[Decision]:
         """Return decisions in the order asked for, once all of them are on record, durable together.
 
         What `evaluate` says of one holds for each; where the log fails, it fails for all of them.
         """
-        questions = [_question(one) for one in asked]
+        questions = [_question(one, self._written) for one in asked]
         self._answer([one for one in questions if isinstance(one, Question) and not self._is_foreign(one)])
-        return [one if isinstance(one, Decision) else one.answer or self._unlogged(one) for one in questions]
+        return [one if isinstance(one, Decision) else one.answer or self._not_recorded(one) for one in questions]
+
+    def _not_recorded(self, question: Question) -> Decision:
+        error = question.failure or LogError("log-failed", "the log gave no answer")
+        return self._unlogged.answer(question.policy, question.given, question.decision, error)
 
     def _is_foreign(self, question: Question) -> bool:
         """Return whether a fork asks, whose locks and connection are copies of another process's; then it fails."""
@@ -150,7 +156,9 @@ class Ledger:
             raise
         else:
             self._writer, self.failure, self.head = writer, None, writer.head
-            self._remember(writer, questions)
+            for question in questions:
+                key = (question.given.account, question.policy.name)
+                self._unlogged.note(key, writer.last(*key))
             return None
         self._fail(questions, failure)
         return failure
@@ -172,29 +180,9 @@ class Ledger:
             self._writer = Writer(self._database, self._signer, self._clock, since=self.head)
         return self._writer
 
-    def _remember(self, writer: Writer, questions: list[Question]) -> None:
-        """Keep each account's latest memory, for a reduction that must be answered while the log cannot be written."""
-        if len(self._memories) > MOST_ACCOUNTS:
-            self._memories.clear()
-        for question in questions:
-            key = (question.given.account, question.policy.name)
-            last = writer.last(*key)
-            if last is not None:
-                self._memories[key] = last
-
-    def _unlogged(self, question: Question) -> Decision:
-        """Answer what could not be recorded: a reduction all the same, anything else with its `on_error`."""
-        error = question.failure or LogError("log-failed", "the log gave no answer")
-        policy, given = question.policy, question.given
-        last = self._memories.get((given.account, policy.name))
-        memory = None if last is None else fitting(memory_at(last, given.as_of), policy)
-        problem = Problem("unlogged", f"this is not on record: {error}", hint="nothing is entered without a record")
-        answer = policy.evaluate(given.given, question.decision, memory)
-        if not answer.reduces:
-            return policy.refused(question.decision, problem, memory)
-        answer.problems = (*answer.problems, replace(problem, severity="warning"))
-        answer.memory = dict(memory or {})
-        return answer
+    def last(self, account: str, policy: str) -> Last | None:
+        """Return the latest memory of an account under a policy, as far as it was used here."""
+        return self._unlogged.known((account, policy))
 
     def begin_with(self, carried: bytes) -> None:
         """Write a log's first record, which carries memories over from another log.
@@ -231,9 +219,9 @@ def now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251  # a record says when it was written; no decision sees this
 
 
-def _question(asked: Asked) -> Question | Decision:
+def _question(asked: Asked, written: Written) -> Question | Decision:
     """Return the question, or the refusal where its key cannot be used."""
-    given, request, decision = input_of(asked.snapshot), None, asked.decision
+    given, request, decision = input_of(asked.snapshot, written), None, asked.decision
     if decision not in asked.policy.decisions:
         decision = nameable(shown(decision))
     if asked.idempotency_key is not None:

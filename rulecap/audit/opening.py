@@ -26,7 +26,13 @@ HINT = "sqlite:///relative/path, sqlite:////absolute/path or postgresql://user@h
 
 
 def open_ledger(
-    url: str, key: str | Signer | None = None, *, create: bool = True, patience: float = PATIENCE, clock: Clock = now
+    url: str,
+    key: str | Signer | None = None,
+    *,
+    create: bool = True,
+    patience: float = PATIENCE,
+    clock: Clock = now,
+    since: Head | None = None,
 ) -> Ledger:
     """Open a log for writing; it is begun where there is none yet.
 
@@ -37,6 +43,7 @@ def open_ledger(
         create: whether a log may be begun.
         patience: seconds to wait for another process that writes.
         clock: tells when a record is written, in UTC.
+        since: a head that the log had before, as `Ledger.head` told it; a log that does not go on from it is refused.
 
     Raises:
         LogError: the address is none, the log cannot be opened or is damaged, or the key is not the one that signs it.
@@ -48,7 +55,7 @@ def open_ledger(
         if create:
             _begin(database, signer)
         admit(read_head(database), signer)
-        return Ledger(database, _again(url, patience), signer, patience, clock)
+        return Ledger(database, _again(url, patience), signer, patience, clock, since)
     except BaseException:
         database.close()
         raise
