@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from rulecap.audit.errors import LogError
 from rulecap.audit.ledger import Asked, Ledger
 from rulecap.engine.decision import Decision
 
@@ -26,15 +27,60 @@ class Waiting(NamedTuple):
 Answered = Callable[[Asked, Decision, float], None]
 
 
+class Answering(Protocol):
+    """What is asked: a ledger in a thread of its own, or in a process of its own.
+
+    Attributes:
+        failure: why the last writing failed, none where it did not.
+        shifts: how many batches it may have at once: a process of its own has one to go on with.
+    """
+
+    shifts: int
+
+    @property
+    def failure(self) -> LogError | None:
+        """Why the last writing failed, none where it did not."""
+
+    async def answer(self, asked: Sequence[Asked]) -> list[Decision]:
+        """Return decisions in the order asked for, once all of them are on record."""
+
+    async def close(self) -> None:
+        """Let go of the log, once what is being written is durable."""
+
+
+class LedgerHere:
+    """Asks a ledger of this process from one thread of its own: the event loop goes on while the log is written."""
+
+    shifts = 1
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Take a ledger, which belongs to this from now on."""
+        self._ledger, self._thread = ledger, ThreadPoolExecutor(1, thread_name_prefix="rulecap-audit")
+
+    @property
+    def failure(self) -> LogError | None:
+        """Why the last writing failed, none where it did not."""
+        return self._ledger.failure
+
+    async def answer(self, asked: Sequence[Asked]) -> list[Decision]:
+        """Return decisions in the order asked for, once all of them are on record."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._ledger.evaluate_all, asked)
+
+    async def close(self) -> None:
+        """Let go of the log, once what is being written is durable."""
+        self._thread.shutdown()
+        self._ledger.close()
+
+
 class Recorder:
-    """Asks the ledger from one thread of its own: the event loop goes on while the log is written.
+    """Has whoever asks at the same time answered together.
 
     Attributes:
         ledger: the log; `failure` says why it cannot be written.
         waiting: how many questions are not answered yet.
     """
 
-    def __init__(self, ledger: Ledger, answered: Answered) -> None:
+    def __init__(self, ledger: Answering, answered: Answered) -> None:
         """Write into a ledger.
 
         Args:
@@ -43,10 +89,9 @@ class Recorder:
         """
         self.ledger, self._answered = ledger, answered
         self._queue: list[Waiting] = []
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="rulecap-audit")
-        self._working: asyncio.Task[None] | None = None
+        self._working: set[asyncio.Task[None]] = set()
         self._gathered: asyncio.Event = asyncio.Event()
-        self._expected, self._pause = 1, 0.0
+        self._enough, self._pause = 1, 0.0
         self.waiting = 0
 
     async def ask(self, asked: Asked) -> Decision:
@@ -55,27 +100,27 @@ class Recorder:
         answer: asyncio.Future[Decision] = loop.create_future()
         self._queue.append(Waiting(asked, answer, time.perf_counter()))
         self.waiting += 1
-        if self._working is None:
-            self._working = loop.create_task(self._work())
-        elif len(self._queue) >= self._expected:
+        if len(self._working) < self.ledger.shifts:
+            work = loop.create_task(self._work())
+            self._working.add(work)
+            work.add_done_callback(self._working.discard)
+        elif len(self._queue) >= self._enough:
             self._gathered.set()
         # What is asked is recorded, whether or not the one who asked is still there.
         return await asyncio.shield(answer)
 
     async def _work(self) -> None:
         """Answer what waits, batch after batch."""
-        try:
-            while self._queue:
-                await self._gather()
-                batch = self._queue[:MOST_AT_ONCE]
-                del self._queue[:MOST_AT_ONCE]
+        while self._queue:
+            await self._gather()
+            most = MOST_AT_ONCE if self.ledger.shifts == 1 else min(self._enough, MOST_AT_ONCE)
+            batch, self._queue = self._queue[:most], self._queue[most:]
+            if batch:  # else another shift has taken it
                 await self._answer(batch)
-        finally:
-            self._working = None
 
     async def _gather(self) -> None:
         """Give as many as were answered together last time a moment to come back: a commit costs more than that."""
-        if len(self._queue) >= self._expected or not self._pause:
+        if len(self._queue) >= self._enough or not self._pause:
             return
         self._gathered.clear()
         with suppress(TimeoutError):
@@ -83,17 +128,17 @@ class Recorder:
 
     async def _answer(self, batch: list[Waiting]) -> None:
         questions = [one.asked for one in batch]
-        loop, start = asyncio.get_running_loop(), time.perf_counter()
+        start = time.perf_counter()
         try:
-            decisions = await loop.run_in_executor(self._thread, self.ledger.evaluate_all, questions)
+            decisions = await self.ledger.answer(questions)
         except Exception as error:  # noqa: BLE001  # whatever it was, nobody waits forever
             self.waiting -= len(batch)
             for one in batch:
                 if not one.answer.done():
                     one.answer.set_exception(error)
         else:
+            self._enough = max(1, self.waiting // self.ledger.shifts)  # half of the crowd, where there are two shifts
             self._hand_out(batch, decisions)
-        self._expected = len(batch) + len(self._queue)
         self._pause = min((time.perf_counter() - start) / 2, LONGEST_PAUSE)
 
     def _hand_out(self, batch: list[Waiting], decisions: list[Decision]) -> None:
@@ -106,7 +151,6 @@ class Recorder:
 
     async def close(self) -> None:
         """Finish what waits, then let go of the log."""
-        if self._working is not None:
-            await self._working
-        self._thread.shutdown()
-        self.ledger.close()
+        while self._working:
+            await asyncio.wait(self._working)
+        await self.ledger.close()

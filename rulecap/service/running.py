@@ -1,6 +1,5 @@
 """Running the service: uvicorn around the application, a graceful stop, and where it listens told once it does."""
 
-import gc
 import logging
 import socket
 from collections.abc import Callable
@@ -8,12 +7,12 @@ from collections.abc import Callable
 import uvicorn
 
 from rulecap.service.app import create_app
+from rulecap.service.quiet import settle
 from rulecap.service.service import Service
 from rulecap.service.settings import ServiceSettings
 from rulecap.service.sources import Source
 
 log = logging.getLogger("rulecap.service")
-ALLOCATIONS = 20_000  # between two looks of the collector at what is new
 
 
 class Server(uvicorn.Server):
@@ -28,7 +27,7 @@ class Server(uvicorn.Server):
         """Start, and tell where."""
         await super().startup(sockets)
         if self.started:
-            _settle()
+            settle()
             for server in self.servers:
                 for one in server.sockets:
                     self._listening(address(one.getsockname()))
@@ -39,13 +38,6 @@ class Server(uvicorn.Server):
         self._service.events.close()
         await super().shutdown(sockets)
         log.info("stopped")
-
-
-def _settle() -> None:
-    """Spare the collector what was loaded and stays: a decision leaves nothing that only it could find."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(ALLOCATIONS)
 
 
 def address(name: tuple[str, int]) -> str:

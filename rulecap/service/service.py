@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from rulecap.audit import open_ledger
 from rulecap.audit.ledger import Asked
 from rulecap.audit.review.scores import EntryScores
 from rulecap.engine.decision import Decision
+from rulecap.service.apart import LedgerApart
 from rulecap.service.demo import DemoSource
 from rulecap.service.desk import NO_ACCOUNT, Desk
 from rulecap.service.events import Events, decided
@@ -21,7 +23,7 @@ from rulecap.service.keys import KeyRing, UnusableKeys, read_keys
 from rulecap.service.metrics import Metrics
 from rulecap.service.problems import Refused
 from rulecap.service.reading import Reader, last_deposits
-from rulecap.service.recorder import Recorder
+from rulecap.service.recorder import LedgerHere, Recorder
 from rulecap.service.settings import ServiceSettings
 from rulecap.service.sources import Source
 from rulecap.service.venue import ExchangeSource, exchange_source
@@ -117,7 +119,9 @@ class Service:
         if self.settings.demo and self.settings.log is None:
             self._folder = TemporaryDirectory(prefix="rulecap-demo-")
             url = f"sqlite:///{Path(self._folder.name) / 'demo.sqlite3'}"
-        self.recorder = Recorder(open_ledger(url), self._answered)
+        apart = self.settings.apart and os.name == "posix"  # elsewhere no socket is handed to another process
+        ledger = LedgerApart(url, self.in_force.policy) if apart else LedgerHere(open_ledger(url))
+        self.recorder = Recorder(ledger, self._answered)
         if isinstance(source, ExchangeSource):
             known = last_deposits(url, source.account_name)
             if known is not None:

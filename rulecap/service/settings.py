@@ -37,6 +37,8 @@ class ServiceSettings(BaseSettings):
     reload_seconds: Annotated[Seconds, Field(description="How often policy and keys are looked at for edits.")] = 1.0
     stop_seconds: Annotated[int, Field(ge=0, le=3600, description="How long open requests may finish.")] = 10
 
+    apart: Annotated[bool, Field(description="Decide and record in a process of its own, on another core.")] = True
+
     largest_body: Annotated[int, Field(ge=1024, le=64 * 2**20, description="Bytes of a request's body.")] = 2**20
     requests_per_second: Annotated[
         float | None, Field(gt=0, description="For one key; none: 100 where there are keys, else no limit.")

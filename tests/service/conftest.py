@@ -29,7 +29,7 @@ def served(tmp_path, told):
     clients = []
 
     def start(**given) -> TestClient:
-        settings = read_settings(log=f"sqlite:///{tmp_path / 'log.sqlite3'}", **given)
+        settings = read_settings(log=f"sqlite:///{tmp_path / 'log.sqlite3'}", **{"apart": False, **given})
         client = TestClient(create_app(settings, told), base_url="http://localhost")
         client.__enter__()
         clients.append(client)
@@ -45,7 +45,7 @@ def served(tmp_path, told):
 def client(tmp_path_factory) -> Iterator[TestClient]:
     """Return a client of the demo, which the tests of a module share."""
     log = f"sqlite:///{tmp_path_factory.mktemp('log') / 'log.sqlite3'}"
-    with TestClient(create_app(read_settings(log=log, demo=True)), base_url="http://localhost") as client:
+    with TestClient(create_app(read_settings(log=log, demo=True, apart=False)), base_url="http://localhost") as client:
         client.portal.call(client.app.state.service.desk.view.read_once.wait)
         yield client
 

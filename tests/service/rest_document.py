@@ -100,7 +100,7 @@ def rewritten(text: str) -> str:
     """Return the document with what comes out today."""
     with tempfile.TemporaryDirectory() as folder:
         log = f"sqlite:///{folder}/log.sqlite3"
-        settings = read_settings(demo=True, log=log, refresh_seconds=3600.0, record_seconds=3600.0)
+        settings = read_settings(apart=False, demo=True, log=log, refresh_seconds=3600.0, record_seconds=3600.0)
         with TestClient(create_app(settings), base_url="http://localhost") as client:
             service = client.app.state.service  # type: ignore[attr-defined]  # FastAPI's
             client.portal.call(service.desk.view.read_once.wait)  # type: ignore[union-attr]  # it runs

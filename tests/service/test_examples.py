@@ -51,7 +51,9 @@ def venue(monkeypatch):
 @pytest.fixture
 def serve(venue, tmp_path):
     exchange = {"venue": "binanceusdm", "origin": venue.origin, "milliseconds_per_weight": 0}
-    settings = read_settings(exchange=exchange, log=f"sqlite:///{tmp_path / 'log.sqlite3'}", refresh_seconds=0.2)
+    settings = read_settings(
+        apart=False, exchange=exchange, log=f"sqlite:///{tmp_path / 'log.sqlite3'}", refresh_seconds=0.2
+    )
     clients = []
 
     def start() -> TestClient:

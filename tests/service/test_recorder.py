@@ -8,7 +8,7 @@ import pytest
 from rulecap import load_policy
 from rulecap.audit import open_ledger, open_log
 from rulecap.audit.ledger import Asked, Ledger
-from rulecap.service.recorder import Recorder
+from rulecap.service.recorder import LedgerHere, Recorder
 from rulecap.snapshot import Account, Snapshot
 
 
@@ -37,7 +37,7 @@ def run(tmp_path, ask):
     ledger.evaluate_all = counted
 
     async def main():
-        recorder = Recorder(ledger, lambda *told: seen.append(told))
+        recorder = Recorder(LedgerHere(ledger), lambda *told: seen.append(told))
         try:
             return await ask(recorder)
         finally:

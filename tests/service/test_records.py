@@ -90,7 +90,7 @@ def test_without_an_account_only_what_if_questions_are_answered(tmp_path):
     from rulecap.service.app import create_app
     from rulecap.service.settings import read_settings
 
-    with TestClient(create_app(read_settings()), base_url="http://localhost") as client:
+    with TestClient(create_app(read_settings(apart=False)), base_url="http://localhost") as client:
         assert client.post("/api/evaluate/position", json=snapshot_of("sushi_recorded")).status_code == 200
         told = refused(client.get("/api/capital/state"), 503, "no-account")
         assert "--demo" in told["detail"]

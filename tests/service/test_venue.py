@@ -42,7 +42,11 @@ def client(venue, tmp_path):
         "retries": {"attempts": 1, "first_delay_seconds": 0, "longest_seconds": 1},
     }
     settings = read_settings(
-        exchange=exchange, log=f"sqlite:///{tmp_path / 'log.sqlite3'}", refresh_seconds=0.2, oldest_seconds=300.0
+        apart=False,
+        exchange=exchange,
+        log=f"sqlite:///{tmp_path / 'log.sqlite3'}",
+        refresh_seconds=0.2,
+        oldest_seconds=300.0,
     )
     with TestClient(create_app(settings), base_url="http://localhost") as client:
         client.portal.call(client.app.state.service.desk.view.read_once.wait)

@@ -1,0 +1,59 @@
+"""The process that keeps the service's log: it evaluates and records what it is asked, until the service has gone.
+
+Run by `rulecap.service.apart` alone, with the number of a socket as its argument.
+"""
+
+import signal
+import socket
+import sys
+
+from rulecap.audit import LogError, UnusableKey, open_ledger
+from rulecap.audit.ledger import Ledger
+from rulecap.service.failing import place_of
+from rulecap.service.quiet import settle
+from rulecap.service.wire import KEY, LOG, Answers, Opening, Questions, Receiver, receive, send, told
+
+
+def main(handle: int) -> None:
+    """Open a log, and answer questions to it."""
+    for ended_by in (signal.SIGINT, signal.SIGTERM):  # the service decides when it ends, and has it finish first
+        signal.signal(ended_by, signal.SIG_IGN)
+    with socket.socket(fileno=handle) as service:
+        opening: Opening = receive(service)
+        try:
+            ledger = open_ledger(opening.url, create=opening.create, since=opening.since)
+        except LogError as error:
+            send(service, (LOG, error.code, error.reason))
+        except UnusableKey as error:
+            send(service, (KEY, str(error)))
+        else:
+            with ledger:
+                receiver = Receiver()
+                receiver.load(opening.files).compile()
+                settle()
+                send(service, ledger.head)
+                _answer(service, ledger, receiver)
+
+
+def _answer(service: socket.socket, ledger: Ledger, receiver: Receiver) -> None:
+    while True:
+        try:
+            questions: Questions = receive(service)
+        except EOFError:  # the service has let go of the log, or has gone
+            return
+        asked = receiver.asked(questions)
+        decisions = ledger.evaluate_all(asked)
+        failure = None if ledger.failure is None else (ledger.failure.code, ledger.failure.reason)
+        keys = {(one.snapshot.account.id, one.policy.name) for one in asked}  # type: ignore[attr-defined]  # a snapshot
+        memories = {key: last for key in keys if (last := ledger.last(*key)) is not None}
+        answers = [told(*one) for one in zip(asked, decisions, strict=True)]
+        send(service, Answers(answers, ledger.head, failure, memories))
+
+
+if __name__ == "__main__":
+    try:
+        main(int(sys.argv[1]))
+    except OSError:  # the service has gone in mid-answer
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001  # told without the figures that its text may have; the service goes on
+        sys.exit(place_of(error))
