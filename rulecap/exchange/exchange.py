@@ -1,5 +1,6 @@
 """One account at one venue: what a snapshot needs is read from it, and reduce-only orders are sent to it."""
 
+import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -21,11 +22,12 @@ from rulecap.exchange.orders import OrderState, Reduction, position_to_reduce
 from rulecap.exchange.placing import cancel_order, find_order, of_an_order, reduction
 from rulecap.exchange.positions import Held
 from rulecap.exchange.settings import ExchangeSettings
-from rulecap.exchange.symbols import find_market, snapshot_symbol
+from rulecap.exchange.symbols import find_market, is_traded, snapshot_symbol
 from rulecap.exchange.venues import venue_of
 from rulecap.exchange.views import AccountView, Extras, MarketView
 from rulecap.snapshot import Signal, Snapshot
 
+log = logging.getLogger("rulecap.exchange")
 T = TypeVar("T")
 READINGS_OF_A_MOVING_ACCOUNT = 3
 
@@ -160,11 +162,13 @@ class Exchange:
 
         Raises:
             VenueError: `nothing-to-reduce`, `quantity-too-small`, `order-refused` (the venue's reason);
-                `order-uncertain`, no answer came: ask `order` before sending anything again.
+                `unknown-symbol`, the market is not listed (any more); `order-uncertain`, no answer came: ask `order`
+                before sending anything again.
         """
         wanted = Reduction.of(action)
-        market = await self._market(wanted.symbol)
-        held = position_to_reduce(await self._held(), snapshot_symbol(market), wanted.side)
+        positions = await self._held()
+        symbol = await self._symbol_held(wanted.symbol, positions)
+        held = position_to_reduce(positions, symbol, wanted.side)
         send = reduction(self._client, self._venue, held, wanted.quantity, client_order_id)
         # Asked once: a second order would reduce twice.
         state, failure = await attempt(f"the order {client_order_id}", send, self._keys.redacted)
@@ -178,7 +182,7 @@ class Exchange:
         Raises:
             VenueError: `order-not-found`, the venue does not have it (or no longer).
         """
-        market = await self._market(symbol)
+        market = await self._market(symbol, traded=False)
         return await self._ask(
             f"the order {client_order_id}", lambda: find_order(self._client, self._venue, market, client_order_id)
         )
@@ -189,7 +193,7 @@ class Exchange:
         Raises:
             VenueError: `order-not-found`, nothing of it is open (any more).
         """
-        market = await self._market(symbol)
+        market = await self._market(symbol, traded=False)
         await self._ask(
             f"the order {client_order_id}", lambda: cancel_order(self._client, self._venue, market, client_order_id)
         )
@@ -201,17 +205,31 @@ class Exchange:
         clock = await self._ask("the venue's time", self._reference.clock)
         return clock.checked(self.settings.max_clock_skew_seconds)
 
-    async def _markets(self) -> Mapping[str, Mapping[str, Any]]:
-        return await self._ask("the markets", self._reference.markets)
+    async def _markets(self, lacking: bool = False) -> reading.Markets:
+        return await self._ask("the markets", lambda: self._reference.markets(lacking))
 
-    async def _market(self, symbol: str) -> Mapping[str, Any]:
-        return find_market((await self._markets()).values(), symbol, self.settings.quote)
+    async def _market(self, symbol: str, traded: bool = True) -> Mapping[str, Any]:
+        """Return a market; where the list lacks it, or says that it is not traded, the list may be read again."""
+        markets, quote = await self._markets(), self.settings.quote
+        try:
+            return find_market(markets.values(), symbol, quote, traded)
+        except VenueError as error:
+            again = await self._markets(lacking=True) if error.code == "unknown-symbol" else markets
+            if again is markets:
+                raise
+        return find_market(again.values(), symbol, quote, traded)
 
     async def _held(self) -> tuple[Held, ...]:
-        markets = await self._markets()
+        await self._markets()
         return await self._ask(
-            "the positions", lambda: reading.positions(self._client, self._venue, markets, self.settings.quote)
+            "the positions", lambda: reading.positions(self._client, self._venue, self._reference, self.settings.quote)
         )
+
+    async def _symbol_held(self, name: str, positions: Sequence[Held]) -> str:
+        """Return the snapshot's symbol of a position's market, which need not be listed or traded any more."""
+        if any(one.position.symbol == name for one in positions):
+            return name
+        return snapshot_symbol(await self._market(name, traded=False))
 
     async def _deposits(self, before: Deposits, now: datetime) -> Deposits | None:
         if not self._client.has.get("fetchLedger"):
@@ -241,11 +259,25 @@ class Exchange:
         self, account: AccountView, market: MarketView | None, extras: Extras, clock: VenueClock
     ) -> dict[str, History]:
         known = {market.market.symbol: market.history} if market else {}
-        wanted: Sequence[str] = [one.position.symbol for one in account.held] + list(extras.assets or ())
-        absent = sorted(set(wanted) - set(known))
-        markets = [await self._market(one) for one in absent]
-        found = await together(*(self._history(one, clock) for one in markets))
-        return known | dict(zip(absent, found, strict=True))
+        wanted = set(extras.assets or ()) - set(known)
+        held = {one.position.symbol: one.market for one in account.held if is_traded(one.market)}
+        rest = sorted(set(held) - wanted - set(known))
+        markets = [await self._market(one) for one in sorted(wanted)]
+        found = await together(
+            *(self._history(one, clock) for one in markets), *(self._history_held(held[one], clock) for one in rest)
+        )
+        told = zip([*sorted(wanted), *rest], found, strict=True)
+        return known | {symbol: history for symbol, history in told if history is not None}
+
+    async def _history_held(self, market: Mapping[str, Any], clock: VenueClock) -> History | None:
+        """Return the bars of a position's market; None where the venue refuses them, as of one just taken off."""
+        try:
+            return await self._history(market, clock)
+        except VenueError as error:
+            if error.code not in ("unknown-symbol", "venue-error"):
+                raise
+            log.debug("no bars of %s: %s", market["symbol"], error.code)
+            return None
 
     async def _signal(self, signal: Signal | Mapping[str, Any] | None, named: str | None) -> dict[str, Any] | None:
         if signal is None:

@@ -112,7 +112,8 @@ class SharedView:
     async def symbol(self, name: str) -> str:
         """Return the snapshot's symbol of a market by any of its names.
 
-        Where the source cannot be asked, a market that was read before or is held keeps its name.
+        Where the source cannot be asked, a market that was read before or is held keeps its name; one that is held
+        also where the source does not list or trade it any more.
 
         Raises:
             UnknownSymbol: there is no such market.
@@ -120,11 +121,10 @@ class SharedView:
         """
         try:
             return await self._source.symbol(name)
-        except UnknownSymbol:
-            raise
-        except SourceError:
+        except SourceError as error:
             symbol = plain_symbol(name)
-            if symbol in self._markets or self._held(symbol) is not None:
+            read = symbol in self._markets and not isinstance(error, UnknownSymbol)
+            if read or self._held(symbol) is not None:
                 return symbol
             raise
 

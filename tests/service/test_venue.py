@@ -9,6 +9,7 @@ pytest.importorskip("ccxt")
 from starlette.testclient import TestClient
 
 from rulecap.audit import LogError, open_log
+from rulecap.exchange import reading
 from rulecap.service import venue as module
 from rulecap.service.app import create_app
 from rulecap.service.settings import BadSettings, read_settings
@@ -184,3 +185,26 @@ def test_what_a_venue_answers_is_in_no_log(client, venue, caplog):
     said = [one.getMessage() for one in caplog.records if one.name.startswith("rulecap.service")]
     assert any("the account cannot be read" in one for one in said)
     assert "12345.67" not in "".join(said)  # what ccxt says at the lowest level, `serve` leaves out
+
+
+@pytest.mark.parametrize("end", ["settling", "off"])
+def test_what_is_held_in_a_market_that_is_not_traded_is_served_and_can_be_left(client, venue, monkeypatch, end):
+    monkeypatch.setattr(reading, "REFERENCE_SECONDS", 0.0)
+    monkeypatch.setattr(reading, "LOOK_AGAIN_SECONDS", 0.0)
+    venue.set_position("BTCUSDT", "LONG", "0.01", "32310")
+    if end == "off":
+        venue.take_off("ETHUSDT")
+    else:
+        venue.specs["ETHUSDT"].status = "SETTLING"
+    view = client.app.state.service.desk.view
+    read = view.account.read_at
+    wait(lambda: view.account.read_at > read and len(view.account.positions) == 2)
+    assert view.failure is None
+    entry = client.post(POSITION, json={**SPECIFIED, "symbol": "ETHUSDT"})
+    assert (entry.status_code, entry.json()["recommendation"]) == (200, "REJECT")
+    assert entry.json()["reason"]
+    for name in ("ETHUSDT", "ETH/USDT:USDT"):
+        reduction = {"symbol": name, "side": "SELL", "reduce_only": True}
+        assert client.post(POSITION, json=reduction).json()["quantity"] == 1.2
+    assert client.post(POSITION, json={**SPECIFIED, "symbol": "BTCUSDT"}).status_code == 200
+    refused(client.post(POSITION, json={**SPECIFIED, "symbol": "NOPEUSDT"}), 404, "unknown-symbol")
