@@ -182,13 +182,26 @@ class Ledger:
             if last is not None:
                 self._memories[key] = last
 
+    def unrecorded(self, asked: Asked, problem: Problem) -> Decision:
+        """Answer without a record what is not known well enough for one: a reduction all the same, else `on_error`.
+
+        Args:
+            asked: as for `evaluate`; its key is left out of account.
+            problem: why it is not recorded; a warning of the decision where it is about reductions.
+        """
+        question = _question(asked._replace(idempotency_key=None))
+        return question if isinstance(question, Decision) else self._answered_anyway(question, problem)
+
     def _unlogged(self, question: Question) -> Decision:
         """Answer what could not be recorded: a reduction all the same, anything else with its `on_error`."""
         error = question.failure or LogError("log-failed", "the log gave no answer")
+        problem = Problem("unlogged", f"this is not on record: {error}", hint="nothing is entered without a record")
+        return self._answered_anyway(question, problem)
+
+    def _answered_anyway(self, question: Question, problem: Problem) -> Decision:
         policy, given = question.policy, question.given
         last = self._memories.get((given.account, policy.name))
         memory = None if last is None else fitting(memory_at(last, given.as_of), policy)
-        problem = Problem("unlogged", f"this is not on record: {error}", hint="nothing is entered without a record")
         answer = policy.evaluate(given.given, question.decision, memory)
         if not answer.reduces:
             return policy.refused(question.decision, problem, memory)

@@ -20,7 +20,7 @@ from rulecap.exchange.keys import Keys, read_keys
 from rulecap.exchange.markets import book_of, market_of
 from rulecap.exchange.orders import OrderState, Reduction, position_to_reduce
 from rulecap.exchange.placing import cancel_order, find_order, of_an_order, reduction
-from rulecap.exchange.positions import Held
+from rulecap.exchange.positions import Holdings
 from rulecap.exchange.settings import ExchangeSettings
 from rulecap.exchange.symbols import find_market, is_traded, snapshot_symbol
 from rulecap.exchange.venues import venue_of
@@ -74,20 +74,25 @@ class Exchange:
         """Close the connections."""
         await self._client.close()
 
-    async def account_view(self, deposits: Deposits | None = None) -> AccountView:
+    async def account_view(self, deposits: Deposits | None = None, *, partial: bool = False) -> AccountView:
         """Return balance and positions, none of which changed meanwhile.
 
         Args:
             deposits: what is known of deposits and withdrawals; where given, the ledger is read on from there.
+            partial: whether a position that cannot be counted is told in `untold` of the view, and the others are read
+                all the same: enough to reduce these, and for nothing else.
 
         Raises:
-            VenueError: `account-moving`, positions change faster than they can be read.
+            VenueError: `account-moving`, positions change faster than they can be read; why a position cannot be
+                counted, unless `partial`.
         """
         clock = await self._clock()
         began = moment(clock.now_ms())
         await self._markets()
         for _ in range(READINGS_OF_A_MOVING_ACCOUNT):
             before = await self._held()
+            if not partial:
+                before.all()
             balance = await self._ask("the balance", self._client.fetch_balance)
             if _sizes(await self._held()) == _sizes(before):
                 break
@@ -96,7 +101,8 @@ class Exchange:
             raise VenueError("account-moving", "positions changed each time while the account was read")
         after = await self._deposits(deposits, began) if deposits is not None else None
         net = (after or deposits or Deposits(0.0, began)).net
-        return AccountView(account_of(balance, before, self.settings, net), before, after, began)
+        account = account_of(balance, None if before.untold else before.held, self.settings, net)
+        return AccountView(account, before.held, after, began, before.untold)
 
     async def market_view(self, symbol: str) -> MarketView:
         """Return ticker, order book, finished bars, limits, brackets and fees of a market.
@@ -219,17 +225,21 @@ class Exchange:
                 raise
         return find_market(again.values(), symbol, quote, traded)
 
-    async def _held(self) -> tuple[Held, ...]:
+    async def _held(self) -> Holdings:
         await self._markets()
         return await self._ask(
             "the positions", lambda: reading.positions(self._client, self._venue, self._reference, self.settings.quote)
         )
 
-    async def _symbol_held(self, name: str, positions: Sequence[Held]) -> str:
+    async def _symbol_held(self, name: str, positions: Holdings) -> str:
         """Return the snapshot's symbol of a position's market, which need not be listed or traded any more."""
-        if any(one.position.symbol == name for one in positions):
+        if any(one.position.symbol == name for one in positions.held):
             return name
-        return snapshot_symbol(await self._market(name, traded=False))
+        try:
+            return snapshot_symbol(await self._market(name, traded=False))
+        except VenueError:
+            positions.all()  # the name may be that of a position which cannot be counted, and says why
+            raise
 
     async def _deposits(self, before: Deposits, now: datetime) -> Deposits | None:
         if not self._client.has.get("fetchLedger"):
@@ -286,6 +296,7 @@ class Exchange:
         return signal_fields(signal, snapshot_symbol(await self._market(str(spoken))))
 
 
-def _sizes(held: Sequence[Held]) -> list[tuple[str, str, float]]:
+def _sizes(positions: Holdings) -> list[tuple[object, ...]]:
     """Return what makes two readings of the positions the same."""
-    return [(one.position.symbol, one.position.side, one.contracts) for one in held]
+    told = [(one.position.symbol, one.position.side, one.contracts) for one in positions.held]
+    return [*told, *((error.code, error.message) for error in positions.untold)]

@@ -42,6 +42,29 @@ class Held:
         return replace(self, maintenance_margin=margin)
 
 
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """The open positions.
+
+    Attributes:
+        held: those that can be counted, in the order of symbol and side.
+        untold: why each of the others cannot be.
+    """
+
+    held: tuple[Held, ...]
+    untold: tuple[VenueError, ...] = ()
+
+    def all(self) -> tuple[Held, ...]:
+        """Return the positions, where none is left out.
+
+        Raises:
+            VenueError: why the first of the others cannot be counted.
+        """
+        if self.untold:
+            raise self.untold[0]
+        return self.held
+
+
 def leverage_table(answer: Mapping[str, Any]) -> dict[tuple[str, str], float]:
     """Return the set leverage by unified symbol and side, from ccxt's leverage structures."""
     table = {}
@@ -59,8 +82,8 @@ def held_positions(
     quote: str,
     leverages: Mapping[tuple[str, str], float],
     venue: Venue,
-) -> tuple[Held, ...]:
-    """Return the open positions, in the order of symbol and side; an empty one is none.
+) -> Holdings:
+    """Return the open positions; an empty one is none.
 
     One whose market is not listed (any more) counts as well, by what the position itself tells.
 
@@ -71,28 +94,27 @@ def held_positions(
         leverages: the set leverage by unified symbol and side, for positions that do not tell theirs.
         venue: what the venue's positions and contracts are.
 
-    Raises:
-        VenueError: `missing-field` with the snapshot's path; `inverse-contract`, `not-the-quote-currency`,
-            `not-supported`: a position whose risk could not be counted with the others'; `unknown-symbol`, one whose
-            market is not listed and whose currency is not told.
-    """
-    held = []
-    for one in open_positions(answer):
-        market = market_of(str(one.get("symbol"))) or unlisted_market(one, quote, venue)
-        check_market(market, quote)
-        # What is not at the mark price follows from the size and the mark price.
-        told = one if venue.notional_at_mark else {**one, "notional": None}
-        held.append(_held(told, market, leverages))
-    return tuple(sorted(held, key=lambda one: (one.position.symbol, one.position.side)))
-
-
-def open_positions(answer: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the positions that hold anything.
+    What keeps one from being counted is `missing-field` with the snapshot's path; `inverse-contract`,
+    `not-the-quote-currency`, `not-supported`: its risk could not be counted with the others'; `unknown-symbol`: its
+    market is not listed and its currency is not told.
 
     Raises:
-        VenueError: `missing-field`, the size of one is not told.
+        VenueError: `half-an-answer`, which may be whole when it is asked for again.
     """
-    return [one for one in answer if _is_open(one)]
+    held, untold = [], []
+    for one in answer:
+        try:
+            if _is_open(one):
+                market = market_of(str(one.get("symbol"))) or unlisted_market(one, quote, venue)
+                check_market(market, quote)
+                # What is not at the mark price follows from the size and the mark price.
+                told = one if venue.notional_at_mark else {**one, "notional": None}
+                held.append(_held(told, market, leverages))
+        except VenueError as error:
+            if error.retriable:
+                raise
+            untold.append(error)
+    return Holdings(tuple(sorted(held, key=lambda one: (one.position.symbol, one.position.side))), tuple(untold))
 
 
 def _is_open(raw: Mapping[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from rulecap.exchange.clock import VenueClock, local_clock
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.history import History, history_of, seconds_of
 from rulecap.exchange.numbers import number
-from rulecap.exchange.positions import Held, held_positions, leverage_table, open_positions
+from rulecap.exchange.positions import Holdings, held_positions, leverage_table
 from rulecap.exchange.settings import ExchangeSettings
 from rulecap.exchange.venues import Venue
 
@@ -117,14 +117,14 @@ class Reference:
             raise
 
 
-async def positions(client: Any, venue: Venue, reference: Reference, quote: str) -> tuple[Held, ...]:
+async def positions(client: Any, venue: Venue, reference: Reference, quote: str) -> Holdings:
     """Return the open positions; their leverage is asked for where they do not tell it.
 
     A position in a market that is not listed is looked at again once the list is read anew: ccxt has another name for
     it then.
     """
     answer, markets = await _positions(client, venue, quote), await reference.markets()
-    if any(str(one.get("symbol")) not in markets for one in open_positions(answer)):
+    if any(number(one.get("contracts")) != 0 and str(one.get("symbol")) not in markets for one in answer):
         again = await reference.markets(lacking=True)
         if again is not markets:
             answer, markets = await _positions(client, venue, quote), again

@@ -164,7 +164,8 @@ def _evidence(decided: Decided) -> bytes | None:
     if decision.record_id is not None:
         return None
     snapshot = decision.snapshot.model_dump(mode="json", exclude_none=True) if decision.snapshot else None
-    of = {"policy": decided.policy.digest, "snapshot": snapshot, "outputs": decision.outputs}
+    problems = [problem.to_dict() for problem in decision.problems]
+    of = {"policy": decided.policy.digest, "snapshot": snapshot, "outputs": decision.outputs, "problems": problems}
     return to_json(of)
 
 

@@ -34,7 +34,7 @@ class SharedView:
 
     Attributes:
         account: none before the first reading.
-        failure: why the last reading failed; none where it did not.
+        failure: why the last reading failed, or told a part of the account alone; none where it did not.
         read_once: set after the first reading, whether it failed or not.
     """
 
@@ -72,6 +72,8 @@ class SharedView:
         except SourceError as error:
             return error
         self.account = account
+        if account.untold is not None:
+            return account.untold
         if self.failure is not None:
             log.info("the account is read again")
         self.failure = None
@@ -195,6 +197,11 @@ class SharedView:
 
     def _age_of(self, moment: datetime) -> float:
         return round(max(0.0, (self._clock() - moment).total_seconds()), 3)
+
+    @property
+    def untold(self) -> SourceError | None:
+        """Why the account, as it was last read, has a position that is not told; none where it has not."""
+        return self.account.untold if self.account else None
 
     def age(self) -> float | None:
         """Return how old the account is in seconds, none before it was read."""

@@ -152,7 +152,7 @@ def position(**fields):
 
 def read(*raw, **leverages):
     known = {one["symbol"]: one for one in MARKETS}
-    return held_positions(list(raw), known.get, "USDT", leverages, Venue())
+    return held_positions(list(raw), known.get, "USDT", leverages, Venue()).all()
 
 
 def test_contracts_of_another_size_than_one():

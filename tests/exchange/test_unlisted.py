@@ -130,7 +130,7 @@ def test_a_position_that_settles_in_another_currency_is_not_counted_in_this_one(
 )
 def test_it_is_named_as_a_listed_one_would_be(symbol, named, base):
     raw = {"symbol": symbol, "side": "long", "contracts": 2.0, "entryPrice": 9.0, "markPrice": 10.0, "leverage": 5.0}
-    (held,) = held_positions([raw], {}.get, "USDT", {}, venue_of("bybit"))
+    (held,) = held_positions([raw], {}.get, "USDT", {}, venue_of("bybit")).all()
     assert (held.position.symbol, held.position.base, held.position.quantity) == (named, base, 2.0)
 
 
@@ -138,7 +138,7 @@ def test_it_is_named_as_a_listed_one_would_be(symbol, named, base):
 def test_the_size_follows_from_notional_and_mark_price_where_no_contract_size_is_told(quantity, mark, size):
     raw = {"symbol": "X/USDT:USDT", "side": "short", "contracts": quantity / size, "contractSize": None}
     raw |= {"notional": -quantity * mark, "markPrice": mark, "entryPrice": mark, "leverage": 5.0}
-    (held,) = held_positions([raw], {}.get, "USDT", {}, Ways())
+    (held,) = held_positions([raw], {}.get, "USDT", {}, Ways()).all()
     assert held.position.quantity == pytest.approx(quantity)
     assert held.position.notional == pytest.approx(quantity * mark)
 
@@ -148,13 +148,13 @@ def test_a_size_that_nothing_tells_is_no_size(change):
     raw = {"symbol": "X/USDT:USDT", "side": "long", "contracts": 3.0, "notional": 30.0, "markPrice": 10.0}
     raw |= {"entryPrice": 9.0, "leverage": 5.0}
     with pytest.raises(VenueError) as raised:
-        held_positions([raw | change], {}.get, "USDT", {}, Ways())
+        held_positions([raw | change], {}.get, "USDT", {}, Ways()).all()
     assert (raised.value.code, raised.value.path) == ("missing-field", "positions[X/USDT:USDT].quantity")
 
 
 def test_an_inverse_contract_is_not_counted_because_it_is_not_listed():
     with pytest.raises(VenueError) as raised:
-        held_positions([{"symbol": "BTC/USD:BTC", "contracts": 1.0}], {}.get, "USDT", {}, Ways())
+        held_positions([{"symbol": "BTC/USD:BTC", "contracts": 1.0}], {}.get, "USDT", {}, Ways()).all()
     assert raised.value.code == "not-the-quote-currency"
     assert unlisted_market({"symbol": "BTC/USD:BTC"}, "USDT", Ways())["settle"] == "BTC"
 
