@@ -36,7 +36,7 @@ class Reference:
         self._kept: dict[tuple[str, str], tuple[float, Any]] = {}
         self._listed: Markets = {}
         self._listed_at = self._tried_at = 0.0
-        self._listing = asyncio.Lock()
+        self._listing: asyncio.Task[Markets] | None = None
         # Currencies are a private question at some venues, and nothing here needs them.
         client.has = {**client.has, "fetchCurrencies": False}
 
@@ -50,20 +50,28 @@ class Reference:
         Args:
             lacking: the list lacks something that may be listed since: it is read again after a minute, not an hour.
         """
-        async with self._listing:
-            now, oldest = time.monotonic(), LOOK_AGAIN_SECONDS if lacking else REFERENCE_SECONDS
-            if self._listed and (now - self._listed_at < oldest or now - self._tried_at < LOOK_AGAIN_SECONDS):
-                return self._listed
-            self._tried_at = now
-            try:
-                self._listed = await self._read_markets()
-                self._listed_at = now
-            except Exception as error:
-                if not self._listed:
-                    raise
-                # Positions and orders can be read with what was listed before; what has changed the venue will say.
-                log.warning("the list of markets cannot be read again: %s", type(error).__name__)
+        now, oldest = time.monotonic(), LOOK_AGAIN_SECONDS if lacking else REFERENCE_SECONDS
+        tried = self._listing is None and now - self._tried_at < LOOK_AGAIN_SECONDS
+        if self._listed and (tried or now - self._listed_at < oldest):
             return self._listed
+        if self._listing is None:
+            self._tried_at = now
+            self._listing = asyncio.ensure_future(self._read_markets())
+            self._listing.add_done_callback(self._have_listed)
+        try:
+            # Whoever asks meanwhile waits for the same answer, and one who goes away takes it from nobody.
+            return await asyncio.shield(self._listing)
+        except Exception as error:
+            if not self._listed:
+                raise
+            # Positions and orders can be read with what was listed before; what has changed the venue will say.
+            log.warning("the list of markets cannot be read again: %s", type(error).__name__)
+            return self._listed
+
+    def _have_listed(self, done: "asyncio.Task[Markets]") -> None:
+        self._listing = None
+        if not done.cancelled() and done.exception() is None:
+            self._listed, self._listed_at = done.result(), time.monotonic()
 
     async def tiers(self, symbol: str) -> Sequence[Mapping[str, Any]] | None:
         """Return the leverage tiers of a market; None where the venue has none to tell, or only with a key."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rulecap.exchange import VenueError, open_exchange, reading
+from rulecap.exchange import Retries, VenueError, open_exchange, reading
 from rulecap.exchange.positions import held_positions
 from rulecap.exchange.unlisted import unlisted_market
 from rulecap.exchange.venues import Venue as Ways
@@ -252,3 +252,26 @@ def test_a_list_that_was_never_read_is_an_error(venue):
     for path in LISTS:
         venue.fault(path, "drop", 1000)
     assert refused(venue, account).code == "venue-down"
+
+
+def test_who_asks_at_once_shares_one_reading_of_the_list_and_its_failure(venue):
+    async def at_once(exchange):
+        failures = await asyncio.gather(*(exchange.market_view("BTCUSDT") for _ in range(5)), return_exceptions=True)
+        return {one.code for one in failures}, listings(venue)
+
+    for path in LISTS:
+        venue.fault(path, "timeout", 1000)
+    none = Retries(attempts=1, first_delay_seconds=0, longest_seconds=1)
+    codes, count = asked(venue, at_once, timeout_seconds=0.3, retries=none)
+    assert (codes, count) == ({"venue-timeout"}, 1)
+
+
+def test_one_who_goes_away_takes_the_list_from_nobody(venue):
+    async def leaving(exchange):
+        first = asyncio.ensure_future(exchange._reference.markets())
+        second = asyncio.ensure_future(exchange._reference.markets())
+        await asyncio.sleep(0)
+        first.cancel()
+        return await second
+
+    assert "BTC/USDT:USDT" in asked(venue, leaving)
