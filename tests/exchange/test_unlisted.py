@@ -275,3 +275,15 @@ def test_one_who_goes_away_takes_the_list_from_nobody(venue):
         return await second
 
     assert "BTC/USDT:USDT" in asked(venue, leaving)
+
+
+def test_a_list_that_cannot_be_read_again_is_not_asked_for_more_than_once_a_minute(venue, monkeypatch):
+    monkeypatch.setattr(reading, "REFERENCE_SECONDS", 0.0)
+
+    def late():
+        monkeypatch.setattr(reading, "LOOK_AGAIN_SECONDS", 600.0)
+        for path in LISTS:
+            venue.fault(path, "drop", 1000)
+
+    in_turn(venue, q(account), act(late), *[q(account)] * 5)
+    assert listings(venue) <= 2
