@@ -1,9 +1,50 @@
-"""Settings shared by every test: how long the property tests look."""
+"""Shared by every test: how long the property tests look, and a PostgreSQL server that is started when first needed."""
 
 import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from tests.audit.server import Server
 
 settings.register_profile("default", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("soak", max_examples=2_000, deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(scope="session")
+def server() -> "Iterator[Server]":
+    """A running PostgreSQL server; without its programs its tests are skipped, but not in CI."""
+    pytest.importorskip("psycopg")
+    from tests.audit.server import NoServer, Server
+
+    try:
+        running = Server()
+    except NoServer as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI runs the tests of the PostgreSQL log for real: {error}")
+        pytest.skip(f"no PostgreSQL server: {error}")
+    yield running
+    running.remove()
+
+
+@pytest.fixture(scope="session")
+def only_database(server: "Server") -> str:
+    """The name of a database; one for all tests, because making one takes longer than most of them."""
+    return server.new_database()
+
+
+@pytest.fixture
+def database(server: "Server", only_database: str) -> Iterator[str]:
+    """The name of an empty database."""
+    yield only_database
+    server.empty(only_database)
+
+
+@pytest.fixture
+def postgres_url(server: "Server", database: str) -> str:
+    """The address of an empty database."""
+    return server.url(database)

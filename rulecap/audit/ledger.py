@@ -16,7 +16,7 @@ from rulecap.audit.log import Head
 from rulecap.audit.note import Signer
 from rulecap.audit.record import Request
 from rulecap.audit.timeline import Last
-from rulecap.audit.unlogged import Unlogged
+from rulecap.audit.unlogged import Unlogged, unlogged
 from rulecap.audit.writer import Clock, Question, Writer
 from rulecap.audit.written import Written
 from rulecap.engine.decision import Decision
@@ -111,8 +111,8 @@ class Ledger:
         return [one if isinstance(one, Decision) else one.answer or self._not_recorded(one) for one in questions]
 
     def _not_recorded(self, question: Question) -> Decision:
-        error = question.failure or LogError("log-failed", "the log gave no answer")
-        return self._unlogged.answer(question.policy, question.given, question.decision, error)
+        problem = unlogged(question.failure or LogError("log-failed", "the log gave no answer"))
+        return self._unlogged.answer(question.policy, question.given, question.decision, problem)
 
     def _is_foreign(self, question: Question) -> bool:
         """Return whether a fork asks, whose locks and connection are copies of another process's; then it fails."""
@@ -183,6 +183,18 @@ class Ledger:
     def last(self, account: str, policy: str) -> Last | None:
         """Return the latest memory of an account under a policy, as far as it was used here."""
         return self._unlogged.known((account, policy))
+
+    def unrecorded(self, asked: Asked, problem: Problem) -> Decision:
+        """Answer without a record what is not known well enough for one: a reduction all the same, else `on_error`.
+
+        Args:
+            asked: as for `evaluate`; its key is left out of account.
+            problem: why it is not recorded; a warning of the decision where it is about reductions.
+        """
+        question = _question(asked._replace(idempotency_key=None), self._written)
+        if isinstance(question, Decision):
+            return question
+        return self._unlogged.answer(question.policy, question.given, question.decision, problem)
 
     def begin_with(self, carried: bytes) -> None:
         """Write a log's first record, which carries memories over from another log.

@@ -32,14 +32,18 @@ class Unlogged:
         """Return a memory that is kept."""
         return self._memories.get(key)
 
-    def answer(self, policy: Policy, given: Input, decision: str, error: LogError) -> Decision:
+    def answer(self, policy: Policy, given: Input, decision: str, problem: Problem) -> Decision:
         """Answer a reduction all the same, and anything else with its `on_error`; both say why it is on no record."""
         last = self._memories.get((given.account, policy.name))
         memory = None if last is None else fitting(memory_at(last, given.as_of), policy)
-        problem = Problem("unlogged", f"this is not on record: {error}", hint="nothing is entered without a record")
         answer = policy.evaluate(given.given, decision, memory)
         if not answer.reduces:
             return policy.refused(decision, problem, memory)
         answer.problems = (*answer.problems, replace(problem, severity="warning"))
         answer.memory = dict(memory or {})
         return answer
+
+
+def unlogged(error: LogError) -> Problem:
+    """Return the problem that a log which cannot be written is."""
+    return Problem("unlogged", f"this is not on record: {error}", hint="nothing is entered without a record")

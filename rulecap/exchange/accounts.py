@@ -12,7 +12,10 @@ from rulecap.snapshot import Account
 
 
 def account_of(
-    balance: Mapping[str, Any], held: Sequence[Held], settings: ExchangeSettings, net_deposits: float
+    balance: Mapping[str, Any],
+    held: Sequence[Held] | None,
+    settings: ExchangeSettings,
+    net_deposits: float,
 ) -> Account:
     """Return the account in its quote currency.
 
@@ -20,7 +23,7 @@ def account_of(
 
     Args:
         balance: ccxt's balance structure, as `Guarded.safe_balance` leaves it: nothing derived.
-        held: the open positions.
+        held: the open positions; None where one of them is not told, so that nothing can be summed over them.
         settings: whose account, in which currency.
         net_deposits: all deposits minus all withdrawals so far, in the quote currency.
 
@@ -48,11 +51,14 @@ def account_of(
     )
 
 
-def _unified(balance: Mapping[str, Any], held: Sequence[Held], meaning: str | None, settings: ExchangeSettings) -> Pool:
+def _unified(
+    balance: Mapping[str, Any], held: Sequence[Held] | None, meaning: str | None, settings: ExchangeSettings
+) -> Pool:
     """Return the pool by ccxt's unified fields: wallet = total where total is the wallet, total − PnL where equity."""
     entry = part(balance, settings.quote)
     whole, free, used = (number(part(entry, name)) for name in ("total", "free", "used"))
-    unrealized = total(one.position.unrealized_pnl for one in held)
+    unrealized = None if held is None else total(one.position.unrealized_pnl for one in held)
+    maintenance = None if held is None else total(one.maintenance_margin for one in held)
     if whole is None or unrealized is None:
         wallet = None
     elif unrealized == 0 or meaning == WALLET:
@@ -64,4 +70,4 @@ def _unified(balance: Mapping[str, Any], held: Sequence[Held], meaning: str | No
         raise VenueError("missing-field", text, path="account.total_wallet_balance")
     if used is None and meaning == EQUITY and whole is not None and free is not None:
         used = whole - free  # equity that is not free is margin
-    return Pool(wallet, free, used, unrealized, total(one.maintenance_margin for one in held))
+    return Pool(wallet, free, used, unrealized, maintenance)

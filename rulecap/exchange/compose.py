@@ -6,6 +6,7 @@ from typing import Any
 
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.history import History, allocation
+from rulecap.exchange.symbols import is_traded
 from rulecap.exchange.views import AccountView, Extras, MarketView, Scores
 from rulecap.snapshot import Position, Signal, Snapshot, read_snapshot
 
@@ -33,7 +34,8 @@ def compose(
             facts are not as they must be.
     """
     positions = tuple(_scored(one.position, extras.scores, histories, account) for one in account.held)
-    bases = {one.symbol: one.base for one in positions}
+    # Capital cannot be allocated to what is not traded; such a position is among the positions all the same.
+    bases = {one.position.symbol: one.position.base for one in account.held if is_traded(one.market)}
     if market is not None:
         bases[market.market.symbol] = market.market.base or ""
     names = bases if extras.assets is None else extras.assets

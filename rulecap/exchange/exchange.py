@@ -1,7 +1,8 @@
 """One account at one venue: what a snapshot needs is read from it, and reduce-only orders are sent to it."""
 
+import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -19,13 +20,14 @@ from rulecap.exchange.keys import Keys, read_keys
 from rulecap.exchange.markets import book_of, market_of
 from rulecap.exchange.orders import OrderState, Reduction, position_to_reduce
 from rulecap.exchange.placing import cancel_order, find_order, of_an_order, reduction
-from rulecap.exchange.positions import Held
+from rulecap.exchange.positions import Holdings
 from rulecap.exchange.settings import ExchangeSettings
-from rulecap.exchange.symbols import find_market, snapshot_symbol
+from rulecap.exchange.symbols import find_market, is_traded, snapshot_symbol
 from rulecap.exchange.venues import venue_of
 from rulecap.exchange.views import AccountView, Extras, MarketView
 from rulecap.snapshot import Signal, Snapshot
 
+log = logging.getLogger("rulecap.exchange")
 T = TypeVar("T")
 READINGS_OF_A_MOVING_ACCOUNT = 3
 
@@ -72,20 +74,25 @@ class Exchange:
         """Close the connections."""
         await self._client.close()
 
-    async def account_view(self, deposits: Deposits | None = None) -> AccountView:
+    async def account_view(self, deposits: Deposits | None = None, *, partial: bool = False) -> AccountView:
         """Return balance and positions, none of which changed meanwhile.
 
         Args:
             deposits: what is known of deposits and withdrawals; where given, the ledger is read on from there.
+            partial: whether a position that cannot be counted is told in `untold` of the view, and the others are read
+                all the same: enough to reduce these, and for nothing else.
 
         Raises:
-            VenueError: `account-moving`, positions change faster than they can be read.
+            VenueError: `account-moving`, positions change faster than they can be read; why a position cannot be
+                counted, unless `partial`.
         """
         clock = await self._clock()
         began = moment(clock.now_ms())
         await self._markets()
         for _ in range(READINGS_OF_A_MOVING_ACCOUNT):
             before = await self._held()
+            if not partial:
+                before.all()
             balance = await self._ask("the balance", self._client.fetch_balance)
             if _sizes(await self._held()) == _sizes(before):
                 break
@@ -94,7 +101,8 @@ class Exchange:
             raise VenueError("account-moving", "positions changed each time while the account was read")
         after = await self._deposits(deposits, began) if deposits is not None else None
         net = (after or deposits or Deposits(0.0, began)).net
-        return AccountView(account_of(balance, before, self.settings, net), before, after, began)
+        account = account_of(balance, None if before.untold else before.held, self.settings, net)
+        return AccountView(account, before.held, after, began, before.untold)
 
     async def market_view(self, symbol: str) -> MarketView:
         """Return ticker, order book, finished bars, limits, brackets and fees of a market.
@@ -160,11 +168,13 @@ class Exchange:
 
         Raises:
             VenueError: `nothing-to-reduce`, `quantity-too-small`, `order-refused` (the venue's reason);
-                `order-uncertain`, no answer came: ask `order` before sending anything again.
+                `unknown-symbol`, the market is not listed (any more); `order-uncertain`, no answer came: ask `order`
+                before sending anything again.
         """
         wanted = Reduction.of(action)
-        market = await self._market(wanted.symbol)
-        held = position_to_reduce(await self._held(), snapshot_symbol(market), wanted.side)
+        positions = await self._held()
+        symbol = await self._symbol_held(wanted.symbol, positions)
+        held = position_to_reduce(positions, symbol, wanted.side)
         send = reduction(self._client, self._venue, held, wanted.quantity, client_order_id)
         # Asked once: a second order would reduce twice.
         state, failure = await attempt(f"the order {client_order_id}", send, self._keys.redacted)
@@ -178,7 +188,7 @@ class Exchange:
         Raises:
             VenueError: `order-not-found`, the venue does not have it (or no longer).
         """
-        market = await self._market(symbol)
+        market = await self._market(symbol, traded=False)
         return await self._ask(
             f"the order {client_order_id}", lambda: find_order(self._client, self._venue, market, client_order_id)
         )
@@ -189,7 +199,7 @@ class Exchange:
         Raises:
             VenueError: `order-not-found`, nothing of it is open (any more).
         """
-        market = await self._market(symbol)
+        market = await self._market(symbol, traded=False)
         await self._ask(
             f"the order {client_order_id}", lambda: cancel_order(self._client, self._venue, market, client_order_id)
         )
@@ -201,17 +211,35 @@ class Exchange:
         clock = await self._ask("the venue's time", self._reference.clock)
         return clock.checked(self.settings.max_clock_skew_seconds)
 
-    async def _markets(self) -> Mapping[str, Mapping[str, Any]]:
-        return await self._ask("the markets", self._reference.markets)
+    async def _markets(self, lacking: bool = False) -> reading.Markets:
+        return await self._ask("the markets", lambda: self._reference.markets(lacking))
 
-    async def _market(self, symbol: str) -> Mapping[str, Any]:
-        return find_market((await self._markets()).values(), symbol, self.settings.quote)
+    async def _market(self, symbol: str, traded: bool = True) -> Mapping[str, Any]:
+        """Return a market; where the list lacks it, or says that it is not traded, the list may be read again."""
+        markets, quote = await self._markets(), self.settings.quote
+        try:
+            return find_market(markets.values(), symbol, quote, traded)
+        except VenueError as error:
+            again = await self._markets(lacking=True) if error.code == "unknown-symbol" else markets
+            if again is markets:
+                raise
+        return find_market(again.values(), symbol, quote, traded)
 
-    async def _held(self) -> tuple[Held, ...]:
-        markets = await self._markets()
+    async def _held(self) -> Holdings:
+        await self._markets()
         return await self._ask(
-            "the positions", lambda: reading.positions(self._client, self._venue, markets, self.settings.quote)
+            "the positions", lambda: reading.positions(self._client, self._venue, self._reference, self.settings.quote)
         )
+
+    async def _symbol_held(self, name: str, positions: Holdings) -> str:
+        """Return the snapshot's symbol of a position's market, which need not be listed or traded any more."""
+        if any(one.position.symbol == name for one in positions.held):
+            return name
+        try:
+            return snapshot_symbol(await self._market(name, traded=False))
+        except VenueError:
+            positions.all()  # the name may be that of a position which cannot be counted, and says why
+            raise
 
     async def _deposits(self, before: Deposits, now: datetime) -> Deposits | None:
         if not self._client.has.get("fetchLedger"):
@@ -241,11 +269,25 @@ class Exchange:
         self, account: AccountView, market: MarketView | None, extras: Extras, clock: VenueClock
     ) -> dict[str, History]:
         known = {market.market.symbol: market.history} if market else {}
-        wanted: Sequence[str] = [one.position.symbol for one in account.held] + list(extras.assets or ())
-        absent = sorted(set(wanted) - set(known))
-        markets = [await self._market(one) for one in absent]
-        found = await together(*(self._history(one, clock) for one in markets))
-        return known | dict(zip(absent, found, strict=True))
+        wanted = set(extras.assets or ()) - set(known)
+        held = {one.position.symbol: one.market for one in account.held if is_traded(one.market)}
+        rest = sorted(set(held) - wanted - set(known))
+        markets = [await self._market(one) for one in sorted(wanted)]
+        found = await together(
+            *(self._history(one, clock) for one in markets), *(self._history_held(held[one], clock) for one in rest)
+        )
+        told = zip([*sorted(wanted), *rest], found, strict=True)
+        return known | {symbol: history for symbol, history in told if history is not None}
+
+    async def _history_held(self, market: Mapping[str, Any], clock: VenueClock) -> History | None:
+        """Return the bars of a position's market; None where the venue refuses them, as of one just taken off."""
+        try:
+            return await self._history(market, clock)
+        except VenueError as error:
+            if error.code not in ("unknown-symbol", "venue-error"):
+                raise
+            log.debug("no bars of %s: %s", market["symbol"], error.code)
+            return None
 
     async def _signal(self, signal: Signal | Mapping[str, Any] | None, named: str | None) -> dict[str, Any] | None:
         if signal is None:
@@ -254,6 +296,7 @@ class Exchange:
         return signal_fields(signal, snapshot_symbol(await self._market(str(spoken))))
 
 
-def _sizes(held: Sequence[Held]) -> list[tuple[str, str, float]]:
+def _sizes(positions: Holdings) -> list[tuple[object, ...]]:
     """Return what makes two readings of the positions the same."""
-    return [(one.position.symbol, one.position.side, one.contracts) for one in held]
+    told = [(one.position.symbol, one.position.side, one.contracts) for one in positions.held]
+    return [*told, *((error.code, error.message) for error in positions.untold)]

@@ -1,6 +1,6 @@
 """Reductions → reduce-only orders, and ccxt's orders → what became of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.markets import contract_size, quantity_step
 from rulecap.exchange.numbers import exact, number, part, product
-from rulecap.exchange.positions import Held
+from rulecap.exchange.positions import Held, Holdings
 from rulecap.exchange.venues import Venue
 from rulecap.measures.orders import round_down
 from rulecap.problems import shown
@@ -65,15 +65,16 @@ class OrderState:
     average_price: float | None
 
 
-def position_to_reduce(held: Sequence[Held], symbol: str, side: str) -> Held:
+def position_to_reduce(positions: Holdings, symbol: str, side: str) -> Held:
     """Return the open position of a market on a side.
 
     Raises:
-        VenueError: `nothing-to-reduce`.
+        VenueError: `nothing-to-reduce`; why a position cannot be counted, which may be this one.
     """
-    for one in held:
+    for one in positions.held:
         if one.position.symbol == symbol and one.position.side == side:
             return one
+    positions.all()
     raise VenueError("nothing-to-reduce", f"there is no {side} position in {symbol}")
 
 

@@ -10,6 +10,7 @@ from rulecap.exchange.numbers import exact, product
 from rulecap.exchange.orders import CLOSING_SIDE, OrderState, contracts_text, order_state
 from rulecap.exchange.positions import Held
 from rulecap.exchange.symbols import snapshot_symbol
+from rulecap.exchange.unlisted import check_listed
 from rulecap.exchange.venues import Venue
 
 # After these nobody knows whether the venue took the order. A venue that is asked too often did not look at it.
@@ -24,9 +25,10 @@ def reduction(
     In hedge mode the order names the position's side; else it is marked reduce-only.
 
     Raises:
-        VenueError: as `contracts_text` says; nothing is sent then.
+        VenueError: as `check_listed` and `contracts_text` say; nothing is sent then.
     """
     position, market = held.position, held.market
+    check_listed(market)
     contracts = contracts_text(quantity, held, client.precisionMode, venue)
     side = CLOSING_SIDE[position.side]
     parameters = {"reduceOnly": True, "hedged": bool(held.hedged), "clientOrderId": client_order_id}

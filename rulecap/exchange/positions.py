@@ -7,6 +7,8 @@ from typing import Any
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.numbers import first, needed, number, product
 from rulecap.exchange.symbols import check_market, snapshot_symbol
+from rulecap.exchange.unlisted import unlisted_market
+from rulecap.exchange.venues import Venue
 from rulecap.snapshot import Position
 
 SIDES = {"long": "LONG", "short": "SHORT"}
@@ -19,7 +21,7 @@ class Held:
 
     Attributes:
         position: as a snapshot has it.
-        market: ccxt's market of it.
+        market: ccxt's market of it, or what stands for one that is not listed any more.
         hedged: whether long and short are held apart; None where the venue does not tell.
         maintenance_margin: the position's, where told.
         contracts: the size in the venue's contracts.
@@ -40,6 +42,29 @@ class Held:
         return replace(self, maintenance_margin=margin)
 
 
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """The open positions.
+
+    Attributes:
+        held: those that can be counted, in the order of symbol and side.
+        untold: why each of the others cannot be.
+    """
+
+    held: tuple[Held, ...]
+    untold: tuple[VenueError, ...] = ()
+
+    def all(self) -> tuple[Held, ...]:
+        """Return the positions, where none is left out.
+
+        Raises:
+            VenueError: why the first of the others cannot be counted.
+        """
+        if self.untold:
+            raise self.untold[0]
+        return self.held
+
+
 def leverage_table(answer: Mapping[str, Any]) -> dict[tuple[str, str], float]:
     """Return the set leverage by unified symbol and side, from ccxt's leverage structures."""
     table = {}
@@ -52,23 +77,44 @@ def leverage_table(answer: Mapping[str, Any]) -> dict[tuple[str, str], float]:
 
 
 def held_positions(
-    answer: list[Mapping[str, Any]], market_of: Lookup, quote: str, leverages: Mapping[tuple[str, str], float]
-) -> tuple[Held, ...]:
-    """Return the open positions, in the order of symbol and side; an empty one is none.
+    answer: list[Mapping[str, Any]],
+    market_of: Lookup,
+    quote: str,
+    leverages: Mapping[tuple[str, str], float],
+    venue: Venue,
+) -> Holdings:
+    """Return the open positions; an empty one is none.
+
+    One whose market is not listed (any more) counts as well, by what the position itself tells.
 
     Args:
         answer: ccxt's position structures.
-        market_of: gives ccxt's market of a unified symbol, None where it is unknown.
+        market_of: gives ccxt's market of a unified symbol, None where it is not listed.
         quote: the account's currency.
         leverages: the set leverage by unified symbol and side, for positions that do not tell theirs.
+        venue: what the venue's positions and contracts are.
+
+    What keeps one from being counted is `missing-field` with the snapshot's path; `inverse-contract`,
+    `not-the-quote-currency`, `not-supported`: its risk could not be counted with the others'; `unknown-symbol`: its
+    market is not listed and its currency is not told.
 
     Raises:
-        VenueError: `missing-field` with the snapshot's path; `inverse-contract`, `not-the-quote-currency`,
-            `not-supported`: a position whose risk could not be counted with the others'; `unknown-symbol`.
+        VenueError: `half-an-answer`, which may be whole when it is asked for again.
     """
-    open_ones = [one for one in answer if _is_open(one)]
-    held = [_held(one, market_of, quote, leverages) for one in open_ones]
-    return tuple(sorted(held, key=lambda one: (one.position.symbol, one.position.side)))
+    held, untold = [], []
+    for one in answer:
+        try:
+            if _is_open(one):
+                market = market_of(str(one.get("symbol"))) or unlisted_market(one, quote, venue)
+                check_market(market, quote)
+                # What is not at the mark price follows from the size and the mark price.
+                told = one if venue.notional_at_mark else {**one, "notional": None}
+                held.append(_held(told, market, leverages))
+        except VenueError as error:
+            if error.retriable:
+                raise
+            untold.append(error)
+    return Holdings(tuple(sorted(held, key=lambda one: (one.position.symbol, one.position.side))), tuple(untold))
 
 
 def _is_open(raw: Mapping[str, Any]) -> bool:
@@ -79,19 +125,12 @@ def _is_open(raw: Mapping[str, Any]) -> bool:
     return contracts != 0
 
 
-def _held(raw: Mapping[str, Any], market_of: Lookup, quote: str, leverages: Mapping[tuple[str, str], float]) -> Held:
+def _held(raw: Mapping[str, Any], market: Mapping[str, Any], leverages: Mapping[tuple[str, str], float]) -> Held:
     symbol, side = str(raw.get("symbol")), str(raw.get("side"))
-    market = market_of(symbol)
-    if market is None:
-        raise VenueError("unknown-symbol", f"there is a position in {symbol}, which is no market here")
-    check_market(market, quote)
     if side not in SIDES:
         raise VenueError("missing-field", f"the venue does not tell which side the position in {symbol} is on")
     contracts = abs(needed(number(raw.get("contracts")), f"positions[{symbol}].quantity", f"the size of {symbol}"))
-    size = needed(
-        first(number(raw.get("contractSize")), number(market.get("contractSize"))), symbol, "the contract size"
-    )
-    quantity = product(contracts, size)
+    quantity = _quantity(raw, market, contracts)
     value = _valued(raw, quantity, side, leverages.get((symbol, side)))
     position = Position(
         symbol=snapshot_symbol(market),
@@ -104,6 +143,16 @@ def _held(raw: Mapping[str, Any], market_of: Lookup, quote: str, leverages: Mapp
     hedged = raw.get("hedged")
     margin = number(raw.get("maintenanceMargin"))
     return Held(position, market, hedged if isinstance(hedged, bool) else None, margin, contracts)
+
+
+def _quantity(raw: Mapping[str, Any], market: Mapping[str, Any], contracts: float) -> float:
+    """Return the size in the base asset: contracts × contract size, else notional / mark price."""
+    size = first(_above_zero(raw.get("contractSize")), _above_zero(market.get("contractSize")))
+    if size is not None:
+        return product(contracts, size)
+    notional, mark = _magnitude(raw.get("notional")), _above_zero(raw.get("markPrice"))
+    quantity = notional / mark if notional and mark else None
+    return needed(quantity, f"positions[{raw.get('symbol')}].quantity", f"the contract size of {raw.get('symbol')}")
 
 
 def _valued(raw: Mapping[str, Any], quantity: float, side: str, set_leverage: float | None) -> dict[str, float]:

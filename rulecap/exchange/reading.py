@@ -1,5 +1,7 @@
 """What is asked of ccxt's client, question by question."""
 
+import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -9,15 +11,19 @@ from rulecap.exchange.clock import VenueClock, local_clock
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.history import History, history_of, seconds_of
 from rulecap.exchange.numbers import number
-from rulecap.exchange.positions import Held, held_positions, leverage_table
+from rulecap.exchange.positions import Holdings, held_positions, leverage_table
 from rulecap.exchange.settings import ExchangeSettings
 from rulecap.exchange.venues import Venue
 
 # Limits, brackets and fees change by the day, not by the second.
 REFERENCE_SECONDS = 3_600.0
+# What the list of markets lacks may be listed since; more often than this the list is not read.
+LOOK_AGAIN_SECONDS = 60.0
 CLOCK_SECONDS = 60.0
 LONGEST_SPAN = timedelta(days=7)
+log = logging.getLogger("rulecap.exchange")
 T = TypeVar("T")
+Markets = Mapping[str, Mapping[str, Any]]
 Asking = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
 
@@ -28,6 +34,9 @@ class Reference:
         """Keep nothing yet; `keyed` says whether there is an API key to ask with."""
         self._client, self._keyed = client, keyed
         self._kept: dict[tuple[str, str], tuple[float, Any]] = {}
+        self._listed: Markets = {}
+        self._listed_at = self._tried_at = 0.0
+        self._listing: asyncio.Task[Markets] | None = None
         # Currencies are a private question at some venues, and nothing here needs them.
         client.has = {**client.has, "fetchCurrencies": False}
 
@@ -35,9 +44,34 @@ class Reference:
         """Return the venue's clock; a venue that tells no time is taken to have ours."""
         return await self._once(("clock", ""), CLOCK_SECONDS, self._read_clock)
 
-    async def markets(self) -> Mapping[str, Mapping[str, Any]]:
-        """Return the markets by unified symbol."""
-        return await self._once(("markets", ""), REFERENCE_SECONDS, self._read_markets)
+    async def markets(self, lacking: bool = False) -> Markets:
+        """Return the markets by unified symbol; a list that cannot be read again stays, and is tried again in a minute.
+
+        Args:
+            lacking: the list lacks something that may be listed since: it is read again after a minute, not an hour.
+        """
+        now, oldest = time.monotonic(), LOOK_AGAIN_SECONDS if lacking else REFERENCE_SECONDS
+        tried = self._listing is None and now - self._tried_at < LOOK_AGAIN_SECONDS
+        if self._listed and (tried or now - self._listed_at < oldest):
+            return self._listed
+        if self._listing is None:
+            self._tried_at = now
+            self._listing = asyncio.ensure_future(self._read_markets())
+            self._listing.add_done_callback(self._have_listed)
+        try:
+            # Whoever asks meanwhile waits for the same answer, and one who goes away takes it from nobody.
+            return await asyncio.shield(self._listing)
+        except Exception as error:
+            if not self._listed:
+                raise
+            # Positions and orders can be read with what was listed before; what has changed the venue will say.
+            log.warning("the list of markets cannot be read again: %s", type(error).__name__)
+            return self._listed
+
+    def _have_listed(self, done: "asyncio.Task[Markets]") -> None:
+        self._listing = None
+        if not done.cancelled() and done.exception() is None:
+            self._listed, self._listed_at = done.result(), time.monotonic()
 
     async def tiers(self, symbol: str) -> Sequence[Mapping[str, Any]] | None:
         """Return the leverage tiers of a market; None where the venue has none to tell, or only with a key."""
@@ -71,8 +105,8 @@ class Reference:
             raise VenueError("half-an-answer", "the venue's time is no number")
         return VenueClock(venue_ms, asked + way / 2.0, way / 2.0)
 
-    async def _read_markets(self) -> Mapping[str, Mapping[str, Any]]:
-        markets: Mapping[str, Mapping[str, Any]] = await self._client.load_markets(reload=("markets", "") in self._kept)
+    async def _read_markets(self) -> Markets:
+        markets: Markets = await self._client.load_markets(reload=bool(self._listed))
         if not markets:
             raise VenueError("half-an-answer", "the venue names no market at all")
         return markets
@@ -91,17 +125,28 @@ class Reference:
             raise
 
 
-async def positions(
-    client: Any, venue: Venue, markets: Mapping[str, Mapping[str, Any]], quote: str
-) -> tuple[Held, ...]:
-    """Return the open positions; their leverage is asked for where they do not tell it."""
-    answer = await client.fetch_positions(None, venue.positions(quote))
-    if venue.most_positions is not None and len(answer) >= venue.most_positions:
-        raise VenueError("not-supported", f"{len(answer)} positions or more: the venue's answer may be cut there")
+async def positions(client: Any, venue: Venue, reference: Reference, quote: str) -> Holdings:
+    """Return the open positions; their leverage is asked for where they do not tell it.
+
+    A position in a market that is not listed is looked at again once the list is read anew: ccxt has another name for
+    it then.
+    """
+    answer, markets = await _positions(client, venue, quote), await reference.markets()
+    if any(number(one.get("contracts")) != 0 and str(one.get("symbol")) not in markets for one in answer):
+        again = await reference.markets(lacking=True)
+        if again is not markets:
+            answer, markets = await _positions(client, venue, quote), again
     leverages = {}
     if any(number(one.get("leverage")) is None for one in answer) and client.has.get("fetchLeverages"):
         leverages = leverage_table(await client.fetch_leverages())
-    return held_positions(answer, markets.get, quote, leverages)
+    return held_positions(answer, markets.get, quote, leverages, venue)
+
+
+async def _positions(client: Any, venue: Venue, quote: str) -> list[Mapping[str, Any]]:
+    answer: list[Mapping[str, Any]] = await client.fetch_positions(None, venue.positions(quote))
+    if venue.most_positions is not None and len(answer) >= venue.most_positions:
+        raise VenueError("not-supported", f"{len(answer)} positions or more: the venue's answer may be cut there")
+    return answer
 
 
 async def ticker(client: Any, symbol: str) -> Mapping[str, Any]:

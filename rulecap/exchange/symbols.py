@@ -14,8 +14,14 @@ def snapshot_symbol(market: Mapping[str, Any]) -> str:
     return str(market["symbol"])
 
 
-def find_market(markets: Iterable[Mapping[str, Any]], name: str, quote: str) -> Mapping[str, Any]:
+def find_market(markets: Iterable[Mapping[str, Any]], name: str, quote: str, traded: bool = True) -> Mapping[str, Any]:
     """Return the market that a name means, a linear contract that settles in the account's currency.
+
+    Args:
+        markets: ccxt's market structures.
+        name: any of its names.
+        quote: the account's currency.
+        traded: whether one that the venue lists but does not trade (any more) is refused.
 
     Raises:
         VenueError: `unknown-symbol`; `inverse-contract`; `not-the-quote-currency`; `not-supported` for what is no
@@ -31,9 +37,14 @@ def find_market(markets: Iterable[Mapping[str, Any]], name: str, quote: str) -> 
         raise VenueError("unknown-symbol", f"no market {shown(name)} here" + (f": {hint}" if hint else ""))
     market = min(fit or found, key=lambda one: (not is_linear(one), not one.get("swap"), str(one["symbol"])))
     check_market(market, quote)
-    if market.get("active") is False:
+    if traded and not is_traded(market):
         raise VenueError("unknown-symbol", f"{market['symbol']} is not traded here (any more)")
     return market
+
+
+def is_traded(market: Mapping[str, Any]) -> bool:
+    """Return whether the venue says nothing else than that positions can be opened there."""
+    return market.get("active") is not False
 
 
 def is_linear(market: Mapping[str, Any]) -> bool:

@@ -40,6 +40,9 @@ class Venue:
         flow_limit: the most entries in one answer of the ledger.
         open_orders_by_client_id: the parameter that finds an order, where `fetch_order` knows only the venue's id.
         most_market: where the market's own answer has the largest quantity of one market order.
+        settles: reads which currency a position settles in, where its market is not listed; None: not told.
+        linear_contract: how much of the base asset every linear contract is; None where they differ.
+        notional_at_mark: whether ccxt's `notional` of a position is its value at the mark price.
     """
 
     balance_total: str | None = None
@@ -53,6 +56,9 @@ class Venue:
     flow_limit: int = 100
     open_orders_by_client_id: str = ""
     most_market: tuple[str, ...] = ("",)
+    settles: Callable[[Mapping[str, Any], str], str | None] = lambda position, quote: None
+    linear_contract: float | None = None
+    notional_at_mark: bool = True
 
 
 def _binance(balance: Mapping[str, Any], quote: str) -> Pool:
@@ -61,6 +67,12 @@ def _binance(balance: Mapping[str, Any], quote: str) -> Pool:
     held = next((one for one in assets if part(one, "asset") == quote), None)
     names = ("walletBalance", "availableBalance", "initialMargin", "unrealizedProfit", "maintMargin")
     return Pool(*(number(part(held, name)) for name in names))
+
+
+def _binance_settles(position: Mapping[str, Any], quote: str) -> str | None:
+    """Read `GET /fapi/v3/positionRisk`; all of its contracts are linear."""
+    told = part(position, "info", "marginAsset")
+    return told if isinstance(told, str) and told else None
 
 
 def _bybit(balance: Mapping[str, Any], quote: str) -> Pool:
@@ -84,6 +96,8 @@ BINANCE = Venue(
     options=MappingProxyType({"fetchMarkets": {"types": ["linear"]}, "disableFuturesSandboxWarning": True}),
     demo=True,
     flow_limit=1000,
+    settles=_binance_settles,
+    linear_contract=1.0,
 )
 BYBIT = Venue(
     balance_total=WALLET,
@@ -96,6 +110,11 @@ BYBIT = Venue(
     flow_limit=50,
     open_orders_by_client_id="orderLinkId",
     most_market=("lotSizeFilter", "maxMktOrderQty"),
+    # `positions` asks for linear contracts that settle in this currency alone.
+    settles=lambda position, quote: quote,
+    linear_contract=1.0,
+    # `positionValue` is the size times the average entry price.
+    notional_at_mark=False,
 )
 VENUES = MappingProxyType(
     {

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from rulecap.exchange.errors import VenueError
 from rulecap.exchange.flows import Deposits
 from rulecap.exchange.history import History
 from rulecap.exchange.positions import Held
@@ -22,12 +23,14 @@ class AccountView:
         held: the open positions, with what the venue has beside them.
         deposits: what to hand to the next reading; None where the venue does not tell, or nobody asked.
         read_at: the venue's time when reading began.
+        untold: why each open position that `held` lacks could not be counted; only where that was asked for.
     """
 
     account: Account
     held: tuple[Held, ...]
     deposits: Deposits | None
     read_at: datetime
+    untold: tuple[VenueError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Where the monitor's snapshots come from: an account at an exchange, or the demo's."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,13 +13,21 @@ if TYPE_CHECKING:
     from rulecap.service.demo import DemoSource
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An account as it was read; `untold` says why it has positions that the snapshot lacks."""
+
+    snapshot: Snapshot
+    untold: tuple[VenueError, ...] = ()
+
+
 class Account(Protocol):
     """What the monitor asks of an account; every method raises VenueError, and nothing else, where it fails."""
 
     name: str
 
-    async def read(self) -> Snapshot:
-        """Return the account and its positions as they are now."""
+    async def read(self) -> Reading:
+        """Return the account and its positions as they are now, as far as they are told."""
 
     def resume(self, net: float, since: datetime) -> None:
         """Go on counting deposits and withdrawals from what was on record at a moment."""
@@ -44,9 +53,9 @@ class ExchangeAccount:
 
         self._deposits = Deposits(net, since)
 
-    async def read(self) -> Snapshot:
+    async def read(self) -> Reading:
         """Return the account; its time is the venue's when reading began."""
-        view = await self.exchange.account_view(self._deposits)
+        view = await self.exchange.account_view(self._deposits, partial=True)
         self._deposits = view.deposits or self._deposits
         age = max(0.0, (self._clock.now() - view.read_at).total_seconds())
         positions = [one.position for one in view.held]
@@ -54,7 +63,7 @@ class ExchangeAccount:
             {"as_of": view.read_at, "age_seconds": age, "account": view.account, "positions": positions}
         )
         if isinstance(found, Snapshot):
-            return found
+            return Reading(found, view.untold)
         text = "; ".join(problem.render() for problem in found)
         raise VenueError("not-a-snapshot", f"this makes no snapshot: {text}", problems=tuple(found))
 
@@ -75,11 +84,12 @@ class DemoAccount:
     def resume(self, net: float, since: datetime) -> None:
         """Do nothing: nobody pays in."""
 
-    async def read(self) -> Snapshot:
+    async def read(self) -> Reading:
         """Return the account."""
         told = await self._source.account()
         account = told.account.model_copy(update={"id": self.name})
-        return Snapshot(as_of=self._clock.now(), age_seconds=0.0, account=account, positions=told.positions)
+        snapshot = Snapshot(as_of=self._clock.now(), age_seconds=0.0, account=account, positions=told.positions)
+        return Reading(snapshot)
 
     async def close(self) -> None:
         """Do nothing: there is no connection."""

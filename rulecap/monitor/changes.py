@@ -7,7 +7,7 @@ from typing import Any
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy
 
-FRESH, STALE = "FRESH", "STALE"
+FRESH, PARTIAL, STALE = "FRESH", "PARTIAL", "STALE"
 WRITTEN, FAILING = "WRITTEN", "FAILING"
 WITHIN, REACHED = "WITHIN", "REACHED"
 ACCOUNT, LOG, CAP = "monitor.account", "monitor.log", "monitor.cap"

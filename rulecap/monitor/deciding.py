@@ -11,6 +11,7 @@ from rulecap.audit.review.selection import looking
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy
 from rulecap.problems import Problem
+from rulecap.service.sources import UNTOLD
 from rulecap.snapshot import Snapshot
 
 # With these nobody could ever write the log: the monitor does not start.
@@ -58,16 +59,28 @@ class Office:
             return False
         return True
 
-    def decide(self, policy: Policy, snapshot: Snapshot) -> list[Decision]:
-        """Return the watched decisions, on record; where that fails, reductions are answered and the others refused."""
+    def decide(self, policy: Policy, snapshot: Snapshot, untold: str = "") -> list[Decision]:
+        """Return the watched decisions, on record; where that fails, reductions are answered and the others refused.
+
+        Args:
+            policy: what decides.
+            snapshot: the account.
+            untold: why the account has a position that the snapshot lacks, empty where it lacks none. What is decided
+                then is about the others, so nothing of it goes on record, and reductions alone are answered.
+        """
+        if untold:
+            problem = Problem(UNTOLD, f"a position is not counted, so this is not on record: {untold}")
+            return [self._unrecorded(policy, snapshot, name, problem) for name in policy.watched]
         if self._ledger is None:
-            return [self._unlogged(policy, snapshot, name) for name in policy.watched]
+            problem = Problem("unlogged", f"this is not on record: {self.failure}")
+            return [self._unrecorded(policy, snapshot, name, problem) for name in policy.watched]
         decided = self._ledger.evaluate_all([Asked(policy, snapshot, name) for name in policy.watched])
         self.failure = self._ledger.failure
         return decided
 
-    def _unlogged(self, policy: Policy, snapshot: Snapshot, name: str) -> Decision:
-        problem = Problem("unlogged", f"this is not on record: {self.failure}")
+    def _unrecorded(self, policy: Policy, snapshot: Snapshot, name: str, problem: Problem) -> Decision:
+        if self._ledger is not None:
+            return self._ledger.unrecorded(Asked(policy, snapshot, name), problem)
         answer = policy.evaluate(snapshot, name)
         if not answer.reduces:
             return policy.refused(name, problem)

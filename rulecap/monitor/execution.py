@@ -29,8 +29,8 @@ WOULD, SENT, WAITS, CAPPED, LATE, TWICE, NO_ORDER = (
     "sent-before",
     "no-order",
 )
-# The venue looked at the order and turned it down; with any other code it was not sent.
-TURNED_DOWN = "order-refused"
+# The venue turned the order down, or has no such market (any more); with any other code it was not sent.
+TURNED_DOWN = frozenset({"order-refused", "unknown-symbol"})
 
 
 class Venue(Asked, Protocol):
@@ -151,7 +151,7 @@ class Execution:
 def _state_after(error: VenueError) -> str:
     if error.code == "order-uncertain":
         return UNCERTAIN
-    return REFUSED if error.code == TURNED_DOWN else NOT_SENT
+    return REFUSED if error.code in TURNED_DOWN else NOT_SENT
 
 
 def _any_on(orders: Sequence[Order], wanted: Reduction) -> bool:
@@ -164,7 +164,8 @@ def _evidence(decided: Decided) -> bytes | None:
     if decision.record_id is not None:
         return None
     snapshot = decision.snapshot.model_dump(mode="json", exclude_none=True) if decision.snapshot else None
-    of = {"policy": decided.policy.digest, "snapshot": snapshot, "outputs": decision.outputs}
+    problems = [problem.to_dict() for problem in decision.problems]
+    of = {"policy": decided.policy.digest, "snapshot": snapshot, "outputs": decision.outputs, "problems": problems}
     return to_json(of)
 
 

@@ -17,7 +17,7 @@ from rulecap.monitor.clock import Clock
 from rulecap.monitor.orders import CANCELLED, FILLED, INTENDED, NOT_SENT, OPEN, REFUSED, UNCERTAIN, Order, Orders
 from rulecap.monitor.settings import MonitorSettings
 
-NOT_FOUND = "order-not-found"
+NOT_FOUND, UNLISTED = "order-not-found", "unknown-symbol"
 STATES = {VENUE_OPEN: OPEN, VENUE_FILLED: FILLED, VENUE_CANCELLED: CANCELLED, VENUE_REJECTED: REFUSED}
 
 
@@ -76,15 +76,17 @@ class Following:
         try:
             state = await self.venue.order(order.client_order_id, order.symbol)
         except VenueError as error:
-            if error.code == NOT_FOUND:
-                return self._unknown_there(order)
+            if error.code in (NOT_FOUND, UNLISTED):
+                return self._unknown_there(order, error)
             return replace(order, code=error.code, message=error.message)
         return told(order, state)
 
-    def _unknown_there(self, order: Order) -> Order:
+    def _unknown_there(self, order: Order, error: VenueError) -> Order:
         # Counted from when its sending ended, or a dead monitor's order was found: it may have waited long before that.
         if self.clock.seconds() - order.changed <= self.settings.settle_seconds:
-            return replace(order, code=NOT_FOUND, message="the venue does not know it, yet")
+            return replace(order, code=error.code, message="the venue does not know it, yet")
+        if error.code == UNLISTED:  # nothing is open there any more, and nobody tells what was filled before
+            return replace(order, state=CANCELLED, code=UNLISTED, message="its market is not listed any more")
         if order.state == OPEN:
             return replace(order, state=CANCELLED, code=NOT_FOUND, message="the venue does not know it any more")
         return replace(order, state=NOT_SENT, code=NOT_FOUND, message="the venue never took it")

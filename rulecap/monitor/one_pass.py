@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from rulecap.exchange.errors import VenueError
 from rulecap.language.values import iso
 from rulecap.monitor.account import Account
-from rulecap.monitor.changes import ACCOUNT, CAP, FAILING, FRESH, LOG, REACHED, STALE, WITHIN, WRITTEN, changed, watched
+from rulecap.monitor.changes import (
+    ACCOUNT,
+    CAP,
+    FAILING,
+    FRESH,
+    LOG,
+    PARTIAL,
+    REACHED,
+    STALE,
+    WITHIN,
+    WRITTEN,
+    changed,
+    watched,
+)
 from rulecap.monitor.clock import Clock
 from rulecap.monitor.deciding import Office
 from rulecap.monitor.execution import CAPPED, LATE, NO_ORDER, TWICE, Decided, Execution, would
@@ -97,22 +110,27 @@ class Monitor:
         """Read the account; tell when it is fresh again."""
         parts, now = self._parts, self._parts.clock.seconds()
         try:
-            report.snapshot, report.read_at = await parts.account.read(), now
+            reading = await parts.account.read()
         except VenueError as error:
             report.troubles.append(Trouble(error.code, error.message))
             return False
-        self._tell(report, {ACCOUNT: (FRESH, None)})
+        report.snapshot, report.read_at = reading.snapshot, now
+        report.untold = "; ".join(error.message for error in reading.untold)
+        report.troubles += [Trouble(error.code, error.message) for error in reading.untold]
+        self._tell(report, {ACCOUNT: (PARTIAL if reading.untold else FRESH, None)})
         parts.outbox.note(READ_AT, now)
         return True
 
     async def _decide(self, report: Report) -> None:
         parts, policy = self._parts, report.policy
         assert report.snapshot is not None  # it was read
-        report.decided = await asyncio.to_thread(parts.office.decide, policy, report.snapshot)
+        report.decided = await asyncio.to_thread(parts.office.decide, policy, report.snapshot, report.untold)
         for one in report.decided:
             report.troubles += [Trouble(problem.code, problem.message) for problem in one.problems]
         logged = all(one.record_id is not None for one in report.decided)
-        self._tell(report, {**watched(policy, report.decided), LOG: (WRITTEN if logged else FAILING, None)})
+        # What is decided on a part of the account is not on record, whether the log can be written or not.
+        told: Found = {} if report.untold else {LOG: (WRITTEN if logged else FAILING, None)}
+        self._tell(report, {**watched(policy, report.decided), **told})
         for one in report.decided:
             await self._act(report, Decided(policy, one, report.read_at))
         if parts.execution is not None:

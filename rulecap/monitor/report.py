@@ -39,12 +39,16 @@ def order_troubles(orders: Iterable[Order]) -> list[Trouble]:
 
 @dataclass(slots=True)
 class Report:
-    """One pass, filled in as it goes; `read_at` is when reading began, by the machine's clock, in s since 1970."""
+    """One pass, filled in as it goes; `read_at` is when reading began, by the machine's clock, in s since 1970.
+
+    `untold` says why the account has positions that the snapshot lacks; empty where it lacks none.
+    """
 
     account: str
     policy: Policy
     snapshot: Snapshot | None = None
     read_at: float = 0.0
+    untold: str = ""
     decided: list[Decision] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)

@@ -10,9 +10,10 @@ from rulecap.language.values import iso
 from rulecap.problems import Problem
 from rulecap.service.contract import BODY_NAMES
 from rulecap.service.problems import Refused, shown_problem
+from rulecap.service.sources import UNTOLD
 from rulecap.snapshot import Snapshot
 
-OURS = frozenset({"unlogged", "snapshot-too-old"})
+OURS = frozenset({"unlogged", "snapshot-too-old", UNTOLD})
 SIGNAL = "signal."
 UNDECIDED = "undecided"
 

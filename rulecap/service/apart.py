@@ -22,9 +22,10 @@ from rulecap.audit.errors import LogError
 from rulecap.audit.keys import UnusableKey
 from rulecap.audit.ledger import Asked
 from rulecap.audit.log import Head
-from rulecap.audit.unlogged import Unlogged
+from rulecap.audit.unlogged import Unlogged, unlogged
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy
+from rulecap.problems import Problem
 from rulecap.service.wire import (
     HEAD,
     KEY,
@@ -209,7 +210,11 @@ class LedgerApart:
             self.failure = LogError("signing-key", str(error))
         except LogError as error:
             self.failure = error
-        return [self._unlogged.answer(one.policy, input_of(one.snapshot), one.decision, self.failure) for one in asked]
+        return [self.unrecorded(one, unlogged(self.failure)) for one in asked]
+
+    def unrecorded(self, asked: Asked, problem: Problem) -> Decision:
+        """Answer without a record; as `Ledger.unrecorded`."""
+        return self._unlogged.answer(asked.policy, input_of(asked.snapshot), asked.decision, problem)
 
     async def _ask(self, asked: Sequence[Asked]) -> list[Decision]:
         scribe = await self._running(asked[0].policy)

@@ -150,6 +150,10 @@ class Desk:
     ) -> Decision:
         if self._is_too_old(snapshot) and not harmless(policy, decision, snapshot):
             return policy.refused(decision, self._too_old(snapshot))
+        untold = self.view.untold
+        if untold is not None:
+            problem = Problem(untold.code, str(untold))
+            return self._recorder.ledger.unrecorded(Asked(policy, snapshot, decision), problem)
         return await self._recorder.ask(Asked(policy, snapshot, decision, key, request))
 
     def _is_too_old(self, snapshot: Snapshot) -> bool:

@@ -24,6 +24,7 @@ OPEN_PATHS = frozenset({"/health", "/ready"})
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 CALLER = "rulecap.caller"
 UNMATCHED = "unmatched"
+NOTED_SECONDS = 60.0
 PROCESS, NUMBERS = token_hex(6), count(1)
 
 
@@ -54,11 +55,13 @@ class Gate:
         Args:
             app: what is guarded.
             ring: returns the keys in force; none where none are asked for.
-            rate: how often one caller may ask.
+            rate: how often one caller may ask, and be refused for want of a key.
             largest: how many bytes a body may have.
             metrics: where requests are counted.
         """
         self._app, self._ring, self._rate, self._largest, self._metrics = app, ring, rate, largest, metrics
+        # Apart from those with a key, so that nobody who knocks holds up the bot behind the same address.
+        self._strangers, self._noted = rate.alike(), RateLimit(1.0 / NOTED_SECONDS, 1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it."""
@@ -90,8 +93,7 @@ class Gate:
         caller = self._caller(scope, headers)
         wait = self._rate.wait(caller.name)
         if wait:
-            seconds = str(math.ceil(wait))
-            raise Refused(429, "too-many-requests", f"ask again in {seconds} s", headers={"Retry-After": seconds})
+            raise too_many(wait)
         scope[CALLER] = caller
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > self._largest:
@@ -113,11 +115,18 @@ class Gate:
         if token is None:
             if scope["path"] in OPEN_PATHS:
                 return Caller(address, NOBODY)
-            raise unauthorized("this service asks for an API key: send Authorization: Bearer KEY")
+            raise self._stranger(address, "this service asks for an API key: send Authorization: Bearer KEY")
         key = ring.find(token)
         if key is None:
-            raise unauthorized("the API key is unknown or revoked")
+            raise self._stranger(address, "the API key is unknown or revoked")
         return Caller(key.id, frozenset(key.scopes))
+
+    def _stranger(self, address: str, detail: str) -> Refused:
+        """Return the refusal of a request without a key that counts; the log has it once a minute for an address."""
+        if not self._noted.wait(address):
+            log.warning("refused: %s", detail, extra={"code": "unauthorized", "address": address})
+        wait = self._strangers.wait(address)
+        return too_many(wait) if wait else unauthorized(detail)
 
     def _note(self, scope: Scope, answer: "Answer", seconds: float) -> None:
         route = getattr(scope.get("route"), "path", UNMATCHED)
@@ -152,6 +161,12 @@ class Answer:
 def unauthorized(detail: str) -> Refused:
     """Return the refusal of a request without a key that counts."""
     return Refused(401, "unauthorized", detail, headers={"WWW-Authenticate": 'Bearer realm="rulecap"'})
+
+
+def too_many(wait: float) -> Refused:
+    """Return the refusal of a request that comes too soon, by so many seconds."""
+    seconds = str(math.ceil(wait))
+    return Refused(429, "too-many-requests", f"ask again in {seconds} s", headers={"Retry-After": seconds})
 
 
 def too_large(largest: int) -> Refused:

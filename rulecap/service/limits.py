@@ -14,6 +14,10 @@ class RateLimit:
         self._rate, self._burst, self._clock = rate, float(burst), clock
         self._buckets: dict[str, tuple[float, float]] = {}
 
+    def alike(self) -> "RateLimit":
+        """Return another one with the same rate and burst, that counts for itself."""
+        return RateLimit(self._rate, int(self._burst), self._clock)
+
     def wait(self, caller: str) -> float:
         """Take a token; return 0, or in how many seconds the next one is there."""
         if self._rate is None:

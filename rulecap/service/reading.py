@@ -19,6 +19,7 @@ from rulecap.audit.review.pages import Cursor, Way, page
 from rulecap.audit.review.selection import Selection, Unselectable, looking
 from rulecap.service.answers import recorded_answer
 from rulecap.service.clock import now
+from rulecap.service.condition import page_on
 from rulecap.service.problems import Refused
 
 Found = TypeVar("Found")
@@ -32,12 +33,14 @@ class Question:
 
     Attributes:
         after: where the page before ended, as its `next` said.
+        where: a condition in the policy's language, none where all of them are meant.
     """
 
     selection: Selection
     limit: int
     newest_first: bool = True
     after: Cursor | None = None
+    where: str | None = None
 
 
 class Reader:
@@ -46,6 +49,8 @@ class Reader:
     def __init__(self, url: str, clock: Callable[[], datetime] = now) -> None:
         """Read the log at an address."""
         self._url, self._clock = url, clock
+        # A condition takes the time of many records: whoever asks one waits for the others, and holds up nobody else.
+        self._conditions = asyncio.Semaphore(1)
 
     async def record(self, name: str) -> Record | None:
         """Return the record of an id or number, none where there is none."""
@@ -57,7 +62,10 @@ class Reader:
 
     async def page(self, question: Question) -> dict[str, Any]:
         """Return a page of records as a list shows them, and where the next one begins."""
-        return await self._read(lambda log: _page(log, question))
+        if question.where is None:
+            return await self._read(lambda log: _page(log, question))
+        async with self._conditions:
+            return await self._read(lambda log: _page(log, question))
 
     async def history(self, account: str, decision: str, hours: float) -> dict[str, Any]:
         """Return the recorded answers to a question about an account within the last hours, oldest first."""
@@ -106,10 +114,15 @@ def _way(log: Log, question: Question) -> Way:
 
 
 def _page(log: Log, question: Question) -> dict[str, Any]:
-    found = page(log, _way(log, question), question.limit)
+    way, told = _way(log, question), {}
+    if question.where is None:
+        found = page(log, way, question.limit)
+    else:
+        found, looked = page_on(log, way, question.limit, question.where)
+        told = {"where": looked}
     kinds = log.kinds()
     shown = [listed(one, kinds[one.kind]).to_dict() for one in found.records]
-    return {"decisions": shown, "next": f"{found.next.time}-{found.next.seq}" if found.next else None}
+    return {"decisions": shown, "next": f"{found.next.time}-{found.next.seq}" if found.next else None, **told}
 
 
 def _history(log: Log, selection: Selection) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 from rulecap.audit.errors import LogError
 from rulecap.audit.ledger import Asked, Ledger
 from rulecap.engine.decision import Decision
+from rulecap.problems import Problem
 
 MOST_AT_ONCE = 256
 # Whoever asks a crowd's next question is not far behind the others: the longest that a commit waits for them.
@@ -44,6 +45,9 @@ class Answering(Protocol):
     async def answer(self, asked: Sequence[Asked]) -> list[Decision]:
         """Return decisions in the order asked for, once all of them are on record."""
 
+    def unrecorded(self, asked: Asked, problem: Problem) -> Decision:
+        """Answer without a record what is not known well enough for one; as `Ledger.unrecorded`."""
+
     async def close(self) -> None:
         """Let go of the log, once what is being written is durable."""
 
@@ -65,6 +69,10 @@ class LedgerHere:
     async def answer(self, asked: Sequence[Asked]) -> list[Decision]:
         """Return decisions in the order asked for, once all of them are on record."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._ledger.evaluate_all, asked)
+
+    def unrecorded(self, asked: Asked, problem: Problem) -> Decision:
+        """Answer without a record; as `Ledger.unrecorded`."""
+        return self._ledger.unrecorded(asked, problem)
 
     async def close(self) -> None:
         """Let go of the log, once what is being written is durable."""

@@ -6,6 +6,8 @@ from typing import Protocol
 
 from rulecap.snapshot import Account, Asset, Book, Market, Position
 
+# A position is open that cannot be counted: what is decided on the others is not recorded as if it were on all.
+UNTOLD = "position-untold"
 Correlation = tuple[tuple[float, ...], ...]
 
 
@@ -32,13 +34,17 @@ class UnknownSymbol(SourceError):
 
 @dataclass(frozen=True, slots=True)
 class AccountPart:
-    """An account at a moment, and the assets that its capital is allocated to."""
+    """An account at a moment, and the assets that its capital is allocated to.
+
+    `untold` says why the account has a position that is not among these; none where it has not.
+    """
 
     account: Account
     positions: tuple[Position, ...]
     assets: tuple[Asset, ...] | None
     correlation: Correlation | None
     read_at: datetime
+    untold: SourceError | None = None
 
 
 @dataclass(frozen=True, slots=True)

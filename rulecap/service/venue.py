@@ -12,7 +12,7 @@ from rulecap.audit import LogError
 from rulecap.audit.review.scores import EntryScores, Scores
 from rulecap.service.clock import now
 from rulecap.service.settings import BadSettings
-from rulecap.service.sources import AccountPart, MarketPart, SourceError, UnknownSymbol, plain_symbol
+from rulecap.service.sources import UNTOLD, AccountPart, MarketPart, SourceError, UnknownSymbol, plain_symbol
 from rulecap.snapshot import Snapshot
 from rulecap.snapshot.findings import problems_of
 
@@ -64,12 +64,12 @@ class ExchangeSource:
         from rulecap.exchange import Extras, VenueError
 
         try:
-            view = await self._exchange.account_view(self._deposits)
+            view = await self._exchange.account_view(self._deposits, partial=True)
             told = await self._exchange.snapshot(account=view, extras=Extras(scores=await self._scored(view)))
         except VenueError as error:
             raise _translated(error) from error
         self._view, self._deposits = view, view.deposits or self._deposits
-        return AccountPart(told.account, told.positions, told.assets, told.correlation, view.read_at)
+        return AccountPart(told.account, told.positions, told.assets, told.correlation, view.read_at, _untold(view))
 
     async def _scored(self, view: "AccountView") -> Scores:
         """Return the positions' scores; while the log cannot be read, or stands still, those of before."""
@@ -135,6 +135,12 @@ def exchange_source(settings: Mapping[str, Any]) -> ExchangeSource:
         raise BadSettings("the exchange cannot be used:\n" + "\n".join(lines)) from error
     except VenueError as error:
         raise BadSettings(f"the exchange cannot be used: {error}") from error
+
+
+def _untold(view: "AccountView") -> SourceError | None:
+    """Return why positions are not among a view's, none where they all are."""
+    text = "; ".join(error.message for error in view.untold)
+    return SourceError(UNTOLD, f"a position is not counted: {text}") if text else None
 
 
 def _translated(error: "VenueError") -> SourceError:

@@ -34,7 +34,7 @@ class SharedView:
 
     Attributes:
         account: none before the first reading.
-        failure: why the last reading failed; none where it did not.
+        failure: why the last reading failed, or told a part of the account alone; none where it did not.
         read_once: set after the first reading, whether it failed or not.
     """
 
@@ -72,6 +72,8 @@ class SharedView:
         except SourceError as error:
             return error
         self.account = account
+        if account.untold is not None:
+            return account.untold
         if self.failure is not None:
             log.info("the account is read again")
         self.failure = None
@@ -112,7 +114,8 @@ class SharedView:
     async def symbol(self, name: str) -> str:
         """Return the snapshot's symbol of a market by any of its names.
 
-        Where the source cannot be asked, a market that was read before or is held keeps its name.
+        Where the source cannot be asked, a market that was read before or is held keeps its name; one that is held
+        also where the source does not list or trade it any more.
 
         Raises:
             UnknownSymbol: there is no such market.
@@ -120,11 +123,10 @@ class SharedView:
         """
         try:
             return await self._source.symbol(name)
-        except UnknownSymbol:
-            raise
-        except SourceError:
+        except SourceError as error:
             symbol = plain_symbol(name)
-            if symbol in self._markets or self._held(symbol) is not None:
+            read = symbol in self._markets and not isinstance(error, UnknownSymbol)
+            if read or self._held(symbol) is not None:
                 return symbol
             raise
 
@@ -195,6 +197,11 @@ class SharedView:
 
     def _age_of(self, moment: datetime) -> float:
         return round(max(0.0, (self._clock() - moment).total_seconds()), 3)
+
+    @property
+    def untold(self) -> SourceError | None:
+        """Why the account, as it was last read, has a position that is not told; none where it has not."""
+        return self.account.untold if self.account else None
 
     def age(self) -> float | None:
         """Return how old the account is in seconds, none before it was read."""

@@ -31,6 +31,7 @@ class Server:
         self._user = unprivileged()
         self.folder = Path(tempfile.mkdtemp(prefix="rulecap-pg-"))
         self._postgres = programs / "postgres"
+        self._process: subprocess.Popen[bytes] | None = None
         try:
             if self._user is not None:
                 os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
@@ -73,7 +74,9 @@ class Server:
             raise NoServer(f"{Path(str(command[0])).name} failed: {done.stderr.strip()[-300:]}")
 
     def start(self) -> None:
-        """Start, and wait until it answers."""
+        """Start, where it does not run, and wait until it answers."""
+        if self._process is not None and self._process.poll() is None:
+            return
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [str(self._postgres), "-D", str(self.folder / "cluster")],
@@ -96,6 +99,7 @@ class Server:
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop: SIGINT ends every session and tidies up, SIGQUIT leaves everything as a crash does."""
+        assert self._process is not None
         self._process.send_signal(how)
         self._process.wait(LONGEST_START)
 

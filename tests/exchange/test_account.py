@@ -137,3 +137,10 @@ def test_a_missing_or_null_unified_field_is_named(field, path):
         with pytest.raises(VenueError) as raised:
             account_of(unified(**{field: value}), [], ExchangeSettings(venue="kraken"), 0.0)
         assert raised.value.path == f"account.{path}"
+
+
+def test_nothing_is_summed_over_positions_of_which_one_is_not_told():
+    settings = ExchangeSettings(venue="kraken", balance_total="wallet")
+    with pytest.raises(VenueError) as raised:
+        account_of(unified(used="100"), None, settings, 0.0)
+    assert raised.value.path == "account.total_wallet_balance"

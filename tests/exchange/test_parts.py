@@ -152,7 +152,7 @@ def position(**fields):
 
 def read(*raw, **leverages):
     known = {one["symbol"]: one for one in MARKETS}
-    return held_positions(list(raw), known.get, "USDT", leverages)
+    return held_positions(list(raw), known.get, "USDT", leverages, Venue()).all()
 
 
 def test_contracts_of_another_size_than_one():
@@ -184,7 +184,7 @@ def test_leverage_follows_from_margin_where_it_is_not_told():
         ({"side": None}, "missing-field"),
         ({"symbol": "BTC/USD:BTC"}, "inverse-contract"),
         ({"symbol": "BTC/USDC:USDC"}, "not-the-quote-currency"),
-        ({"symbol": "XYZ/USDT:USDT"}, "unknown-symbol"),
+        ({"symbol": "XYZUSDT"}, "unknown-symbol"),
     ],
 )
 def test_a_position_that_cannot_be_counted_is_refused(change, code):

@@ -44,15 +44,19 @@ LONGEST = 12
 def ask(client: TestClient, command: str) -> Response:
     """Return what the server answers to a `curl` command."""
     words = iter(shlex.split(command.replace("\\\n", " "))[1:])
-    method, headers, body, url = "GET", {}, None, ""
+    method, headers, body, url, query = "GET", {}, None, "", []
     for word in words:
         if word == "-X":
             method = next(words)
         elif word == "-H":
             name, _, value = next(words).partition(": ")
             headers[name] = value
+        elif word in ("-d", "--data") and "-G" in command:
+            query.append(tuple(next(words).split("=", 1)))
         elif word in ("-d", "--data"):
             method, body = "POST", next(words)
+        elif word == "--data-urlencode":  # after -G
+            query.append(tuple(next(words).split("=", 1)))
         elif word == "--json":
             method, body = "POST", next(words)
             headers["Content-Type"] = "application/json"
@@ -60,7 +64,8 @@ def ask(client: TestClient, command: str) -> Response:
             method, body = "POST", Path(PAGE.parents[1], next(words).removeprefix("@")).read_text()
         elif not word.startswith("-"):
             url = word
-    return client.request(method, url.removeprefix(ADDRESS), headers=headers, content=body)
+    asked = {"params": query} if query else {}
+    return client.request(method, url.removeprefix(ADDRESS), headers=headers, content=body, **asked)
 
 
 def asked(client: TestClient, command: str) -> Any:

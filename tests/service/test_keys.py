@@ -169,3 +169,34 @@ def test_with_keys_any_name_is_answered(served, file):
     token = add_key(file, "desk", ("read",))
     headers = {"Host": "risk.example.com", "Authorization": f"Bearer {token}"}
     assert served(keys=file).get("/api/policy", headers=headers).status_code == 200
+
+
+def test_wrong_keys_are_answered_less_and_less_and_hold_up_nobody_who_has_one(served, file):
+    token = add_key(file, "desk", ("read",))
+    client = served(keys=file, requests_per_second=0.001, burst=3)
+    wrong = ({}, bearer(token[:-1]), bearer("rulecap_desk_" + "x" * 43), {"X-API-Key": "guess"})
+    for headers in wrong[:3]:
+        refused(client.get("/api/policy", headers=headers), 401, "unauthorized")
+    for headers in wrong:
+        answer = client.get("/api/policy", headers=headers)
+        refused(answer, 429, "too-many-requests")
+        assert 1 <= int(answer.headers["Retry-After"]) <= 1000
+    refused(client.get("/health", headers=bearer("guess")), 429, "too-many-requests")
+    assert client.get("/health").status_code == 200
+    assert [client.get("/api/policy", headers=bearer(token)).status_code for _ in range(3)] == [200] * 3
+    refused(client.get("/api/policy", headers=bearer(token)), 429, "too-many-requests")
+
+
+def test_a_wrong_key_is_in_the_log_once_a_minute_for_an_address_and_without_the_key(served, file, caplog):
+    token = add_key(file, "desk", ("read",))
+    client = served(keys=file)
+    caplog.clear()
+    for _ in range(20):
+        refused(client.get("/api/policy", headers=bearer(token + "x")), 401, "unauthorized")
+    noted = [one for one in caplog.records if getattr(one, "code", "") == "unauthorized"]
+    assert [(one.levelname, one.address, one.getMessage()) for one in noted] == [
+        ("WARNING", "testclient", "refused: the API key is unknown or revoked")
+    ]
+    assert token not in caplog.text
+    told = client.get("/metrics", headers=bearer(token)).text
+    assert 'rulecap_request_seconds_count{method="",route="unmatched",status="401"} 20.0' in told

@@ -9,6 +9,7 @@ pytest.importorskip("ccxt")
 from starlette.testclient import TestClient
 
 from rulecap.audit import LogError, open_log
+from rulecap.exchange import reading
 from rulecap.service import venue as module
 from rulecap.service.app import create_app
 from rulecap.service.settings import BadSettings, read_settings
@@ -188,3 +189,59 @@ def test_what_a_venue_answers_is_in_no_log(client, venue, caplog):
     said = [one.getMessage() for one in caplog.records if one.name.startswith("rulecap.service")]
     assert any("the account cannot be read" in one for one in said)
     assert "12345.67" not in "".join(said)  # what ccxt says at the lowest level, `serve` leaves out
+
+
+@pytest.mark.parametrize("end", ["settling", "off"])
+def test_what_is_held_in_a_market_that_is_not_traded_is_served_and_can_be_left(client, venue, monkeypatch, end):
+    monkeypatch.setattr(reading, "REFERENCE_SECONDS", 0.0)
+    monkeypatch.setattr(reading, "LOOK_AGAIN_SECONDS", 0.0)
+    venue.set_position("BTCUSDT", "LONG", "0.01", "32310")
+    if end == "off":
+        venue.take_off("ETHUSDT")
+    else:
+        venue.specs["ETHUSDT"].status = "SETTLING"
+    view = client.app.state.service.desk.view
+    read = view.account.read_at
+    wait(lambda: view.account.read_at > read and len(view.account.positions) == 2)
+    assert view.failure is None
+    entry = client.post(POSITION, json={**SPECIFIED, "symbol": "ETHUSDT"})
+    assert (entry.status_code, entry.json()["recommendation"]) == (200, "REJECT")
+    assert entry.json()["reason"]
+    for name in ("ETHUSDT", "ETH/USDT:USDT"):
+        reduction = {"symbol": name, "side": "SELL", "reduce_only": True}
+        assert client.post(POSITION, json=reduction).json()["quantity"] == 1.2
+    assert client.post(POSITION, json={**SPECIFIED, "symbol": "BTCUSDT"}).status_code == 200
+    refused(client.post(POSITION, json={**SPECIFIED, "symbol": "NOPEUSDT"}), 404, "unknown-symbol")
+
+
+def test_a_position_that_cannot_be_counted_refuses_entries_and_leaves_reductions_of_the_others(client, venue, caplog):
+    venue.set_position("BTCUSDT", "LONG", "0.01", "32310")
+    view = client.app.state.service.desk.view
+    wait(lambda: len(view.account.positions) == 2)
+
+    def untelling(answer):
+        return [row | {"markPrice": "", "notional": ""} if row["symbol"] == "BTCUSDT" else row for row in answer]
+
+    venue.fault("positionRisk", "then", 100_000, change=untelling)
+    wait(lambda: view.failure is not None)
+    client.post(POSITION, json={**SPECIFIED, "symbol": "SOLUSDT"})  # what was under way is on record by then
+    before = client.get("/api/decisions").json()["decisions"][0]["seq"]
+    for symbol in ("SOLUSDT", "ETHUSDT"):
+        entry = client.post(POSITION, json={**SPECIFIED, "symbol": symbol}).json()
+        assert (entry["recommendation"], entry["decision_id"]) == ("REJECT", None)
+        assert ("position-untold", True) in {(one["code"], "BTC" in one["detail"]) for one in entry["problems"]}
+    reduced = client.post(POSITION, json={"symbol": "ETHUSDT", "side": "SELL", "reduce_only": True}).json()
+    assert (reduced["quantity"], reduced["problems"][0]["code"]) == (1.2, "position-untold")
+    assert reduced["problems"][0]["severity"] == "warning"
+    assert client.get("/api/capital/margin/status").json()["zone"] == "GREEN_ZONE"
+    refused(client.get("/api/capital/state"), 503, "position-untold")
+    ready = client.get("/ready").json()
+    assert ready["reasons"][0]["code"] == "position-untold"
+    assert client.get("/api/decisions").json()["decisions"][0]["seq"] == before
+    assert [one.getMessage() for one in caplog.records if "cannot be read" in one.getMessage()] == [
+        "the account cannot be read: position-untold"
+    ]
+    venue._faults.clear()
+    wait(lambda: view.failure is None)
+    assert client.post(POSITION, json={**SPECIFIED, "symbol": "SOLUSDT"}).json()["decision_id"]
+    assert client.get("/ready").status_code == 200

@@ -90,7 +90,7 @@ class Binance(Venue):
             raise Refused(-1021, "Timestamp for this request is outside of the recvWindow.")
 
     def spec(self, sent: dict[str, Any]) -> Spec:
-        if sent.get("symbol") not in self.specs:
+        if sent.get("symbol") not in self.listed():
             raise Refused(-1121, "Invalid symbol.")
         return self.specs[sent["symbol"]]
 
@@ -100,7 +100,7 @@ class Binance(Venue):
         return {"serverTime": self.now()}
 
     def _exchange_info(self, _: dict[str, Any]) -> Any:
-        drawn = [_market(spec) for spec in self.specs.values()]
+        drawn = [_market(spec) for spec in self.listed().values()]
         recorded = [one for one in self.info.get("symbols", ()) if one["symbol"] in self.specs or self.info]
         return {"timezone": "UTC", "serverTime": self.now(), "symbols": recorded or drawn}
 
@@ -180,14 +180,15 @@ class Binance(Venue):
         }
 
     def _symbol_config(self, _: dict[str, Any]) -> Any:
-        leverages = dict.fromkeys(self.specs, 20) | {held.symbol: held.leverage for held in self.holdings()}
+        leverages = dict.fromkeys(self.listed(), 20)
+        leverages |= {held.symbol: held.leverage for held in self.holdings() if held.symbol in leverages}
         return [
             {"symbol": symbol, "marginType": "CROSSED", "isAutoAddMargin": False, "leverage": leverage}
             for symbol, leverage in leverages.items()
         ]
 
     def _leverage_bracket(self, _: dict[str, Any]) -> Any:
-        return [{"symbol": spec.symbol, "brackets": list(_brackets(spec))} for spec in self.specs.values()]
+        return [{"symbol": spec.symbol, "brackets": list(_brackets(spec))} for spec in self.listed().values()]
 
     def _commission_rate(self, sent: dict[str, Any]) -> Any:
         symbol = self.spec(sent).symbol

@@ -74,7 +74,7 @@ class Bybit(Venue):
             raise Refused(10002, "invalid request, please check your server timestamp or recv_window param.")
 
     def spec(self, sent: dict[str, Any]) -> Spec:
-        if sent.get("symbol") not in self.specs:
+        if sent.get("symbol") not in self.listed():
             raise Refused(10001, "params error: symbol invalid")
         return self.specs[sent["symbol"]]
 
@@ -87,7 +87,7 @@ class Bybit(Venue):
         if sent.get("status") == "PreLaunch":
             return {"category": sent["category"], "list": [], "nextPageCursor": ""}
         linear = sent["category"] == "linear"
-        markets = [_market(spec) for spec in self.specs.values()] if linear else [INVERSE]
+        markets = [_market(spec) for spec in self.listed().values()] if linear else [INVERSE]
         return {"category": sent["category"], "list": markets, "nextPageCursor": ""}
 
     def _tickers(self, sent: dict[str, Any]) -> Any:
@@ -175,7 +175,7 @@ class Bybit(Venue):
             "side": "Buy" if held.side == "LONG" else "Sell",
             "size": text(held.quantity),
             "avgPrice": text(held.entry),
-            "positionValue": text(self.notional(held), 8),
+            "positionValue": text(held.quantity * held.entry, 8),  # at the entry price, unlike Binance's notional
             "leverage": str(held.leverage),
             "markPrice": text(mark),
             "liqPrice": text(price, 2) if price else "",
@@ -251,7 +251,7 @@ def _market(spec: Spec) -> dict[str, Any]:
     return {
         "symbol": spec.symbol,
         "contractType": "LinearPerpetual",
-        "status": "Trading",
+        "status": "Trading" if spec.status == "TRADING" else "Delivering",
         "baseCoin": spec.base,
         "quoteCoin": "USDT",
         "settleCoin": "USDT",

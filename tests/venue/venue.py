@@ -29,6 +29,7 @@ class Venue(Server):
         self.books: dict[str, tuple[Levels, Levels]] = {}
         self.bars: dict[str, list[Row]] = {}
         self.fill_share = Decimal(1)
+        self.off: set[str] = set()
 
     # What a test says.
 
@@ -64,12 +65,23 @@ class Venue(Server):
         """Take a market off, as from now."""
         del self.specs[symbol]
 
+    def take_off(self, symbol: str) -> None:
+        """Take a market off the list; what is held there stays until the venue settles it."""
+        self.off.add(symbol)
+
+    def put_on(self, symbol: str) -> None:
+        """List a market (again)."""
+        self.off.discard(symbol)
+
     def fill_rest(self, client_id: str) -> None:
         """Fill what is open of an order."""
         order = next(one for one in self.orders if one.client_id == client_id)
         self.account.fill(order, order.quantity - order.filled, self.last(order.symbol))
 
     # What a venue answers with.
+
+    def listed(self) -> dict[str, Spec]:
+        return {symbol: spec for symbol, spec in self.specs.items() if symbol not in self.off}
 
     def last(self, symbol: str) -> Decimal:
         return self.specs[symbol].price

@@ -4,7 +4,7 @@ The names are those of the policy: its rules, parameters, the snapshot's paths, 
 decision that answered, where their names are not taken by any of these.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import SimpleNamespace
@@ -12,10 +12,11 @@ from typing import Any
 
 from rulecap.audit.log import Log
 from rulecap.audit.record import Record
+from rulecap.audit.review.selection import Kinds
 from rulecap.engine.compiler import finish, new_code, preload, preload_dated
 from rulecap.language import types as t
 from rulecap.language.expression import Expression, expression
-from rulecap.language.grammar import Syntax
+from rulecap.language.grammar import Refusal, Syntax
 from rulecap.language.infer import Inference, infer
 from rulecap.language.scope import Cases, ParameterValue, Scope
 from rulecap.language.terms import Dated, Local, Read, Remembered, RuleValue, Term, walk
@@ -31,6 +32,15 @@ PLACE = "--where"
 
 class Unknown(Exception):
     """A record has no value of a name that a filter asks for."""
+
+
+class Unaskable(Exception):
+    """A filter means nothing for any of the records that it is for; with what is wrong, where that is least."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        """Keep what is wrong."""
+        super().__init__("the filter cannot be asked")
+        self.problems = tuple(problems)
 
 
 class Words:
@@ -148,6 +158,35 @@ class Filter:
         if key not in self._known:
             self._known[key] = compiled(self.text, self.log.policy(digest).typed, decision) if digest else []
         return self._known[key]
+
+
+def filter_on(text: str, log: Log, kinds: Kinds, most_policies: int | None = None) -> Filter:
+    """Return a filter that means something for one of the kinds of records at least, the newest kinds first.
+
+    Args:
+        text: the condition.
+        log: the records' log.
+        kinds: what the records are about.
+        most_policies: how many policies are loaded at the most to find one that it fits; none: all of them.
+
+    Raises:
+        Unaskable: it is no expression, or fits none of them.
+        LogError: the log lacks a policy.
+    """
+    where, wrong = Filter(text, log), []
+    syntax = written_expression(text).syntax
+    if isinstance(syntax, Refusal):
+        raise Unaskable([written_expression(text).problem(syntax.offset, syntax.code, syntax.message, syntax.hint)])
+    newest = [kinds[number] for number in sorted(kinds, reverse=True)]
+    digests = list(dict.fromkeys(kind.digest for kind in newest if kind.digest))[:most_policies]
+    for digest, decision in dict.fromkeys((kind.digest, kind.decision) for kind in newest if kind.digest in digests):
+        condition = where.condition(digest, decision)
+        if not isinstance(condition, list):
+            return where
+        wrong.append(condition)
+    if wrong:
+        raise Unaskable(min(wrong, key=len))
+    return where
 
 
 def compiled(text: str, policy: TypedPolicy, decision: str) -> Condition | list[Problem]:

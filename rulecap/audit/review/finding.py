@@ -30,8 +30,12 @@ def found(log: Log, way: Way, where: Filter | None = None, progress: Progress | 
     for number, one in enumerate(stored(log, places(log, way)), 1):
         if progress and (number % 256 == 0 or number == total):
             progress(number, total)
-        if where is None or (one.record.decides and where.holds(one.record)):
+        if where is None or _fits(one, where):
             yield one
+
+
+def _fits(one: Stored, where: Filter) -> bool:
+    return one.record.decides and where.holds(one.record)
 
 
 def page_where(log: Log, way: Way, most: int, where: Filter, progress: Progress | None = None) -> Page:
@@ -46,4 +50,28 @@ def page_where(log: Log, way: Way, most: int, where: Filter, progress: Progress 
             last = records[-1]
             return Page(tuple(records), Cursor(last.time, last.record.seq))
         records.append(one)
+    return Page(tuple(records), None)
+
+
+def page_within(log: Log, way: Way, most: int, where: Filter, enough: Callable[[Stored], bool]) -> Page:
+    """Return what `page_where` does, as far as one may look; the next page begins where the looking ended.
+
+    Args:
+        log: where the records are.
+        way: which are looked at, and in which order.
+        most: how many are on a page.
+        where: which are on it.
+        enough: asked before each record is looked at, whether to end here; the first one has to be let through.
+
+    Raises:
+        LogError: the log cannot be read.
+    """
+    records: list[Stored] = []
+    last = way.after
+    for one in stored(log, places(log, way)):
+        if len(records) == most or enough(one):
+            return Page(tuple(records), last)
+        last = Cursor(one.time, one.record.seq)
+        if _fits(one, where):
+            records.append(one)
     return Page(tuple(records), None)

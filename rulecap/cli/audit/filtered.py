@@ -27,18 +27,14 @@ def filter_of(asked: argparse.Namespace, log: "Log", kinds: "Kinds") -> "Filter 
     Raises:
         UsageError: it means nothing for any of the selected records; with every problem, at its place.
     """
-    from rulecap.audit.review.filter import Filter
+    from rulecap.audit.review.filter import Unaskable, filter_on
 
     if asked.where is None:
         return None
-    where = Filter(asked.where, log)
-    keys = {(kind.digest, kind.decision) for kind in kinds.values() if kind.digest}
-    conditions = [where.condition(*key) for key in sorted(keys)]
-    wrong = [one for one in conditions if isinstance(one, list)]
-    if conditions and len(wrong) == len(conditions):
-        fewest = min(wrong, key=len)
-        raise UsageError("\n".join(["the filter cannot be asked:", *(problem.render() for problem in fewest)]))
-    return where
+    try:
+        return filter_on(asked.where, log, kinds)
+    except Unaskable as error:
+        raise UsageError("\n".join([f"{error}:", *(problem.render() for problem in error.problems)])) from error
 
 
 def tell_unasked(where: "Filter | None") -> None:

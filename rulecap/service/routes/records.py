@@ -40,6 +40,12 @@ class Filter(BaseModel):
     ] = None
     since: Annotated[Time, Field(description="Recorded at this time or later, as 2026-03-01T12:00:00Z.")] = None
     until: Annotated[Time, Field(description="Recorded before this time.")] = None
+    where: Annotated[
+        str | None,
+        Field(
+            min_length=1, max_length=500, description="A condition in the policy's language: `margin_used_pct > 40%`."
+        ),
+    ] = None
     limit: Annotated[int, Field(ge=1, le=1000, description="How many on a page.")] = 50
     oldest: Annotated[bool, Field(description="The oldest first, not the newest.")] = False
     after: Annotated[
@@ -54,7 +60,7 @@ class Filter(BaseModel):
         selection = Selection(
             _one(self.account), _one(self.decision), _one(self.verdict), _one(self.policy), Span(since, until)
         )
-        return Question(selection, self.limit, not self.oldest, after)
+        return Question(selection, self.limit, not self.oldest, after, self.where)
 
 
 def _one(value: str | None) -> tuple[str, ...]:
