@@ -22,6 +22,7 @@ from rulecap.audit.ledger import now
 from rulecap.audit.postgres import PostgresDatabase
 from rulecap.audit.sqlite import CHECKPOINT_PAGES, SqliteDatabase
 from rulecap.audit.writer import Question, Writer
+from rulecap.engine.policy import Policy
 
 WRITERS, EACH = 16, 60
 SLOW_SYNC = 0.002
@@ -38,6 +39,8 @@ def on_record(rounds: int) -> list[Row]:
         ready = SqliteDatabase(place / "ready.sqlite3", write=True)
         with plain(place, body) as insert, synced(place, len(body)) as sync, appending(ready, body) as append:
             rows = beside(rounds, ledger, {"append": append, "insert": insert, "sync": sync}, len(body))
+        with plain(place, body, "one.sqlite3") as one, plain(place, body, "many.sqlite3", WRITERS) as many:
+            rows.append(grouping(rounds, one, many))
     return [*rows, *many_writers(rounds)]
 
 
@@ -57,11 +60,12 @@ def on_server(rounds: int) -> list[Row]:
             ready = PostgresDatabase(urls[1], write=True, patience=10.0)
             with served(urls[2], body) as insert, synced(place, len(body)) as sync, appending(ready, body) as append:
                 rows = beside(rounds, ledger, {"append": append, "insert": insert, "sync": sync}, len(body))
-            together(ledger, WRITERS)
-            pairs = [(together(ledger, 1), together(ledger, WRITERS)) for _ in range(max(3, rounds // 20))]
+            policy = case.default_policy()
+            together(ledger, WRITERS, policy)
+            pairs = pairs_of(ledger, policy, rounds)
     finally:
         server.remove()
-    return [*rows, gained(pairs, "")]
+    return [*rows, gained(pairs, "decision")]
 
 
 def beside(rounds: int, ledger: Ledger, calls: Mapping[str, Call], size: int) -> list[Row]:
@@ -84,24 +88,49 @@ def beside(rounds: int, ledger: Ledger, calls: Mapping[str, Call], size: int) ->
     ]
 
 
+def grouping(rounds: int, one: Call, many: Call) -> Row:
+    """Return what the database itself gains from many inserts to a commit: no log in it can gain more."""
+    timings = time_calls({"one": one, "many": many}, rounds, 0.03, clock=time.perf_counter)
+    return Row(
+        f"the same database inserting the same bytes, {WRITERS} to a commit",
+        micro(timings.median("many") / WRITERS),
+        f"{WRITERS / timings.ratio('many', 'one'):.1f} × the rate one by one, which is the most that grouping can gain",
+    )
+
+
 def many_writers(rounds: int) -> list[Row]:
     """Return what many writers at once gain over one, on this disk and where a sync takes longer."""
     rows = []
-    for extra in (0.0, SLOW_SYNC):
+    for extra, made in ((0.0, False), (0.0, True), (SLOW_SYNC, True)):
         with folder() as place, slowed(place, extra) as ledger:
-            ledger.evaluate(case.default_policy(), case.recorded_snapshot())
-            pairs = [(together(ledger, 1), together(ledger, WRITERS)) for _ in range(max(3, rounds // 20))]
+            url = f"sqlite:///{place}/log.sqlite3"
+            with decisions() if made else records(first_body(ledger, url)) as policy:
+                pairs = [
+                    (together(ledger, 1, policy), together(ledger, WRITERS, policy)) for _ in range(gauged(rounds))
+                ]
+        what = "decision" if made else "ready record"
         where = f", each commit slept {milli(extra)} longer, as on a slower disk" if extra else ""
-        rows.append(gained(pairs, where))
+        rows.append(gained(pairs, f"{what}{where}"))
     return rows
 
 
-def gained(pairs: list[tuple[float, float]], where: str) -> Row:
+def pairs_of(ledger: Ledger, policy: Policy, rounds: int) -> list[tuple[float, float]]:
+    """Return seconds for each decision of one writer and of many, again and again in turn."""
+    return [(together(ledger, 1, policy), together(ledger, WRITERS, policy)) for _ in range(max(3, rounds // 20))]
+
+
+@contextmanager
+def decisions() -> Iterator[Policy]:
+    """Give what makes decisions."""
+    yield case.default_policy()
+
+
+def gained(pairs: list[tuple[float, float]], what: str) -> Row:
     """Return what many writers gain, from pairs of seconds for each decision: of one writer, of many."""
     one, many = (statistics.median(column) for column in zip(*pairs, strict=True))
     gain = statistics.median(single / each for single, each in pairs)
     return Row(
-        f"{WRITERS} writers at once, each decision{where}",
+        f"{WRITERS} writers at once, each {what}",
         micro(many),
         f"{gain:.1f} × the rate of one writer ({micro(one)})",
         "≥ 5 ×",
@@ -127,13 +156,20 @@ def slowed(place: Path, extra: float) -> Iterator[Ledger]:
 @contextmanager
 def appending(database: Database, body: bytes) -> Iterator[Call]:
     """Give what appends bytes that are ready: a ledger whose evaluation and writing of a record are taken out."""
-    policy, given = case.default_policy(), input_of(case.recorded_snapshot())
-    decision = policy.evaluate(case.recorded_snapshot())
+    given, writer = input_of(case.recorded_snapshot()), Writer(database, None, now)
+    with records(body) as ready:
+        yield lambda: writer.answer([Question(ready, given, "position")])
+    database.close()
+
+
+@contextmanager
+def records(body: bytes) -> Iterator[Any]:
+    """Give what makes no decisions: a policy whose evaluation, and whose record's writing, are taken out."""
+    policy, decision = case.default_policy(), case.default_policy().evaluate(case.recorded_snapshot())
     decision.ok = False  # so that it advances no memory, as most records of one snapshot do not
-    writer = Writer(database, None, now)
 
     class Ready:
-        name, digest, files = policy.name, policy.digest, policy.files
+        name, digest, files, decisions = policy.name, policy.digest, policy.files, policy.decisions
         typed, verdict_of = policy.typed, policy.verdict_of
 
         def evaluate(self, *_: object) -> object:
@@ -142,10 +178,8 @@ def appending(database: Database, body: bytes) -> Iterator[Call]:
     def ready_body(*_: object) -> bytes:
         return body
 
-    ready: Any = Ready()
     with mock.patch("rulecap.audit.writer.body_of", new=ready_body):
-        yield lambda: writer.answer([Question(ready, given, "position")])
-    database.close()
+        yield Ready()
 
 
 @contextmanager
@@ -166,9 +200,9 @@ def first_body(ledger: Ledger, url: str) -> bytes:
 
 
 @contextmanager
-def plain(place: Path, body: bytes) -> Iterator[Callable[[], None]]:
+def plain(place: Path, body: bytes, name: str = "plain.sqlite3", times: int = 1) -> Iterator[Callable[[], None]]:
     """Give what inserts the bytes into a table of a plain SQLite database, set up as the log's, and commits."""
-    connection = sqlite3.connect(place / "plain.sqlite3", isolation_level=None)
+    connection = sqlite3.connect(place / name, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
@@ -176,7 +210,8 @@ def plain(place: Path, body: bytes) -> Iterator[Callable[[], None]]:
 
     def insert() -> None:
         connection.execute("BEGIN IMMEDIATE")
-        connection.execute("INSERT INTO records (body) VALUES (?)", (body,))
+        for _ in range(times):
+            connection.execute("INSERT INTO records (body) VALUES (?)", (body,))
         connection.execute("COMMIT")
 
     yield insert
@@ -206,9 +241,9 @@ def synced(place: Path, size: int) -> Iterator[Callable[[], None]]:
     os.close(handle)
 
 
-def together(ledger: Ledger, writers: int) -> float:
+def together(ledger: Ledger, writers: int, policy: Policy) -> float:
     """Return the seconds on the clock for each decision of some writers at once."""
-    policy, snapshot = case.default_policy(), case.recorded_snapshot()
+    snapshot = case.recorded_snapshot()
 
     def write() -> None:
         for _ in range(EACH):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
@@ -89,12 +89,12 @@ def body_of(
         place.seq,
         place.id.encode(),
         place.time.encode(),
-        to_json(given.account),
-        to_json(decision.decision),
-        to_json(decision.answered_by),
-        to_json(policy.verdict_of(decision)),
+        _word(given.account),
+        _word(decision.decision),
+        _word(decision.answered_by),
+        _word(policy.verdict_of(decision)),
         b"true" if decision.ok else b"false",
-        to_json({"name": policy.name, "version": policy.version, "digest": policy.digest}),
+        _policy(policy.name, policy.version, policy.digest),
         ENGINE,
         b"null" if request is None else to_json(request._asdict()),
         given.recorded,
@@ -102,5 +102,16 @@ def body_of(
         memory_json(decision.memory),
         to_json(decision.outputs),
         decision.steps_json(),
-        to_json([problem.to_dict() for problem in decision.problems]),
+        to_json([problem.to_dict() for problem in decision.problems]) if decision.problems else b"[]",
     )
+
+
+@lru_cache(maxsize=1024)
+def _word(name: str | None) -> bytes:
+    """Return a name that most records share, as JSON."""
+    return to_json(name)
+
+
+@lru_cache(maxsize=16)
+def _policy(name: str, version: str, digest: str) -> bytes:
+    return to_json({"name": name, "version": version, "digest": digest})

@@ -23,7 +23,7 @@ SCORES = (75, 90, 60, 82, 75)
 def client(tmp_path_factory):
     """Return a client of a service that has recorded five positions' signals, and some states."""
     log = f"sqlite:///{tmp_path_factory.mktemp('log') / 'log.sqlite3'}"
-    settings = read_settings(log=log, demo=True, refresh_seconds=3600.0, record_seconds=3600.0)
+    settings = read_settings(apart=False, log=log, demo=True, refresh_seconds=3600.0, record_seconds=3600.0)
     with TestClient(create_app(settings), base_url="http://localhost") as client:
         client.portal.call(client.app.state.service.desk.view.read_once.wait)
         client.get("/api/capital/state")
