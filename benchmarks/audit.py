@@ -105,9 +105,7 @@ def many_writers(rounds: int) -> list[Row]:
         with folder() as place, slowed(place, extra) as ledger:
             url = f"sqlite:///{place}/log.sqlite3"
             with decisions() if made else records(first_body(ledger, url)) as policy:
-                pairs = [
-                    (together(ledger, 1, policy), together(ledger, WRITERS, policy)) for _ in range(gauged(rounds))
-                ]
+                pairs = pairs_of(ledger, policy, rounds)
         what = "decision" if made else "ready record"
         where = f", each commit slept {milli(extra)} longer, as on a slower disk" if extra else ""
         rows.append(gained(pairs, f"{what}{where}"))

@@ -43,12 +43,11 @@ MISSED = """\
   sync shows: a commit writes three pages more (the index by kind and time, the tree's nodes, the head), and the
   record's hash, the tree, the looks at the files and Python's calls are the rest. A slower disk hides it. On PostgreSQL
   it is rounds to the server: the plain insert needs one, a record needs one for the lock and the head, and another one.
-- **Many writers on this disk.** Inserting the same bytes 16 to a commit, with no log around them, does not gain 5 × over
-  one by one either: here a sync costs too little to be worth sharing more than that. Where a commit takes 2 ms longer,
-  the gain is the one asked for.
+- **Many writers on this disk.** Inserting the same bytes 16 to a commit, with no log around them, does not gain 5 ×
+  over one by one either: a sync costs too little here. Where a commit takes 2 ms longer, the gain is the one asked for.
 - **The service.** An empty endpoint costs one request's worth of HTTP, on one core. A recommendation is that, and a
-  snapshot put together, validated and decided on, an answer written, and a durable record. The deciding and recording is
-  done in a second process, so both cores of this machine are busy, and the one that asks needs some of them too.
+  snapshot put together, validated and decided on, an answer written, and a durable record. It is decided and recorded
+  in a second process, so that both cores of this machine are busy, and whoever asks needs some of them too.
 """
 
 METHOD = """## How it is measured
