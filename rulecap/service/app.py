@@ -59,6 +59,8 @@ def create_app(settings: ServiceSettings, source: Source | None = None) -> FastA
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        # What FastAPI would tell of a request, wherever an OpenTelemetry of the machine sends it, may hold figures.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.service = service
     for router in ROUTERS:

@@ -1,11 +1,13 @@
 """What Prometheus reads: decisions by verdict, times, ages, and what goes wrong. No balance, no account's name."""
 
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from rulecap.engine.policy import Policy
 
+Series = TypeVar("Series", Counter, Histogram)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 QUICK = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 NAN = float("nan")
@@ -17,6 +19,7 @@ class Metrics:
     def __init__(self) -> None:
         """Begin at zero."""
         self._registry = registry = CollectorRegistry()
+        self._children: dict[tuple[Any, tuple[object, ...]], Any] = {}
         self._decisions = Counter(
             "rulecap_decisions", "Decisions on record.", ["decision", "verdict"], registry=registry
         )
@@ -71,8 +74,8 @@ class Metrics:
     def decided(self, decision: str, verdict: str | None, seconds: float) -> None:
         """Count a decision that is on record."""
         named = verdict or ""
-        self._decisions.labels(decision, named).inc()
-        self._lag.labels(decision).observe(seconds)
+        self._child(self._decisions, decision, named).inc()
+        self._child(self._lag, decision).observe(seconds)
         before = self._latest.get(decision)
         if before != named:
             if before is not None:
@@ -86,7 +89,14 @@ class Metrics:
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request."""
-        self._requests.labels(method, route, status).observe(seconds)
+        self._child(self._requests, method, route, status).observe(seconds)
+
+    def _child(self, series: Series, *labels: object) -> Series:
+        """Return a series of some labels; looked up here, which is quicker than there and done for each request."""
+        child = self._children.get((series, labels))
+        if child is None:
+            child = self._children[series, labels] = series.labels(*labels)
+        return child
 
     def reloaded(self, fine: bool, policy: Policy) -> None:
         """Count an edit of the policy, and tell which is in force."""
