@@ -6,17 +6,13 @@ already, for nobody; asked at the same time of the account's, the question gets 
 
 import asyncio
 import logging
-import os
 import socket
 import subprocess
 import sys
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
-import rulecap
 from rulecap.audit.asked import input_of
 from rulecap.audit.errors import LogError
 from rulecap.audit.keys import UnusableKey
@@ -44,6 +40,8 @@ from rulecap.service.wire import (
 # No transaction takes so long: a database has its own, shorter patience.
 LONGEST_ANSWER = 30.0
 LONGEST_START = 60.0
+# The very modules that run here, from wherever they were found.
+START = "import sys; sys.path[:] = sys.argv[2:]; from rulecap.service import scribe; scribe.run(int(sys.argv[1]))"
 log = logging.getLogger("rulecap.service")
 
 
@@ -71,9 +69,8 @@ class Scribe:
         self._asked: deque[asyncio.Future[Answers]] = deque()
         self.sender = Sender(digest)
         with other:
-            command = [sys.executable, "-P", "-m", "rulecap.service.scribe", str(other.fileno())]
-            handed: dict[str, Any] = {"stdin": subprocess.DEVNULL, "pass_fds": [other.fileno()], "env": _environment()}
-            self._process = subprocess.Popen(command, **handed)
+            command = [sys.executable, "-P", "-c", START, str(other.fileno()), *sys.path]
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[other.fileno()])
         try:
             self.head = self._opened(opening)
         except BaseException:
@@ -250,9 +247,3 @@ class LedgerApart:
         if self._scribe is not None:
             await self._scribe.end(LONGEST_ANSWER)
             self._scribe = None
-
-
-def _environment() -> dict[str, str]:
-    """Return this process's environment, with a path on which the same rulecap is found."""
-    here = str(Path(rulecap.__file__).parent.parent)
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])}

@@ -1,6 +1,6 @@
 """The process that keeps the service's log: it evaluates and records what it is asked, until the service has gone.
 
-Run by `rulecap.service.apart` alone, with the number of a socket as its argument.
+Run by `rulecap.service.apart` alone.
 """
 
 import signal
@@ -50,10 +50,11 @@ def _answer(service: socket.socket, ledger: Ledger, receiver: Receiver) -> None:
         send(service, Answers(answers, ledger.head, failure, memories))
 
 
-if __name__ == "__main__":
+def run(handle: int) -> None:
+    """Be the process, on a socket of this number; exit code 1 where the service has gone in mid-answer."""
     try:
-        main(int(sys.argv[1]))
-    except OSError:  # the service has gone in mid-answer
+        main(handle)
+    except OSError:
         sys.exit(1)
     except Exception as error:  # noqa: BLE001  # told without the figures that its text may have; the service goes on
         sys.exit(place_of(error))
