@@ -1,5 +1,6 @@
 """One account at one venue: what a snapshot needs is read from it, and reduce-only orders are sent to it."""
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -148,7 +149,9 @@ class Exchange:
         fields = await self._signal(signal, named)
         return compose(moment(clock.now_ms()), view, market, histories, fields, extras)
 
-    async def place_reduction(self, action: Mapping[str, Any], client_order_id: str) -> OrderState:
+    async def place_reduction(
+        self, action: Mapping[str, Any], client_order_id: str, within_seconds: float | None = None
+    ) -> OrderState:
         """Send a reduce-only market order for an action of a decision, once, and return the venue's first answer.
 
         The quantity is rounded down to the market's step, and never above what is held or what one market order takes:
@@ -157,14 +160,21 @@ class Exchange:
         Args:
             action: symbol, side (the position's), quantity of the base asset, reduce_only: true.
             client_order_id: our name for the order, by which `order` finds it.
+            within_seconds: how long what is held may take to be read; None: as long as the retries allow.
 
         Raises:
             VenueError: `nothing-to-reduce`, `quantity-too-small`, `order-refused` (the venue's reason);
-                `order-uncertain`, no answer came: ask `order` before sending anything again.
+                `too-late`, not sent within the time; `order-uncertain`, no answer came: ask `order` before sending
+                anything again.
         """
         wanted = Reduction.of(action)
-        market = await self._market(wanted.symbol)
-        held = position_to_reduce(await self._held(), snapshot_symbol(market), wanted.side)
+        try:
+            async with asyncio.timeout(within_seconds):
+                market = await self._market(wanted.symbol)
+                held = position_to_reduce(await self._held(), snapshot_symbol(market), wanted.side)
+        except TimeoutError:
+            text = f"what is held in {wanted.symbol} was not read within {within_seconds:g} s: nothing was sent"
+            raise VenueError("too-late", text) from None
         send = reduction(self._client, self._venue, held, wanted.quantity, client_order_id)
         # Asked once: a second order would reduce twice.
         state, failure = await attempt(f"the order {client_order_id}", send, self._keys.redacted)

@@ -36,8 +36,10 @@ TURNED_DOWN = "order-refused"
 class Venue(Asked, Protocol):
     """What sends orders; `Exchange` does."""
 
-    async def place_reduction(self, action: Mapping[str, Any], client_order_id: str) -> OrderState:
-        """Send a reduce-only order, once."""
+    async def place_reduction(
+        self, action: Mapping[str, Any], client_order_id: str, within_seconds: float
+    ) -> OrderState:
+        """Send a reduce-only order, once, and no later than after so many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +94,16 @@ class Execution:
         if not self._orders.intend(order, _evidence(decided)):
             known = self._orders.named(order.client_order_id)
             return Outcome(TWICE, action, known, "the journal has an order of this name already; none was sent")
-        return Outcome(SENT, action, await self._sent(order))
+        return Outcome(SENT, action, await self._sent(order, decided.read_at + self._settings.fresh_seconds))
 
     def _hindrance(self, decided: Decided, wanted: Reduction) -> tuple[str, str] | None:
         """Return why an action is not sent now; the next pass decides anew."""
         now, settings = self._clock.seconds(), self._settings
         if now - decided.read_at > settings.fresh_seconds:
             return LATE, f"the account was read more than {settings.fresh_seconds:g} s ago"
-        resting = self._orders.ended_since(decided.read_at - settings.rest_seconds)
+        # What ended later than this can have was noted by a clock that was ahead.
+        latest = decided.read_at + settings.fresh_seconds
+        resting = self._orders.ended_between(decided.read_at - settings.rest_seconds, latest)
         if _any_on(self._orders.going_on(), wanted):
             return WAITS, "an order on this position is not at its end"
         if _any_on(resting, wanted):
@@ -117,7 +121,8 @@ class Execution:
         if len(refused) < 2:
             return 0.0
         pause = min(self._settings.longest_pause_seconds, self._settings.every_seconds * 2.0 ** (len(refused) - 1))
-        return refused[0].written + pause - self._clock.seconds()
+        gone = self._clock.seconds() - refused[0].written
+        return pause - gone if gone >= 0 else 0.0  # a time to come is of a clock that was ahead
 
     def _order(self, decided: Decided, number: int, wanted: Reduction, action: Mapping[str, Any]) -> Order:
         decision, now = decided.decision, self._clock.seconds()
@@ -136,10 +141,11 @@ class Execution:
             changed=now,
         )
 
-    async def _sent(self, order: Order) -> Order:
+    async def _sent(self, order: Order, latest: float) -> Order:
         """Send an order that is in the journal, and ask once what became of it where the answer does not tell."""
+        left = latest - self._clock.seconds()
         try:
-            state = await self._venue.place_reduction(reduction(order), order.client_order_id)
+            state = await self._venue.place_reduction(reduction(order), order.client_order_id, left)
             after = told(order, state)
         except VenueError as error:
             after = replace(order, state=_state_after(error), code=error.code, message=error.message)

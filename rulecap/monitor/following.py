@@ -7,6 +7,7 @@ on what is held by that time, under another name.
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from rulecap.exchange.calls import together
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.orders import CANCELLED as VENUE_CANCELLED
 from rulecap.exchange.orders import FILLED as VENUE_FILLED
@@ -47,7 +48,9 @@ class Following:
             JournalError: they cannot be read, or what became of them cannot be put down.
         """
         self.orders.prune(self.clock.seconds())
-        return [await self.one(self._found(order)) for order in self.orders.going_on()]
+        found = [self._found(order) for order in self.orders.going_on()]
+        # All at once: however many a silent venue leaves unanswered, the account is read as soon as after one.
+        return await together(*map(self.one, found))
 
     def _found(self, order: Order) -> Order:
         """Return an order as it may be followed: one that a dead monitor meant may have been sent until just now."""
@@ -63,7 +66,7 @@ class Following:
             JournalError: what became of it cannot be put down.
         """
         found = self._noted(order, await self._asked(order))
-        if found.state != OPEN or self.clock.seconds() - order.written <= self.settings.cancel_seconds:
+        if found.state != OPEN or 0 <= self.clock.seconds() - order.written <= self.settings.cancel_seconds:
             return found
         try:
             await self.venue.cancel(order.client_order_id, order.symbol)
@@ -82,8 +85,12 @@ class Following:
         return told(order, state)
 
     def _unknown_there(self, order: Order) -> Order:
-        # Counted from when its sending ended, or a dead monitor's order was found: it may have waited long before that.
-        if self.clock.seconds() - order.changed <= self.settings.settle_seconds:
+        # Counted from when it was first missed, which an answer tells whose time the venue believed: it may have waited
+        # long before it was sent, a dead monitor's have been found at any time, and a clock been set meanwhile.
+        now = self.clock.seconds()
+        if order.code != NOT_FOUND or now < order.changed:
+            order = replace(order, changed=now)
+        if now - order.changed <= self.settings.settle_seconds:
             return replace(order, code=NOT_FOUND, message="the venue does not know it, yet")
         if order.state == OPEN:
             return replace(order, state=CANCELLED, code=NOT_FOUND, message="the venue does not know it any more")

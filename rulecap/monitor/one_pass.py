@@ -50,6 +50,7 @@ class Monitor:
     async def once(self) -> Report:
         """Do one pass; never raises for what fails outside, nor for what nobody foresaw."""
         parts = self._parts
+        parts.clock.look()
         report = Report(parts.account.name, parts.in_force.policy)
         try:
             await self._pass(report)

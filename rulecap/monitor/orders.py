@@ -116,13 +116,14 @@ class Orders:
         """
         return self._where(f"state IN {GOING_ON!r} ORDER BY written, rowid")
 
-    def ended_since(self, moment: float) -> list[Order]:
-        """Return the orders that may have moved a position and ended after a moment.
+    def ended_between(self, first: float, last: float) -> list[Order]:
+        """Return the orders that may have moved a position and ended between two moments.
 
         Raises:
             JournalError: they cannot be read.
         """
-        return self._where(f"state IN {(FILLED, CANCELLED)!r} AND changed > ? ORDER BY written, rowid", moment)
+        condition = f"state IN {(FILLED, CANCELLED)!r} AND changed > ? AND changed <= ? ORDER BY written, rowid"
+        return self._where(condition, first, last)
 
     def taken_within_an_hour(self, moment: float) -> int:
         """Return how many orders a venue took in the hour before a moment, or may have taken.

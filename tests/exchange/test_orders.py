@@ -137,6 +137,13 @@ def test_a_server_error_leaves_an_order_uncertain_and_a_refusal_does_not(binance
     assert refused(binance, placing(reduction())).code == "venue-rate-limited"
 
 
+def test_an_order_that_cannot_be_prepared_within_its_time_is_not_sent(venue):
+    venue.fault(venue.positions_path, "timeout")
+    failure = refused(venue, lambda exchange: exchange.place_reduction(reduction(), "rulecap-1", within_seconds=0.2))
+    assert (failure.code, failure.retriable) == ("too-late", False)
+    assert venue.orders == []
+
+
 def test_an_order_that_nobody_placed_is_not_found(venue):
     assert refused(venue, lambda exchange: exchange.order("nobody", "BTCUSDT")).code == "order-not-found"
 
