@@ -188,7 +188,7 @@ class Exchange:
         Raises:
             VenueError: `order-not-found`, the venue does not have it (or no longer).
         """
-        market = await self._market(symbol)
+        market = await self._market(symbol, traded=False)  # an order outlives trading
         return await self._ask(
             f"the order {client_order_id}", lambda: find_order(self._client, self._venue, market, client_order_id)
         )
@@ -199,7 +199,7 @@ class Exchange:
         Raises:
             VenueError: `order-not-found`, nothing of it is open (any more).
         """
-        market = await self._market(symbol)
+        market = await self._market(symbol, traded=False)  # an order outlives trading
         await self._ask(
             f"the order {client_order_id}", lambda: cancel_order(self._client, self._venue, market, client_order_id)
         )
@@ -214,8 +214,8 @@ class Exchange:
     async def _markets(self) -> Mapping[str, Mapping[str, Any]]:
         return await self._ask("the markets", self._reference.markets)
 
-    async def _market(self, symbol: str) -> Mapping[str, Any]:
-        return find_market((await self._markets()).values(), symbol, self.settings.quote)
+    async def _market(self, symbol: str, traded: bool = True) -> Mapping[str, Any]:
+        return find_market((await self._markets()).values(), symbol, self.settings.quote, traded)
 
     async def _held(self) -> tuple[Held, ...]:
         markets = await self._markets()

@@ -14,8 +14,14 @@ def snapshot_symbol(market: Mapping[str, Any]) -> str:
     return str(market["symbol"])
 
 
-def find_market(markets: Iterable[Mapping[str, Any]], name: str, quote: str) -> Mapping[str, Any]:
+def find_market(markets: Iterable[Mapping[str, Any]], name: str, quote: str, traded: bool = True) -> Mapping[str, Any]:
     """Return the market that a name means, a linear contract that settles in the account's currency.
+
+    Args:
+        markets: ccxt's.
+        name: in any spelling.
+        quote: the account's currency.
+        traded: whether it must be traded now.
 
     Raises:
         VenueError: `unknown-symbol`; `inverse-contract`; `not-the-quote-currency`; `not-supported` for what is no
@@ -31,7 +37,7 @@ def find_market(markets: Iterable[Mapping[str, Any]], name: str, quote: str) -> 
         raise VenueError("unknown-symbol", f"no market {shown(name)} here" + (f": {hint}" if hint else ""))
     market = min(fit or found, key=lambda one: (not is_linear(one), not one.get("swap"), str(one["symbol"])))
     check_market(market, quote)
-    if market.get("active") is False:
+    if traded and market.get("active") is False:
         raise VenueError("unknown-symbol", f"{market['symbol']} is not traded here (any more)")
     return market
 
