@@ -43,8 +43,8 @@ def reduction(
 
 def of_an_order(failure: VenueError) -> VenueError:
     """Return what a failure means for the order that was sent."""
-    # The venue looked at it, and has no better name for why. An error in an answer that is fine for HTTP may be its own:
-    # Bybit says so that it ran out of time.
+    # The venue looked at it, and has no better name for why. In an answer that is fine for HTTP, an error may be the
+    # venue's own: Bybit says there that it ran out of time.
     if failure.code == "venue-error" and failure.status is not None and 400 <= failure.status < 500:
         return VenueError("order-refused", failure.message)
     if failure.code not in UNCERTAIN:

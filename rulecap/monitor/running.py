@@ -12,7 +12,7 @@ from rulecap.exchange import ExchangeSettings, open_exchange
 from rulecap.monitor.account import Account, DemoAccount, ExchangeAccount
 from rulecap.monitor.clock import Clock
 from rulecap.monitor.deciding import HOPELESS, Office
-from rulecap.monitor.delivery import Delivery
+from rulecap.monitor.delivery import ONCE_SECONDS, Delivery
 from rulecap.monitor.execution import Execution
 from rulecap.monitor.heartbeat import beat
 from rulecap.monitor.journal import Journal
@@ -154,7 +154,7 @@ async def watch(wanted: Wanted, seen: Callable[[Report], None], clock: Clock | N
 
 
 async def look_once(wanted: Wanted, seen: Callable[[Report], None], clock: Clock | None = None) -> None:
-    """Do one pass, and try once to deliver what waits to be told.
+    """Do one pass, and try once, for a while, to deliver what waits to be told.
 
     Raises:
         PolicyError, VenueError, JournalError, LogError, UnusableKey, AlreadyRunning: as `opened`.
@@ -162,4 +162,4 @@ async def look_once(wanted: Wanted, seen: Callable[[Report], None], clock: Clock
     async with opened(wanted, clock or Clock()) as running:
         seen(await running.one_pass())
         if running.delivery is not None:
-            await running.delivery.flush()
+            await running.delivery.flush(ONCE_SECONDS)
