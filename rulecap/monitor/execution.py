@@ -19,6 +19,7 @@ from rulecap.monitor.following import Asked, Following, told
 from rulecap.monitor.naming import order_name
 from rulecap.monitor.orders import INTENDED, NOT_SENT, REFUSED, UNCERTAIN, Order, Orders, reduction
 from rulecap.monitor.settings import MonitorSettings
+from rulecap.problems import shown
 
 WOULD, SENT, WAITS, CAPPED, LATE, TWICE, NO_ORDER = (
     "would-send",
@@ -87,12 +88,17 @@ class Execution:
             wanted = Reduction.of(action)
         except VenueError as error:
             return Outcome(NO_ORDER, action, message=error.message)
+        if not _is_held(decided.decision, wanted):
+            text = f"the snapshot has no {wanted.side} position that is called {shown(wanted.symbol)}"
+            return Outcome(NO_ORDER, action, message=text)
         hindrance = self._hindrance(decided, wanted)
         if hindrance is not None:
             return Outcome(hindrance[0], action, message=hindrance[1])
         order = self._order(decided, number, wanted, action)
         if not self._orders.intend(order, _evidence(decided)):
             known = self._orders.named(order.client_order_id)
+            if known is None:
+                return Outcome(WAITS, action, message="another monitor has just sent an order on this position")
             return Outcome(TWICE, action, known, "the journal has an order of this name already; none was sent")
         return Outcome(SENT, action, await self._sent(order, decided.read_at + self._settings.fresh_seconds))
 
@@ -158,6 +164,12 @@ def _state_after(error: VenueError) -> str:
     if error.code == "order-uncertain":
         return UNCERTAIN
     return REFUSED if error.code == TURNED_DOWN else NOT_SENT
+
+
+def _is_held(decision: Decision, wanted: Reduction) -> bool:
+    """Return whether a decision was about the position, by the very name that other orders on it are found by."""
+    positions = decision.snapshot.positions if decision.snapshot else ()
+    return any((one.symbol, one.side) == (wanted.symbol, wanted.side) for one in positions)
 
 
 def _any_on(orders: Sequence[Order], wanted: Reduction) -> bool:

@@ -19,8 +19,11 @@ CREATE TABLE IF NOT EXISTS orders (
   state TEXT NOT NULL, written REAL NOT NULL, changed REAL NOT NULL, sent_quantity REAL, filled REAL,
   average_price REAL, code TEXT NOT NULL, message TEXT NOT NULL, evidence BLOB
 ) STRICT;
-CREATE INDEX IF NOT EXISTS orders_by_state ON orders (state);
+CREATE INDEX IF NOT EXISTS orders_by_end ON orders (state, changed);
 CREATE INDEX IF NOT EXISTS orders_by_time ON orders (written);
+CREATE INDEX IF NOT EXISTS orders_by_position ON orders (symbol, side, written);
+CREATE UNIQUE INDEX IF NOT EXISTS one_order_at_a_time ON orders (symbol, side)
+  WHERE state IN ('INTENDED', 'UNCERTAIN', 'OPEN');
 CREATE TABLE IF NOT EXISTS owner (one INTEGER PRIMARY KEY CHECK (one = 1), account TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS told (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS notices (

@@ -172,5 +172,6 @@ def summary(report: Report, seconds: float) -> dict[str, object]:
         "seconds": round(seconds, 3),
     }
     if report.troubles:
-        fields["problems"] = [f"{one.code} {one.loggable}".strip() for one in report.troubles]
+        told = (f"{one.code} {one.loggable}".strip() for one in report.troubles)
+        fields["problems"] = list(dict.fromkeys(told))  # the cap says the same of each action
     return fields

@@ -71,7 +71,9 @@ class Orders:
         self._journal = journal
 
     def intend(self, order: Order, evidence: bytes | None = None) -> bool:
-        """Put an order down before it is sent; return whether it was not there yet.
+        """Put an order down before it is sent; return whether neither it nor another one on the position was there.
+
+        The journal itself holds to one at a time, whatever became of the lock.
 
         Args:
             order: what is meant.

@@ -287,27 +287,35 @@ def asked_for(venue, clock, targets, number, strange=""):
     """Return a decision on the account as it is told now: what is above its target is reduced to it."""
     read_at = clock.seconds()
     seen = venue.read()
-    asked = [_action(one, seen[one] - targets[one]) for one in POSITIONS if seen[one] > targets[one]]
+    asked = [reduction(one, seen[one] - targets[one]) for one in POSITIONS if seen[one] > targets[one]]
     if strange == "twice":
         asked += asked
     elif strange == "too much":
         asked = [one | {"quantity": one["quantity"] if targets[one["symbol"], one["side"]] else 1e300} for one in asked]
     else:
         asked = STRANGE.get(strange, []) + asked
-    decision = SimpleNamespace(record_id=f"c0ffee000000-{number}", decision="margin", snapshot=None, outputs={})
+    return decided(number, read_at, POSITIONS, asked)
+
+
+def decided(number, read_at, held, asked):
+    """Return a decision on record, about positions that are held, that asks for reductions."""
+    positions = [SimpleNamespace(symbol=symbol, side=side) for symbol, side in held]
+    snapshot = SimpleNamespace(positions=positions, as_of=datetime.fromtimestamp(read_at, UTC))
+    record = f"c0ffee000000-{number}"
+    decision = SimpleNamespace(record_id=record, decision="margin", snapshot=snapshot, outputs={})
     policy = SimpleNamespace(digest="d", reductions_of=lambda _: asked)
     return Decided(policy, decision, read_at)
 
 
-def _action(position, quantity, reduce_only=True):
+def reduction(position, quantity, reduce_only=True):
     symbol, side = position
     return {"action": "REDUCE", "symbol": symbol, "side": side, "quantity": quantity, "reduce_only": reduce_only}
 
 
 STRANGE = {
     "no reduction": [
-        _action(POSITIONS[0], quantity) for quantity in (float("nan"), -1.0, 0.0, float("inf"), None, "x")
+        reduction(POSITIONS[0], quantity) for quantity in (float("nan"), -1.0, 0.0, float("inf"), None, "x")
     ],
-    "not reduce-only": [_action(POSITIONS[0], 1.0, only) for only in (False, None, "true", 1)],
-    "unknown": [_action(("NOPEUSDT", "LONG"), 1.0) | {"side": "BOTH"}, {"action": "REDUCE"}],
+    "not reduce-only": [reduction(POSITIONS[0], 1.0, only) for only in (False, None, "true", 1)],
+    "unknown": [reduction(("NOPEUSDT", "LONG"), 1.0) | {"side": "BOTH"}, {"action": "REDUCE"}],
 }

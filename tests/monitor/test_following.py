@@ -1,6 +1,7 @@
 """Following orders up: what a venue does not know, does not answer, or was noted by a clock that was wrong."""
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -13,7 +14,7 @@ from rulecap.monitor.journal import Journal
 from rulecap.monitor.orders import CANCELLED, FILLED, INTENDED, NOT_SENT, OPEN, REFUSED, UNCERTAIN, Order, Orders
 from rulecap.monitor.settings import MonitorSettings
 from tests.monitor.conftest import ORANGE
-from tests.monitor.model import POSITIONS, Events, ModelVenue, Time, asked_for
+from tests.monitor.model import POSITIONS, Events, ModelVenue, Time, asked_for, decided, reduction
 
 SETTINGS = MonitorSettings("sqlite:///x", execute=True)
 HOUR = 3600.0
@@ -81,7 +82,7 @@ def test_an_open_order_that_is_missed_for_longer_has_ended(here):
 
 def test_orders_are_asked_about_all_at_once_so_that_a_silent_venue_delays_no_reading_by_their_number(here):
     for number in range(30):
-        here.has(UNCERTAIN, f"a{number}")
+        here.has(UNCERTAIN, f"a{number}", (f"S{number}USDT", "LONG"))
     asked, all_asked = [], asyncio.Event()
 
     class Silent:
@@ -157,3 +158,40 @@ def test_what_takes_too_long_to_prepare_is_not_sent(here):
     outcomes = asyncio.run(here.execution.act(decided))
     assert [one.order.state for one in outcomes[:2]] == [FILLED, NOT_SENT]
     assert outcomes[1].order.code == "too-late"
+
+
+def test_two_monitors_over_one_journal_send_one_order_on_a_position_though_the_lock_is_lost(
+    here, tmp_path, monkeypatch
+):
+    other = Journal(tmp_path / "journal")
+    monkeypatch.setattr(here.orders, "going_on", list)  # it had looked before the other one wrote
+    Orders(other).intend(replace(here.has(FILLED, "b", age=600.0), client_order_id="c", state=INTENDED))
+    other.close()
+    outcome = here.act()
+    assert (outcome.did, outcome.order, here.venue.names) == ("waits", None, set())
+
+
+def test_years_of_orders_are_not_looked_through_for_each_action(here):
+    here.has(FILLED)
+    statements = []
+    here.journal._connection.set_trace_callback(statements.append)
+    assert here.act().did == "waits"
+    here.journal._connection.set_trace_callback(None)
+    plans = [
+        step
+        for one in statements
+        if one.startswith("SELECT")
+        for *_, step in here.journal.run(f"EXPLAIN QUERY PLAN {one}")
+    ]
+    assert plans and not [step for step in plans if step.startswith("SCAN")]
+    assert any("state=? AND changed>?" in step for step in plans)
+
+
+@pytest.mark.parametrize("name", ["BTC/USDT:USDT", "btcusdt", "BTCUSDT ", "BTC/USDT"])
+def test_a_position_under_another_name_is_not_reduced_a_second_time(here, name):
+    here.clock.look()
+    here.venue.read()
+    asked = [reduction(POSITIONS[0], 1.0), reduction((name, "LONG"), 1.0)]
+    outcomes = asyncio.run(here.execution.act(decided(1, here.clock.seconds(), POSITIONS, asked)))
+    assert [one.did for one in outcomes] == ["sent", "no-order"]
+    assert "is called" in outcomes[1].message

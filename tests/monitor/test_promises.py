@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.orders import OrderState
-from rulecap.monitor.execution import Decided, Execution
+from rulecap.monitor.execution import Execution
 from rulecap.monitor.journal import Journal
 from rulecap.monitor.naming import LONGEST, order_name
 from rulecap.monitor.orders import Orders
 from rulecap.monitor.settings import MonitorSettings
+from tests.monitor.model import decided as decided_on
+from tests.monitor.model import reduction
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 CAP = 2
@@ -102,12 +104,8 @@ class Anything:
 
 def decided(number, clock, symbols):
     """Return a decision on record that asks for reductions."""
-    asked = [
-        {"action": "CLOSE", "symbol": one, "side": "LONG", "quantity": 1.0, "reduce_only": True} for one in symbols
-    ]
-    decision = SimpleNamespace(record_id=f"c0ffee000000-{number}", decision="margin", snapshot=None, outputs={})
-    policy = SimpleNamespace(digest="d", reductions_of=lambda _: asked)
-    return Decided(policy, decision, clock.at)
+    positions = [(one, "LONG") for one in symbols]
+    return decided_on(number, clock.at, positions, [reduction(one, 1.0) for one in positions])
 
 
 MANNERS = st.sampled_from(
