@@ -130,7 +130,7 @@ async def watch(wanted: Wanted, seen: Callable[[Report], None], clock: Clock | N
 
     Args:
         wanted: what is to be run.
-        seen: called with what each pass came to.
+        seen: called with what each pass came to; where it cannot be shown, that is logged.
         clock: another one than the machine's.
 
     Raises:
@@ -140,7 +140,11 @@ async def watch(wanted: Wanted, seen: Callable[[Report], None], clock: Clock | N
     async with opened(wanted, clock) as running:
 
         async def one_pass() -> None:
-            seen(await running.one_pass())
+            report = await running.one_pass()
+            try:
+                seen(report)
+            except OSError as error:  # a reader that went away, a full disk: the account is watched all the same
+                log.warning("what a pass came to cannot be shown: %s", error.strerror, extra={"code": "output"})
 
         stop_on_signals(clock)
         delivering = asyncio.create_task(running.delivery.run()) if running.delivery else None
