@@ -23,6 +23,8 @@ FATES = (
     "lost",
     "late, fills",
     "late, rests",
+    "killed, late, fills",
+    "killed, late, rests",
     "not sent",
     "slow",
 )
@@ -213,11 +215,13 @@ class ModelVenue:
             raise VenueError("order-refused", "?")
         if fate != "lost":
             self.taken[name] = one
-            if fate.startswith("late"):
+            if "late, " in fate:
                 arrives = self.time.at + TIMEOUT_SECONDS + LATE_SECONDS
                 self.time.arrivals.append((arrives, lambda: self._arrive(one, fate)))
             else:
                 self._arrive(one, fate)
+        if fate.startswith("killed"):
+            raise Killed
         if fate == "lost" or fate.startswith(("late", "answer lost")):
             self.events.passed()
             self.time.advance(TIMEOUT_SECONDS)
