@@ -6,7 +6,10 @@ from decimal import Decimal
 
 import pytest
 
+from rulecap.exchange import ExchangeSettings
+from rulecap.exchange.client import open_client
 from rulecap.exchange.errors import VenueError
+from rulecap.exchange.keys import Keys
 from rulecap.exchange.orders import OrderState
 from rulecap.monitor.execution import Execution
 from rulecap.monitor.following import Following
@@ -195,3 +198,11 @@ def test_a_position_under_another_name_is_not_reduced_a_second_time(here, name):
     outcomes = asyncio.run(here.execution.act(decided(1, here.clock.seconds(), POSITIONS, asked)))
     assert [one.did for one in outcomes] == ["sent", "no-order"]
     assert "is called" in outcomes[1].message
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("binanceusdm", 10), ("bybit", 5)])
+def test_no_request_is_good_for_as_long_as_an_unknown_order_is_waited_for(name, seconds):
+    settings = ExchangeSettings(venue=name)
+    client = open_client(settings, Keys("key", "secret"))
+    assert client.options["recvWindow"] == 1000 * seconds
+    assert seconds + settings.max_clock_skew_seconds < SETTINGS.settle_seconds
