@@ -3,7 +3,7 @@
 An order is durable in the journal before it is sent. What cannot be put down there is not sent.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -75,13 +75,14 @@ class Execution:
         self._venue, self._orders, self._settings, self._clock = venue, orders, settings, clock
         self.following = Following(venue, orders, settings, clock)
 
-    async def act(self, decided: Decided) -> list[Outcome]:
-        """Send what a decision asks for, in its order; return what was done about each action.
+    async def act(self, decided: Decided) -> AsyncIterator[Outcome]:
+        """Send what a decision asks for, in its order; yield what was done about each action.
 
         Raises:
             JournalError: the journal cannot be used; whatever is not in it was not sent.
         """
-        return [await self._one(decided, *one) for one in enumerate(decided.policy.reductions_of(decided.decision))]
+        for number, action in enumerate(decided.policy.reductions_of(decided.decision)):
+            yield await self._one(decided, number, action)
 
     async def _one(self, decided: Decided, number: int, action: Mapping[str, Any]) -> Outcome:
         try:

@@ -10,7 +10,7 @@ from rulecap.monitor.account import Account
 from rulecap.monitor.changes import ACCOUNT, CAP, FAILING, FRESH, LOG, REACHED, STALE, WITHIN, WRITTEN, changed, watched
 from rulecap.monitor.clock import Clock
 from rulecap.monitor.deciding import Office
-from rulecap.monitor.execution import CAPPED, LATE, NO_ORDER, TWICE, Decided, Execution, would
+from rulecap.monitor.execution import CAPPED, LATE, NO_ORDER, TWICE, Decided, Execution, Outcome, would
 from rulecap.monitor.journal import JournalError
 from rulecap.monitor.notices import notice_of
 from rulecap.monitor.orders import NOT_SENT, REFUSED, Order
@@ -125,7 +125,14 @@ class Monitor:
         if execution is None:
             report.outcomes += would(decided)
             return
-        outcomes = await execution.act(decided)
+        outcomes: list[Outcome] = []
+        try:
+            async for one in execution.act(decided):
+                outcomes.append(one)  # noqa: PERF401  # a comprehension would lose those before a failure
+        finally:  # what was sent before the journal failed is told all the same
+            self._acted(report, outcomes)
+
+    def _acted(self, report: Report, outcomes: list[Outcome]) -> None:
         orders = [one.order for one in outcomes if one.order is not None]
         report.outcomes += outcomes
         report.troubles += order_troubles(orders)

@@ -147,12 +147,14 @@ class Orders:
         return list(takewhile(lambda one: one.state == REFUSED, latest))
 
     def prune(self, moment: float) -> None:
-        """Forget what was never sent, a week after.
+        """Forget what was never sent or was turned down, a week after; a venue may turn orders down for ever.
 
         Raises:
             JournalError: the journal cannot be written.
         """
-        self._journal.run("DELETE FROM orders WHERE state = ? AND written < ?", (NOT_SENT, moment - WEEK))
+        self._journal.run(
+            "DELETE FROM orders WHERE state IN (?, ?) AND changed < ?", (NOT_SENT, REFUSED, moment - WEEK)
+        )
 
     def latest(self, most: int) -> list[Order]:
         """Return the latest orders, oldest first.

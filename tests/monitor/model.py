@@ -323,3 +323,8 @@ STRANGE = {
     "not reduce-only": [reduction(POSITIONS[0], 1.0, only) for only in (False, None, "true", 1)],
     "unknown": [reduction(("NOPEUSDT", "LONG"), 1.0) | {"side": "BOTH"}, {"action": "REDUCE"}],
 }
+
+
+async def acted(execution, decided):
+    """Return what was done about each action."""
+    return [one async for one in execution.act(decided)]

@@ -17,7 +17,7 @@ from rulecap.monitor.journal import Journal
 from rulecap.monitor.orders import CANCELLED, FILLED, INTENDED, NOT_SENT, OPEN, REFUSED, UNCERTAIN, Order, Orders
 from rulecap.monitor.settings import MonitorSettings
 from tests.monitor.conftest import ORANGE
-from tests.monitor.model import POSITIONS, Events, ModelVenue, Time, asked_for, decided, reduction
+from tests.monitor.model import POSITIONS, Events, ModelVenue, Time, acted, asked_for, decided, reduction
 
 SETTINGS = MonitorSettings("sqlite:///x", execute=True)
 HOUR = 3600.0
@@ -47,7 +47,7 @@ class Here:
     def act(self):
         self.clock.look()
         aims = dict.fromkeys(POSITIONS, 6.0) | {POSITIONS[0]: 0.0}
-        (outcome,) = asyncio.run(self.execution.act(asked_for(self.venue, self.clock, aims, 1)))
+        (outcome,) = asyncio.run(acted(self.execution, asked_for(self.venue, self.clock, aims, 1)))
         return outcome
 
 
@@ -151,14 +151,14 @@ def test_a_clock_that_is_set_back_within_a_pass_makes_no_reading_younger(here):
     decided = asked_for(here.venue, here.clock, aims, 1)
     here.time.advance(61.0)
     here.time.ahead = -4.0
-    assert {one.did for one in asyncio.run(here.execution.act(decided))} == {"too-late"}
+    assert {one.did for one in asyncio.run(acted(here.execution, decided))} == {"too-late"}
 
 
 def test_what_takes_too_long_to_prepare_is_not_sent(here):
     here.venue.fates = ["slow", "slow"]
     here.clock.look()
     decided = asked_for(here.venue, here.clock, dict.fromkeys(POSITIONS, 0.0), 1)
-    outcomes = asyncio.run(here.execution.act(decided))
+    outcomes = asyncio.run(acted(here.execution, decided))
     assert [one.order.state for one in outcomes[:2]] == [FILLED, NOT_SENT]
     assert outcomes[1].order.code == "too-late"
 
@@ -195,7 +195,7 @@ def test_a_position_under_another_name_is_not_reduced_a_second_time(here, name):
     here.clock.look()
     here.venue.read()
     asked = [reduction(POSITIONS[0], 1.0), reduction((name, "LONG"), 1.0)]
-    outcomes = asyncio.run(here.execution.act(decided(1, here.clock.seconds(), POSITIONS, asked)))
+    outcomes = asyncio.run(acted(here.execution, decided(1, here.clock.seconds(), POSITIONS, asked)))
     assert [one.did for one in outcomes] == ["sent", "no-order"]
     assert "is called" in outcomes[1].message
 

@@ -78,7 +78,7 @@ class Model(RuleBasedStateMachine):
             await self.execution.following.all()
         self.number += 1
         decided = asked_for(self.venue, self.clock, self.aims, self.number, strange)
-        self.did = [one.did for one in await self.execution.act(decided)]
+        self.did = [one.did async for one in self.execution.act(decided)]
 
     def one_pass(self, strange=""):
         self.did = []

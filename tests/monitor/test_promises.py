@@ -17,8 +17,8 @@ from rulecap.monitor.journal import Journal
 from rulecap.monitor.naming import LONGEST, order_name
 from rulecap.monitor.orders import Orders
 from rulecap.monitor.settings import MonitorSettings
+from tests.monitor.model import acted, reduction
 from tests.monitor.model import decided as decided_on
-from tests.monitor.model import reduction
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 CAP = 2
@@ -179,7 +179,7 @@ def test_a_venue_that_turns_orders_down_is_asked_ever_more_seldom(tmp_path):
 
 async def _pass(execution, wanted):
     await execution.following.all()
-    await execution.act(wanted)
+    await acted(execution, wanted)
 
 
 def _hold(venue):
