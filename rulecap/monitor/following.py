@@ -19,6 +19,7 @@ from rulecap.monitor.orders import CANCELLED, FILLED, INTENDED, NOT_SENT, OPEN, 
 from rulecap.monitor.settings import MonitorSettings
 
 NOT_FOUND = "order-not-found"
+AFTER = ", after: "
 STATES = {VENUE_OPEN: OPEN, VENUE_FILLED: FILLED, VENUE_CANCELLED: CANCELLED, VENUE_REJECTED: REFUSED}
 
 
@@ -91,10 +92,10 @@ class Following:
         if order.code != NOT_FOUND or now < order.changed:
             order = replace(order, changed=now)
         if now - order.changed <= self.settings.settle_seconds:
-            return replace(order, code=NOT_FOUND, message="the venue does not know it, yet")
+            return replace(order, code=NOT_FOUND, message=_after("the venue does not know it, yet", order))
         if order.state == OPEN:
             return replace(order, state=CANCELLED, code=NOT_FOUND, message="the venue does not know it any more")
-        return replace(order, state=NOT_SENT, code=NOT_FOUND, message="the venue never took it")
+        return replace(order, state=NOT_SENT, code=NOT_FOUND, message=_after("the venue never took it", order))
 
     def _noted(self, before: Order, after: Order) -> Order:
         """Put down what has changed; the venue's silence is no change that the settling would be counted from."""
@@ -104,6 +105,13 @@ class Following:
             after = replace(after, changed=self.clock.seconds())
         self.orders.note(after)
         return after
+
+
+def _after(text: str, order: Order) -> str:
+    """Return a text that keeps what was said when the order was sent: it may be why the venue does not know it."""
+    missed = order.code == NOT_FOUND and AFTER not in order.message
+    said = "" if missed else order.message.rpartition(AFTER)[2]
+    return f"{text}{AFTER}{said}" if said else text
 
 
 def told(order: Order, state: OrderState) -> Order:

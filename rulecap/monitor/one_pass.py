@@ -68,8 +68,9 @@ class Monitor:
         now = parts.clock.seconds()
         if report.snapshot is not None:
             return
-        if last is None:
-            parts.outbox.note(READ_AT, now)  # where it was never read, it counts from the first try
+        if last is None or last > now:
+            # Where it was never read, it counts from the first try; anew where a clock that was ahead noted that.
+            parts.outbox.note(READ_AT, now)
         elif now - last > parts.settings.stale_seconds:
             self._tell(report, {ACCOUNT: (STALE, None)})
 

@@ -198,3 +198,13 @@ def test_an_account_that_was_never_read_is_stale_after_a_while_too(desk, venue):
     assert changes(desk.one()) == {}
     desk.clock.pass_time(91)
     assert changes(desk.one()) == {"monitor.account": ("FRESH", "STALE")}
+
+
+def test_staleness_is_told_in_time_though_the_clock_was_ahead_at_first(desk, venue):
+    venue.fault(venue.positions_path, "drop", 1000)
+    desk.clock.pass_time(7200)
+    desk.one()
+    desk.clock.pass_time(-7200)
+    assert changes(desk.one()) == {}
+    desk.clock.pass_time(91)
+    assert changes(desk.one()) == {"monitor.account": ("FRESH", "STALE")}

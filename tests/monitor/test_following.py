@@ -206,3 +206,17 @@ def test_no_request_is_good_for_as_long_as_an_unknown_order_is_waited_for(name, 
     client = open_client(settings, Keys("key", "secret"))
     assert client.options["recvWindow"] == 1000 * seconds
     assert seconds + settings.max_clock_skew_seconds < SETTINGS.settle_seconds
+
+
+def test_why_the_venue_may_not_have_taken_an_order_is_kept(here):
+    here.has(UNCERTAIN)
+    here.orders.note(replace(here.orders.named("a"), code="order-uncertain", message="bybit 10016 Server error"))
+    for seconds in (0.0, 20.0, 20.0):
+        here.time.advance(seconds)
+        here.follow()
+    assert here.orders.named("a").message == "the venue never took it, after: bybit 10016 Server error"
+    here.has(INTENDED, "b", POSITIONS[1])
+    for seconds in (0.0, 20.0, 20.0):
+        here.time.advance(seconds)
+        here.follow()
+    assert here.orders.named("b").message == "the venue never took it"
