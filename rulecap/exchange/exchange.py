@@ -93,9 +93,24 @@ class Exchange:
             began = moment(clock.now_ms())
         else:
             raise VenueError("account-moving", "positions changed each time while the account was read")
-        after = await self._deposits(deposits, began) if deposits is not None else None
+        after = await self.deposits(deposits, began) if deposits is not None else None
         net = (after or deposits or Deposits(0.0, began)).net
         return AccountView(account_of(balance, before, self.settings, net), before, after, began)
+
+    async def deposits(self, before: Deposits, now: datetime) -> Deposits | None:
+        """Return what is known of deposits and withdrawals after the ledger was read on; None where there is none.
+
+        Args:
+            before: what was known.
+            now: until when the ledger is read.
+
+        Raises:
+            VenueError: the ledger cannot be read.
+        """
+        if not self._client.has.get("fetchLedger"):
+            return None
+        entries = await reading.ledger(self._client, self._venue, self.settings.quote, (before.since, now), self._ask)
+        return counted(before, entries, self._venue, self.settings.quote, now)
 
     async def market_view(self, symbol: str) -> MarketView:
         """Return ticker, order book, finished bars, limits, brackets and fees of a market.
@@ -222,12 +237,6 @@ class Exchange:
         return await self._ask(
             "the positions", lambda: reading.positions(self._client, self._venue, markets, self.settings.quote)
         )
-
-    async def _deposits(self, before: Deposits, now: datetime) -> Deposits | None:
-        if not self._client.has.get("fetchLedger"):
-            return None
-        entries = await reading.ledger(self._client, self._venue, self.settings.quote, (before.since, now), self._ask)
-        return counted(before, entries, self._venue, self.settings.quote, now)
 
     async def _book(self, symbol: str, levels: int) -> Any:
         return book_of(await self._client.fetch_order_book(symbol, levels), levels)

@@ -13,9 +13,14 @@ if TYPE_CHECKING:
 
 
 class Account(Protocol):
-    """What the monitor asks of an account; every method raises VenueError, and nothing else, where it fails."""
+    """What the monitor asks of an account; every method raises VenueError, and nothing else, where it fails.
+
+    Attributes:
+        doubt: why what was paid in or out since the last reading is not in the snapshot; none where it is.
+    """
 
     name: str
+    doubt: VenueError | None
 
     async def read(self) -> Snapshot:
         """Return the account and its positions as they are now."""
@@ -37,6 +42,7 @@ class ExchangeAccount:
         self.exchange, self._clock = exchange, clock
         self.name = exchange.settings.account_name
         self._deposits = Deposits(0.0, clock.now())
+        self.doubt: VenueError | None = None
 
     def resume(self, net: float, since: datetime) -> None:
         """Go on counting deposits and withdrawals from there."""
@@ -46,17 +52,24 @@ class ExchangeAccount:
 
     async def read(self) -> Snapshot:
         """Return the account; its time is the venue's when reading began."""
-        view = await self.exchange.account_view(self._deposits)
-        self._deposits = view.deposits or self._deposits
+        view = await self.exchange.account_view()
+        self.doubt = await self._read_ledger(view.read_at)
+        account = view.account.model_copy(update={"net_deposits": self._deposits.net})
         age = max(0.0, (self._clock.now() - view.read_at).total_seconds())
         positions = [one.position for one in view.held]
-        found = read_snapshot(
-            {"as_of": view.read_at, "age_seconds": age, "account": view.account, "positions": positions}
-        )
+        found = read_snapshot({"as_of": view.read_at, "age_seconds": age, "account": account, "positions": positions})
         if isinstance(found, Snapshot):
             return found
         text = "; ".join(problem.render() for problem in found)
         raise VenueError("not-a-snapshot", f"this makes no snapshot: {text}", problems=tuple(found))
+
+    async def _read_ledger(self, until: datetime) -> VenueError | None:
+        """Count what was paid in or out; return why that is not known."""
+        try:
+            self._deposits = await self.exchange.deposits(self._deposits, until) or self._deposits
+        except VenueError as error:
+            return error
+        return None
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -67,6 +80,7 @@ class DemoAccount:
     """The recorded account, stamped as of now."""
 
     name = "demo"
+    doubt: VenueError | None = None
 
     def __init__(self, source: "DemoSource", clock: Clock) -> None:
         """Read from the demo's source."""

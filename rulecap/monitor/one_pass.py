@@ -110,11 +110,13 @@ class Monitor:
     async def _decide(self, report: Report) -> None:
         parts, policy = self._parts, report.policy
         assert report.snapshot is not None  # it was read
-        report.decided = await asyncio.to_thread(parts.office.decide, policy, report.snapshot)
+        doubt = parts.account.doubt
+        report.decided = await asyncio.to_thread(parts.office.decide, policy, report.snapshot, doubt)
         for one in report.decided:
             report.troubles += [Trouble(problem.code, problem.message) for problem in one.problems]
         logged = all(one.record_id is not None for one in report.decided)
-        self._tell(report, {**watched(policy, report.decided), LOG: (WRITTEN if logged else FAILING, None)})
+        log_is: Found = {} if doubt else {LOG: (WRITTEN if logged else FAILING, None)}  # not tried, in doubt
+        self._tell(report, {**watched(policy, report.decided), **log_is})
         for one in report.decided:
             await self._act(report, Decided(policy, one, report.read_at))
         if parts.execution is not None:
