@@ -101,6 +101,24 @@ def test_an_order_without_an_answer_is_asked_about_and_never_sent_again(desk, ve
         assert (first.state, first.code) == (UNCERTAIN, "order-not-found")
 
 
+SERVERS_OWN = {
+    "v1/order": (503, '{"code":-1000,"msg":"Unknown error, please check your request or try again later."}'),
+    "order/create": (200, '{"retCode":10000,"retMsg":"Server Timeout","result":{},"retExtInfo":{},"time":1}'),
+}
+
+
+def test_an_order_that_was_taken_though_the_server_told_of_an_error_is_not_followed_by_another(desk, venue):
+    venue.set_wallet(ORANGE)
+    venue.fill_share = Decimal(0)  # so that another one could be sent, and both fill
+    path = order_path(venue)
+    status, body = SERVERS_OWN[path]
+    venue.fault(path, "status", 4, method="POST", status=status, body=body)
+    first, second = desk.passes(2)
+    assert {one.order.state for one in first.outcomes} == {"OPEN"}
+    assert {one.did for one in second.outcomes} == {"waits"}
+    assert len(venue.orders) == 4
+
+
 def test_an_uncertain_order_keeps_its_position_from_being_touched(desk, venue):
     venue.set_wallet(ORANGE)
     venue.fault(order_path(venue), "drop", method="POST")
