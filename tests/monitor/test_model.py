@@ -126,7 +126,8 @@ class Model(RuleBasedStateMachine):
     def time_passes(self, seconds):
         self.time.advance(seconds)
 
-    @rule(seconds=st.sampled_from([-7200.0, -40.0, -3.0, 0.0, 3.0, 40.0, 7200.0]))
+    # What the venue believes is within the rest's margin over its lag: a step of more could make a rest seem over.
+    @rule(seconds=st.sampled_from([-7200.0, -40.0, -1.0, 0.0, 1.0, 40.0, 7200.0]))
     def the_clock_is_set(self, seconds):
         self.time.ahead = seconds
 
