@@ -6,6 +6,7 @@ import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from rulecap.cli.audit.common import add_log
 from rulecap.cli.usage import FINE, NOT_FINE, SHIPPED_POLICY, UsageError, add_json, add_venue
@@ -65,7 +66,12 @@ def _add_telling(parser: argparse.ArgumentParser) -> None:
         "--webhook-secret-file", metavar="FILE", type=Path, help=f"what they are signed with ({SECRET_VARIABLE})"
     )
     group.add_argument(
-        "--heartbeat", metavar="FILE|URL", action="append", default=[], help="written or asked after each good pass"
+        "--heartbeat",
+        metavar="FILE|URL",
+        type=_heartbeat,
+        action="append",
+        default=[],
+        help="written or asked after each good pass",
     )
     group.add_argument(
         "--stale-after", metavar="SECONDS", type=_seconds, default=90.0, help="without a reading it is told (90)"
@@ -214,6 +220,15 @@ def _print_orders(asked: argparse.Namespace, path: Path) -> int:
     else:
         print("\n".join(orders_as_text(orders)))
     return FINE
+
+
+def _heartbeat(text: str) -> str:
+    """Return a file or an address; what was meant for an address is no file, whose name would be logged."""
+    begins = urlsplit(text)
+    address = begins.scheme in ("http", "https") and bool(begins.hostname)
+    if not address and (len(begins.scheme) > 1 or not Path(text).name):
+        raise argparse.ArgumentTypeError("a file, or an address such as https://example.com/ping")
+    return text
 
 
 def _seconds(text: str) -> float:

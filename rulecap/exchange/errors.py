@@ -24,6 +24,7 @@ RETRIABLE = MappingProxyType(
         "order-refused": False,
         "order-uncertain": False,
         "quantity-too-small": False,
+        "too-late": False,
         "unknown-symbol": False,
         "unknown-venue": False,
         "venue-auth": False,

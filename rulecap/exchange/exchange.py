@@ -1,5 +1,6 @@
 """One account at one venue: what a snapshot needs is read from it, and reduce-only orders are sent to it."""
 
+import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
@@ -99,10 +100,25 @@ class Exchange:
             began = moment(clock.now_ms())
         else:
             raise VenueError("account-moving", "positions changed each time while the account was read")
-        after = await self._deposits(deposits, began) if deposits is not None else None
+        after = await self.deposits(deposits, began) if deposits is not None else None
         net = (after or deposits or Deposits(0.0, began)).net
         account = account_of(balance, None if before.untold else before.held, self.settings, net)
         return AccountView(account, before.held, after, began, before.untold)
+
+    async def deposits(self, before: Deposits, now: datetime) -> Deposits | None:
+        """Return what is known of deposits and withdrawals after the ledger was read on; None where there is none.
+
+        Args:
+            before: what was known.
+            now: until when the ledger is read.
+
+        Raises:
+            VenueError: the ledger cannot be read.
+        """
+        if not self._client.has.get("fetchLedger"):
+            return None
+        entries = await reading.ledger(self._client, self._venue, self.settings.quote, (before.since, now), self._ask)
+        return counted(before, entries, self._venue, self.settings.quote, now)
 
     async def market_view(self, symbol: str) -> MarketView:
         """Return ticker, order book, finished bars, limits, brackets and fees of a market.
@@ -156,7 +172,9 @@ class Exchange:
         fields = await self._signal(signal, named)
         return compose(moment(clock.now_ms()), view, market, histories, fields, extras)
 
-    async def place_reduction(self, action: Mapping[str, Any], client_order_id: str) -> OrderState:
+    async def place_reduction(
+        self, action: Mapping[str, Any], client_order_id: str, within_seconds: float | None = None
+    ) -> OrderState:
         """Send a reduce-only market order for an action of a decision, once, and return the venue's first answer.
 
         The quantity is rounded down to the market's step, and never above what is held or what one market order takes:
@@ -165,15 +183,21 @@ class Exchange:
         Args:
             action: symbol, side (the position's), quantity of the base asset, reduce_only: true.
             client_order_id: our name for the order, by which `order` finds it.
+            within_seconds: how long what is held may take to be read; None: as long as the retries allow.
 
         Raises:
             VenueError: `nothing-to-reduce`, `quantity-too-small`, `order-refused` (the venue's reason);
-                `unknown-symbol`, the market is not listed (any more); `order-uncertain`, no answer came: ask `order`
-                before sending anything again.
+                `unknown-symbol`, the market is not listed (any more); `too-late`, not sent within the time;
+                `order-uncertain`, no answer came: ask `order` before sending anything again.
         """
         wanted = Reduction.of(action)
-        positions = await self._held()
-        symbol = await self._symbol_held(wanted.symbol, positions)
+        try:
+            async with asyncio.timeout(within_seconds):
+                positions = await self._held()
+                symbol = await self._symbol_held(wanted.symbol, positions)
+        except TimeoutError:
+            text = f"what is held in {wanted.symbol} was not read within {within_seconds:g} s: nothing was sent"
+            raise VenueError("too-late", text) from None
         held = position_to_reduce(positions, symbol, wanted.side)
         send = reduction(self._client, self._venue, held, wanted.quantity, client_order_id)
         # Asked once: a second order would reduce twice.
@@ -188,7 +212,7 @@ class Exchange:
         Raises:
             VenueError: `order-not-found`, the venue does not have it (or no longer).
         """
-        market = await self._market(symbol, traded=False)
+        market = await self._market(symbol, traded=False)  # an order outlives trading
         return await self._ask(
             f"the order {client_order_id}", lambda: find_order(self._client, self._venue, market, client_order_id)
         )
@@ -199,7 +223,7 @@ class Exchange:
         Raises:
             VenueError: `order-not-found`, nothing of it is open (any more).
         """
-        market = await self._market(symbol, traded=False)
+        market = await self._market(symbol, traded=False)  # an order outlives trading
         await self._ask(
             f"the order {client_order_id}", lambda: cancel_order(self._client, self._venue, market, client_order_id)
         )
@@ -240,12 +264,6 @@ class Exchange:
         except VenueError:
             positions.all()  # the name may be that of a position which cannot be counted, and says why
             raise
-
-    async def _deposits(self, before: Deposits, now: datetime) -> Deposits | None:
-        if not self._client.has.get("fetchLedger"):
-            return None
-        entries = await reading.ledger(self._client, self._venue, self.settings.quote, (before.since, now), self._ask)
-        return counted(before, entries, self._venue, self.settings.quote, now)
 
     async def _book(self, symbol: str, levels: int) -> Any:
         return book_of(await self._client.fetch_order_book(symbol, levels), levels)

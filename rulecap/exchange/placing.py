@@ -45,8 +45,10 @@ def reduction(
 
 def of_an_order(failure: VenueError) -> VenueError:
     """Return what a failure means for the order that was sent."""
-    if failure.code == "venue-error" and failure.status is not None and failure.status < 500:
-        return VenueError("order-refused", failure.message)  # the venue looked at it, and has no better name for why
+    # The venue looked at it, and has no better name for why. In an answer that is fine for HTTP, an error may be the
+    # venue's own: Bybit says there that it ran out of time.
+    if failure.code == "venue-error" and failure.status is not None and 400 <= failure.status < 500:
+        return VenueError("order-refused", failure.message)
     if failure.code not in UNCERTAIN:
         return failure
     text = f"{failure.message}; whether the venue took it is not known: look it up before sending another"
@@ -72,6 +74,8 @@ async def find_order(client: Any, venue: Venue, market: Mapping[str, Any], clien
     symbol, named = market["symbol"], venue.open_orders_by_client_id
     if not named:
         found = await client.fetch_order(None, symbol, {"clientOrderId": client_order_id})
+        if found.get("clientOrderId") not in (None, "", client_order_id):
+            raise VenueError("half-an-answer", f"the venue was asked for {client_order_id} and told of another order")
         return order_state(found, snapshot_symbol(market), market, client_order_id)
     for look in (client.fetch_open_orders, client.fetch_canceled_and_closed_orders):
         orders = await look(symbol, None, None, {named: client_order_id})

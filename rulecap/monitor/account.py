@@ -15,10 +15,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """An account as it was read; `untold` says why it has positions that the snapshot lacks."""
+    """An account as it was read.
+
+    Attributes:
+        snapshot: what is told of it.
+        untold: why it has positions that the snapshot lacks.
+        doubt: why what was paid in or out since the last reading is not in the snapshot; none where it is.
+    """
 
     snapshot: Snapshot
     untold: tuple[VenueError, ...] = ()
+    doubt: VenueError | None = None
 
 
 class Account(Protocol):
@@ -55,17 +62,24 @@ class ExchangeAccount:
 
     async def read(self) -> Reading:
         """Return the account; its time is the venue's when reading began."""
-        view = await self.exchange.account_view(self._deposits, partial=True)
-        self._deposits = view.deposits or self._deposits
+        view = await self.exchange.account_view(partial=True)
+        doubt = await self._read_ledger(view.read_at)
+        account = view.account.model_copy(update={"net_deposits": self._deposits.net})
         age = max(0.0, (self._clock.now() - view.read_at).total_seconds())
         positions = [one.position for one in view.held]
-        found = read_snapshot(
-            {"as_of": view.read_at, "age_seconds": age, "account": view.account, "positions": positions}
-        )
+        found = read_snapshot({"as_of": view.read_at, "age_seconds": age, "account": account, "positions": positions})
         if isinstance(found, Snapshot):
-            return Reading(found, view.untold)
+            return Reading(found, view.untold, doubt)
         text = "; ".join(problem.render() for problem in found)
         raise VenueError("not-a-snapshot", f"this makes no snapshot: {text}", problems=tuple(found))
+
+    async def _read_ledger(self, until: datetime) -> VenueError | None:
+        """Count what was paid in or out; return why that is not known."""
+        try:
+            self._deposits = await self.exchange.deposits(self._deposits, until) or self._deposits
+        except VenueError as error:
+            return error
+        return None
 
     async def close(self) -> None:
         """Let go of connections."""

@@ -3,19 +3,47 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from rulecap.audit import LogError, UnusableKey, open_ledger, open_log
 from rulecap.audit.ledger import Asked, Ledger
 from rulecap.audit.review.deposits import deposits_on_record
 from rulecap.audit.review.selection import looking
+from rulecap.audit.why.question import paths_read
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy
+from rulecap.exchange.errors import VenueError
+from rulecap.policy.plan import plan_of
 from rulecap.problems import Problem
 from rulecap.service.sources import UNTOLD
 from rulecap.snapshot import Snapshot
 
 # With these nobody could ever write the log: the monitor does not start.
 HOPELESS = frozenset({"bad-log-address", "not-a-log", "signing-key"})
+NET_DEPOSITS = "account.net_deposits"
+
+
+class Lacking(NamedTuple):
+    """What of an account a snapshot lacks.
+
+    Attributes:
+        positions: why it lacks some; empty where it lacks none.
+        deposits: why what was paid in or out is not in it; none where it is.
+    """
+
+    positions: str = ""
+    deposits: VenueError | None = None
+
+    def problem(self) -> Problem | None:
+        """Return why what is decided goes on no record; none where the account is whole."""
+        if self.positions:
+            return Problem(UNTOLD, f"a position is not counted, so this is not on record: {self.positions}")
+        if self.deposits is not None:
+            return Problem("deposits-unknown", f"what was paid in or out cannot be read: {self.deposits.message}")
+        return None
+
+
+WHOLE = Lacking()
 
 
 class Office:
@@ -59,35 +87,41 @@ class Office:
             return False
         return True
 
-    def decide(self, policy: Policy, snapshot: Snapshot, untold: str = "") -> list[Decision]:
+    def decide(self, policy: Policy, snapshot: Snapshot, lacking: Lacking = WHOLE) -> list[Decision]:
         """Return the watched decisions, on record; where that fails, reductions are answered and the others refused.
 
         Args:
             policy: what decides.
             snapshot: the account.
-            untold: why the account has a position that the snapshot lacks, empty where it lacks none. What is decided
-                then is about the others, so nothing of it goes on record, and reductions alone are answered.
+            lacking: what of the account the snapshot lacks. What is decided then goes on no record, where it would be
+                taken for the whole, and counted on from; and reductions alone are answered.
         """
-        if untold:
-            problem = Problem(UNTOLD, f"a position is not counted, so this is not on record: {untold}")
-            return [self._unrecorded(policy, snapshot, name, problem) for name in policy.watched]
-        if self._ledger is None:
-            problem = Problem("unlogged", f"this is not on record: {self.failure}")
-            return [self._unrecorded(policy, snapshot, name, problem) for name in policy.watched]
-        decided = self._ledger.evaluate_all([Asked(policy, snapshot, name) for name in policy.watched])
-        self.failure = self._ledger.failure
-        return decided
+        problem = lacking.problem()
+        if problem is None and self._ledger is not None:
+            decided = self._ledger.evaluate_all([Asked(policy, snapshot, name) for name in policy.watched])
+            self.failure = self._ledger.failure
+            return decided
+        problem = problem or Problem("unlogged", f"this is not on record: {self.failure}")
+        return [self._unrecorded(policy, snapshot, name, problem, lacking) for name in policy.watched]
 
-    def _unrecorded(self, policy: Policy, snapshot: Snapshot, name: str, problem: Problem) -> Decision:
+    def _unrecorded(
+        self, policy: Policy, snapshot: Snapshot, name: str, problem: Problem, lacking: Lacking
+    ) -> Decision:
         if self._ledger is not None:
-            return self._ledger.unrecorded(Asked(policy, snapshot, name), problem)
-        answer = policy.evaluate(snapshot, name)
-        if not answer.reduces:
-            return policy.refused(name, problem)
-        answer.problems = (*answer.problems, replace(problem, severity="warning"))
-        return answer
+            answer = self._ledger.unrecorded(Asked(policy, snapshot, name), problem)
+        else:
+            answer = policy.evaluate(snapshot, name)
+            answer.problems = (*answer.problems, replace(problem, severity="warning"))
+        unusable = lacking.deposits and any(_on_deposits(policy, one) for one in {name, answer.answered_by})
+        return answer if answer.reduces and not unusable else policy.refused(name, problem)
 
     def close(self) -> None:
         """Let go of the log."""
         if self._ledger is not None:
             self._ledger.close()
+
+
+def _on_deposits(policy: Policy, name: str) -> bool:
+    """Return whether a decision depends on what was paid in or out; what it only remembers goes nowhere."""
+    typed = policy.typed
+    return NET_DEPOSITS in paths_read(plan_of(typed, typed.decisions[name], advances=False))

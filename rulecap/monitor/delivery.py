@@ -1,6 +1,7 @@
 """Delivery: the outbox is emptied into the webhook, oldest first, beside the passes and never in their way."""
 
 import logging
+import math
 
 from rulecap.monitor.clock import Clock
 from rulecap.monitor.journal import JournalError
@@ -10,6 +11,8 @@ from rulecap.service.failing import place_of
 
 log = logging.getLogger("rulecap.monitor")
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, LOOK_SECONDS = 1.0, 300.0, 1.0
+# Nothing begins to be delivered later than this after a single pass: the next one waits for its end.
+ONCE_SECONDS = 10.0
 
 
 class Delivery:
@@ -39,11 +42,13 @@ class Delivery:
             return LOOK_SECONDS
         return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(self._in_a_row - 1, 16))
 
-    async def flush(self) -> bool:
-        """Deliver what waits, until one is not got; return whether nothing waits any more."""
+    async def flush(self, seconds: float = math.inf) -> bool:
+        """Deliver what waits, until one is not got, a stop, or the end of the time; return whether nothing waits."""
+        until = self._clock.moment() + seconds
         try:
             while (notice := self._outbox.oldest()) is not None:
-                if not await self._deliver(notice):
+                over = self._clock.stop.is_set() or self._clock.moment() >= until
+                if over or not await self._deliver(notice):
                     return False
         except JournalError as error:
             self._in_a_row += 1

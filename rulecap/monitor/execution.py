@@ -3,7 +3,7 @@
 An order is durable in the journal before it is sent. What cannot be put down there is not sent.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from rulecap.monitor.following import Asked, Following, told
 from rulecap.monitor.naming import order_name
 from rulecap.monitor.orders import INTENDED, NOT_SENT, REFUSED, UNCERTAIN, Order, Orders, reduction
 from rulecap.monitor.settings import MonitorSettings
+from rulecap.problems import shown
 
 WOULD, SENT, WAITS, CAPPED, LATE, TWICE, NO_ORDER = (
     "would-send",
@@ -36,8 +37,10 @@ TURNED_DOWN = frozenset({"order-refused", "unknown-symbol"})
 class Venue(Asked, Protocol):
     """What sends orders; `Exchange` does."""
 
-    async def place_reduction(self, action: Mapping[str, Any], client_order_id: str) -> OrderState:
-        """Send a reduce-only order, once."""
+    async def place_reduction(
+        self, action: Mapping[str, Any], client_order_id: str, within_seconds: float
+    ) -> OrderState:
+        """Send a reduce-only order, once, and no later than after so many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,34 +75,42 @@ class Execution:
         self._venue, self._orders, self._settings, self._clock = venue, orders, settings, clock
         self.following = Following(venue, orders, settings, clock)
 
-    async def act(self, decided: Decided) -> list[Outcome]:
-        """Send what a decision asks for, in its order; return what was done about each action.
+    async def act(self, decided: Decided) -> AsyncIterator[Outcome]:
+        """Send what a decision asks for, in its order; yield what was done about each action.
 
         Raises:
             JournalError: the journal cannot be used; whatever is not in it was not sent.
         """
-        return [await self._one(decided, *one) for one in enumerate(decided.policy.reductions_of(decided.decision))]
+        for number, action in enumerate(decided.policy.reductions_of(decided.decision)):
+            yield await self._one(decided, number, action)
 
     async def _one(self, decided: Decided, number: int, action: Mapping[str, Any]) -> Outcome:
         try:
             wanted = Reduction.of(action)
         except VenueError as error:
             return Outcome(NO_ORDER, action, message=error.message)
+        if not _is_held(decided.decision, wanted):
+            text = f"the snapshot has no {wanted.side} position that is called {shown(wanted.symbol)}"
+            return Outcome(NO_ORDER, action, message=text)
         hindrance = self._hindrance(decided, wanted)
         if hindrance is not None:
             return Outcome(hindrance[0], action, message=hindrance[1])
         order = self._order(decided, number, wanted, action)
         if not self._orders.intend(order, _evidence(decided)):
             known = self._orders.named(order.client_order_id)
+            if known is None:
+                return Outcome(WAITS, action, message="another monitor has just sent an order on this position")
             return Outcome(TWICE, action, known, "the journal has an order of this name already; none was sent")
-        return Outcome(SENT, action, await self._sent(order))
+        return Outcome(SENT, action, await self._sent(order, decided.read_at + self._settings.fresh_seconds))
 
     def _hindrance(self, decided: Decided, wanted: Reduction) -> tuple[str, str] | None:
         """Return why an action is not sent now; the next pass decides anew."""
         now, settings = self._clock.seconds(), self._settings
         if now - decided.read_at > settings.fresh_seconds:
             return LATE, f"the account was read more than {settings.fresh_seconds:g} s ago"
-        resting = self._orders.ended_since(decided.read_at - settings.rest_seconds)
+        # What ended later than this can have was noted by a clock that was ahead.
+        latest = decided.read_at + settings.fresh_seconds
+        resting = self._orders.ended_between(decided.read_at - settings.rest_seconds, latest)
         if _any_on(self._orders.going_on(), wanted):
             return WAITS, "an order on this position is not at its end"
         if _any_on(resting, wanted):
@@ -117,7 +128,8 @@ class Execution:
         if len(refused) < 2:
             return 0.0
         pause = min(self._settings.longest_pause_seconds, self._settings.every_seconds * 2.0 ** (len(refused) - 1))
-        return refused[0].written + pause - self._clock.seconds()
+        gone = self._clock.seconds() - refused[0].written
+        return pause - gone if gone >= 0 else 0.0  # a time to come is of a clock that was ahead
 
     def _order(self, decided: Decided, number: int, wanted: Reduction, action: Mapping[str, Any]) -> Order:
         decision, now = decided.decision, self._clock.seconds()
@@ -136,10 +148,11 @@ class Execution:
             changed=now,
         )
 
-    async def _sent(self, order: Order) -> Order:
+    async def _sent(self, order: Order, latest: float) -> Order:
         """Send an order that is in the journal, and ask once what became of it where the answer does not tell."""
+        left = latest - self._clock.seconds()
         try:
-            state = await self._venue.place_reduction(reduction(order), order.client_order_id)
+            state = await self._venue.place_reduction(reduction(order), order.client_order_id, left)
             after = told(order, state)
         except VenueError as error:
             after = replace(order, state=_state_after(error), code=error.code, message=error.message)
@@ -152,6 +165,12 @@ def _state_after(error: VenueError) -> str:
     if error.code == "order-uncertain":
         return UNCERTAIN
     return REFUSED if error.code in TURNED_DOWN else NOT_SENT
+
+
+def _is_held(decision: Decision, wanted: Reduction) -> bool:
+    """Return whether a decision was about the position, by the very name that other orders on it are found by."""
+    positions = decision.snapshot.positions if decision.snapshot else ()
+    return any((one.symbol, one.side) == (wanted.symbol, wanted.side) for one in positions)
 
 
 def _any_on(orders: Sequence[Order], wanted: Reduction) -> bool:

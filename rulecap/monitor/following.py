@@ -7,6 +7,7 @@ on what is held by that time, under another name.
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from rulecap.exchange.calls import together
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.orders import CANCELLED as VENUE_CANCELLED
 from rulecap.exchange.orders import FILLED as VENUE_FILLED
@@ -17,7 +18,8 @@ from rulecap.monitor.clock import Clock
 from rulecap.monitor.orders import CANCELLED, FILLED, INTENDED, NOT_SENT, OPEN, REFUSED, UNCERTAIN, Order, Orders
 from rulecap.monitor.settings import MonitorSettings
 
-NOT_FOUND, UNLISTED = "order-not-found", "unknown-symbol"
+NOT_FOUND, UNLISTED = MISSED = ("order-not-found", "unknown-symbol")
+AFTER = ", after: "
 STATES = {VENUE_OPEN: OPEN, VENUE_FILLED: FILLED, VENUE_CANCELLED: CANCELLED, VENUE_REJECTED: REFUSED}
 
 
@@ -47,7 +49,9 @@ class Following:
             JournalError: they cannot be read, or what became of them cannot be put down.
         """
         self.orders.prune(self.clock.seconds())
-        return [await self.one(self._found(order)) for order in self.orders.going_on()]
+        found = [self._found(order) for order in self.orders.going_on()]
+        # All at once: however many a silent venue leaves unanswered, the account is read as soon as after one.
+        return await together(*map(self.one, found))
 
     def _found(self, order: Order) -> Order:
         """Return an order as it may be followed: one that a dead monitor meant may have been sent until just now."""
@@ -63,7 +67,7 @@ class Following:
             JournalError: what became of it cannot be put down.
         """
         found = self._noted(order, await self._asked(order))
-        if found.state != OPEN or self.clock.seconds() - order.written <= self.settings.cancel_seconds:
+        if found.state != OPEN or 0 <= self.clock.seconds() - order.written <= self.settings.cancel_seconds:
             return found
         try:
             await self.venue.cancel(order.client_order_id, order.symbol)
@@ -76,20 +80,24 @@ class Following:
         try:
             state = await self.venue.order(order.client_order_id, order.symbol)
         except VenueError as error:
-            if error.code in (NOT_FOUND, UNLISTED):
+            if error.code in MISSED:
                 return self._unknown_there(order, error)
             return replace(order, code=error.code, message=error.message)
         return told(order, state)
 
     def _unknown_there(self, order: Order, error: VenueError) -> Order:
-        # Counted from when its sending ended, or a dead monitor's order was found: it may have waited long before that.
-        if self.clock.seconds() - order.changed <= self.settings.settle_seconds:
-            return replace(order, code=error.code, message="the venue does not know it, yet")
+        # Counted from when it was first missed, which an answer tells whose time the venue believed: it may have waited
+        # long before it was sent, a dead monitor's have been found at any time, and a clock been set meanwhile.
+        now = self.clock.seconds()
+        if order.code not in MISSED or now < order.changed:
+            order = replace(order, changed=now)
+        if now - order.changed <= self.settings.settle_seconds:
+            return replace(order, code=error.code, message=_after("the venue does not know it, yet", order))
         if error.code == UNLISTED:  # nothing is open there any more, and nobody tells what was filled before
             return replace(order, state=CANCELLED, code=UNLISTED, message="its market is not listed any more")
         if order.state == OPEN:
             return replace(order, state=CANCELLED, code=NOT_FOUND, message="the venue does not know it any more")
-        return replace(order, state=NOT_SENT, code=NOT_FOUND, message="the venue never took it")
+        return replace(order, state=NOT_SENT, code=NOT_FOUND, message=_after("the venue never took it", order))
 
     def _noted(self, before: Order, after: Order) -> Order:
         """Put down what has changed; the venue's silence is no change that the settling would be counted from."""
@@ -99,6 +107,13 @@ class Following:
             after = replace(after, changed=self.clock.seconds())
         self.orders.note(after)
         return after
+
+
+def _after(text: str, order: Order) -> str:
+    """Return a text that keeps what was said when the order was sent: it may be why the venue does not know it."""
+    missed = order.code in MISSED and AFTER not in order.message
+    said = "" if missed else order.message.rpartition(AFTER)[2]
+    return f"{text}{AFTER}{said}" if said else text
 
 
 def told(order: Order, state: OrderState) -> Order:

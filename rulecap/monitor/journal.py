@@ -12,6 +12,8 @@ from typing import Any
 
 PATIENCE = 2.0
 FORMAT = 1
+# At one moment, as another process may just begin it.
+BEGUN = "SELECT user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_user_version"
 TABLES = """
 CREATE TABLE IF NOT EXISTS orders (
   client_order_id TEXT PRIMARY KEY, record TEXT NOT NULL, decision TEXT NOT NULL, decided_at TEXT NOT NULL,
@@ -19,8 +21,11 @@ CREATE TABLE IF NOT EXISTS orders (
   state TEXT NOT NULL, written REAL NOT NULL, changed REAL NOT NULL, sent_quantity REAL, filled REAL,
   average_price REAL, code TEXT NOT NULL, message TEXT NOT NULL, evidence BLOB
 ) STRICT;
-CREATE INDEX IF NOT EXISTS orders_by_state ON orders (state);
+CREATE INDEX IF NOT EXISTS orders_by_end ON orders (state, changed);
 CREATE INDEX IF NOT EXISTS orders_by_time ON orders (written);
+CREATE INDEX IF NOT EXISTS orders_by_position ON orders (symbol, side, written);
+CREATE UNIQUE INDEX IF NOT EXISTS one_order_at_a_time ON orders (symbol, side)
+  WHERE state IN ('INTENDED', 'UNCERTAIN', 'OPEN');
 CREATE TABLE IF NOT EXISTS owner (one INTEGER PRIMARY KEY CHECK (one = 1), account TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS told (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS notices (
@@ -58,9 +63,11 @@ class Journal:
         with _said(self.path):
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
-            (written,) = self._connection.execute("PRAGMA user_version").fetchone()
+            written, tables = self._connection.execute(BEGUN).fetchone()
             if written not in (0, FORMAT):
                 raise JournalError(f"the journal {self.path} is of format {written}; this rulecap reads {FORMAT}")
+            if written == 0 and tables:
+                raise JournalError(f"{self.path} is no journal, but another kind of file")
             self._connection.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;")
 
     def claim(self, account: str) -> None:

@@ -22,8 +22,8 @@ from rulecap.monitor.changes import (
     watched,
 )
 from rulecap.monitor.clock import Clock
-from rulecap.monitor.deciding import Office
-from rulecap.monitor.execution import CAPPED, LATE, NO_ORDER, TWICE, Decided, Execution, would
+from rulecap.monitor.deciding import WHOLE, Lacking, Office
+from rulecap.monitor.execution import CAPPED, LATE, NO_ORDER, TWICE, Decided, Execution, Outcome, would
 from rulecap.monitor.journal import JournalError
 from rulecap.monitor.notices import notice_of
 from rulecap.monitor.orders import NOT_SENT, REFUSED, Order
@@ -63,6 +63,7 @@ class Monitor:
     async def once(self) -> Report:
         """Do one pass; never raises for what fails outside, nor for what nobody foresaw."""
         parts = self._parts
+        parts.clock.look()
         report = Report(parts.account.name, parts.in_force.policy)
         try:
             await self._pass(report)
@@ -80,8 +81,9 @@ class Monitor:
         now = parts.clock.seconds()
         if report.snapshot is not None:
             return
-        if last is None:
-            parts.outbox.note(READ_AT, now)  # where it was never read, it counts from the first try
+        if last is None or last > now:
+            # Where it was never read, it counts from the first try; anew where a clock that was ahead noted that.
+            parts.outbox.note(READ_AT, now)
         elif now - last > parts.settings.stale_seconds:
             self._tell(report, {ACCOUNT: (STALE, None)})
 
@@ -115,7 +117,7 @@ class Monitor:
             report.troubles.append(Trouble(error.code, error.message))
             return False
         report.snapshot, report.read_at = reading.snapshot, now
-        report.untold = "; ".join(error.message for error in reading.untold)
+        report.lacking = Lacking("; ".join(error.message for error in reading.untold), reading.doubt)
         report.troubles += [Trouble(error.code, error.message) for error in reading.untold]
         self._tell(report, {ACCOUNT: (PARTIAL if reading.untold else FRESH, None)})
         parts.outbox.note(READ_AT, now)
@@ -124,12 +126,12 @@ class Monitor:
     async def _decide(self, report: Report) -> None:
         parts, policy = self._parts, report.policy
         assert report.snapshot is not None  # it was read
-        report.decided = await asyncio.to_thread(parts.office.decide, policy, report.snapshot, report.untold)
+        report.decided = await asyncio.to_thread(parts.office.decide, policy, report.snapshot, report.lacking)
         for one in report.decided:
             report.troubles += [Trouble(problem.code, problem.message) for problem in one.problems]
         logged = all(one.record_id is not None for one in report.decided)
         # What is decided on a part of the account is not on record, whether the log can be written or not.
-        told: Found = {} if report.untold else {LOG: (WRITTEN if logged else FAILING, None)}
+        told: Found = {LOG: (WRITTEN if logged else FAILING, None)} if report.lacking == WHOLE else {}
         self._tell(report, {**watched(policy, report.decided), **told})
         for one in report.decided:
             await self._act(report, Decided(policy, one, report.read_at))
@@ -142,7 +144,14 @@ class Monitor:
         if execution is None:
             report.outcomes += would(decided)
             return
-        outcomes = await execution.act(decided)
+        outcomes: list[Outcome] = []
+        try:
+            async for one in execution.act(decided):
+                outcomes.append(one)  # noqa: PERF401  # a comprehension would lose those before a failure
+        finally:  # what was sent before the journal failed is told all the same
+            self._acted(report, outcomes)
+
+    def _acted(self, report: Report, outcomes: list[Outcome]) -> None:
         orders = [one.order for one in outcomes if one.order is not None]
         report.outcomes += outcomes
         report.troubles += order_troubles(orders)
@@ -189,5 +198,6 @@ def summary(report: Report, seconds: float) -> dict[str, object]:
         "seconds": round(seconds, 3),
     }
     if report.troubles:
-        fields["problems"] = [f"{one.code} {one.loggable}".strip() for one in report.troubles]
+        told = (f"{one.code} {one.loggable}".strip() for one in report.troubles)
+        fields["problems"] = list(dict.fromkeys(told))  # the cap says the same of each action
     return fields

@@ -71,7 +71,9 @@ class Orders:
         self._journal = journal
 
     def intend(self, order: Order, evidence: bytes | None = None) -> bool:
-        """Put an order down before it is sent; return whether it was not there yet.
+        """Put an order down before it is sent; return whether neither it nor another one on the position was there.
+
+        The journal itself holds to one at a time, whatever became of the lock.
 
         Args:
             order: what is meant.
@@ -116,13 +118,14 @@ class Orders:
         """
         return self._where(f"state IN {GOING_ON!r} ORDER BY written, rowid")
 
-    def ended_since(self, moment: float) -> list[Order]:
-        """Return the orders that may have moved a position and ended after a moment.
+    def ended_between(self, first: float, last: float) -> list[Order]:
+        """Return the orders that may have moved a position and ended between two moments.
 
         Raises:
             JournalError: they cannot be read.
         """
-        return self._where(f"state IN {(FILLED, CANCELLED)!r} AND changed > ? ORDER BY written, rowid", moment)
+        condition = f"state IN {(FILLED, CANCELLED)!r} AND changed > ? AND changed <= ? ORDER BY written, rowid"
+        return self._where(condition, first, last)
 
     def taken_within_an_hour(self, moment: float) -> int:
         """Return how many orders a venue took in the hour before a moment, or may have taken.
@@ -144,12 +147,14 @@ class Orders:
         return list(takewhile(lambda one: one.state == REFUSED, latest))
 
     def prune(self, moment: float) -> None:
-        """Forget what was never sent, a week after.
+        """Forget what was never sent or was turned down, a week after; a venue may turn orders down for ever.
 
         Raises:
             JournalError: the journal cannot be written.
         """
-        self._journal.run("DELETE FROM orders WHERE state = ? AND written < ?", (NOT_SENT, moment - WEEK))
+        self._journal.run(
+            "DELETE FROM orders WHERE state IN (?, ?) AND changed < ?", (NOT_SENT, REFUSED, moment - WEEK)
+        )
 
     def latest(self, most: int) -> list[Order]:
         """Return the latest orders, oldest first.

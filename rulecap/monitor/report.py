@@ -8,6 +8,7 @@ from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy
 from rulecap.language.values import iso
 from rulecap.monitor.changes import Change
+from rulecap.monitor.deciding import WHOLE, Lacking
 from rulecap.monitor.execution import Outcome
 from rulecap.monitor.orders import Order
 from rulecap.snapshot import Snapshot
@@ -41,14 +42,14 @@ def order_troubles(orders: Iterable[Order]) -> list[Trouble]:
 class Report:
     """One pass, filled in as it goes; `read_at` is when reading began, by the machine's clock, in s since 1970.
 
-    `untold` says why the account has positions that the snapshot lacks; empty where it lacks none.
+    `lacking` says what of the account the snapshot lacks.
     """
 
     account: str
     policy: Policy
     snapshot: Snapshot | None = None
     read_at: float = 0.0
-    untold: str = ""
+    lacking: Lacking = WHOLE
     decided: list[Decision] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)

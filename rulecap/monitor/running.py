@@ -12,7 +12,7 @@ from rulecap.exchange import ExchangeSettings, open_exchange
 from rulecap.monitor.account import Account, DemoAccount, ExchangeAccount
 from rulecap.monitor.clock import Clock
 from rulecap.monitor.deciding import HOPELESS, Office
-from rulecap.monitor.delivery import Delivery
+from rulecap.monitor.delivery import ONCE_SECONDS, Delivery
 from rulecap.monitor.execution import Execution
 from rulecap.monitor.heartbeat import beat
 from rulecap.monitor.journal import Journal
@@ -130,7 +130,7 @@ async def watch(wanted: Wanted, seen: Callable[[Report], None], clock: Clock | N
 
     Args:
         wanted: what is to be run.
-        seen: called with what each pass came to.
+        seen: called with what each pass came to; where it cannot be shown, that is logged.
         clock: another one than the machine's.
 
     Raises:
@@ -140,7 +140,11 @@ async def watch(wanted: Wanted, seen: Callable[[Report], None], clock: Clock | N
     async with opened(wanted, clock) as running:
 
         async def one_pass() -> None:
-            seen(await running.one_pass())
+            report = await running.one_pass()
+            try:
+                seen(report)
+            except OSError as error:  # a reader that went away, a full disk: the account is watched all the same
+                log.warning("what a pass came to cannot be shown: %s", error.strerror, extra={"code": "output"})
 
         stop_on_signals(clock)
         delivering = asyncio.create_task(running.delivery.run()) if running.delivery else None
@@ -154,7 +158,7 @@ async def watch(wanted: Wanted, seen: Callable[[Report], None], clock: Clock | N
 
 
 async def look_once(wanted: Wanted, seen: Callable[[Report], None], clock: Clock | None = None) -> None:
-    """Do one pass, and try once to deliver what waits to be told.
+    """Do one pass, and try once, for a while, to deliver what waits to be told.
 
     Raises:
         PolicyError, VenueError, JournalError, LogError, UnusableKey, AlreadyRunning: as `opened`.
@@ -162,4 +166,4 @@ async def look_once(wanted: Wanted, seen: Callable[[Report], None], clock: Clock
     async with opened(wanted, clock or Clock()) as running:
         seen(await running.one_pass())
         if running.delivery is not None:
-            await running.delivery.flush()
+            await running.delivery.flush(ONCE_SECONDS)

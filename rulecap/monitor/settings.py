@@ -1,6 +1,6 @@
 """How the monitor runs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rulecap.audit.errors import LogError
@@ -24,7 +24,7 @@ class MonitorSettings:
         cancel_seconds: how long an order may stay open before what is left of it is cancelled.
     """
 
-    log: str
+    log: str = field(repr=False)  # a database's address may have a password in it
     policy: str = "default"
     every_seconds: float = 30.0
     stale_seconds: float = 90.0

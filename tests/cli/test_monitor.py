@@ -78,7 +78,21 @@ def test_what_cannot_be_used_is_a_mistake_of_usage(capsys, here, arguments, told
     assert code in (1, 2) and (code == 2 or "policy" in told)
 
 
-@pytest.mark.parametrize("given", [["--every", "0"], ["--every", "nan"], ["--max-actions-per-hour", "0"]])
+@pytest.mark.parametrize("given", ["", ".", "https:/example.com/token", "htps://example.com/token", "https://"])
+def test_a_heartbeat_that_is_neither_a_file_nor_an_address_is_refused(capsys, given):
+    with pytest.raises(SystemExit) as ended:
+        main(["monitor", "--demo", "--heartbeat", given])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert "a file, or an address" in told and "token" not in told
+
+
+@pytest.mark.parametrize(
+    "given",
+    [["--every", "0"], ["--every", "nan"], ["--stale-after", "-1"]]
+    + [["--max-actions-per-hour", number] for number in ("0", "-1", "nan", "1.5", "x")]
+    + [["--cancel-after", number] for number in ("0", "-1", "nan", "inf", "x")],
+)
 def test_numbers_have_bounds(capsys, given):
     with pytest.raises(SystemExit) as ended:
         main(["monitor", "--demo", *given])

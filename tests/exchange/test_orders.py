@@ -13,7 +13,7 @@ from rulecap.exchange.positions import Held
 from rulecap.exchange.venues import Venue as Ways
 from rulecap.snapshot import Position
 from tests.exchange.conftest import asked, refused
-from tests.venue.venue import READ_ONLY_KEY, READ_ONLY_SECRET
+from tests.venue.venue import READ_ONLY_KEY, READ_ONLY_SECRET, put
 
 
 def reduction(symbol="BTCUSDT", side="LONG", quantity=0.06, **fields):
@@ -135,6 +135,43 @@ def test_a_server_error_leaves_an_order_uncertain_and_a_refusal_does_not(binance
     assert "-2022" in failure.message
     binance.fault("v1/order", "status", status=429, body='{"code":-1015,"msg":"Too many new orders"}')
     assert refused(binance, placing(reduction())).code == "venue-rate-limited"
+
+
+def test_an_order_that_cannot_be_prepared_within_its_time_is_not_sent(venue):
+    venue.fault(venue.positions_path, "timeout")
+    failure = refused(venue, lambda exchange: exchange.place_reduction(reduction(), "rulecap-1", within_seconds=0.2))
+    assert (failure.code, failure.retriable) == ("too-late", False)
+    assert venue.orders == []
+
+
+@pytest.mark.parametrize("code", [10000, 10016])
+def test_a_servers_own_error_within_a_fine_answer_leaves_an_order_uncertain(bybit, code):
+    body = f'{{"retCode":{code},"retMsg":"Server Timeout","result":{{}},"retExtInfo":{{}},"time":1}}'
+    bybit.fault("order/create", "status", status=200, body=body)
+    assert refused(bybit, placing(reduction())).code == "order-uncertain"
+    assert len(bybit.orders) == 1  # it had taken it
+
+
+def test_another_order_than_the_one_asked_for_is_no_answer(binance):
+    binance.fault("v1/order", "then", 10, method="GET", change=put(clientOrderId="of-somebody-else"))
+
+    async def ask(exchange):
+        await exchange.place_reduction(reduction(quantity=0.02), "rulecap-9")
+        return await exchange.order("rulecap-9", "BTCUSDT")
+
+    assert refused(binance, ask).code == "half-an-answer"
+
+
+def test_an_order_in_a_market_that_is_not_traded_any_more_is_told_and_cancelled(venue):
+    venue.fill_share = Decimal("0.5")
+
+    async def halted(exchange):
+        await exchange.place_reduction(reduction(quantity=0.1), "rulecap-5")
+        (await exchange._markets())["BTC/USDT:USDT"]["active"] = False
+        await exchange.cancel("rulecap-5", "BTCUSDT")
+        return await exchange.order("rulecap-5", "BTCUSDT")
+
+    assert asked(venue, halted).status == "CANCELLED"
 
 
 def test_an_order_that_nobody_placed_is_not_found(venue):

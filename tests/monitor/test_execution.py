@@ -6,8 +6,10 @@ from decimal import Decimal
 import pytest
 
 from rulecap.monitor.execution import Decided
-from rulecap.monitor.orders import CANCELLED, FILLED, NOT_SENT, REFUSED, UNCERTAIN
+from rulecap.monitor.journal import JournalError
+from rulecap.monitor.orders import CANCELLED, FILLED, NOT_SENT, REFUSED, UNCERTAIN, Orders
 from tests.monitor.conftest import ORANGE, RED, changes, codes, order_path, quantities
+from tests.monitor.model import acted
 from tests.venue.venue import READ_ONLY_KEY, READ_ONLY_SECRET
 
 
@@ -97,6 +99,24 @@ def test_an_order_without_an_answer_is_asked_about_and_never_sent_again(desk, ve
         assert first.state == FILLED
     else:
         assert (first.state, first.code) == (UNCERTAIN, "order-not-found")
+
+
+SERVERS_OWN = {
+    "v1/order": (503, '{"code":-1000,"msg":"Unknown error, please check your request or try again later."}'),
+    "order/create": (200, '{"retCode":10000,"retMsg":"Server Timeout","result":{},"retExtInfo":{},"time":1}'),
+}
+
+
+def test_an_order_that_was_taken_though_the_server_told_of_an_error_is_not_followed_by_another(desk, venue):
+    venue.set_wallet(ORANGE)
+    venue.fill_share = Decimal(0)  # so that another one could be sent, and both fill
+    path = order_path(venue)
+    status, body = SERVERS_OWN[path]
+    venue.fault(path, "status", 4, method="POST", status=status, body=body)
+    first, second = desk.passes(2)
+    assert {one.order.state for one in first.outcomes} == {"OPEN"}
+    assert {one.did for one in second.outcomes} == {"waits"}
+    assert len(venue.orders) == 4
 
 
 def test_an_uncertain_order_keeps_its_position_from_being_touched(desk, venue):
@@ -225,12 +245,37 @@ def test_a_name_that_the_journal_has_already_is_told_with_its_order_and_sends_no
     async def again():  # as where a log was put back from before, and its numbers come again
         async with at_binance.running() as running:
             execution = running.monitor._parts.execution
-            return await execution.act(Decided(first.policy, decided, at_binance.clock.seconds()))
+            return await acted(execution, Decided(first.policy, decided, at_binance.clock.seconds()))
 
     outcomes = asyncio.run(again())
     assert {one.did for one in outcomes} == {"sent-before"}
     assert {one.order.state for one in outcomes} == {FILLED}
     assert len(binance.orders) == 4
+
+
+def test_what_was_sent_before_the_journal_failed_is_told(at_binance, binance, monkeypatch):
+    binance.set_wallet(ORANGE)
+    intend, meant = Orders.intend, []
+
+    def full_at_the_third(self, order, evidence=None):
+        meant.append(order)
+        if len(meant) == 3:
+            raise JournalError("the disk is full")
+        return intend(self, order, evidence)
+
+    monkeypatch.setattr(Orders, "intend", full_at_the_third)
+    report = at_binance.one()
+    assert codes(report) == ["journal"]
+    assert [one.order.state for one in report.outcomes] == [FILLED] * 2
+    assert {"orders.BTCUSDT.LONG", "orders.ETHUSDT.SHORT"} <= set(changes(report))
+    assert len(binance.orders) == 2
+
+
+def test_what_was_turned_down_is_forgotten_too(at_binance, binance):
+    binance.set_wallet(ORANGE)
+    binance.fault("v1/order", "status", 4, method="POST", status=400, body='{"code":-2022,"msg":"rejected"}')
+    at_binance.steps(lambda: (binance.set_wallet("50000"), at_binance.clock.pass_time(8 * 24 * 3600.0)))
+    assert at_binance.orders() == []
 
 
 def test_what_was_never_sent_is_forgotten_while_the_monitor_runs(desk, venue):

@@ -198,3 +198,42 @@ def test_an_account_that_was_never_read_is_stale_after_a_while_too(desk, venue):
     assert changes(desk.one()) == {}
     desk.clock.pass_time(91)
     assert changes(desk.one()) == {"monitor.account": ("FRESH", "STALE")}
+
+
+def test_staleness_is_told_in_time_though_the_clock_was_ahead_at_first(desk, venue):
+    venue.fault(venue.positions_path, "drop", 1000)
+    desk.clock.pass_time(7200)
+    desk.one()
+    desk.clock.pass_time(-7200)
+    assert changes(desk.one()) == {}
+    desk.clock.pass_time(91)
+    assert changes(desk.one()) == {"monitor.account": ("FRESH", "STALE")}
+
+
+def ledger_path(venue):
+    return "v1/income" if venue.positions_path == "positionRisk" else "transaction-log"
+
+
+def test_a_ledger_that_cannot_be_read_stops_no_reduction_and_puts_nothing_wrong_on_record(desk, venue):
+    desk.one()
+    venue.deposit("-11000")  # which leaves the account in the orange zone
+    venue.fault(ledger_path(venue), "drop", 1000)
+    report, mended = desk.steps(venue._faults.clear)
+    assert set(codes(report)) == {"deposits-unknown"}
+    made = {one.decision: (one.ok, one.record_id) for one in report.decided}
+    assert made == {"state": (False, None), "margin": (True, None), "drawdown": (False, None)}
+    assert {one.did for one in report.outcomes} == {"sent"}
+    assert all(order.client_id.startswith("rcu") for order in venue.orders)
+    assert "monitor.log" not in changes(report)
+    assert changes(report)["drawdown.decided"] == (True, False)
+    assert mended.ok
+    assert mended.snapshot.account.net_deposits == -11000
+    (drawdown,) = [one for one in mended.decided if one.decision == "drawdown"]
+    assert drawdown.outputs["drawdown_pct"] < 0.1  # what the orders cost; 92 where the withdrawal were a loss
+
+
+def test_a_reduction_that_depends_on_what_was_paid_in_is_refused_while_that_is_not_known(at_binance):
+    policy = at_binance.one().policy
+    typed = policy.typed.decisions
+    assert {name for name in typed if deciding._on_deposits(policy, name)} >= {"drawdown"}
+    assert not deciding._on_deposits(policy, "margin")

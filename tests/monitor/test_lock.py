@@ -1,11 +1,14 @@
 """One monitor that sends orders at a time."""
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
+from rulecap.audit import open_ledger
 from rulecap.monitor.journal import Journal, JournalError
 from rulecap.monitor.lock import AlreadyRunning, Lock
 
@@ -66,3 +69,12 @@ def test_another_name_of_the_journal_has_the_same_lock(tmp_path):
     (tmp_path / "other").symlink_to(tmp_path / "journal")
     with Lock(tmp_path / "journal"), pytest.raises(AlreadyRunning):
         Lock(tmp_path / "other")
+
+
+def test_another_kind_of_file_is_no_journal_and_stays_as_it_was(tmp_path):
+    url = f"sqlite:///{tmp_path / 'log.sqlite3'}"
+    open_ledger(url).close()
+    with pytest.raises(JournalError, match="is no journal, but another kind of file"):
+        Journal(tmp_path / "log.sqlite3")
+    with closing(sqlite3.connect(tmp_path / "log.sqlite3")) as log:
+        assert ("orders",) not in log.execute("SELECT name FROM sqlite_master").fetchall()

@@ -21,7 +21,7 @@ import pytest
 from rulecap.monitor.clock import Clock
 from rulecap.monitor.heartbeat import beat
 from rulecap.monitor.loop import run
-from rulecap.monitor.running import Wanted, opened
+from rulecap.monitor.running import Wanted, opened, watch
 from rulecap.monitor.settings import MonitorSettings
 from rulecap.service.clock import now
 from tests.monitor.conftest import codes
@@ -53,6 +53,19 @@ def test_passes_begin_at_fixed_times_and_one_that_is_late_is_left_out():
 
     asyncio.run(run(one, 30.0, clock))
     assert began == [0, 30, 60, 150, 210]
+
+
+def test_a_monitor_whose_output_nobody_takes_watches_on(tmp_path, caplog):
+    wanted = Wanted(MonitorSettings(f"sqlite:///{tmp_path / 'log'}"), tmp_path / "journal", None)
+    passes = []
+
+    def seen(report):
+        passes.append(report.ok)
+        raise BrokenPipeError(32, "Broken pipe")
+
+    asyncio.run(watch(wanted, seen, Simulated(3)))
+    assert len(passes) == 3
+    assert [one.code for one in caplog.records if hasattr(one, "code")] == ["output"] * 3
 
 
 class Hurried(Simulated):

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.orders import OrderState
-from rulecap.monitor.execution import Decided, Execution
+from rulecap.monitor.execution import Execution
 from rulecap.monitor.journal import Journal
 from rulecap.monitor.naming import LONGEST, order_name
 from rulecap.monitor.orders import Orders
 from rulecap.monitor.settings import MonitorSettings
+from tests.monitor.model import acted, reduction
+from tests.monitor.model import decided as decided_on
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 CAP = 2
@@ -53,7 +55,7 @@ class Anything:
     def open_on(self, symbol):
         return [one for one in self.taken.values() if one["symbol"] == symbol and one["status"] == "OPEN"]
 
-    async def place_reduction(self, action, client_order_id):
+    async def place_reduction(self, action, client_order_id, within_seconds):
         assert action["reduce_only"] is True
         # Nothing else may be at work on the position, whether the monitor knows of it or not.
         assert self.open_on(action["symbol"]) == []
@@ -102,12 +104,8 @@ class Anything:
 
 def decided(number, clock, symbols):
     """Return a decision on record that asks for reductions."""
-    asked = [
-        {"action": "CLOSE", "symbol": one, "side": "LONG", "quantity": 1.0, "reduce_only": True} for one in symbols
-    ]
-    decision = SimpleNamespace(record_id=f"c0ffee000000-{number}", decision="margin", snapshot=None, outputs={})
-    policy = SimpleNamespace(digest="d", reductions_of=lambda _: asked)
-    return Decided(policy, decision, clock.at)
+    positions = [(one, "LONG") for one in symbols]
+    return decided_on(number, clock.at, positions, [reduction(one, 1.0) for one in positions])
 
 
 MANNERS = st.sampled_from(
@@ -181,7 +179,7 @@ def test_a_venue_that_turns_orders_down_is_asked_ever_more_seldom(tmp_path):
 
 async def _pass(execution, wanted):
     await execution.following.all()
-    await execution.act(wanted)
+    await acted(execution, wanted)
 
 
 def _hold(venue):

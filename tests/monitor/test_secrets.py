@@ -3,9 +3,14 @@
 import asyncio
 import io
 import logging
+from pathlib import Path
 
 import pytest
 
+from rulecap.exchange import ExchangeSettings
+from rulecap.monitor.running import Wanted
+from rulecap.monitor.settings import MonitorSettings
+from rulecap.monitor.webhook import Webhook
 from rulecap.service.logs import set_up
 from tests.monitor.conftest import order_path
 from tests.venue.venue import KEY, SECRET, put
@@ -58,3 +63,13 @@ def test_nothing_of_it_is_seen_however_loud(desk, venue, fault, logged, capsys):
     assert text.count('"message":"pass"') == 4
     for hidden in (KEY, SECRET, "webhook-secret", "token-of-the-hook", WALLET, "770.75"):
         assert hidden not in text, hidden
+
+
+def test_what_is_to_be_run_shows_no_secret():
+    settings = MonitorSettings("postgresql://me:of-the-log@here/x")
+    hook = Webhook("https://me:of-the-hook@here/token-of-the-hook", b"webhook-secret")
+    shown = repr(
+        Wanted(settings, Path("journal"), ExchangeSettings(venue="bybit"), hook, ("https://here/of-the-beat",))
+    )
+    for hidden in ("of-the-log", "of-the-hook", "webhook-secret", "of-the-beat"):
+        assert hidden not in shown

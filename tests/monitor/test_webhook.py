@@ -8,7 +8,7 @@ import pytest
 
 from rulecap.monitor import webhook
 from rulecap.monitor.changes import Change
-from rulecap.monitor.delivery import Delivery
+from rulecap.monitor.delivery import ONCE_SECONDS, Delivery
 from rulecap.monitor.journal import Journal, JournalError
 from rulecap.monitor.outbox import MOST_WAITING, Notice, Outbox
 from rulecap.monitor.webhook import Undelivered, Webhook, is_address
@@ -217,3 +217,49 @@ def test_what_waits_in_memory_is_told_after_what_waits_in_the_journal_and_saved_
     assert [one for (one,) in journal.run("SELECT id FROM notices ORDER BY number")] == ["a", "b", "c"]
     assert outbox.waiting() == 3
     journal.close()
+
+
+class Slow:
+    """A receiver that answers well, and never sooner than it must; it may be the last that the monitor does."""
+
+    host = "slow"
+
+    def __init__(self, clock, stops_after=None):
+        self.clock, self.got, self.stops_after = clock, [], stops_after
+
+    async def post(self, notice):
+        self.clock.pass_time(webhook.TIMEOUT_SECONDS - 1.0)
+        self.got.append(notice.id)
+        if len(self.got) == self.stops_after:
+            self.clock.stop.set()
+
+
+@pytest.fixture
+def full(tmp_path):
+    journal = Journal(tmp_path / "journal")
+    outbox = Outbox(journal)
+    for number in range(100):
+        outbox.put(Notice(f"evt_{number}", "{}"), [], 0.0)
+    yield outbox
+    journal.close()
+
+
+def shifted():
+    clock = Shifted()
+    clock.moment = lambda: clock.ahead
+    return clock
+
+
+def test_a_slow_receiver_keeps_the_next_single_pass_waiting_for_two_requests_at_the_most(full):
+    clock = shifted()
+    slow = Slow(clock)
+    assert not asyncio.run(Delivery(full, slow, clock).flush(ONCE_SECONDS))
+    assert slow.got == ["evt_0", "evt_1"]
+    assert full.waiting() == 98
+
+
+def test_a_stop_does_not_wait_for_all_that_a_slow_receiver_was_not_told_yet(full):
+    clock = shifted()
+    slow = Slow(clock, stops_after=3)
+    assert not asyncio.run(Delivery(full, slow, clock).flush())
+    assert len(slow.got) == 3

@@ -12,10 +12,11 @@ from rulecap.snapshot import Position, Signal, Snapshot, read_snapshot
 
 # A symbol and a position's side.
 Held = tuple[str, str]
+Entry = tuple[Held, float]
 # An exchange's `Extras` take a symbol alone, too.
 Scores = dict[str | Held, float]
 SIDES = {"BUY": "LONG", "SELL": "SHORT"}
-# So many decisions to open are read back at the most.
+# So many decisions that may have opened a position are read back at the most, whether they did or not.
 MOST_READ = 20_000
 ROWS = 2000
 
@@ -70,8 +71,9 @@ class EntryScores:
         size, newest = log.head().size, dict[Held, float]()
         if self._read_to < 0:
             self._read_after = self._read_to = size
-        for _, held, score in self._entries(log, self._read_to, size):
-            newest.setdefault(held, score)
+        for _, entry in self._entries(log, self._read_to, size):
+            if entry is not None:
+                newest.setdefault(*entry)
         self._scores |= newest
         self._ended -= newest.keys()
         self._read_to = size
@@ -80,43 +82,43 @@ class EntryScores:
         """Read what was recorded before, as far back as something is wanted."""
         if not wanted:
             return
-        for seq, held, score in self._entries(log, 0, self._read_after):
+        for seq, entry in self._entries(log, 0, self._read_after):
             self._read_after = seq - 1
             self._left -= 1
-            if held not in self._ended:
-                self._scores.setdefault(held, score)
-            wanted.discard(held)
+            if entry is not None and entry[0] not in self._ended:
+                self._scores.setdefault(*entry)
+            wanted -= {entry[0]} if entry else set()
             if not wanted:
                 return
             if self._left <= 0:
                 break
         self._read_after = 0
 
-    def _entries(self, log: Log, after: int, last: int) -> Iterator[tuple[int, Held, float]]:
-        """Yield number, position and score of each record on which one was opened, the newest first."""
-        kinds = {number: kind for number, kind in log.kinds().items() if kind.account == self._account and kind.verdict}
+    def _entries(self, log: Log, after: int, last: int) -> Iterator[tuple[int, Entry | None]]:
+        """Yield each record on which a position may have been opened, the newest first: its number, and what was."""
+        kinds = [number for number, kind in log.kinds().items() if kind.account == self._account and kind.verdict]
+        kinds = [number for number in kinds if self._may_open(log, log.kinds()[number])]
         if not kinds:
             return
         marks = ", ".join("?" * len(kinds))
         statement = (
-            f"SELECT seq, kind FROM records WHERE kind IN ({marks}) AND seq > ? AND seq <= ? ORDER BY seq DESC LIMIT ?"
+            f"SELECT seq FROM records WHERE kind IN ({marks}) AND seq > ? AND seq <= ? ORDER BY seq DESC LIMIT ?"
         )
         while last > after:
             rows = log.database.run(statement, (*kinds, after, last, ROWS))
-            for seq, number in rows:
-                entry = self._entry(log, seq, kinds[number])
-                if entry is not None:
-                    yield (seq, *entry)
+            for (seq,) in rows:
+                yield seq, self._entry(log, seq)
             last = rows[-1][0] - 1 if rows else after
 
-    def _entry(self, log: Log, seq: int, kind: Kind) -> tuple[Held, float] | None:
+    def _may_open(self, log: Log, kind: Kind) -> bool:
+        return any(kind.verdict in verdicts for verdicts in self._opens(log, kind.digest).values())
+
+    def _entry(self, log: Log, seq: int) -> Entry | None:
         """Return the position that was opened on a record, and the signal's score; none where none was."""
-        opening = self._opens(log, kind.digest)
-        if not any(kind.verdict in verdicts for verdicts in opening.values()):
-            return None
         record = log.record(seq)
         assert record is not None  # one moment of the log is looked at
         signal = _signal(record)
+        opening = self._opens(log, record.fields["policy"]["digest"])
         if record.fields["verdict"] not in opening.get(record.fields["answered_by"], ()) or signal is None:
             return None
         if signal.score is None or signal.reduce_only:

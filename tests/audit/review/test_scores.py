@@ -5,6 +5,7 @@ import json
 import pytest
 
 from rulecap.audit import LogError, open_ledger
+from rulecap.audit.log import Log
 from rulecap.audit.review import scores as module
 from rulecap.audit.review.scores import EntryScores
 from rulecap.engine.policy import load_policy
@@ -88,6 +89,19 @@ def test_what_opened_nothing_gives_no_score(ask, url):
     ask(score=80, account="another")
     ask()
     assert EntryScores(url, "one").of(held(LONG)) == {}
+
+
+@pytest.mark.parametrize("asked", [{"decision": "exit"}, {"reduce_only": True, "quantity": 1}])
+def test_no_more_is_read_back_than_the_bound_though_nothing_is_found(ask, url, monkeypatch, asked):
+    ask(score=50)
+    for _ in range(10):
+        ask(score=80, **asked)
+    read = []
+    record = Log.record
+    monkeypatch.setattr(Log, "record", lambda log, seq: (read.append(seq), record(log, seq))[1])
+    monkeypatch.setattr(module, "MOST_READ", 3)
+    assert EntryScores(url, "one").of(held(LONG)) == {}
+    assert len(read) <= 3
 
 
 def test_a_log_without_the_account_gives_none(ask, url):

@@ -1,0 +1,222 @@
+"""Following orders up: what a venue does not know, does not answer, or was noted by a clock that was wrong."""
+
+import asyncio
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from rulecap.exchange import ExchangeSettings
+from rulecap.exchange.client import open_client
+from rulecap.exchange.errors import VenueError
+from rulecap.exchange.keys import Keys
+from rulecap.exchange.orders import OrderState
+from rulecap.monitor.execution import Execution
+from rulecap.monitor.following import Following
+from rulecap.monitor.journal import Journal
+from rulecap.monitor.orders import CANCELLED, FILLED, INTENDED, NOT_SENT, OPEN, REFUSED, UNCERTAIN, Order, Orders
+from rulecap.monitor.settings import MonitorSettings
+from tests.monitor.conftest import ORANGE
+from tests.monitor.model import POSITIONS, Events, ModelVenue, Time, acted, asked_for, decided, reduction
+
+SETTINGS = MonitorSettings("sqlite:///x", execute=True)
+HOUR = 3600.0
+
+
+class Here:
+    """The parts that orders go through, over a model venue."""
+
+    def __init__(self, folder):
+        self.time = Time()
+        self.clock, self.venue = self.time.clock(), ModelVenue(self.time, Events())
+        self.journal = Journal(folder / "journal")
+        self.orders = Orders(self.journal)
+        self.execution = Execution(self.venue, self.orders, SETTINGS, self.clock)
+
+    def has(self, state, name="a", position=POSITIONS[0], age=0.0):
+        """Put an order into the journal, of so many seconds ago by the monitor's clock."""
+        at = self.clock.seconds() - age
+        order = Order(name, "", "margin", "", "CLOSE", *position, 1.0, "", state, at, at)
+        self.orders.intend(order)
+        return order
+
+    def follow(self):
+        self.clock.look()
+        return asyncio.run(self.execution.following.all())
+
+    def act(self):
+        self.clock.look()
+        aims = dict.fromkeys(POSITIONS, 6.0) | {POSITIONS[0]: 0.0}
+        (outcome,) = asyncio.run(acted(self.execution, asked_for(self.venue, self.clock, aims, 1)))
+        return outcome
+
+
+@pytest.fixture
+def here(tmp_path):
+    one = Here(tmp_path)
+    yield one
+    one.journal.close()
+
+
+def test_an_open_order_that_the_venue_does_not_know_for_a_moment_is_followed_on(at_binance, binance):
+    binance.set_wallet(ORANGE)
+    binance.fill_share = Decimal(0)
+
+    def missed():
+        at_binance.clock.pass_time(40)
+        body = '{"code":-2013,"msg":"Order does not exist."}'
+        binance.fault("v1/order", "status", 4, method="GET", status=400, body=body)
+
+    _, second, third = at_binance.steps(missed, lambda: None)
+    assert {(one.state, one.code) for one in second.followed} == {(OPEN, "order-not-found")}
+    assert {one.did for one in second.outcomes} == {"waits"}
+    assert {(one.state, one.code) for one in third.followed} == {(OPEN, "")}
+    assert len(binance.orders) == 4
+
+
+def test_an_open_order_that_is_missed_for_longer_has_ended(here):
+    here.has(OPEN, age=600.0)
+    assert here.follow()[0].state == OPEN
+    here.time.advance(29.0)
+    assert here.follow()[0].state == OPEN
+    here.time.advance(2.0)
+    assert (here.follow()[0].state, here.orders.named("a").code) == (CANCELLED, "order-not-found")
+
+
+def test_orders_are_asked_about_all_at_once_so_that_a_silent_venue_delays_no_reading_by_their_number(here):
+    for number in range(30):
+        here.has(UNCERTAIN, f"a{number}", (f"S{number}USDT", "LONG"))
+    asked, all_asked = [], asyncio.Event()
+
+    class Silent:
+        async def order(self, client_order_id, symbol):
+            asked.append(client_order_id)
+            if len(asked) == 30:
+                all_asked.set()
+            await all_asked.wait()
+            raise VenueError("venue-timeout", "?")
+
+    async def follow():
+        async with asyncio.timeout(30):  # asked one after the other, the first would wait for ever
+            return await Following(Silent(), here.orders, SETTINGS, here.clock).all()
+
+    assert {one.code for one in asyncio.run(follow())} == {"venue-timeout"}
+
+
+@pytest.mark.parametrize("ahead", [2 * HOUR, -2 * HOUR])
+def test_an_order_found_while_the_clock_was_wrong_is_settled_as_soon_as_any_other(here, ahead):
+    here.has(INTENDED)
+    here.time.ahead = ahead  # as after a start without a battery, until the clock is set
+    assert (here.follow()[0].state, here.orders.named("a").code) == (UNCERTAIN, "clock-skew")
+    here.time.ahead = 0.0
+    assert here.follow()[0].state == UNCERTAIN
+    here.time.advance(29.0)
+    assert here.follow()[0].state == UNCERTAIN
+    here.time.advance(2.0)
+    assert here.follow()[0].state == NOT_SENT
+
+
+@pytest.mark.parametrize("state", [FILLED, CANCELLED])
+def test_what_a_clock_noted_that_was_ahead_keeps_no_position_from_being_reduced(here, state):
+    here.has(state, age=-2 * HOUR)
+    assert here.act().did == "sent"
+
+
+def test_refusals_noted_by_a_clock_that_was_ahead_keep_no_position_from_being_reduced(here):
+    for name in "abc":
+        here.has(REFUSED, name, age=-2 * HOUR)
+    assert here.act().did == "sent"
+
+
+def test_an_open_order_noted_by_a_clock_that_was_ahead_is_cancelled(here):
+    order = here.has(OPEN, age=-2 * HOUR)
+    cancelled = []
+
+    class Opened:
+        async def order(self, client_order_id, symbol):
+            return OrderState(
+                client_order_id, "1", symbol, "sell", "CANCELLED" if cancelled else "OPEN", 1.0, 0.0, None
+            )
+
+        async def cancel(self, client_order_id, symbol):
+            cancelled.append(client_order_id)
+
+    after = asyncio.run(Following(Opened(), here.orders, SETTINGS, here.clock).one(order))
+    assert (after.state, cancelled) == (CANCELLED, ["a"])
+
+
+def test_a_clock_that_is_set_back_within_a_pass_makes_no_reading_younger(here):
+    aims = dict.fromkeys(POSITIONS, 0.0)
+    here.clock.look()
+    decided = asked_for(here.venue, here.clock, aims, 1)
+    here.time.advance(61.0)
+    here.time.ahead = -4.0
+    assert {one.did for one in asyncio.run(acted(here.execution, decided))} == {"too-late"}
+
+
+def test_what_takes_too_long_to_prepare_is_not_sent(here):
+    here.venue.fates = ["slow", "slow"]
+    here.clock.look()
+    decided = asked_for(here.venue, here.clock, dict.fromkeys(POSITIONS, 0.0), 1)
+    outcomes = asyncio.run(acted(here.execution, decided))
+    assert [one.order.state for one in outcomes[:2]] == [FILLED, NOT_SENT]
+    assert outcomes[1].order.code == "too-late"
+
+
+def test_two_monitors_over_one_journal_send_one_order_on_a_position_though_the_lock_is_lost(
+    here, tmp_path, monkeypatch
+):
+    other = Journal(tmp_path / "journal")
+    monkeypatch.setattr(here.orders, "going_on", list)  # it had looked before the other one wrote
+    Orders(other).intend(replace(here.has(FILLED, "b", age=600.0), client_order_id="c", state=INTENDED))
+    other.close()
+    outcome = here.act()
+    assert (outcome.did, outcome.order, here.venue.names) == ("waits", None, set())
+
+
+def test_years_of_orders_are_not_looked_through_for_each_action(here):
+    here.has(FILLED)
+    statements = []
+    here.journal._connection.set_trace_callback(statements.append)
+    assert here.act().did == "waits"
+    here.journal._connection.set_trace_callback(None)
+    plans = [
+        step
+        for one in statements
+        if one.startswith("SELECT")
+        for *_, step in here.journal.run(f"EXPLAIN QUERY PLAN {one}")
+    ]
+    assert plans and not [step for step in plans if step.startswith("SCAN")]
+    assert any("state=? AND changed>?" in step for step in plans)
+
+
+@pytest.mark.parametrize("name", ["BTC/USDT:USDT", "btcusdt", "BTCUSDT ", "BTC/USDT"])
+def test_a_position_under_another_name_is_not_reduced_a_second_time(here, name):
+    here.clock.look()
+    here.venue.read()
+    asked = [reduction(POSITIONS[0], 1.0), reduction((name, "LONG"), 1.0)]
+    outcomes = asyncio.run(acted(here.execution, decided(1, here.clock.seconds(), POSITIONS, asked)))
+    assert [one.did for one in outcomes] == ["sent", "no-order"]
+    assert "is called" in outcomes[1].message
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("binanceusdm", 10), ("bybit", 5)])
+def test_no_request_is_good_for_as_long_as_an_unknown_order_is_waited_for(name, seconds):
+    settings = ExchangeSettings(venue=name)
+    client = open_client(settings, Keys("key", "secret"))
+    assert client.options["recvWindow"] == 1000 * seconds
+    assert seconds + settings.max_clock_skew_seconds < SETTINGS.settle_seconds
+
+
+def test_why_the_venue_may_not_have_taken_an_order_is_kept(here):
+    here.has(UNCERTAIN)
+    here.orders.note(replace(here.orders.named("a"), code="order-uncertain", message="bybit 10016 Server error"))
+    for seconds in (0.0, 20.0, 20.0):
+        here.time.advance(seconds)
+        here.follow()
+    assert here.orders.named("a").message == "the venue never took it, after: bybit 10016 Server error"
+    here.has(INTENDED, "b", POSITIONS[1])
+    for seconds in (0.0, 20.0, 20.0):
+        here.time.advance(seconds)
+        here.follow()
+    assert here.orders.named("b").message == "the venue never took it"
