@@ -32,4 +32,5 @@ def test_passes_and_orders_are_counted_and_no_balance_is_told(at_binance, binanc
         'rulecap_monitor_problems_total{code="venue-down"} 1.0',
     ):
         assert line in text
-    assert "12000" not in text and "1000.0" not in text
+    told = [line for line in text.splitlines() if "seconds" not in line and "_created" not in line]  # any digits
+    assert not [line for line in told if "12000" in line or "1000.0" in line]
