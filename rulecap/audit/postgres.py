@@ -19,6 +19,11 @@ ALIVE: dict[str, Any] = {"keepalives": 1, "keepalives_idle": 10, "keepalives_int
 # The server itself ends what takes longer than the patience; it is not waited for longer than this beyond it.
 GRACE = 1.0
 STREAMS = count(1)
+# What a server that can compresses long records with; its default takes longer than all the rest of an insert.
+QUICKER = (
+    "SELECT set_config(name, 'lz4', false) FROM pg_settings"
+    " WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)"
+)
 # So that, whatever the server's default, what is read is as it is once the lock is had.
 LOCK = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({WRITERS})"
 MALFORMED = (
@@ -78,10 +83,11 @@ class PostgresDatabase:
                 application_name="rulecap",
                 **ALIVE,
             )
+            if self._write:
+                connection.longest = self._patience + GRACE  # reading a whole log may take as long as it takes
+                connection.execute(QUICKER)
         except (self._psycopg.Error, UnicodeError) as error:
             raise LogError("log-unreachable", f"{self.where} cannot be reached: {_first_line(error)}") from error
-        if self._write:  # reading a whole log may take as long as it takes
-            connection.longest = self._patience + GRACE
         return connection
 
     def _shown(self, url: str) -> str:

@@ -69,6 +69,15 @@ def test_a_commit_waits_for_the_disk_whatever_the_server_s_default_is(url, admin
         assert database.run("SHOW synchronous_commit") == [("on",)]
 
 
+def test_long_records_are_compressed_by_the_quicker_way_where_the_server_has_it(policy, url, admin):
+    with open_ledger(url) as ledger:
+        ledger.evaluate(policy, "no snapshot, and long: " + "again and again " * 1000)
+    known = admin.execute("SELECT enumvals FROM pg_settings WHERE name = 'default_toast_compression'").fetchone()
+    expected = "lz4" if known is not None and "lz4" in known[0] else "pglz"
+    assert admin.execute("SELECT pg_column_compression(body) FROM rulecap.records").fetchall() == [(expected,)]
+    assert fine(url, 1)
+
+
 class TestARole:
     def test_needs_no_more_than_to_create_in_the_database(self, policy, guarded_url, admin, database, role):
         admin.execute(f"GRANT CREATE ON DATABASE {database} TO {role}")
