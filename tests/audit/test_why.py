@@ -506,6 +506,7 @@ def test_any_work_gives_an_answer(work):
     assert found.exhausted
 
 
+@pytest.mark.no_cover
 def test_the_same_question_has_the_same_answer():
     one, two = (why(shipped("default"), seen(example("btc_500")), None, "position", recommendation) for _ in range(2))
     assert one.to_dict() == two.to_dict()
@@ -572,6 +573,7 @@ def overlaid(folder: Path, change: Change) -> Any:
     return load_policy(place)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", EXAMPLES)
 @pytest.mark.parametrize(("decision", "output"), ASKED)
 def test_each_change_of_an_example_is_borne_out_from_outside(name, decision, output, tmp_path):
@@ -590,6 +592,7 @@ def test_each_change_of_an_example_is_borne_out_from_outside(name, decision, out
     assert keys == sorted(keys)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_grid_finds_nothing_nearer_in_the_examples(name):
     base, rules = example(name), shipped("default")
@@ -667,6 +670,7 @@ def texts(node: Any, steps: tuple[Any, ...] = ()) -> dict[tuple[Any, ...], str]:
     return {way: text for step, part in parts for way, text in texts(part, (*steps, step)).items()}
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("decision", ["position", "margin", "drawdown", "multi_tier", "leverage"])
 def test_a_policy_that_stands_open_decides_as_the_changed_one_does(decision):
     rules = shipped("default")
