@@ -9,6 +9,7 @@ import logging
 import socket
 import subprocess
 import sys
+import threading
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -136,9 +137,9 @@ class Scribe:
             raise Lost(f"the log's process gave no answer within {LONGEST_ANSWER:g} s") from error
 
     def kill(self) -> None:
-        """End it at once."""
+        """End it at once; its end is not waited for here, because one that waits for a disk may take long to end."""
         self._process.kill()
-        self._process.wait()
+        threading.Thread(target=self._process.wait, daemon=True).start()
         self._socket.close()
 
     async def end(self, seconds: float) -> None:
