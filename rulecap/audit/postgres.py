@@ -19,7 +19,7 @@ ALIVE: dict[str, Any] = {"keepalives": 1, "keepalives_idle": 10, "keepalives_int
 # The server itself ends what takes longer than the patience; it is not waited for longer than this beyond it.
 GRACE = 1.0
 STREAMS = count(1)
-# What a server that can compresses long records with; its default takes longer than all the rest of an insert.
+# What a server that can compresses long records with; its default takes a good part of an insert's time.
 QUICKER = (
     "SELECT set_config(name, 'lz4', false) FROM pg_settings"
     " WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rulecap.audit.errors import LogError
 
-_stat = os.stat  # twice as quick as a path's own
+_stat = os.stat  # the one way in which files are asked about here, by names that are kept as text
 Identity = tuple[int, int]
 # Longer than any file system's clock stands still: what changes a folder after that shows in the folder's time.
 SETTLED_NS = 3_000_000_000

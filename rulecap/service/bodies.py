@@ -32,7 +32,7 @@ Trades = Annotated[
 ]
 Distance = Annotated[float | None, Field(gt=0, description="Distance of the stop from the price, in percent.")]
 Quantity = Annotated[float | None, Field(gt=0, description="What to reduce by; absent: all of it.")]
-# Three times as quick as to construct one: it is done for each request.
+# Copied for each request, which is quicker than to construct one.
 BLANK = Signal.model_construct(symbol="")
 NEEDED = ("signal_score", "expected_return_pct", "market_regime", "win_rate")
 

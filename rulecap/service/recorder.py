@@ -121,6 +121,7 @@ class Recorder:
         """Answer what waits, batch after batch."""
         while self._queue:
             await self._gather()
+            # One shift takes all; of two, each takes its part, so that neither waits for the other.
             most = MOST_AT_ONCE if self.ledger.shifts == 1 else min(self._enough, MOST_AT_ONCE)
             batch, self._queue = self._queue[:most], self._queue[most:]
             if batch:  # else another shift has taken it

@@ -1,6 +1,6 @@
 """What goes between the service and the process of its log: questions one way, answers the other.
 
-Policies and the large parts of snapshots, which hundreds of questions share, go over once. Both ends are of one program
+Policies and the large parts of snapshots, which many questions share, go over once. Both ends are of one program
 on one machine, joined by a pair of sockets that nobody else has; so it is pickles that go over it.
 """
 
