@@ -184,17 +184,18 @@ class Ledger:
         """Return the latest memory of an account under a policy, as far as it was used here."""
         return self._unlogged.known((account, policy))
 
-    def unrecorded(self, asked: Asked, problem: Problem) -> Decision:
+    def unrecorded(self, asked: Asked, problem: Problem, unknown: frozenset[str] = frozenset()) -> Decision:
         """Answer without a record what is not known well enough for one: a reduction all the same, else `on_error`.
 
         Args:
             asked: as for `evaluate`; its key is left out of account.
             problem: why it is not recorded; a warning of the decision where it is about reductions.
+            unknown: paths of the snapshot that are not to be relied on; as for `Policy.partially`.
         """
         question = _question(asked._replace(idempotency_key=None), self._written)
         if isinstance(question, Decision):
             return question
-        return self._unlogged.answer(question.policy, question.given, question.decision, problem)
+        return self._unlogged.answer(question.policy, question.given, question.decision, problem, unknown)
 
     def begin_with(self, carried: bytes) -> None:
         """Write a log's first record, which carries memories over from another log.

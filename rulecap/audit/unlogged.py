@@ -32,10 +32,22 @@ class Unlogged:
         """Return a memory that is kept."""
         return self._memories.get(key)
 
-    def answer(self, policy: Policy, given: Input, decision: str, problem: Problem) -> Decision:
-        """Answer a reduction all the same, and anything else with its `on_error`; both say why it is on no record."""
+    def answer(
+        self, policy: Policy, given: Input, decision: str, problem: Problem, unknown: frozenset[str] = frozenset()
+    ) -> Decision:
+        """Answer a reduction all the same, and anything else with its `on_error`; both say why it is on no record.
+
+        Args:
+            policy: what decides.
+            given: the snapshot, or what was to be one.
+            decision: which question is asked.
+            problem: why it is on no record.
+            unknown: paths of the snapshot that are not to be relied on.
+        """
         last = self._memories.get((given.account, policy.name))
         memory = None if last is None else fitting(memory_at(last, given.as_of), policy)
+        if unknown:
+            return policy.partially(given.given, decision, unknown, problem, memory)
         answer = policy.evaluate(given.given, decision, memory)
         if not answer.reduces:
             return policy.refused(decision, problem, memory)

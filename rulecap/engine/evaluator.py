@@ -65,6 +65,23 @@ class Evaluator:
             return self.refused(asked, memory, refusals(self.policy, self.plan, snapshot), snapshot)
         return Decision(asked, self._name, answer[0], answer[1], (), True, snapshot, (self, answer[2]))
 
+    def partially(
+        self,
+        asked: str,
+        snapshot: Snapshot,
+        memory: Mapping[str, Any] | None,
+        unknown: frozenset[str],
+        problem: Problem,
+    ) -> Decision:
+        """Return what of a decision about reductions does not depend on paths of the snapshot; refuse any other one."""
+        if not self.decision.anyway:
+            return self.refused(asked, memory, [problem], snapshot)
+        remembered, problems = self._reader.read(memory)
+        if problems:
+            remembered, unknown = {}, unknown | {f"memory.{name}" for name in self.policy.memory}
+        fallen = self._fall_back(snapshot, remembered, unknown)
+        return self._fallen(asked, snapshot, memory, [problem, *problems], fallen)
+
     def refused(
         self,
         asked: str,
@@ -146,6 +163,17 @@ class Uncompiled(Evaluator):
     def evaluate(self, asked: str, snapshot: Snapshot, memory: Mapping[str, Any] | None) -> Decision:
         """Return the fail-closed answer."""
         return self.refused(asked, memory, [self.problem], snapshot)
+
+    def partially(
+        self,
+        asked: str,
+        snapshot: Snapshot,
+        memory: Mapping[str, Any] | None,
+        unknown: frozenset[str],
+        problem: Problem,
+    ) -> Decision:
+        """Return the fail-closed answer."""
+        return self.refused(asked, memory, [problem, self.problem], snapshot)
 
 
 def _hand_over(policy: TypedPolicy, decision: TypedDecision, plan: Plan) -> Callable[[Snapshot], str | Problem | None]:

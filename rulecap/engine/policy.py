@@ -8,6 +8,7 @@ from rulecap.engine.decision import Decision
 from rulecap.engine.evaluator import Evaluator, Uncompiled
 from rulecap.engine.memory import MemoryReader, unchanged
 from rulecap.policy.load import Loaded, load, load_files
+from rulecap.policy.reading import reading_of
 from rulecap.policy.typed import TypedPolicy
 from rulecap.problems import PolicyError, Problem, did_you_mean, shown
 from rulecap.snapshot import Snapshot, read_snapshot
@@ -90,6 +91,40 @@ class Policy:
                 return evaluator.refused(decision, memory, [target], snapshot)
             evaluator = evaluator if target is None else self._compile(target) or evaluator
         return evaluator.evaluate(decision, snapshot, memory)
+
+    def partially(
+        self,
+        snapshot: object,
+        decision: str,
+        unknown: frozenset[str],
+        problem: Problem,
+        memory: Mapping[str, Any] | None = None,
+    ) -> Decision:
+        """Return as much of a decision about reductions as is known; never raises for data.
+
+        Args:
+            snapshot: as for `evaluate`.
+            decision: which question is asked.
+            unknown: paths of the snapshot, such as `account.net_deposits`, whose values are not to be relied on.
+            problem: why.
+            memory: as for `evaluate`; it comes back unchanged.
+
+        Returns:
+            The decision, with the `on_error` value in place of each output that depends on what is unknown, and the
+            problem as a warning. One that is not about reductions is refused.
+        """
+        evaluator, read = self._evaluators.get(decision) or self._compile(decision), read_snapshot(snapshot)
+        if evaluator is None:
+            return self._unknown(decision, memory)
+        if isinstance(read, list):
+            return evaluator.refused(decision, memory, read)
+        if evaluator.hands_over is not None:
+            asked_of = reading_of([term for (_, term), _ in evaluator.decision.hand_over]).paths
+            target = problem if asked_of & unknown else evaluator.hands_over(read)
+            if isinstance(target, Problem):
+                return evaluator.refused(decision, memory, [target], read)
+            evaluator = self._compile(target or decision) or evaluator
+        return evaluator.partially(decision, read, memory, unknown, problem)
 
     def refused(self, decision: str, problem: Problem, memory: Mapping[str, Any] | None = None) -> Decision:
         """Return a decision's fail-closed answer, for a reason outside of the policy; the memory stays."""

@@ -15,12 +15,11 @@ from rulecap.engine.policy import Policy
 from rulecap.exchange.errors import VenueError
 from rulecap.policy.plan import plan_of
 from rulecap.problems import Problem
-from rulecap.service.sources import UNTOLD
+from rulecap.service.sources import DEPOSITS, NET_DEPOSITS, UNTOLD
 from rulecap.snapshot import Snapshot
 
 # With these nobody could ever write the log: the monitor does not start.
 HOPELESS = frozenset({"bad-log-address", "not-a-log", "signing-key"})
-NET_DEPOSITS = "account.net_deposits"
 
 
 class Lacking(NamedTuple):
@@ -39,7 +38,7 @@ class Lacking(NamedTuple):
         if self.positions:
             return Problem(UNTOLD, f"a position is not counted, so this is not on record: {self.positions}")
         if self.deposits is not None:
-            return Problem("deposits-unknown", f"what was paid in or out cannot be read: {self.deposits.message}")
+            return Problem(DEPOSITS, f"what was paid in or out cannot be read: {self.deposits.message}")
         return None
 
 

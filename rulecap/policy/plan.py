@@ -70,10 +70,19 @@ def _demands(
 
 
 def without(policy: TypedPolicy, decision: TypedDecision, unusable: frozenset[str]) -> TypedDecision:
-    """Return the decision with its `on_error` value in place of every output that depends on rules or memory."""
+    """Return the decision with its `on_error` value in place of every output that depends on what is unusable.
+
+    Args:
+        policy: the policy.
+        decision: one of its decisions.
+        unusable: rules, remembered values as `memory.name`, and paths of the snapshot.
+    """
 
     def depends(terms: Iterable[Term]) -> bool:
-        return not unusable.isdisjoint(_closure(policy, reading_of(terms)))
+        answer = reading_of(terms)
+        needed = _closure(policy, answer)
+        paths = joined([answer, *(_reading(policy, name) for name in needed)]).paths
+        return not unusable.isdisjoint(needed | paths)
 
     told = tuple(line for line in decision.explain if not depends(_terms_said(line)))
     return replace(decision, outputs=_left_out(decision.outputs, decision.on_error, depends), explain=told)

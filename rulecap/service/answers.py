@@ -10,10 +10,10 @@ from rulecap.language.values import iso
 from rulecap.problems import Problem
 from rulecap.service.contract import BODY_NAMES
 from rulecap.service.problems import Refused, shown_problem
-from rulecap.service.sources import UNTOLD
+from rulecap.service.sources import DEPOSITS, UNTOLD
 from rulecap.snapshot import Snapshot
 
-OURS = frozenset({"unlogged", "snapshot-too-old", UNTOLD})
+OURS = frozenset({"unlogged", "snapshot-too-old", UNTOLD, DEPOSITS})
 SIGNAL = "signal."
 UNDECIDED = "undecided"
 

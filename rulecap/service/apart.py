@@ -210,9 +210,9 @@ class LedgerApart:
             self.failure = error
         return [self.unrecorded(one, unlogged(self.failure)) for one in asked]
 
-    def unrecorded(self, asked: Asked, problem: Problem) -> Decision:
+    def unrecorded(self, asked: Asked, problem: Problem, unknown: frozenset[str] = frozenset()) -> Decision:
         """Answer without a record; as `Ledger.unrecorded`."""
-        return self._unlogged.answer(asked.policy, input_of(asked.snapshot), asked.decision, problem)
+        return self._unlogged.answer(asked.policy, input_of(asked.snapshot), asked.decision, problem, unknown)
 
     async def _ask(self, asked: Sequence[Asked]) -> list[Decision]:
         scribe = await self._running(asked[0].policy)

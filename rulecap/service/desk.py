@@ -58,16 +58,18 @@ class Desk:
         if self._kept_for is not self.view.account:
             self._kept, self._kept_for = {}, self.view.account
         if self._is_too_old(snapshot):
-            return await self._decide(policy, decision, snapshot), snapshot
+            return await self._asked(policy, decision, snapshot, self.view.account)
         name = (decision, policy.digest)
         kept = self._kept.get(name)
         if kept is None:
-            kept = self._kept[name] = asyncio.create_task(self._asked(policy, decision, snapshot))
+            kept = self._kept[name] = asyncio.create_task(self._asked(policy, decision, snapshot, self.view.account))
             kept.add_done_callback(lambda done: self._drop_failed(name, done))
         return await asyncio.shield(kept)
 
-    async def _asked(self, policy: Policy, decision: str, snapshot: Snapshot) -> tuple[Decision, Snapshot]:
-        return await self._decide(policy, decision, snapshot), snapshot
+    async def _asked(
+        self, policy: Policy, decision: str, snapshot: Snapshot, account: AccountPart | None
+    ) -> tuple[Decision, Snapshot]:
+        return await self._decide(Asked(policy, snapshot, decision), snapshot, account), snapshot
 
     def _drop_failed(self, name: tuple[str, str], done: "asyncio.Task[tuple[Decision, Snapshot]]") -> None:
         """Ask again next time where nothing went on record."""
@@ -133,7 +135,8 @@ class Desk:
             Refused: there is no answer, and why.
         """
         policy = known(self._in_force.policy, decision)
-        decided = await self._decide(policy, decision, snapshot, key, request)
+        asked = Asked(policy, snapshot, decision, key, request)
+        decided = await self._decide(asked, snapshot, self.view.account)
         check_key(decided)
         if key is not None and decided.record_id is not None and decided.snapshot is not snapshot:
             record = await self._reader.record(decided.record_id)
@@ -145,16 +148,14 @@ class Desk:
             decided.problems = (*decided.problems, Problem(failure.code, str(failure)))
         return answer(policy, decided, snapshot, snapshot.age_seconds)
 
-    async def _decide(
-        self, policy: Policy, decision: str, snapshot: Snapshot, key: str | None = None, request: bytes | None = None
-    ) -> Decision:
-        if self._is_too_old(snapshot) and not harmless(policy, decision, snapshot):
-            return policy.refused(decision, self._too_old(snapshot))
-        untold = self.view.untold
-        if untold is not None:
-            problem = Problem(untold.code, str(untold))
-            return self._recorder.ledger.unrecorded(Asked(policy, snapshot, decision), problem)
-        return await self._recorder.ask(Asked(policy, snapshot, decision, key, request))
+    async def _decide(self, asked: Asked, snapshot: Snapshot, account: AccountPart | None) -> Decision:
+        """Return the decision on a snapshot of an account, which the view may have read anew since."""
+        if self._is_too_old(snapshot) and not harmless(asked.policy, asked.decision, snapshot):
+            return asked.policy.refused(asked.decision, self._too_old(snapshot))
+        lacking = account.lacking if account else None
+        if account is not None and lacking is not None:
+            return self._recorder.ledger.unrecorded(asked, Problem(lacking.code, str(lacking)), account.unknown)
+        return await self._recorder.ask(asked)
 
     def _is_too_old(self, snapshot: Snapshot) -> bool:
         return snapshot.age_seconds is None or snapshot.age_seconds > self._oldest

@@ -45,7 +45,7 @@ class Answering(Protocol):
     async def answer(self, asked: Sequence[Asked]) -> list[Decision]:
         """Return decisions in the order asked for, once all of them are on record."""
 
-    def unrecorded(self, asked: Asked, problem: Problem) -> Decision:
+    def unrecorded(self, asked: Asked, problem: Problem, unknown: frozenset[str] = frozenset()) -> Decision:
         """Answer without a record what is not known well enough for one; as `Ledger.unrecorded`."""
 
     async def close(self) -> None:
@@ -70,9 +70,9 @@ class LedgerHere:
         """Return decisions in the order asked for, once all of them are on record."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._ledger.evaluate_all, asked)
 
-    def unrecorded(self, asked: Asked, problem: Problem) -> Decision:
+    def unrecorded(self, asked: Asked, problem: Problem, unknown: frozenset[str] = frozenset()) -> Decision:
         """Answer without a record; as `Ledger.unrecorded`."""
-        return self._ledger.unrecorded(asked, problem)
+        return self._ledger.unrecorded(asked, problem, unknown)
 
     async def close(self) -> None:
         """Let go of the log, once what is being written is durable."""

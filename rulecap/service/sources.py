@@ -8,6 +8,9 @@ from rulecap.snapshot import Account, Asset, Book, Market, Position
 
 # A position is open that cannot be counted: what is decided on the others is not recorded as if it were on all.
 UNTOLD = "position-untold"
+# What was paid in or out is not known: a figure that it may have moved is not taken for a profit or a loss.
+DEPOSITS = "deposits-unknown"
+NET_DEPOSITS = "account.net_deposits"
 Correlation = tuple[tuple[float, ...], ...]
 
 
@@ -36,7 +39,8 @@ class UnknownSymbol(SourceError):
 class AccountPart:
     """An account at a moment, and the assets that its capital is allocated to.
 
-    `untold` says why the account has a position that is not among these; none where it has not.
+    `untold` says why the account has a position that is not among these, `doubt` why it lacks what was paid in or out
+    since it was last known; each is none where nothing lacks.
     """
 
     account: Account
@@ -45,6 +49,17 @@ class AccountPart:
     correlation: Correlation | None
     read_at: datetime
     untold: SourceError | None = None
+    doubt: SourceError | None = None
+
+    @property
+    def lacking(self) -> SourceError | None:
+        """Why what is decided on this goes on no record, where it would be counted on from; none where it is whole."""
+        return self.untold or self.doubt
+
+    @property
+    def unknown(self) -> frozenset[str]:
+        """The snapshot's paths that are not to be relied on."""
+        return frozenset([NET_DEPOSITS]) if self.doubt else frozenset()
 
 
 @dataclass(frozen=True, slots=True)

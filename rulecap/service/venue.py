@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +13,25 @@ from rulecap.audit import LogError
 from rulecap.audit.review.scores import EntryScores, Scores
 from rulecap.service.clock import now
 from rulecap.service.settings import BadSettings
-from rulecap.service.sources import UNTOLD, AccountPart, MarketPart, SourceError, UnknownSymbol, plain_symbol
+from rulecap.service.sources import (
+    DEPOSITS,
+    UNTOLD,
+    AccountPart,
+    MarketPart,
+    SourceError,
+    UnknownSymbol,
+    plain_symbol,
+)
 from rulecap.snapshot import Snapshot
 from rulecap.snapshot.findings import problems_of
 
 if TYPE_CHECKING:
-    from rulecap.exchange import AccountView, Exchange, VenueError
+    from rulecap.exchange import AccountView, Deposits, Exchange, VenueError
 
 log = logging.getLogger("rulecap.service")
-# The account is not kept waiting for the log for longer than these seconds.
-LONGEST_READING = 2.0
+# The account is not kept waiting for the log, nor for the venue's ledger, for longer than these seconds.
+LONGEST_READING, LONGEST_COUNTING = 2.0, 5.0
+NOT_COUNTED = "what was paid in or out cannot be read"
 
 
 class ExchangeSource:
@@ -34,6 +44,7 @@ class ExchangeSource:
         self._exchange = exchange
         self._view: AccountView | None = None
         self._deposits = Deposits(0.0, now())
+        self._counting: asyncio.Task[Deposits | None] | None = None
         self._symbols: dict[str, str] = {}
         self._entries: EntryScores | None = None
         self._asking: asyncio.Future[Scores] | None = None
@@ -60,16 +71,49 @@ class ExchangeSource:
         self._entries = entries
 
     async def account(self) -> AccountPart:
-        """Return the account."""
+        """Return the account; where the venue's ledger cannot be read, with what was known to be paid in or out."""
         from rulecap.exchange import Extras, VenueError
 
         try:
-            view = await self._exchange.account_view(self._deposits, partial=True)
+            read = await self._exchange.account_view(partial=True)
+            doubt = await self._counted(read.read_at)
+            account = read.account.model_copy(update={"net_deposits": self._deposits.net})
+            view = replace(read, account=account)
             told = await self._exchange.snapshot(account=view, extras=Extras(scores=await self._scored(view)))
         except VenueError as error:
             raise _translated(error) from error
-        self._view, self._deposits = view, view.deposits or self._deposits
-        return AccountPart(told.account, told.positions, told.assets, told.correlation, view.read_at, _untold(view))
+        self._view = view
+        untold = _untold(view)
+        return AccountPart(
+            told.account, told.positions, told.assets, told.correlation, view.read_at, untold=untold, doubt=doubt
+        )
+
+    async def _counted(self, until: datetime) -> SourceError | None:
+        """Count what was paid in or out; return why that is not known.
+
+        A reading of the ledger that takes long goes on beside the next readings of the account, and is taken up by one.
+        """
+        from rulecap.exchange import VenueError
+
+        try:
+            async with asyncio.timeout(LONGEST_COUNTING):
+                if self._counting is not None:
+                    await self._count(self._counting)
+                self._counting = asyncio.ensure_future(self._exchange.deposits(self._deposits, until))
+                await self._count(self._counting)
+        except TimeoutError:
+            return SourceError(DEPOSITS, f"{NOT_COUNTED}: no answer within {LONGEST_COUNTING:g} s")
+        except VenueError as error:
+            return SourceError(DEPOSITS, f"{NOT_COUNTED}: {error.message}")
+        return None
+
+    async def _count(self, counting: "asyncio.Task[Deposits | None]") -> None:
+        try:
+            known = await asyncio.shield(counting)
+            self._deposits = known or self._deposits
+        finally:
+            if counting.done():
+                self._counting = None
 
     async def _scored(self, view: "AccountView") -> Scores:
         """Return the positions' scores; while the log cannot be read, or stands still, those of before."""
@@ -115,6 +159,8 @@ class ExchangeSource:
 
     async def close(self) -> None:
         """Let go of connections."""
+        if self._counting is not None:
+            self._counting.cancel()
         await self._exchange.close()
 
 

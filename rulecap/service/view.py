@@ -72,8 +72,8 @@ class SharedView:
         except SourceError as error:
             return error
         self.account = account
-        if account.untold is not None:
-            return account.untold
+        if account.lacking is not None:
+            return account.lacking
         if self.failure is not None:
             log.info("the account is read again")
         self.failure = None
@@ -199,9 +199,9 @@ class SharedView:
         return round(max(0.0, (self._clock() - moment).total_seconds()), 3)
 
     @property
-    def untold(self) -> SourceError | None:
-        """Why the account, as it was last read, has a position that is not told; none where it has not."""
-        return self.account.untold if self.account else None
+    def lacking(self) -> SourceError | None:
+        """Why the account, as it was last read, is not whole; none where it is."""
+        return self.account.lacking if self.account else None
 
     def age(self) -> float | None:
         """Return how old the account is in seconds, none before it was read."""

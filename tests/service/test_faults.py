@@ -1,7 +1,9 @@
 """A venue, a log or a policy that fails: entries fail closed and say why, reductions go on, and it mends by itself."""
 
+import asyncio
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -157,3 +159,19 @@ def test_an_edit_is_taken_at_once_where_that_is_asked_for(served, tmp_path):
     assert client.post("/api/policy/reload").json()["version"] == "1.0.1"
     overlay.write_text("language: 1\n")
     refused(client.post("/api/policy/reload"), 409, "bad-policy")
+
+
+def test_what_is_asked_of_part_of_an_account_goes_on_no_record_though_all_of_it_is_read_meanwhile(late):
+    client, _ = late
+    desk, view = client.app.state.service.desk, client.app.state.service.desk.view
+    whole = view.account
+
+    async def asked_meanwhile():
+        view.account = replace(whole, doubt=SourceError("deposits-unknown", "no answer"))
+        asking = asyncio.create_task(desk.about_account("margin"))
+        await asyncio.sleep(0)  # it has taken the snapshot, and decides next
+        view.account = whole
+        return await asking
+
+    assert client.portal.call(asked_meanwhile)["decision_id"] is None
+    assert client.get("/api/capital/margin/status").json()["decision_id"] is not None

@@ -1,5 +1,6 @@
 """The service over an exchange: what the venue has is what is decided on, and what it lacks is told."""
 
+import asyncio
 import threading
 
 import pytest
@@ -245,3 +246,98 @@ def test_a_position_that_cannot_be_counted_refuses_entries_and_leaves_reductions
     wait(lambda: view.failure is None)
     assert client.post(POSITION, json={**SPECIFIED, "symbol": "SOLUSDT"}).json()["decision_id"]
     assert client.get("/ready").status_code == 200
+
+
+def the_ledger_fails(venue, kind="drop"):
+    venue.fault("v1/income", kind, 100_000)
+
+
+def test_a_ledger_that_cannot_be_read_refuses_entries_and_answers_reductions_on_fresh_figures(client, venue, caplog):
+    view = client.app.state.service.desk.view
+    peak = client.get("/api/capital/drawdown/status").json()["peak_equity"]
+    the_ledger_fails(venue)
+    wait(lambda: view.failure is not None)
+    venue.deposit("5000")  # which would be taken for a profit
+    venue.set_position("ETHUSDT", "LONG", "0.7", "1942", leverage=4)
+    wait(lambda: view.account.positions[0].quantity == 0.7 and view.account.account.total_wallet_balance == 17000)
+    client.get("/api/capital/state")  # what was under way is on record by then
+    before = client.get("/api/decisions").json()["decisions"][0]["seq"]
+    for symbol in ("SOLUSDT", "ETHUSDT"):
+        entry = client.post(POSITION, json={**SPECIFIED, "symbol": symbol}).json()
+        assert (entry["recommendation"], entry["decision_id"]) == ("REJECT", None)
+        assert [one["code"] for one in entry["problems"]] == ["deposits-unknown"]
+        assert entry["snapshot_age_seconds"] < 60
+    reduced = client.post(POSITION, json={"symbol": "ETHUSDT", "side": "SELL", "reduce_only": True}).json()
+    assert (reduced["recommendation"], reduced["quantity"], reduced["decision_id"]) == ("ENTER", 0.7, None)
+    assert [(one["code"], one["severity"]) for one in reduced["problems"]] == [("deposits-unknown", "warning")]
+    assert (reduced["zone"], reduced["drawdown_state"], reduced["drawdown_pct"]) == ("GREEN_ZONE", None, None)
+    margin = client.get("/api/capital/margin/status").json()
+    assert (margin["zone"], margin["problems"][0]["code"]) == ("GREEN_ZONE", "deposits-unknown")
+    for path in ("state", "drawdown/status"):
+        refused(client.get(f"/api/capital/{path}"), 503, "deposits-unknown")
+    ready = client.get("/ready")
+    assert (ready.status_code, ready.json()["reasons"][0]["code"]) == (503, "deposits-unknown")
+    assert "rulecap_source_failing 1.0" in client.get("/metrics").text
+    assert client.get("/api/decisions").json()["decisions"][0]["seq"] == before
+    assert [one.getMessage() for one in caplog.records if "cannot be read" in one.getMessage()] == [
+        "the account cannot be read: deposits-unknown"
+    ]
+    venue._faults.clear()
+    wait(lambda: view.failure is None)
+    assert client.get("/ready").status_code == 200
+    assert client.post(POSITION, json={**SPECIFIED, "symbol": "SOLUSDT"}).json()["decision_id"]
+    drawdown = client.get("/api/capital/drawdown/status").json()
+    assert (drawdown["state"], drawdown["drawdown_pct"]) == ("NORMAL", pytest.approx(0, abs=1))  # 0.5 ETH's profit
+    assert drawdown["peak_equity"] == pytest.approx(peak + 5000, rel=0.01)
+    assert view.account.account.net_deposits == 5000
+
+
+def test_a_withdrawal_that_is_not_seen_yet_is_no_loss(client, venue):
+    view = client.app.state.service.desk.view
+    client.get("/api/capital/drawdown/status")
+    the_ledger_fails(venue)
+    wait(lambda: view.failure is not None)
+    venue.deposit("-6000")
+    wait(lambda: view.account.account.total_wallet_balance == 6000)
+    refused(client.get("/api/capital/drawdown/status"), 503, "deposits-unknown")
+    venue._faults.clear()
+    wait(lambda: view.failure is None)
+    drawdown = client.get("/api/capital/drawdown/status").json()
+    assert (drawdown["state"], drawdown["breaker_open"]) == ("NORMAL", False)
+
+
+def test_a_ledger_that_takes_long_keeps_no_account_waiting_and_is_taken_up_when_it_comes(client, venue, monkeypatch):
+    source, view = client.app.state.service.source, client.app.state.service.desk.view
+    monkeypatch.setattr(module, "LONGEST_COUNTING", 0.1)
+    deposits, slow = source._exchange.deposits, 0.4
+
+    async def slowly(before, until):
+        await asyncio.sleep(slow)
+        return await deposits(before, until)
+
+    monkeypatch.setattr(source._exchange, "deposits", slowly)
+    wait(lambda: view.failure is not None)
+    assert view.failure.code == "deposits-unknown"
+    venue.deposit("500")
+    wait(lambda: view.account.account.total_wallet_balance == 12500)
+    wait(lambda: view.account.account.net_deposits == 500)  # by a reading that was begun before, for the moment then
+    assert view.account.doubt is not None
+    slow = 0.0
+    wait(lambda: view.failure is None)
+    assert view.account.account.net_deposits == 500
+
+
+def test_where_a_position_is_not_counted_either_what_depends_on_deposits_is_left_out_too(client, venue):
+    view = client.app.state.service.desk.view
+    venue.set_position("BTCUSDT", "LONG", "0.01", "32310")
+    wait(lambda: len(view.account.positions) == 2)
+
+    def untelling(answer):
+        return [row | {"markPrice": "", "notional": ""} if row["symbol"] == "BTCUSDT" else row for row in answer]
+
+    venue.fault("positionRisk", "then", 100_000, change=untelling)
+    the_ledger_fails(venue)
+    wait(lambda: view.account.untold is not None and view.account.doubt is not None)
+    reduced = client.post(POSITION, json={"symbol": "ETHUSDT", "side": "SELL", "reduce_only": True}).json()
+    assert (reduced["quantity"], reduced["problems"][0]["code"]) == (1.2, "position-untold")
+    assert reduced["drawdown_state"] is None

@@ -53,8 +53,8 @@ def reasons_against(service: Service) -> list[dict[str, Any]]:
             why = f": {view.failure}" if view.failure else ""
             text = f"the account was read {age:g} s ago, more than {oldest:g} s{why}"
             reasons.append({"code": "snapshot-too-old", "detail": text})
-        elif view.untold is not None:
-            reasons.append({"code": view.untold.code, "detail": str(view.untold)})
+        elif view.lacking is not None:
+            reasons.append({"code": view.lacking.code, "detail": str(view.lacking)})
     return reasons
 
 
