@@ -193,6 +193,9 @@ def _position(rng: Random, base: str) -> Json:
         position["volatility_pct"] = 0.5 + rng.random() * 10
     if rng.random() < 0.5:
         position["liquidation_price"] = mark * (0.8 if long else 1.2)
+    traded = Random(quantity).random()  # drawn apart, so that the seeds give the same snapshots but for this
+    if traded < 0.4:
+        position["tradable"] = traded < 0.2
     return position
 
 

@@ -266,6 +266,12 @@ class Reasons:
                 f"HOLD: a score of {plain(signal.score)} does not beat the worst open position's {plain(worst_score)} "
                 "by more than 10",
             )
+        elif opportunity == "HOLD":
+            text = (
+                f"HOLD: a score of {plain(signal.score)} is not worth an entry beside what is open, and the exchange "
+                "trades none of it at the moment"
+            )
+            self.add("nothing to close", "HOLD", text)
         if drawdown.name != "NORMAL":
             text = f"{drawdown.name} drawdown: equity is {percent(drawdown.pct)} below its high-water mark"
             self.add("drawdown", "CAUTION", text)

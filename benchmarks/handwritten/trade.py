@@ -138,9 +138,9 @@ def opportunity_of(signal: Any, positions: Any, margin_free_pct: float) -> tuple
     """Return the answer of the opportunity tree, the worst score, and the position to be closed."""
     if not positions:
         return "ENTER_NEW", None, None
-    worst = min(positions, key=score_of)
-    worst_score, score = score_of(worst), signal.score
-    if score > worst_score + 10.0:
+    worst = min((one for one in positions if one.tradable is not False), key=score_of, default=None)
+    worst_score, score = score_of(worst) if worst is not None else None, signal.score
+    if worst_score is not None and score > worst_score + 10.0:
         return "ENTER_AND_CLOSE_WORST", worst_score, worst
     if score > 80.0 and margin_free_pct > 30.0:
         return "ENTER_NEW", worst_score, None

@@ -203,7 +203,10 @@ class Exchange:
         # Asked once: a second order would reduce twice.
         state, failure = await attempt(f"the order {client_order_id}", send, self._keys.redacted)
         if failure is not None or state is None:
-            raise of_an_order(failure or VenueError("half-an-answer", "there is no answer"))
+            said = of_an_order(failure or VenueError("half-an-answer", "there is no answer"))
+            if said.code in ("order-refused", "unknown-symbol"):
+                self._reference.doubt_markets()  # trading may have ended there since they were listed
+            raise said
         return state
 
     async def order(self, client_order_id: str, symbol: str) -> OrderState:

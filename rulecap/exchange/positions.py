@@ -6,7 +6,7 @@ from typing import Any
 
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.numbers import first, needed, number, product
-from rulecap.exchange.symbols import check_market, snapshot_symbol
+from rulecap.exchange.symbols import check_market, snapshot_symbol, told_traded
 from rulecap.exchange.unlisted import unlisted_market
 from rulecap.exchange.venues import Venue
 from rulecap.snapshot import Position
@@ -138,6 +138,7 @@ def _held(raw: Mapping[str, Any], market: Mapping[str, Any], leverages: Mapping[
         side="LONG" if side == "long" else "SHORT",
         quantity=quantity,
         liquidation_price=_above_zero(raw.get("liquidationPrice")),
+        tradable=told_traded(market),
         **value,
     )
     hedged = raw.get("hedged")

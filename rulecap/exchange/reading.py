@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from rulecap.exchange.history import History, history_of, seconds_of
 from rulecap.exchange.numbers import number
 from rulecap.exchange.positions import Holdings, held_positions, leverage_table
 from rulecap.exchange.settings import ExchangeSettings
+from rulecap.exchange.symbols import is_traded
 from rulecap.exchange.venues import Venue
 
 # Limits, brackets and fees change by the day, not by the second.
@@ -73,6 +75,10 @@ class Reference:
         if not done.cancelled() and done.exception() is None:
             self._listed, self._listed_at = done.result(), time.monotonic()
 
+    def doubt_markets(self) -> None:
+        """Have the list read again when it is asked for next, though not more often than once a minute."""
+        self._listed_at = -math.inf
+
     async def tiers(self, symbol: str) -> Sequence[Mapping[str, Any]] | None:
         """Return the leverage tiers of a market; None where the venue has none to tell, or only with a key."""
         has = self._client.has
@@ -129,10 +135,11 @@ async def positions(client: Any, venue: Venue, reference: Reference, quote: str)
     """Return the open positions; their leverage is asked for where they do not tell it.
 
     A position in a market that is not listed is looked at again once the list is read anew: ccxt has another name for
-    it then.
+    it then. One whose market is not traded, too: it may be traded again.
     """
     answer, markets = await _positions(client, venue, quote), await reference.markets()
-    if any(number(one.get("contracts")) != 0 and str(one.get("symbol")) not in markets for one in answer):
+    held = [markets.get(str(one.get("symbol"))) for one in answer if number(one.get("contracts")) != 0]
+    if any(market is None or not is_traded(market) for market in held):
         again = await reference.markets(lacking=True)
         if again is not markets:
             answer, markets = await _positions(client, venue, quote), again

@@ -44,7 +44,13 @@ def find_market(markets: Iterable[Mapping[str, Any]], name: str, quote: str, tra
 
 def is_traded(market: Mapping[str, Any]) -> bool:
     """Return whether the venue says nothing else than that positions can be opened there."""
-    return market.get("active") is not False
+    return told_traded(market) is not False
+
+
+def told_traded(market: Mapping[str, Any]) -> bool | None:
+    """Return what the venue says of it; None where it says nothing."""
+    active = market.get("active")
+    return active if isinstance(active, bool) else None
 
 
 def is_linear(market: Mapping[str, Any]) -> bool:

@@ -12,12 +12,13 @@ from rulecap.language.grammar import Syntax
 from rulecap.language.presence import proven
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Term
+from rulecap.language.values import show
 from rulecap.policy.nodes import Mapping
 from rulecap.policy.nodes import problem_at as node_problem
-from rulecap.rules.code import Code
+from rulecap.rules.code import Code, record
 from rulecap.rules.lists import Each, Loop, check_no_clash, loop, unnamed
 from rulecap.rules.parts import Formula, Formulas, Items, Part, Rule
-from rulecap.rules.typed import Checker, Typed
+from rulecap.rules.typed import MOST_SHOWN, Checker, Typed
 
 Terms = dict[str, tuple[Expression, Term]]
 
@@ -120,6 +121,12 @@ class TypedAction:
         order = code.emitter.named("f_lowest_first", lowest_first)
         return f"{order}([({code.finite(self.first[1])}, {element}) for {element} in {source}{where}])"
 
+    def left_out(self, code: Code) -> str:
+        """Return source of what names the elements on which `where` does not hold."""
+        assert self.loop.where is not None  # asked for only then
+        element, source = self.loop.variable, code.term(self.loop.source)
+        return f"[{self.loop.shown()} for {element} in {source} if not {code.term(self.loop.where[1])}]"
+
 
 def lowest_first(pairs: list[tuple[float | None, Any]]) -> list[Any]:
     """Return elements by their key, lowest first, none last; ties keep the list's order."""
@@ -162,7 +169,7 @@ class TypedActions(Typed):
                 code.line(f"e_{name} = e_{name} + {code.finite(term)}", written.location())
 
     def detail(self, code: Code) -> str:
-        """Each action: whether its condition held and how many candidates there were."""
+        """Each action: whether its condition held, how many candidates there were, and which `where` left out."""
         name = f"d_{self.name}"
         code.line(f"{name} = []")
         for action in self.actions:
@@ -178,7 +185,11 @@ class TypedActions(Typed):
             }
             code.line(f"v_holds = {holds}")
             count = f"len({action.candidates(code)}) if v_holds else 0"
-            code.line(f"{name}.append({{**{code.emitter.constant(static)}, 'holds': v_holds, 'candidates': {count}}})")
+            parts = {"holds": "v_holds", "candidates": count}
+            if action.loop.where:
+                code.line(f"v_out = {action.left_out(code)} if v_holds else []")
+                parts |= {"left_out": f"v_out[:{MOST_SHOWN}]", "left_out_count": "len(v_out)"}
+            code.line(f"{name}.append({{**{code.emitter.constant(static)}, **{record(parts)}}})")
         return f"{{'actions': {name}}}"
 
 
@@ -188,4 +199,8 @@ def lines(detail: dict[str, Any]) -> list[str]:
     for action in detail["actions"]:
         when = f" when {action['when']}" if action["when"] else ""
         told.append(f"{'✓' if action['holds'] else '✗'} for {action['for']}{when}: {action['candidates']} candidates")
+        if action.get("left_out"):
+            rest = action["left_out_count"] - len(action["left_out"])
+            names = ", ".join(map(show, action["left_out"])) + (f" and {rest} more" if rest else "")
+            told.append(f"  left out, because not {action['where']}: {names}")
     return told

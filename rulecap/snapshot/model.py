@@ -71,6 +71,9 @@ class Position(Part):
     liquidation_price: Annotated[
         float | None, Field(gt=0, description="The exchange's liquidation price."), Unit(PRICE)
     ] = None
+    tradable: Annotated[
+        bool | None, Field(description="Whether the exchange trades the market at the moment; absent: not told.")
+    ] = None
 
 
 class Signal(Part):

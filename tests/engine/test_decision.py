@@ -185,7 +185,7 @@ def test_steps_are_json_types_in_the_order_of_evaluation(counted: Policy) -> Non
     assert answer.steps["seen_at"] == "2026-03-01T13:00:00.000120Z"
     assert answer.steps["smallest"] == {
         **POSITION,
-        **dict.fromkeys(("score", "volatility_pct", "liquidation_price")),
+        **dict.fromkeys(("score", "volatility_pct", "liquidation_price", "tradable")),
     }
     assert answer.steps["answer"] == 1.5
     assert "count" not in answer.steps

@@ -70,7 +70,10 @@ def test_a_position_in_a_market_that_is_not_listed_counts_like_any_other(venue, 
     before = asked(venue, account)
     venue.take_off("ETHUSDT")
     after = asked(venue, account)
-    assert [one.position for one in after.held] == [one.position for one in before.held]
+    assert [one.position.model_copy(update={"tradable": True}) for one in after.held] == [
+        one.position for one in before.held
+    ]
+    assert [one.position.tradable for one in after.held] == [True, False]
     assert after.account == before.account
     assert [one.hedged for one in after.held] == [hedged, hedged]
 
@@ -87,8 +90,17 @@ def test_a_snapshot_has_the_position_and_allocates_nothing_to_its_market(venue):
 def test_a_market_in_settlement_is_read_the_same_way(venue):
     venue.specs["ETHUSDT"].status = "SETTLING"
     snapshot = asked(venue, lambda exchange: exchange.snapshot("BTCUSDT"))
-    assert [one.symbol for one in snapshot.positions] == ["BTCUSDT", "ETHUSDT"]
+    assert [(one.symbol, one.tradable) for one in snapshot.positions] == [("BTCUSDT", True), ("ETHUSDT", False)]
     assert [one.symbol for one in snapshot.assets] == ["BTCUSDT"]
+
+
+@pytest.mark.parametrize(("active", "tradable"), [(True, True), (False, False), (None, None)])
+def test_what_a_venue_does_not_tell_of_a_market_is_not_told_of_the_position(active, tradable):
+    raw = {"symbol": "X/USDT:USDT", "side": "long", "contracts": 2.0, "entryPrice": 9.0, "markPrice": 10.0}
+    raw |= {"leverage": 5.0, "contractSize": 1.0}
+    market = dict(unlisted_market(raw, "USDT", Ways())) | {"active": active}
+    (held,) = held_positions([raw], {"X/USDT:USDT": market}.get, "USDT", {}, Ways()).all()
+    assert held.position.tradable is tradable
 
 
 def test_a_market_that_is_taken_off_while_its_list_is_kept_is_read_on(venue):

@@ -9,19 +9,72 @@ import pytest
 
 from rulecap.audit import open_log
 from tests.exchange.conftest import asked, refused
-from tests.monitor.conftest import ORANGE, changes, codes, quantities
+from tests.monitor.conftest import ORANGE, RED, changes, codes, quantities
 
 
 def states(report):
     return {one.action["symbol"]: one.order.state for one in report.outcomes if one.order}
 
 
-def test_a_position_in_a_market_that_is_not_listed_is_counted_and_the_others_are_reduced(desk, venue):
+def trying(desk):
+    """Return a policy that is the default one, but that reduces also what is told not to be traded."""
+    file = desk.folder / "trying.yaml"
+    always = "\n".join(f"  margin_actions.actions.{number}.where: p.side in [LONG, SHORT]" for number in range(2))
+    file.write_text(f"language: 1\nextends: default\npolicy: trying\nversion: 1.0.0\nset:\n{always}\n")
+    return str(file)
+
+
+def test_a_position_in_a_market_that_is_not_listed_is_counted_and_left_out_and_the_others_are_reduced(desk, venue):
     venue.set_wallet(ORANGE)
     venue.take_off("ETHUSDT")
     report = desk.one()
     assert report.verdicts()["margin"] == "ORANGE_ZONE"
     assert "ETHUSDT" in {one.symbol for one in report.snapshot.positions}
+    assert states(report) == {"BTCUSDT": "FILLED", "SOLUSDT": "FILLED", "SUSHIUSDT": "FILLED"}
+    assert report.ok
+    assert "ETHUSDT" not in {order.symbol for order in venue.orders}
+
+
+def test_the_next_worst_is_closed_where_the_worst_is_not_traded(desk, venue):
+    venue.set_wallet(RED)
+    told = [one.action["symbol"] for one in desk.one(execute=False).outcomes]
+    venue.specs[told[0]].status = "SETTLING"
+    report = desk.one()
+    closed = [one.action["symbol"] for one in report.outcomes]
+    assert report.verdicts()["margin"] == "RED_ZONE"
+    assert told[0] not in closed
+    assert set(told[1:]) < set(closed)
+    assert (report.ok, set(states(report).values())) == (True, {"FILLED"})
+
+
+def test_where_trading_ended_since_markets_were_listed_a_refusal_has_the_next_worst_closed(desk, venue, monkeypatch):
+    from rulecap.exchange import reading
+
+    monkeypatch.setattr(reading, "LOOK_AGAIN_SECONDS", 0.0)
+    order = "v1/order" if venue.positions_path == "positionRisk" else "order/create"
+
+    def ended():
+        venue.set_wallet(RED)
+        venue.specs["BTCUSDT"].status = "SETTLING"  # which the list that is kept does not say
+        venue.fault(order, "status", 1, status=400, body='{"code": -4140, "msg": "Invalid symbol status."}')
+
+    def seen():
+        venue.set_position("BTCUSDT", "LONG", "0.05", "32310", leverage=5)  # the fault is in the answer alone
+        venue.set_wallet("600")  # RED still
+
+    venue.set_wallet("20000")
+    _, refused, closed = desk.steps(ended, seen)
+    assert states(refused) == {"BTCUSDT": "REFUSED", "ETHUSDT": "FILLED"}
+    assert states(closed) == {"SOLUSDT": "FILLED", "SUSHIUSDT": "FILLED"}
+    assert {one.symbol: one.tradable for one in closed.snapshot.positions} == {
+        "BTCUSDT": False, "SOLUSDT": True, "SUSHIUSDT": True,
+    }  # fmt: skip
+
+
+def test_where_a_policy_has_it_tried_a_position_that_is_not_listed_is_refused_and_the_others_are_reduced(desk, venue):
+    venue.set_wallet(ORANGE)
+    venue.take_off("ETHUSDT")
+    report = desk.one(policy=trying(desk))
     assert states(report) == {"BTCUSDT": "FILLED", "ETHUSDT": "REFUSED", "SOLUSDT": "FILLED", "SUSHIUSDT": "FILLED"}
     assert codes(report) == ["unknown-symbol"]
     assert "ETHUSDT" not in {order.symbol for order in venue.orders}
@@ -32,7 +85,7 @@ def test_it_is_tried_less_and_less_often_and_takes_nothing_from_the_cap(desk, ve
     venue.set_position("SOLUSDT", "LONG", "40", "27.45", leverage=5)
     venue.set_wallet("280")  # ORANGE
     venue.take_off("SOLUSDT")
-    first, second, third = desk.passes(3, most_orders_per_hour=1)
+    first, second, third = desk.passes(3, most_orders_per_hour=1, policy=trying(desk))
     assert [one.did for report in (first, second, third) for one in report.outcomes] == ["sent", "sent", "waits"]
     assert "monitor.cap" not in changes(third)
 
@@ -49,8 +102,23 @@ def test_a_market_that_is_listed_again_is_reduced_again(desk, venue, monkeypatch
         venue.set_wallet("500")
 
     first, second = desk.steps(again)
-    assert (states(first)["ETHUSDT"], states(second)["ETHUSDT"]) == ("REFUSED", "FILLED")
+    assert ("ETHUSDT" in states(first), states(second)["ETHUSDT"]) == (False, "FILLED")
     assert second.ok
+
+
+def test_a_market_that_is_traded_again_is_reduced_again(desk, venue, monkeypatch):
+    from rulecap.exchange import reading
+
+    monkeypatch.setattr(reading, "LOOK_AGAIN_SECONDS", 0.0)
+    venue.set_wallet(ORANGE)
+    venue.specs["ETHUSDT"].status = "SETTLING"
+
+    def again():
+        venue.specs["ETHUSDT"].status = "TRADING"
+        venue.set_wallet("500")
+
+    first, second = desk.steps(again)
+    assert ("ETHUSDT" in states(first), states(second)["ETHUSDT"]) == (False, "FILLED")
 
 
 def test_an_order_whose_market_is_taken_off_meanwhile_comes_to_its_end(desk, venue):
@@ -70,10 +138,10 @@ def test_an_order_whose_market_is_taken_off_meanwhile_comes_to_its_end(desk, ven
     assert quantities(venue)["ETHUSDT"] > 0
 
 
-def test_a_reduction_in_settlement_is_tried_and_the_venue_has_the_last_word(desk, venue):
+def test_where_a_policy_has_it_tried_a_reduction_in_settlement_is_sent_and_the_venue_has_the_last_word(desk, venue):
     venue.set_wallet(ORANGE)
     venue.specs["ETHUSDT"].status = "SETTLING"
-    report = desk.one()
+    report = desk.one(policy=trying(desk))
     assert report.ok
     assert states(report)["ETHUSDT"] == "FILLED"
 

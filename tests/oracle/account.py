@@ -119,10 +119,15 @@ def scaling(s: Snapshot) -> Outputs:
     return {"band": name, "open_positions": len(positions(s)), **of_band}
 
 
+def closable(s: Snapshot) -> list[dict[str, Any]]:
+    """Return the positions of which nobody says that their market is not traded."""
+    return [p for p in positions(s) if p.get("tradable") is not False]
+
+
 def closing_order(s: Snapshot) -> list[dict[str, Any]]:
-    """Return the positions, lowest profit on margin first, those without margin last."""
-    with_margin = [p for p in positions(s) if p["margin"] > 0]
-    without = [p for p in positions(s) if not p["margin"] > 0]
+    """Return the positions that can be closed, lowest profit on margin first, those without margin last."""
+    with_margin = [p for p in closable(s) if p["margin"] > 0]
+    without = [p for p in closable(s) if not p["margin"] > 0]
     return sorted(with_margin, key=lambda p: float(p["unrealized_pnl"] / p["margin"])) + without
 
 
@@ -130,7 +135,7 @@ def margin_actions(s: Snapshot) -> list[Outputs]:
     """Return the reductions that the zone asks for."""
     name = zone(s)[0]
     if name == "ORANGE_ZONE":
-        return [action("REDUCE", p, 0.30 * p["quantity"]) for p in positions(s)]
+        return [action("REDUCE", p, 0.30 * p["quantity"]) for p in closable(s)]
     if name != "RED_ZONE":
         return []
     closed: list[Outputs] = []

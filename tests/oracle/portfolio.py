@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.oracle.account import Outputs, Snapshot, margin_used_pct, positions, wallet
+from tests.oracle.account import Outputs, Snapshot, closable, margin_used_pct, positions, wallet
 
 #         tier           share  assets                                                   leverage
 TIERS = [
@@ -110,16 +110,16 @@ def score(p: dict[str, Any]) -> float:
 
 
 def worst_position(s: Snapshot) -> dict[str, Any] | None:
-    """Return the first position with the lowest score."""
-    return min(positions(s), key=score, default=None)
+    """Return the first position with the lowest score, of those that can be closed."""
+    return min(closable(s), key=score, default=None)
 
 
 def opportunity(s: Snapshot) -> Outputs:
     """Return the outputs of the decision `opportunity`."""
     worst, free, signal_score = worst_position(s), 100 - margin_used_pct(s), s["signal"]["score"]
-    if worst is None:
+    if not positions(s):
         answer = "ENTER_NEW"
-    elif signal_score > score(worst) + 10:
+    elif worst is not None and signal_score > score(worst) + 10:
         answer = "ENTER_AND_CLOSE_WORST"
     elif signal_score > 80 and free > 30:
         answer = "ENTER_NEW"
@@ -127,7 +127,7 @@ def opportunity(s: Snapshot) -> Outputs:
         answer = "SKIP"
     else:
         answer = "HOLD"
-    closed = worst if answer == "ENTER_AND_CLOSE_WORST" else None
+    closed = worst if worst is not None and answer == "ENTER_AND_CLOSE_WORST" else None
     return {
         "opportunity": answer,
         "worst_score": None if worst is None else score(worst),

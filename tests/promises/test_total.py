@@ -316,7 +316,7 @@ def test_ten_thousand_positions_are_taken_and_one_more_is_refused(name: str) -> 
     policy, base = shipped(name), _whole()
     base["account"].update(margin_used=10_000.0, total_wallet_balance=5_000.0)
     position = base["positions"][0]
-    many = [{**position, "symbol": f"S{number}", "margin": 1.0} for number in range(10_000)]
+    many = [{**position, "symbol": f"S{number}", "margin": 1.0, "tradable": True} for number in range(10_000)]
     for decision in policy.decisions:
         answer = hold_total(policy, {**base, "positions": many}, decision)
         assert answer.ok, answer.problems

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rulecap.rules.actions import lines
 from tests.written import decide, detail, policy
 
 REDUCTIONS = policy("""
@@ -70,6 +71,35 @@ def test_the_trace_shows_whether_an_action_held_and_for_how_many() -> None:
     told = [(one["when"], one["holds"], one["candidates"]) for one in shown]
     assert told == [("facts.zone == 'ORANGE'", False, 0), ("facts.zone == 'RED'", True, 1)]
     assert (shown[1]["where"], shown[1]["while"]) == ("p.side == LONG", "account.margin_used - freed >= facts.until")
+
+
+def test_the_trace_names_what_a_condition_leaves_out() -> None:
+    text = """
+    rules:
+      do:
+        kind: actions
+        actions:
+          - {for: positions as p, where: "default(p.tradable, true)", do: {a: p.symbol}}
+          - {when: "count(positions) > 99", for: positions as p, where: "p.margin > 0 USD", do: {a: p.symbol}}
+    """
+    told = {"A": None, "B": False, "C": True, "D": False}
+    positions = [{**position(name), **({} if one is None else {"tradable": one})} for name, one in told.items()]
+    answer = decide(text, positions=positions)
+    assert [one["a"] for one in answer.outputs["do"]] == ["A", "C"]
+    shown = detail(answer, "do")["actions"]
+    assert [(one["left_out"], one["left_out_count"]) for one in shown] == [(["B", "D"], 2), ([], 0)]
+    assert "  left out, because not default(p.tradable, true): B, D" in lines({"actions": shown})
+    assert len(lines({"actions": shown})) == 3
+
+
+def test_a_long_list_of_what_is_left_out_is_counted_to_its_end() -> None:
+    text = """
+    rules:
+      do: {kind: actions, actions: [{for: positions as p, where: "p.margin > 50 USD", do: {a: p.symbol}}]}
+    """
+    shown = detail(decide(text, positions=[position(f"P{at}") for at in range(25)]), "do")["actions"]
+    assert (shown[0]["candidates"], len(shown[0]["left_out"]), shown[0]["left_out_count"]) == (0, 20, 25)
+    assert lines({"actions": shown})[1].endswith("P19 and 5 more")
 
 
 def test_two_sums_and_two_actions_one_after_the_other() -> None:
