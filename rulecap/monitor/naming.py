@@ -11,6 +11,7 @@ from rulecap.engine.policy import Policy
 
 LONGEST = 32
 RECORD = re.compile(r"([0-9a-f]{12})-([0-9]{1,12})")
+UNLOGGED = "rcu"
 UNLOGGED_DIGITS = 24
 
 
@@ -18,7 +19,8 @@ def order_name(policy: Policy, decided: Decision, number: int) -> str:
     """Return the client order id for an action of a decision.
 
     It tells the record: `rc`, the log's id, `r`, the record's number, `n`, the action's. A decision on no record
-    is named by what it was made from: policy, account, time and question.
+    is named by what it was made from: policy, account, time and question. Where there is no room for the action's
+    number, that is hashed too; such a name has no `n`, and so is no other action's.
     """
     on_record = RECORD.fullmatch(decided.record_id or "")
     if on_record:
@@ -33,4 +35,9 @@ def order_name(policy: Policy, decided: Decision, number: int) -> str:
         snapshot and snapshot.as_of,
         decided.decision,
     )
-    return f"rcu{hashlib.sha256(repr(of).encode()).hexdigest()[:UNLOGGED_DIGITS]}n{number}"
+    name = f"{UNLOGGED}{_hashed(of)[:UNLOGGED_DIGITS]}n{number}"
+    return name if len(name) <= LONGEST else f"{UNLOGGED}{_hashed((*of, number))}"[:LONGEST]
+
+
+def _hashed(of: tuple[object, ...]) -> str:
+    return hashlib.sha256(repr(of).encode()).hexdigest()

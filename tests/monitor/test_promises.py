@@ -1,12 +1,14 @@
 """The promises about orders, against a venue that may do anything: each at most once, one at a time, within the cap."""
 
 import asyncio
+import re
 import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -193,7 +195,7 @@ def _hold(venue):
 @given(
     log=st.text("0123456789abcdef", min_size=12, max_size=12),
     seq=st.integers(1, 10**12),
-    number=st.integers(0, 999),
+    number=st.integers(0, 999) | st.integers(9_990, 10_010) | st.integers(0, 10**18),
     logged=st.booleans(),
 )
 def test_a_name_fits_every_venue_and_tells_its_action_from_others(log, seq, number, logged):
@@ -207,3 +209,32 @@ def test_a_name_fits_every_venue_and_tells_its_action_from_others(log, seq, numb
     assert len(one) <= LONGEST
     assert one == name(seq, number)
     assert len({one, name(seq + 1, number), name(seq, number + 1)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("record", "number", "name"),
+    [
+        ("c0ffee000000-2", 0, "rcc0ffee000000r2n0"),
+        ("c0ffee000000-2", 10_000, "rcc0ffee000000r2n10000"),
+        ("c0ffee000000-123456789012", 999, "rcc0ffee000000r123456789012n999"),
+        ("c0ffee000000-123456789012", 9_999, "rcc0ffee000000r123456789012n9999"),
+        ("c0ffee000000-123456789012", 10_000, "rcu……"),
+        (None, 0, "rcu…n0"),
+        (None, 9_999, "rcu…n9999"),
+        (None, 10_000, "rcu……"),
+        (None, 10**18, "rcu……"),
+    ],
+)
+def test_names_at_the_boundaries_of_what_fits(record, number, name):
+    decision = SimpleNamespace(record_id=record, decision="margin", snapshot=None)
+    found = order_name(SimpleNamespace(digest="d"), decision, number)
+    shown = name.replace("……", "[0-9a-f]{29}").replace("…", "[0-9a-f]{24}")
+    assert re.fullmatch(shown, found)
+    assert len(found) <= LONGEST
+
+
+def test_no_two_of_many_actions_share_a_name():
+    for record in (None, "c0ffee000000-123456789012"):
+        decision = SimpleNamespace(record_id=record, decision="margin", snapshot=None)
+        names = {order_name(SimpleNamespace(digest="d"), decision, number) for number in range(20_000)}
+        assert len(names) == 20_000
