@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+SANDBOX = "-sandbox"
 
 
 class Frozen(BaseModel):
@@ -56,7 +59,24 @@ class ExchangeSettings(Frozen):
         float | None, Field(ge=0, description="Slower (or quicker) than ccxt's own limit for the venue.")
     ] = None
 
+    @field_validator("account")
+    @classmethod
+    def _of_no_sandbox(cls, account: str, others: ValidationInfo) -> str:
+        """Refuse the name that an account in a test environment has."""
+        if account.endswith(SANDBOX) and others.data.get("sandbox") is False:
+            raise PydanticCustomError(
+                "sandbox-name", "a name that ends in {end} is of an account in a test environment", {"end": SANDBOX}
+            )
+        return account
+
+    @property
+    def place(self) -> str:
+        """Where the account is: the venue, its test environment told apart."""
+        return f"{self.venue}{SANDBOX}" if self.sandbox else self.venue
+
     @property
     def account_name(self) -> str:
-        """The name under which memory and audit log keep the account."""
-        return self.account or (f"{self.venue}-sandbox" if self.sandbox else self.venue)
+        """The name under which memory, audit log and journal keep the account; none in a sandbox is a live one's."""
+        if not self.account:
+            return self.place
+        return f"{self.account.removesuffix(SANDBOX)}{SANDBOX}" if self.sandbox else self.account

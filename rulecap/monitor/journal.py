@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 PATIENCE = 2.0
-FORMAT = 1
+# A journal of format 1 does not say which venue it belongs to.
+FORMAT, READABLE = 2, (1, 2)
 # At one moment, as another process may just begin it.
 BEGUN = "SELECT user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_user_version"
 TABLES = """
@@ -27,6 +28,7 @@ CREATE INDEX IF NOT EXISTS orders_by_position ON orders (symbol, side, written);
 CREATE UNIQUE INDEX IF NOT EXISTS one_order_at_a_time ON orders (symbol, side)
   WHERE state IN ('INTENDED', 'UNCERTAIN', 'OPEN');
 CREATE TABLE IF NOT EXISTS owner (one INTEGER PRIMARY KEY CHECK (one = 1), account TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS place (one INTEGER PRIMARY KEY CHECK (one = 1), venue TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS told (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS notices (
   number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, written REAL NOT NULL, body TEXT NOT NULL
@@ -64,22 +66,42 @@ class Journal:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
             written, tables = self._connection.execute(BEGUN).fetchone()
-            if written not in (0, FORMAT):
+            if written not in (0, *READABLE):
                 raise JournalError(f"the journal {self.path} is of format {written}; this rulecap reads {FORMAT}")
             if written == 0 and tables:
                 raise JournalError(f"{self.path} is no journal, but another kind of file")
             self._connection.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;")
 
-    def claim(self, account: str) -> None:
-        """Keep the journal for one account; its orders are asked about at that account's venue.
+    def claim(self, account: str, venue: str) -> None:
+        """Keep the journal for one account at one venue, where its orders are asked about.
+
+        Args:
+            account: the account's name.
+            venue: where it is, a test environment told apart. An account that is called so was named after it.
 
         Raises:
-            JournalError: it is another account's.
+            JournalError: it is another account's, or another venue's, or nothing tells whose.
         """
-        self.run("INSERT INTO owner VALUES (1, ?) ON CONFLICT DO NOTHING", (account,))
-        ((owner,),) = self.run("SELECT account FROM owner")
+        with self.together():
+            begun = not self.run("SELECT 1 FROM owner")
+            if begun:
+                self.run("INSERT INTO owner VALUES (1, ?)", (account,))
+            ((owner,),) = self.run("SELECT account FROM owner")
+            if owner == account and (begun or account == venue):
+                self.run("INSERT INTO place VALUES (1, ?) ON CONFLICT DO NOTHING", (venue,))
+            place = [name for (name,) in self.run("SELECT venue FROM place")]
         if owner != account:
             raise JournalError(f"the journal {self.path} is of the account {owner}: each account has its own")
+        if not place:
+            raise JournalError(
+                f"the journal {self.path} of the account {account} does not say at which venue that is, or whether in a"
+                " test environment: it was begun by an older rulecap. See that none of its orders is open there"
+                " (--orders lists them), and move the file away"
+            )
+        if place != [venue]:
+            raise JournalError(
+                f"the journal {self.path} is of the account {account} at {place[0]}, not at {venue}: each has its own"
+            )
 
     def run(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows; what it writes is durable.

@@ -89,7 +89,7 @@ async def opened(wanted: Wanted, clock: Clock) -> AsyncIterator[Running]:
             stack.enter_context(Lock(wanted.journal))
         account, execution = _account(wanted, journal, clock)
         stack.push_async_callback(account.close)
-        journal.claim(account.name)
+        journal.claim(account.name, wanted.exchange.place if wanted.exchange else account.name)
         office = _office(settings.log, account)
         stack.callback(office.close)
         outbox = Outbox(journal)

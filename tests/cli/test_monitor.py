@@ -68,6 +68,7 @@ def test_a_pass_that_is_not_fine_exits_with_1(capsys, monkeypatch):
         (["--demo", "--once", "--journal", "none/there"], "cannot be used"),
         (["--demo", "--once", "--policy", "nothing"], "there is no policy at nothing"),
         (["binanceusdm", "--account", "a/b", "--once"], "makes no file name"),
+        (["binanceusdm", "--account", "main-sandbox", "--once"], "--account: a name that ends in -sandbox is of an"),
         (["--demo", "--orders"], "there is no journal"),
     ],
 )

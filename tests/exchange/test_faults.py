@@ -7,6 +7,7 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from rulecap.exchange import ExchangeSettings, Retries, VenueError, open_exchange
 from rulecap.exchange.calls import ask, together
@@ -180,6 +181,26 @@ def test_the_sandbox_is_another_address():
     assert "demo-fapi.binance.com" in asyncio.run(addresses("binanceusdm"))[0]
     assert "testnet" in asyncio.run(addresses("bybit"))[0]
     assert asyncio.run(addresses("bybit"))[1] == "bybit-sandbox"
+
+
+@pytest.mark.parametrize(
+    ("account", "sandbox", "name"),
+    [
+        ("", False, "binanceusdm"),
+        ("", True, "binanceusdm-sandbox"),
+        ("main", False, "main"),
+        ("main", True, "main-sandbox"),
+        ("main-sandbox", True, "main-sandbox"),
+    ],
+)
+def test_an_account_in_a_sandbox_is_called_otherwise_than_a_live_one(account, sandbox, name):
+    settings = ExchangeSettings(venue="binanceusdm", account=account, sandbox=sandbox)
+    assert settings.account_name == name
+
+
+def test_no_live_account_has_the_name_of_one_in_a_sandbox():
+    with pytest.raises(ValidationError, match="ends in -sandbox is of an account in a test environment"):
+        ExchangeSettings(venue="binanceusdm", account="main-sandbox")
 
 
 def test_a_venue_without_a_sandbox_says_so():

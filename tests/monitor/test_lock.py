@@ -5,12 +5,17 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
 from rulecap.audit import open_ledger
+from rulecap.exchange import ExchangeSettings
 from rulecap.monitor.journal import Journal, JournalError
 from rulecap.monitor.lock import AlreadyRunning, Lock
+from rulecap.monitor.running import opened
+from rulecap.monitor.settings import journal_beside
+from tests.exchange.conftest import settings_of
 
 
 def test_a_second_one_is_refused_with_the_firsts_process(tmp_path):
@@ -48,11 +53,79 @@ def test_a_monitor_without_execute_needs_none(at_binance):
 
 def test_a_journal_is_of_one_account(tmp_path):
     journal = Journal(tmp_path / "journal")
-    journal.claim("binanceusdm")
-    journal.claim("binanceusdm")
+    journal.claim("binanceusdm", "binanceusdm")
+    journal.claim("binanceusdm", "binanceusdm")
     with pytest.raises(JournalError, match="is of the account binanceusdm: each account has its own"):
-        journal.claim("bybit")
+        journal.claim("bybit", "bybit")
     journal.close()
+
+
+def test_a_journal_is_of_one_venue_and_of_a_test_environment_or_not(tmp_path):
+    journal = Journal(tmp_path / "journal")
+    journal.claim("main", "binanceusdm")
+    for other in ("binanceusdm-sandbox", "bybit", "demo"):
+        with pytest.raises(JournalError, match=f"of the account main at binanceusdm, not at {other}: each has its own"):
+            journal.claim("main", other)
+    journal.claim("main", "binanceusdm")
+    journal.close()
+
+
+def of_before(path, account):
+    """Begin a journal as it was before it said its venue."""
+    journal = Journal(path)
+    journal.run("INSERT INTO owner VALUES (1, ?)", (account,))
+    journal.run("DROP TABLE place")
+    journal.run("PRAGMA user_version = 1")
+    journal.close()
+
+
+def test_a_journal_that_does_not_say_its_venue_is_not_guessed_to_be_anybodys(tmp_path):
+    of_before(tmp_path / "journal", "main")
+    for _ in range(2):  # having looked at it tells no more
+        journal = Journal(tmp_path / "journal")
+        for venue in ("binanceusdm", "binanceusdm-sandbox"):
+            with pytest.raises(JournalError, match="does not say at which venue that is") as raised:
+                journal.claim("main", venue)
+        assert "--orders" in str(raised.value)
+        assert journal.run("SELECT * FROM place") == []
+        journal.close()
+
+
+@pytest.mark.parametrize("place", ["binanceusdm", "binanceusdm-sandbox", "demo"])
+def test_a_journal_whose_account_is_named_after_its_venue_is_taken_over(tmp_path, place):
+    of_before(tmp_path / "journal", place)
+    journal = Journal(tmp_path / "journal")
+    journal.claim(place, place)
+    assert journal.run("SELECT venue FROM place") == [(place,)]
+    journal.close()
+
+
+def test_a_journal_of_a_later_format_is_refused(tmp_path):
+    journal = Journal(tmp_path / "journal")
+    journal.run("PRAGMA user_version = 3")
+    journal.close()
+    with pytest.raises(JournalError, match="is of format 3; this rulecap reads 2"):
+        Journal(tmp_path / "journal")
+
+
+def test_an_account_in_a_sandbox_and_a_live_one_of_the_same_name_share_nothing(at_binance):
+    wanted = at_binance.wanted()
+    live = settings_of(at_binance.venue, account="main")
+    sandbox = settings_of(at_binance.venue, account="main", sandbox=True)
+    assert (live.account_name, sandbox.account_name) == ("main", "main-sandbox")
+    beside = [journal_beside(at_binance.log, one.account_name).name for one in (live, sandbox)]
+    assert beside == ["log.sqlite3.monitor-main", "log.sqlite3.monitor-main-sandbox"]
+
+    async def set_up(exchange):
+        async with opened(replace(wanted, exchange=exchange), at_binance.clock):
+            pass
+
+    asyncio.run(set_up(live))
+    asyncio.run(set_up(live))
+    with pytest.raises(JournalError, match="is of the account main: each account has its own"):
+        asyncio.run(set_up(sandbox))
+    with pytest.raises(JournalError, match="of the account main at binanceusdm, not at bybit"):
+        asyncio.run(set_up(ExchangeSettings(venue="bybit", account="main")))
 
 
 def test_a_monitor_of_another_account_does_not_touch_the_journal(at_binance):
