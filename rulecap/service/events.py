@@ -1,7 +1,7 @@
 """Server-sent events: what is decided, told to whoever listens, without waiting for anyone who reads slowly."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 from pydantic_core import to_json
@@ -15,6 +15,7 @@ from rulecap.service.contract import STATE
 MOST_WAITING = 256
 KEEP_ALIVE_SECONDS = 15.0
 KEEP_ALIVE = b": still here\n\n"
+RETRY = b"retry: 2000\n\n"
 
 
 class Event(NamedTuple):
@@ -23,6 +24,11 @@ class Event(NamedTuple):
     kind: str
     id: str
     content: dict[str, Any]
+
+    @property
+    def number(self) -> int:
+        """The record's number in the log."""
+        return int(self.id.rpartition("-")[2])
 
     def written(self) -> bytes:
         """Return the event as the stream has it."""
@@ -51,12 +57,15 @@ def _event(
     return Event(kind, record, {**about, "as_of": of[0], "policy_digest": of[1], "outputs": outputs})
 
 
+Missed = Callable[[], Awaitable[Sequence[Event]]]
+
+
 class Events:
     """Hands events to all listeners; one that lags behind is let go, and finds what it missed in the log."""
 
     def __init__(self) -> None:
         """Begin with nobody listening."""
-        self._listeners: set[asyncio.Queue[bytes | None]] = set()
+        self._listeners: set[asyncio.Queue[Event | None]] = set()
         self._closed = False
 
     @property
@@ -66,38 +75,44 @@ class Events:
 
     def publish(self, event: Event) -> None:
         """Tell an event to all who listen."""
-        text = event.written()
         for queue in list(self._listeners):
             if queue.qsize() < MOST_WAITING:
-                queue.put_nowait(text)
+                queue.put_nowait(event)
             else:
                 self._let_go(queue)
 
-    def _let_go(self, queue: "asyncio.Queue[bytes | None]") -> None:
+    def _let_go(self, queue: "asyncio.Queue[Event | None]") -> None:
         """End a stream once what waits is told; there is always room for the end."""
         self._listeners.discard(queue)
         queue.put_nowait(None)
 
-    async def listen(self, missed: AsyncIterator[bytes] | None = None) -> AsyncIterator[bytes]:
-        """Yield what the stream says until it ends: first what was missed, then what happens."""
-        queue: asyncio.Queue[bytes | None] = asyncio.Queue(MOST_WAITING + 1)
+    async def listen(self, missed: Missed | None = None) -> AsyncGenerator[bytes, None]:
+        """Yield what the stream says until it ends: first what was missed, then what happens, each event once.
+
+        Args:
+            missed: gives what was missed; asked once what happens is kept for this stream.
+        """
+        queue: asyncio.Queue[Event | None] = asyncio.Queue(MOST_WAITING + 1)
         if self._closed:
             return
         self._listeners.add(queue)
+        last = -1
         try:
-            yield b"retry: 2000\n\n"
-            if missed is not None:
-                async for text in missed:
-                    yield text
+            before = await missed() if missed is not None else ()
+            yield RETRY
+            for event in before:
+                yield event.written()
+                last = event.number
             while True:
                 try:
-                    text_or_end = await asyncio.wait_for(queue.get(), KEEP_ALIVE_SECONDS)
+                    event_or_end = await asyncio.wait_for(queue.get(), KEEP_ALIVE_SECONDS)
                 except TimeoutError:
                     yield KEEP_ALIVE
                     continue
-                if text_or_end is None:
+                if event_or_end is None:
                     return
-                yield text_or_end
+                if event_or_end.number > last:  # else it happened while what was missed was read
+                    yield event_or_end.written()
         finally:
             self._listeners.discard(queue)
 

@@ -1,9 +1,10 @@
 """Reading the log for the service: one connection for each question, in a thread, while the ledger writes on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, TypeVar
 
 from rulecap.audit import Log, LogError, open_log
@@ -73,10 +74,33 @@ class Reader:
         selection = Selection((account,), (decision,), span=Span(since=microseconds(since)))
         return await self._read(lambda log: _history(log, selection))
 
-    async def missed(self, last: str, written: Callable[[Record], bytes]) -> AsyncIterator[bytes]:
-        """Yield what was recorded after a record, as far as it is not too much."""
-        for record in await self._read(lambda log: _after(log, last)):
-            yield written(record)
+    async def head(self) -> int:
+        """Return how many records the log has."""
+        return await self._read(lambda log: log.head().size)
+
+    async def missed(self, last: str, accounts: tuple[str, ...], made: Callable[[Record], Found]) -> list[Found]:
+        """Return what is made of the records after one, as far as they are not too many; nothing where it is none.
+
+        Args:
+            last: the record's id or number.
+            accounts: whose decisions are meant; none at all: everybody's.
+            made: what is wanted of a record.
+        """
+
+        def ask(log: Log) -> list[Found]:
+            known = log.find(last)
+            if known is None:
+                return []
+            seq = max(known.seq, log.head().size - MOST_MISSED)
+            return _after(log, seq, MOST_MISSED, accounts, made)[0]
+
+        return await self._read(ask)
+
+    async def after(
+        self, seq: int, most: int, accounts: tuple[str, ...], made: Callable[[Record], Found]
+    ) -> tuple[list[Found], int]:
+        """Return what is made of at most so many records after a number, and the number of the last one of them."""
+        return await self._read(lambda log: _after(log, seq, most, accounts, made))
 
     async def _read(self, ask: Callable[[Log], Found]) -> Found:
         return await asyncio.to_thread(self._ask, ask)
@@ -144,10 +168,10 @@ def _explained(log: Log, name: str) -> tuple[Record, list[dict[str, Any]]] | Non
     return record, evaluated_again(record, policy).trace.steps
 
 
-def _after(log: Log, last: str) -> list[Record]:
-    """Return the records after one, at most so many; none where there is no such record."""
-    known = log.find(last)
-    if known is None:
-        return []
-    first = max(known.seq + 1, log.head().size - MOST_MISSED + 1)
-    return [one.record for one in log.stored(first) if one.record.decides]
+def _after(
+    log: Log, seq: int, most: int, accounts: tuple[str, ...], made: Callable[[Record], Found]
+) -> tuple[list[Found], int]:
+    read = list(islice(log.stored(seq + 1), most))
+    kinds = log.kinds() if read else {}
+    meant = [one.record for one in read if not accounts or kinds[one.kind].account in accounts]
+    return [made(one) for one in meant if one.decides], read[-1].record.seq if read else seq

@@ -18,6 +18,7 @@ from rulecap.service.demo import DemoSource
 from rulecap.service.desk import NO_ACCOUNT, Desk
 from rulecap.service.events import Events, decided
 from rulecap.service.failing import steadily
+from rulecap.service.follower import Accounts, Follower
 from rulecap.service.in_force import PolicyInForce
 from rulecap.service.keys import KeyRing, UnusableKeys, read_keys
 from rulecap.service.metrics import Metrics
@@ -59,6 +60,7 @@ class Service:
         self.recorder: Recorder | None = None
         self.reader: Reader | None = Reader(settings.log) if settings.log else None
         self._desk: Desk | None = None
+        self._follower: Follower | None = None
         self._folder: TemporaryDirectory[str] | None = None
         self.metrics.in_force(self.in_force.policy)
 
@@ -88,6 +90,26 @@ class Service:
         if self.reader is None:
             raise Refused(503, "no-log", "nothing is recorded here: start the service with --log, or with an account")
         return self.reader
+
+    @property
+    def follower(self) -> Follower:
+        """What tells listeners of the log.
+
+        Raises:
+            Refused: there is none.
+        """
+        if self._follower is None:
+            self._follower = Follower(self.log, self.events, self._told_of)
+        return self._follower
+
+    def _told_of(self) -> Accounts:
+        """Return whose decisions listeners are told: the account's; everybody's where none is served."""
+        if self._desk is None:
+            return ()
+        if isinstance(self.source, ExchangeSource):
+            return (self.source.account_name,)
+        account = self._desk.view.account
+        return None if account is None else (account.account.id,)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -141,6 +163,8 @@ class Service:
         """Return what runs beside the requests."""
         seconds = self.settings.reload_seconds
         beside: list[Any] = [self.in_force.watch(seconds, self._reloaded)]
+        if self.reader is not None:
+            beside.append(steadily(self.follower.look, seconds))
         if self.settings.keys is not None:
             beside.append(self._watch_keys(self.settings.keys))
         if self._desk is not None:
@@ -204,8 +228,8 @@ class Service:
             return
         verdict = asked.policy.verdict_of(decision)
         self.metrics.decided(asked.decision, verdict, seconds)
-        if self.events.listened_to:
-            self.events.publish(decided(asked.policy, decision, verdict))
+        if self.events.listened_to and self._follower is not None:
+            self._follower.own(decided(asked.policy, decision, verdict))
 
 
 def _source(settings: ServiceSettings) -> Source | None:

@@ -1,11 +1,15 @@
 """The service with its log on a PostgreSQL server: it answers while the server is away, and records again after."""
 
+import asyncio
+from contextlib import AsyncExitStack
+
 from starlette.testclient import TestClient
 
 from rulecap.audit import open_log
 from rulecap.audit.verify import verify
 from rulecap.service.app import create_app
 from rulecap.service.settings import read_settings
+from tests.service.test_events import Listener, serving
 from tests.service.test_faults import POSITION, REDUCTION
 from tests.service.test_refusals import refused
 from tests.service.told import SPECIFIED
@@ -35,3 +39,19 @@ def test_entries_are_refused_and_reductions_answered_while_the_server_is_away(se
     with open_log(postgres_url) as log:
         assert verify(log).fine
         assert log.find(again["decision_id"]) is not None
+
+
+def test_listeners_of_two_services_over_one_server_are_told_what_both_record(postgres_url):
+    async def listen():
+        async with AsyncExitStack() as stack:
+            services = [await stack.enter_async_context(serving(postgres_url)) for _ in range(2)]
+            before = await services[0].reader.head()
+            listeners = [await Listener(one).begin() for one in services]
+            for _ in range(5):
+                for service in services:
+                    service.desk._kept.clear()
+                    await service.desk.about_account("margin")
+            return before, [await one.until(10) for one in listeners]
+
+    before, told = asyncio.run(listen())
+    assert told[0] == told[1] == list(range(before + 1, before + 11))

@@ -10,7 +10,6 @@ from starlette.responses import StreamingResponse
 from rulecap.audit.asked import microseconds
 from rulecap.audit.review.moments import EVER, NoMoment, Span
 from rulecap.audit.review.selection import Selection
-from rulecap.service.events import recorded
 from rulecap.service.problems import Refused
 from rulecap.service.reading import Question, cursor
 from rulecap.service.routes.common import ReadRoute, as_json, service_of
@@ -110,7 +109,6 @@ async def decision(request: Request, id: Id, trace: Trace = False) -> Response: 
 @reads.get("/events", name="events", response_class=StreamingResponse)
 async def events(request: Request, last_event_id: Last = None) -> StreamingResponse:
     """Tell states and decisions as they are recorded, as server-sent events."""
-    service = service_of(request)
-    missed = service.log.missed(last_event_id, lambda one: recorded(one).written()) if last_event_id else None
+    stream = service_of(request).follower.listen(last_event_id)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(service.events.listen(missed), 200, headers, "text/event-stream")
+    return StreamingResponse(stream, 200, headers, "text/event-stream")
