@@ -115,6 +115,17 @@ def test_the_journals_orders_are_readable(capsys, here):
     assert json.loads(out)["orders"][0]["client_order_id"] == "rc1"
 
 
+def test_a_journal_that_may_be_of_a_test_environment_is_not_taken_for_a_live_one(capsys, here):
+    journal = Journal(here / "log.sqlite3.monitor-main")
+    journal.run("INSERT INTO owner VALUES (1, 'main')")  # all that an older rulecap wrote, in a sandbox or not
+    journal.close()
+    asked = ["binanceusdm", "--account", "main", "--once", "--log", "sqlite:///log.sqlite3"]
+    code, out, err = said(capsys, *asked)
+    assert (code, out) == (2, "")
+    assert "does not say at which venue that is, or whether in a test environment" in err
+    assert said(capsys, *asked, "--orders")[:2] == (0, "no order was sent\n")
+
+
 def test_the_journal_is_its_owners_alone(here):
     journal = Journal(here / "journal")
     Orders(journal).prune(0.0)
