@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
+from rulecap.audit.tables import Batch
+
 Row = tuple[Any, ...]
-Statement = tuple[str, Sequence[Sequence[object]]]
-"""A statement, and the values of each time that it is run."""
+Statement = tuple[str, Sequence[object]]
+"""A statement and its values."""
 
 
 def blob(value: object) -> bytes:
@@ -35,6 +37,17 @@ class Database(Protocol):
     def begin_reading(self, statement: str) -> tuple[bool, list[Row]]:
         """Start writing; return what `begin` does, and the rows of a statement without values, read thereafter."""
 
+    def append(self, swap: Statement, batch: Batch) -> bool:
+        """Write rows in a transaction of their own, where nothing stands in the way; no `begin` before it.
+
+        Args:
+            swap: a statement with its values, which changes one row where the log is as it is thought to be.
+            batch: the rows to write where it does.
+
+        Returns:
+            Whether that was so, and all of it is durable. Where it was not, or is not known, a `begin` tells.
+        """
+
     def look(self) -> None:
         """Start reading: until `rollback` everything is seen as it is at this moment, whatever is written."""
 
@@ -48,7 +61,10 @@ class Database(Protocol):
         """Run one statement and return its rows."""
 
     def write(self, statements: Sequence[Statement]) -> None:
-        """Run statements that return nothing, each once for each of its rows."""
+        """Run statements that return nothing, each with its values."""
+
+    def insert(self, batch: Batch) -> None:
+        """Write rows."""
 
     def stream(self, statement: str, values: Sequence[object] = ()) -> Iterator[Row]:
         """Yield a statement's rows without holding them all; only after `look`."""

@@ -14,7 +14,7 @@ from rulecap.audit.ledger import Ledger, now
 from rulecap.audit.log import Head, Log, begin_at_head, read_head
 from rulecap.audit.merkle import EMPTY_ROOT
 from rulecap.audit.note import Signer
-from rulecap.audit.tables import FORMAT, definitions
+from rulecap.audit.tables import CHECKPOINTS, FORMAT, definitions
 from rulecap.audit.trust import handover
 from rulecap.audit.witness import admit, checkpoint_of, head_note
 from rulecap.audit.writer import Clock
@@ -110,10 +110,8 @@ def rotate(url: str, old: Signer, new: Signer) -> str:
         admit(head, old)
         note = handover(checkpoint_of(head), old, new)
         signed = head_note(head.id, head.size, head.root, new)
-        database.write([
-            ("INSERT INTO checkpoints VALUES (?, ?)", [(head.size, note)]),
-            ("UPDATE log SET note = ?", [(signed,)]),
-        ])  # fmt: skip
+        database.insert({CHECKPOINTS: [(head.size, note)]})
+        database.write([("UPDATE log SET note = ?", (signed,))])
         database.commit()
     finally:
         database.close()
@@ -186,11 +184,11 @@ def _begin(database: Database, signer: Signer | None) -> None:
         return
     database.begin()
     try:
-        database.write([(statement, [()]) for statement in (*database.preparations, *definitions(*database.words))])
+        database.write([(statement, ()) for statement in (*database.preparations, *definitions(*database.words))])
         name = secrets.token_hex(6)
         note = head_note(name, 0, EMPTY_ROOT, signer)
         statement = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-        database.write([(statement, [(1, FORMAT, name, 0, EMPTY_ROOT, note)])])
+        database.write([(statement, (1, FORMAT, name, 0, EMPTY_ROOT, note))])
         database.commit()
     except BaseException:
         database.rollback()

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rulecap.audit.database import Row, Statement
 from rulecap.audit.errors import LogError
-from rulecap.audit.tables import SCHEMA, WRITERS, names
+from rulecap.audit.tables import SCHEMA, WRITERS, Batch, Into, names
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -24,8 +25,10 @@ QUICKER = (
     "SELECT set_config(name, 'lz4', false) FROM pg_settings"
     " WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)"
 )
-# So that, whatever the server's default, what is read is as it is once the lock is had.
-LOCK = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({WRITERS})"
+# So that, whatever the server's default, what is read is as it is once a lock is had.
+ISOLATION = "-c default_transaction_isolation=read\\ committed"
+# Whoever makes the tables holds this; whoever writes, the head's row.
+ALONE = f"SELECT pg_advisory_xact_lock({WRITERS})"
 MALFORMED = (
     "this is no PostgreSQL address: write postgresql://user:password@host:port/database, with / @ : ? # and % in a"
     " password as %2F %40 %3A %3F %23 and %25"
@@ -69,7 +72,7 @@ class PostgresDatabase:
         # A commit returns once the server has synced it to its disk, whatever the server's default is.
         settings = f"-c search_path={SCHEMA} -c lock_timeout={milliseconds} -c synchronous_commit=on"
         if self._write:
-            settings += f" -c statement_timeout={milliseconds}"
+            settings += f" {ISOLATION} -c statement_timeout={milliseconds}"
             settings += f" -c idle_in_transaction_session_timeout={int(LONGEST_IDLE * 1000)}"
         from rulecap.audit.bounded import BoundedConnection
 
@@ -126,10 +129,13 @@ class PostgresDatabase:
 
         Only a server that was restarted may have other files than before.
         """
-        return self.begin_reading("SELECT 1")[0]
+        return self._begin(ALONE)[0]
 
     def begin_reading(self, statement: str) -> tuple[bool, list[Row]]:
-        """Start writing; return the rows of a statement too, for which no further round to the server is needed."""
+        """Start writing; return the rows of a statement too, which no other writer has until the end."""
+        return self._begin(f"{statement} FOR UPDATE")
+
+    def _begin(self, statement: str) -> tuple[bool, list[Row]]:
         self._pending.clear()
         try:
             return False, self._locked(statement)
@@ -140,16 +146,30 @@ class PostgresDatabase:
             return True, self._locked(statement)
 
     def _locked(self, statement: str) -> list[Row]:
-        """Begin, get the lock, and return the rows of a statement.
+        """Begin, and return the rows of a statement that locks.
 
         All in one text, and not in a pipeline: after one of these, the server does not end a session that idles.
         """
         try:
-            cursor = self._connection.execute(f"{LOCK}; {statement}")  # texts of our own
-            while cursor.nextset():
-                continue
+            cursor = self._connection.execute(f"BEGIN; {statement}")  # texts of our own
+            cursor.nextset()
             return cursor.fetchall()
         except self._errors.Error as error:
+            self._fail(error)
+
+    def append(self, swap: Statement, batch: Batch) -> bool:
+        """Write rows in one round to the server: one statement, which is a transaction by itself.
+
+        A swap that finds its row changed by another writer, for whom it may have waited, finds it no more.
+        """
+        statement, values = swap
+        given = [*values, *(value for rows in batch.values() for row in rows for value in row)]
+        text = _appending(statement, tuple((into, len(rows)) for into, rows in batch.items()))
+        try:
+            return self._connection.execute(text, given).fetchall() == [(1,)]
+        except self._errors.Error as error:
+            if self._connection.closed:  # as a server leaves it that was restarted; nobody knows when
+                return False
             self._fail(error)
 
     def look(self) -> None:
@@ -158,7 +178,7 @@ class PostgresDatabase:
 
     def commit(self) -> None:
         """Make what was written durable."""
-        self._pending.append(("COMMIT", [()]))
+        self._pending.append(("COMMIT", ()))
         self._flush()
         if self._connection.info.transaction_status != 0:  # a COMMIT that the server turned into a rollback
             raise LogError("log-failed", f"{self.where} did not commit")
@@ -181,6 +201,13 @@ class PostgresDatabase:
     def write(self, statements: Sequence[Statement]) -> None:
         """Take statements for the next round to the server: with the next reading, or with the commit."""
         self._pending += statements
+
+    def insert(self, batch: Batch) -> None:
+        """Take rows along with the next round to the server."""
+        for into, rows in batch.items():
+            marks = ", ".join([into.row] * len(rows))
+            values = [value for row in rows for value in row]
+            self._pending.append((f"INSERT INTO {into.table} VALUES {marks} {into.otherwise}", values))
 
     def stream(self, statement: str, values: Sequence[object] = ()) -> Iterator[Row]:
         """Yield a statement's rows; only while reading, after `look`."""
@@ -227,9 +254,8 @@ class PostgresDatabase:
         pending, self._pending = self._pending, []
         try:
             with self._connection.pipeline():
-                for statement, rows in pending:
-                    for row in rows:
-                        self._connection.execute(_placed(statement), tuple(row) or None)
+                for statement, values in pending:
+                    self._connection.execute(_placed(statement), tuple(values) or None)
         except self._errors.Error as error:
             self._fail(error)
 
@@ -248,6 +274,17 @@ class PostgresDatabase:
             self._errors.OperationalError: "log-unreachable",
         }
         return next((code for kind, code in codes.items() if isinstance(error, kind)), "log-failed")
+
+
+@lru_cache(maxsize=64)
+def _appending(swap: str, shape: tuple[tuple[Into, int], ...]) -> Any:
+    """Return a statement that does a swap, and writes rows where it was done; how many rows it changed is returned."""
+    parts = [f"head AS ({swap} RETURNING 1)"]
+    for into, times in shape:
+        many = f"SELECT rows.* FROM head, (VALUES {', '.join([into.row] * times)}) AS rows"
+        source = f"SELECT {into.row.strip('()')} FROM head" if times == 1 else many
+        parts.append(f"{into.table}_written AS (INSERT INTO {into.table} {source} {into.otherwise})")
+    return _placed(f"WITH {', '.join(parts)} SELECT count(*) FROM head")
 
 
 def _placed(statement: str) -> Any:

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from rulecap.audit.database import Row, Statement
 from rulecap.audit.errors import LogError
-from rulecap.audit.tables import differing
+from rulecap.audit.tables import Batch, differing, insertion
 from rulecap.audit.watch import Watch
 
 PATIENCE = 2.0
@@ -52,7 +52,7 @@ class SqliteDatabase:
             LogError: it is not there, or cannot be opened.
         """
         self.where = str(path)
-        self._path, self._patience = path, patience
+        self._path, self._patience, self._touched = path, patience, False
         try:
             _look_at(path, write, create)
             self._connection = connect(path, write, create, 0 if write else patience)
@@ -98,7 +98,7 @@ class SqliteDatabase:
 
         Another process's connection does so when it folds the write-ahead log in; so does whoever copies over the file.
         """
-        touched = self._watch()
+        touched, self._touched = self._watch() or self._touched, False
         if touched:
             self.run("PRAGMA shrink_memory")  # the pages that are held in memory are no longer what is in the file
         self.run("BEGIN IMMEDIATE")
@@ -107,6 +107,22 @@ class SqliteDatabase:
     def begin_reading(self, statement: str) -> tuple[bool, list[Row]]:
         """Start writing; return the rows of a statement too."""
         return self.begin(), self.run(statement)
+
+    def append(self, swap: Statement, batch: Batch) -> bool:
+        """Write rows in a transaction of their own, where the file is as it was left and the swap finds its row."""
+        self._touched = self._touched or self._watch()
+        if self._touched:
+            return False
+        self.run("BEGIN IMMEDIATE")
+        try:
+            if self._connection.execute(*swap).rowcount != 1:
+                self.rollback()
+                return False
+        except sqlite3.Error as error:
+            self._fail(error)
+        self.insert(batch)
+        self.commit()
+        return True
 
     def look(self) -> None:
         """Start reading what is there at this moment."""
@@ -133,18 +149,26 @@ class SqliteDatabase:
     def write(self, statements: Sequence[Statement]) -> None:
         """Run statements that return nothing."""
         try:
-            for statement, rows in statements:
+            for statement, values in statements:
+                self._connection.execute(statement, values)
+        except sqlite3.Error as error:
+            self._fail(error)
+
+    def insert(self, batch: Batch) -> None:
+        """Write rows."""
+        try:
+            for into, rows in batch.items():
                 if len(rows) == 1:
-                    self._connection.execute(statement, rows[0])
+                    self._connection.execute(insertion(into), rows[0])
                 else:
-                    self._connection.executemany(statement, rows)
+                    self._connection.executemany(insertion(into), rows)
         except sqlite3.Error as error:
             self._fail(error)
 
     def stream(self, statement: str, values: Sequence[object] = ()) -> Iterator[Row]:
         """Yield a statement's rows."""
         try:
-            yield from self._connection.execute(statement, tuple(values))
+            yield from self._connection.execute(statement, values)
         except (sqlite3.Error, OverflowError) as error:
             self._fail(error)
 
@@ -163,8 +187,8 @@ class SqliteDatabase:
             except sqlite3.Error:  # what could not be written was reported when it was asked for
                 return
 
-    def _run(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
-        return self._connection.execute(statement, tuple(values)).fetchall()
+    def _run(self, statement: str) -> list[Row]:
+        return self._connection.execute(statement).fetchall()
 
     def _patiently(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
         """Run a statement, again and again while another process is in its way, for as long as patience lasts.
@@ -175,7 +199,7 @@ class SqliteDatabase:
         deadline = 0.0
         while True:
             try:
-                return self._run(statement, values)
+                return self._connection.execute(statement, values).fetchall()
             except sqlite3.OperationalError as error:
                 deadline = deadline or time.monotonic() + self._patience
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:

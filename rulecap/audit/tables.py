@@ -1,7 +1,9 @@
 """The log's tables, the same in every database; only two words for types differ."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import NamedTuple
 
 FORMAT = 1
 # On a server the tables are in a schema of this name, and whoever writes holds the advisory lock of this number.
@@ -31,6 +33,29 @@ TABLES = (
         PRIMARY KEY (account, decision, name))""",
     "CREATE TABLE IF NOT EXISTS checkpoints (size {integer} NOT NULL, note TEXT NOT NULL)",
 )
+
+
+class Into(NamedTuple):
+    """How rows are written into a table: its name, the marks for a row, what is done where a row is there already."""
+
+    table: str
+    row: str
+    otherwise: str = ""
+
+
+RECORDS, NODES = Into("records", "(?, ?, ?, ?)"), Into("nodes", "(?, ?)")
+KINDS, ADVANCES = Into("kinds", "(?, ?, ?, ?, ?, ?)"), Into("advances", "(?, ?, ?, ?)")
+CHECKPOINTS, POLICIES = Into("checkpoints", "(?, ?)"), Into("policies", "(?, ?, ?)", "ON CONFLICT DO NOTHING")
+KEYED = "ON CONFLICT (account, decision, name) DO UPDATE SET seq = excluded.seq"
+REQUESTS = Into("requests", "(?, ?, ?, ?)", KEYED)
+Batch = Mapping[Into, Sequence[Sequence[object]]]
+"""Rows that are written together."""
+
+
+@cache
+def insertion(into: Into) -> str:
+    """Return the statement that writes one row."""
+    return f"INSERT INTO {into.table} VALUES {into.row} {into.otherwise}"
 
 
 def definitions(integer: str, blob: str) -> list[str]:

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 from rulecap.audit.asked import microseconds
 from rulecap.audit.carry import carried_by
-from rulecap.audit.database import Database
 from rulecap.audit.log import json_fields, parsed_memory
+from rulecap.audit.pending import Pending
 from rulecap.audit.record import Record
+from rulecap.audit.tables import ADVANCES
 from rulecap.engine.policy import Policy
 
 Memory = Mapping[str, Any] | None
@@ -34,9 +35,9 @@ class Last(NamedTuple):
 class Timeline:
     """The memories of a log's accounts; what was read or written last is kept, as long as nobody else has written."""
 
-    def __init__(self, database: Database) -> None:
-        """Read over the writer's connection."""
-        self._database = database
+    def __init__(self, pending: Pending) -> None:
+        """Read and write with what a writer has pending."""
+        self._pending = pending
         self._last: dict[tuple[str, str], Last | None] = {}
         self._first: dict[tuple[str, str], Last] | None = None
 
@@ -69,7 +70,7 @@ class Timeline:
     def advance(self, account: str, policy: str, as_of: int, after: Memory, seq: int) -> None:
         """Write that a record has advanced the memory."""
         last = self._known(account, policy)
-        self._database.write([("INSERT INTO advances VALUES (?, ?, ?, ?)", [(account, policy, as_of, seq)])])
+        self._pending.insert(ADVANCES, (account, policy, as_of, seq))
         self._last[account, policy] = Last(as_of, last.after if last else None, after)
 
     def _known(self, account: str, policy: str) -> Last | None:
@@ -81,7 +82,7 @@ class Timeline:
         return self._last[key]
 
     def _read(self, account: str, policy: str) -> Last | None:
-        rows = self._database.run(
+        rows = self._pending.run(
             "SELECT as_of, body FROM advances JOIN records ON records.seq = advances.seq"
             " WHERE account = ? AND policy = ? ORDER BY as_of DESC LIMIT 2",
             (account, policy),
@@ -96,7 +97,7 @@ class Timeline:
     def _carried(self) -> dict[tuple[str, str], Last]:
         """Return the memories that the log's first record carries over from another log."""
         if self._first is None:
-            rows = self._database.run("SELECT body FROM records WHERE seq = 1")
+            rows = self._pending.run("SELECT body FROM records WHERE seq = 1")
             carried = carried_by(Record(1, bytes(rows[0][0]))) if rows else None
             self._first = {
                 (one["account"], one["policy"]): Last(
@@ -107,7 +108,7 @@ class Timeline:
         return self._first
 
     def _earlier(self, account: str, policy: str, as_of: int | None) -> Memory:
-        rows = self._database.run(
+        rows = self._pending.run(
             "SELECT body FROM advances JOIN records ON records.seq = advances.seq"
             " WHERE account = ? AND policy = ? AND as_of < ? ORDER BY as_of DESC LIMIT 1",
             (account, policy, as_of),

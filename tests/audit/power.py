@@ -217,7 +217,8 @@ class Connection:
 
     def execute(self, statement: str, values: Any = ()) -> "Rows":
         with as_sqlite3_says():
-            return Rows(self._connection.execute(self._changed(statement), tuple(values)).fetchall())
+            found = self._connection.execute(self._changed(statement), tuple(values)).fetchall()
+        return Rows(found, self._connection.changes())
 
     def executemany(self, statement: str, rows: Any) -> None:
         for values in rows:
@@ -242,8 +243,8 @@ def as_sqlite3_says() -> Iterator[None]:
 class Rows:
     """A cursor whose rows are all there."""
 
-    def __init__(self, rows: list[tuple[Any, ...]]) -> None:
-        self._rows = rows
+    def __init__(self, rows: list[tuple[Any, ...]], changed: int) -> None:
+        self._rows, self.rowcount = rows, changed
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         return self._rows

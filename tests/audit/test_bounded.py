@@ -67,6 +67,7 @@ class TestAServerThatStandsStill:
     def test_in_mid_transaction_is_not_waited_for_and_holds_the_log_up_no_longer_than_it_stands(
         self, ledger, policy, postgres_url, freeze, monkeypatch, moment
     ):
+        ledger._writer._alone = False
         frozen_before(monkeypatch, moment, lambda: freeze(ledger))
         with patience(60):
             answer = ledger.evaluate(policy, snapshot(2))
@@ -78,6 +79,7 @@ class TestAServerThatStandsStill:
     def test_fails_those_whose_transaction_it_was_and_no_others(
         self, ledger, policy, postgres_url, freeze, monkeypatch
     ):
+        ledger._writer._alone = False
         frozen_before(monkeypatch, "commit", lambda: freeze(ledger))
         answers = []
 

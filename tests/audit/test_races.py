@@ -113,17 +113,24 @@ def test_whatever_is_named_as_decision_is_refused_and_on_record(policy, url, nam
         assert [replayed(log.record(seq), policy) for seq in (1, 2)] == [None, None]
 
 
+EITHER = [(Writer, "_one"), (Writer, "_close"), (Writer, "_append"), ("policy", "evaluate"), ("database", "run")]
+# Whether the writer takes it that nobody else writes, and where it is interrupted then.
 PLACES = [
-    (Writer, "_one"), (Writer, "_close"), (Writer, "_append"), ("database", "begin_reading"), ("database", "run"),
-    ("database", "write"), ("database", "commit"), ("policy", "evaluate"),
-]  # fmt: skip
+    *((alone, *place) for alone in (False, True) for place in EITHER),
+    *((False, "database", name) for name in ("begin_reading", "insert", "write", "commit")),
+    (True, "database", "append"),
+]
+DURABLE = {"commit", "append"}
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: place[1])
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: f"{place[2]}-{'alone' if place[0] else 'locked'}")
 def test_ctrl_c_in_mid_transaction_leaves_nothing_half(policy, url, monkeypatch, place, after):
+    alone, *place = place
     with open_ledger(url) as ledger:
         ledger.evaluate(policy, snapshot(1, account="b"))
+        assert ledger._writer._alone
+        ledger._writer._alone = alone
         owner = {"database": type(ledger._database), "policy": type(policy)}.get(place[0], place[0])
         usual = getattr(owner, place[1])
 
@@ -137,7 +144,7 @@ def test_ctrl_c_in_mid_transaction_leaves_nothing_half(policy, url, monkeypatch,
             with pytest.raises(KeyboardInterrupt):
                 ledger.evaluate(policy, snapshot(1))
         written = len(records(url)) - 1
-        assert written in ({0, 1} if place[1] == "commit" and after else {0})
+        assert written in ({0, 1} if place[1] in DURABLE and after else {0})
         assert ledger.evaluate(policy, snapshot(2)).outputs["number"] == 1 + written
         assert ledger.evaluate(policy, snapshot(3)).outputs["number"] == 2 + written
     assert len(records(url)) == 3 + written
@@ -301,6 +308,7 @@ class TestWhileTheLogCannotBeWritten:
     def unlogged(self, ledger, policy, minute, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(type(ledger._database), "begin_reading", raising)
+            patch.setattr(type(ledger._database), "append", raising)
             return ledger.evaluate(policy, snapshot(minute), "margin")
 
     def test_a_late_answer_before_does_not_turn_its_memory_back(self, policy, url, monkeypatch):
@@ -332,5 +340,5 @@ class TestWhileTheLogCannotBeWritten:
         assert (decision.ok, decision.outputs["number"]) == (True, 2)
 
 
-def raising(self):
+def raising(*_):
     raise LogError("log-full", "no room")

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rulecap.audit import open_ledger, open_log
+from rulecap.audit.ledger import Asked
 from rulecap.audit.replay import replayed
 from rulecap.audit.verify import verify
 from tests.audit.counting import counting, snapshot
@@ -15,7 +16,7 @@ from tests.audit.counting import counting, snapshot
 LOSSES = ("worst_loss", "largest_loss")
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["", "", "", "", "reopen", "no snapshot"]),
+        st.sampled_from(["", "", "", "", "reopen", "no snapshot", "with the next", "with the next"]),
         st.sampled_from(["a", "a", "b"]),
         st.integers(0, 9),
         st.integers(-9, 3),
@@ -88,14 +89,19 @@ def follow(policies, url, steps):
     model = Naive()
     with ExitStack() as stack:
         ledgers = [stack.enter_context(open_ledger(url)) for _ in range(2)]
+        some = []
         for step in steps:
+            some.append(step)
+            if step[0] == "with the next" and step is not steps[-1]:
+                continue
             if step[0] == "reopen":
                 ledgers.reverse()
                 ledgers[0].close()
                 ledgers[0] = stack.enter_context(open_ledger(url))
             elif step[0] == "no snapshot":
                 assert not ledgers[0].evaluate(policies[LOSSES[0]], '{"account": {"id": "a"}}').ok
-            evaluated(ledgers, policies, model, step)
+            evaluated(ledgers[step[-1]], policies, model, some)
+            some = []
     with open_log(url) as log:
         assert verify(log).findings == ()
         log.database.look()
@@ -103,14 +109,19 @@ def follow(policies, url, steps):
             assert replayed(record, log.policy(record.fields["policy"]["digest"])) is None
 
 
-def evaluated(ledgers, policies, model, step):
-    _, account, minute, pnl, decision, loss, which = step
-    memory = model.given(account, minute, loss)
-    answer = ledgers[which].evaluate(policies[loss], snapshot(minute, pnl, account), decision)
-    assert answer.problems == ()
-    assert answer.outputs["number"] == (memory or {}).get("seen", 0) + 1
-    on_record(ledgers[which], answer, memory)
-    model.advance(account, minute, memory, pnl, loss)
+def evaluated(ledger, policies, model, steps):
+    """Take steps together, in one transaction."""
+    asked = [
+        Asked(policies[loss], snapshot(minute, pnl, account), decision)
+        for _, account, minute, pnl, decision, loss, _ in steps
+    ]
+    for step, answer in zip(steps, ledger.evaluate_all(asked), strict=True):
+        _, account, minute, pnl, _, loss, _ = step
+        memory = model.given(account, minute, loss)
+        assert answer.problems == ()
+        assert answer.outputs["number"] == (memory or {}).get("seen", 0) + 1
+        on_record(ledger, answer, memory)
+        model.advance(account, minute, memory, pnl, loss)
 
 
 def on_record(ledger, answer, memory):
@@ -136,5 +147,18 @@ def test_a_version_gets_all_that_it_knows_from_before_a_time_at_which_another_ad
         first.evaluate(new, snapshot(2))
         with open_ledger(url) as second:
             assert (second if reopened else first).evaluate(old, snapshot(2)).memory == {"seen": 2, "worst_loss": 5}
+    with open_log(url) as log:
+        assert verify(log).findings == ()
+
+
+def test_a_late_one_among_many_gets_what_those_before_it_left(policies, url):
+    policy = policies[LOSSES[0]]
+    with open_ledger(url) as ledger:
+        ledger.evaluate(policy, snapshot(0))
+        answers = ledger.evaluate_all([Asked(policy, snapshot(minute)) for minute in (1, 5, 3)])
+        assert [answer.outputs["number"] for answer in answers] == [2, 3, 3]
+        under = [Asked(policy, snapshot(minute), idempotency_key="k") for minute in (6, 6)]
+        first, again = ledger.evaluate_all(under)
+        assert (first.record_id, first.outputs["number"]) == (again.record_id, 4)
     with open_log(url) as log:
         assert verify(log).findings == ()
