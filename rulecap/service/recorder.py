@@ -1,17 +1,20 @@
 """Decisions on record without a thread for each request: whoever asks at the same time is answered by one commit."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 from rulecap.audit.errors import LogError
 from rulecap.audit.ledger import Asked, Ledger
 from rulecap.engine.decision import Decision
 from rulecap.problems import Problem
+from rulecap.service.failing import place_of
 
+log = logging.getLogger("rulecap.service")
 MOST_AT_ONCE = 256
 # Whoever asks a crowd's next question is not far behind the others: the longest that a commit waits for them.
 LONGEST_PAUSE = 0.005
@@ -109,9 +112,7 @@ class Recorder:
         self._queue.append(Waiting(asked, answer, time.perf_counter()))
         self.waiting += 1
         if len(self._working) < self.ledger.shifts:
-            work = loop.create_task(self._work())
-            self._working.add(work)
-            work.add_done_callback(self._working.discard)
+            self._working.add(loop.create_task(self._work()))
         elif len(self._queue) >= self._enough:
             self._gathered.set()
         # What is asked is recorded, whether or not the one who asked is still there.
@@ -119,13 +120,17 @@ class Recorder:
 
     async def _work(self) -> None:
         """Answer what waits, batch after batch."""
-        while self._queue:
-            await self._gather()
-            # One shift takes all; of two, each takes its part, so that neither waits for the other.
-            most = MOST_AT_ONCE if self.ledger.shifts == 1 else min(self._enough, MOST_AT_ONCE)
-            batch, self._queue = self._queue[:most], self._queue[most:]
-            if batch:  # else another shift has taken it
-                await self._answer(batch)
+        try:
+            while self._queue:
+                await self._gather()
+                # One shift takes all; of two, each takes its part, so that neither waits for the other.
+                most = MOST_AT_ONCE if self.ledger.shifts == 1 else min(self._enough, MOST_AT_ONCE)
+                batch, self._queue = self._queue[:most], self._queue[most:]
+                if batch:  # else another shift has taken it
+                    await self._answer(batch)
+        finally:
+            # At once: whoever asks before the task's callbacks are called would take it that somebody is at work.
+            self._working.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _gather(self) -> None:
         """Give as many as were answered together last time a moment to come back: a commit costs more than that."""
@@ -156,7 +161,11 @@ class Recorder:
         for one, decision in zip(batch, decisions, strict=True):
             if not one.answer.done():
                 one.answer.set_result(decision)
-            self._answered(one.asked, decision, moment - one.since)
+        for one, decision in zip(batch, decisions, strict=True):
+            try:
+                self._answered(one.asked, decision, moment - one.since)
+            except Exception as error:  # noqa: BLE001  # what is counted or told of a decision holds nobody up
+                log.error("%s", place_of(error), extra={"code": "internal"})
 
     async def close(self) -> None:
         """Finish what waits, then let go of the log."""

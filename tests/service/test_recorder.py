@@ -90,3 +90,52 @@ def test_a_ledger_that_breaks_is_told_to_all_who_wait(tmp_path, policy, monkeypa
     (found, waiting), _, _ = run(tmp_path, ask)
     assert [type(one) for one in found] == [RuntimeError] * 3
     assert waiting == 0
+
+
+class Prompt:
+    """A ledger that answers at the loop's next turn."""
+
+    failure = None
+
+    def __init__(self, shifts):
+        self.shifts = shifts
+
+    async def answer(self, asked):
+        await asyncio.sleep(0)
+        return asked
+
+    async def close(self):
+        pass
+
+
+def test_whoever_asks_while_the_one_at_work_ends_is_not_forgotten():
+    async def main():
+        following = []
+
+        def told(asked, *_):
+            if asked < 9:  # it asks before anybody is told that the work has ended
+                following.append(asyncio.create_task(recorder.ask(asked + 1)))
+
+        recorder = Recorder(Prompt(1), told)
+        async with asyncio.timeout(60):
+            await recorder.ask(0)
+            while len(following) < 9 or not all(task.done() for task in following):
+                await asyncio.sleep(0)
+        assert [task.result() for task in following] == list(range(1, 10))
+        assert recorder.waiting == 0
+
+    asyncio.run(main())
+
+
+def test_what_is_told_of_a_decision_holds_nobody_up(caplog):
+    async def main():
+        def failing(*_):
+            raise RuntimeError("broken")
+
+        recorder = Recorder(Prompt(1), failing)
+        async with asyncio.timeout(60):
+            assert await asyncio.gather(*(recorder.ask(number) for number in range(3))) == [0, 1, 2]
+            assert await recorder.ask(4) == 4
+
+    asyncio.run(main())
+    assert {record.code for record in caplog.records} == {"internal"}
