@@ -14,6 +14,7 @@ from rulecap.service.limits import RateLimit
 from rulecap.service.openapi import document
 from rulecap.service.problems import Refused, malformed
 from rulecap.service.routes import capital, evaluation, operations, records
+from rulecap.service.routes.common import straight
 from rulecap.service.service import Service
 from rulecap.service.settings import ServiceSettings
 from rulecap.service.sources import Source
@@ -72,6 +73,7 @@ def create_app(settings: ServiceSettings, source: Source | None = None) -> FastA
     rate = settings.requests_per_second or (WITH_KEYS_PER_SECOND if settings.keys else None)
     app.add_middleware(
         Gate,
+        straight=straight(ROUTERS),
         ring=lambda: service.ring,
         rate=RateLimit(rate, settings.burst),
         largest=settings.largest_body,

@@ -3,12 +3,15 @@
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from secrets import token_hex
-from typing import Any
+from typing import Any, NamedTuple
 
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rulecap.service.failing import place_of
@@ -36,6 +39,13 @@ class Caller:
     scopes: frozenset[str]
 
 
+class Straight(NamedTuple):
+    """A route, and what answers to it from nothing but the request."""
+
+    route: BaseRoute
+    handler: Callable[[Request], Awaitable[Response]]
+
+
 ANYBODY = frozenset(SCOPES)
 NOBODY: frozenset[str] = frozenset()
 
@@ -48,18 +58,27 @@ class Gate:
     """Stands before the application."""
 
     def __init__(
-        self, app: ASGIApp, ring: Callable[[], KeyRing | None], rate: RateLimit, largest: int, metrics: Metrics
+        self,
+        app: ASGIApp,
+        straight: Mapping[tuple[str, str], Straight],
+        ring: Callable[[], KeyRing | None],
+        rate: RateLimit,
+        largest: int,
+        metrics: Metrics,
     ) -> None:
         """Guard an application.
 
         Args:
             app: what is guarded.
+            straight: by method and path, what answers without the application's looking for a route; that looking takes
+                a fifth of a request's time.
             ring: returns the keys in force; none where none are asked for.
             rate: how often one caller may ask, and be refused for want of a key.
             largest: how many bytes a body may have.
             metrics: where requests are counted.
         """
-        self._app, self._ring, self._rate, self._largest, self._metrics = app, ring, rate, largest, metrics
+        self._app, self._straight, self._ring = app, straight, ring
+        self._rate, self._largest, self._metrics = rate, largest, metrics
         # Apart from those with a key, so that nobody who knocks holds up the bot behind the same address.
         self._strangers, self._noted = rate.alike(), RateLimit(1.0 / NOTED_SECONDS, 1)
 
@@ -72,7 +91,7 @@ class Gate:
         start = time.perf_counter()
         try:
             self._admit(scope)
-            await self._app(scope, _bounded(scope, receive, self._largest), answer)
+            await self._pass(scope, _bounded(scope, receive, self._largest), answer)
         except Refused as refused:
             await answer.instead(refused, scope, receive)
         except TooLarge:
@@ -82,6 +101,15 @@ class Gate:
             await answer.instead(Refused(500, "internal", "something went wrong; the log says what"), scope, receive)
         finally:
             self._note(scope, answer, time.perf_counter() - start)
+
+    async def _pass(self, scope: Scope, receive: Receive, answer: "Answer") -> None:
+        found = None if scope.get("root_path") else self._straight.get((scope["method"], scope["path"]))
+        if found is None:
+            await self._app(scope, receive, answer)
+            return
+        scope["route"] = found.route
+        response = await found.handler(Request(scope, receive))
+        await response(scope, receive, answer)
 
     def _admit(self, scope: Scope) -> None:
         """Find out who asks.

@@ -1,15 +1,15 @@
 """What endpoints share: the service, the answer as JSON, the scope that a route asks for."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from inspect import signature
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from rulecap.service.gate import CALLER, NOBODY, Caller
+from rulecap.service.gate import CALLER, NOBODY, Caller, Straight
 from rulecap.service.keys import Scope
 from rulecap.service.problems import Refused
 from rulecap.service.service import Service
@@ -24,13 +24,17 @@ class OpenRoute(APIRoute):
 
     scope: Scope | None = None
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether the endpoint takes nothing but the request."""
+        return list(signature(self.endpoint).parameters) == ["request"]
+
     def get_route_handler(self) -> Handler:
         """Return the route's handler behind a look at the caller's scopes.
 
         An endpoint that takes nothing but the request is called without FastAPI's looking for more to give it.
         """
-        bare = list(signature(self.endpoint).parameters) == ["request"]
-        handler: Handler = self.endpoint if bare else super().get_route_handler()
+        handler: Handler = self.endpoint if self.is_bare else super().get_route_handler()
         scope = self.scope
 
         async def guarded(request: Request) -> Response:
@@ -39,6 +43,17 @@ class OpenRoute(APIRoute):
             return await handler(request)
 
         return guarded
+
+
+def straight(routers: Iterable[APIRouter]) -> dict[tuple[str, str], Straight]:
+    """Return the routes of one path each that need nothing but the request, by method and path."""
+    routes = [route for router in routers for route in router.routes]
+    return {
+        (method, route.path): Straight(route, route.get_route_handler())
+        for route in routes
+        if isinstance(route, OpenRoute) and route.is_bare and "{" not in route.path
+        for method in route.methods or ()
+    }
 
 
 class ReadRoute(OpenRoute):
