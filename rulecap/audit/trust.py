@@ -4,13 +4,15 @@ A handover is a checkpoint with the extension line `rulecap-next-key NEWKEY`, si
 From its size on the new key is trusted; the old one speaks for no larger tree, and cannot hand over again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from rulecap.audit.checkpoint import LARGEST_SIZE, Checkpoint, read_checkpoint
 from rulecap.audit.note import Note, NoteError, Signer, Verifier, open_note, sign, signed_by, verifier_from_text
 
 NEXT_KEY = "rulecap-next-key"
+Numbered = tuple[int, Note, Checkpoint]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +59,24 @@ def trust_after(notes: Iterable[str], trusted: Iterable[Verifier]) -> Trust:
     """Return who is trusted after the handovers among a log's checkpoints; the others are only read, not verified.
 
     Args:
-        notes: the log's checkpoints, in order of size.
+        notes: the log's checkpoints, in order of size; those of one size in any order, as a database may give them.
         trusted: the keys trusted to begin with, at every size until they hand over.
 
     Raises:
-        NoteError: a note is malformed or out of order, or a handover is not signed by a key trusted at that point and
-            by the new key; the message says which note, counted from 1.
+        NoteError: a note is malformed or of a smaller size than the one before it, or a handover is not signed by a key
+            trusted at that point and by the new key; the message says which note, counted from 1.
     """
-    trust, size = Trust(tuple(Term(verifier) for verifier in dict.fromkeys(trusted))), 0
+    trust, size, waiting = Trust(tuple(Term(verifier) for verifier in dict.fromkeys(trusted))), 0, list[Numbered]()
     for number, text in enumerate(notes, start=1):
-        try:
+        with _numbered(number):
             note = open_note(text)
             checkpoint = read_checkpoint(note.text)
             if checkpoint.size < size:
                 raise NoteError(f"its size {checkpoint.size} is below the one before it, {size}")
-            trust, size = _after(trust, note, checkpoint), checkpoint.size
-        except NoteError as error:
-            raise NoteError(f"checkpoint {number}: {error}") from None
-    return trust
+        if checkpoint.size > size:
+            trust, size, waiting = _after_all(trust, waiting), checkpoint.size, []
+        waiting.append((number, note, checkpoint))
+    return _after_all(trust, waiting)
 
 
 def open_checkpoint(text: str, trust: Trust) -> Checkpoint:
@@ -89,6 +91,32 @@ def open_checkpoint(text: str, trust: Trust) -> Checkpoint:
     if not set(signers) & set(trust.at(checkpoint.size)):
         raise NoteError(f"the checkpoint of size {checkpoint.size} is signed by {_why_not(note, signers)}")
     return checkpoint
+
+
+@contextmanager
+def _numbered(number: int) -> Iterator[None]:
+    """Say which note it was."""
+    try:
+        yield
+    except NoteError as error:
+        raise NoteError(f"checkpoint {number}: {error}") from None
+
+
+def _after_all(trust: Trust, notes: list[Numbered]) -> Trust:
+    """Return the trust after checkpoints of one size: whichever the trusted keys have signed comes first."""
+    while notes:
+        later = []
+        for one in notes:
+            try:
+                trust = _after(trust, *one[1:])
+            except NoteError:  # it may follow from another one
+                later.append(one)
+        if len(later) == len(notes):
+            number, note, checkpoint = later[0]
+            with _numbered(number):
+                return _after(trust, note, checkpoint)
+        notes = later
+    return trust
 
 
 def _after(trust: Trust, note: Note, checkpoint: Checkpoint) -> Trust:

@@ -1,6 +1,7 @@
 """Whose signature counts at which size, and how one key hands over to the next."""
 
 from collections.abc import Callable
+from itertools import permutations
 
 import pytest
 
@@ -64,6 +65,15 @@ def test_trust_is_handed_on_from_key_to_key_even_at_one_size() -> None:
     trust = trusted(handover(head(5), OLD, NEW), handover(head(5), NEW, NEXT), signed(8, NEXT))
     assert trust.current == trust.at(6) == (NEXT.verifier,)
     assert trust.at(5) == (OLD.verifier, NEW.verifier, NEXT.verifier)
+
+
+def test_handovers_at_one_size_count_in_whatever_order_they_are_given() -> None:
+    chain = [handover(head(5), OLD, NEW), handover(head(5), NEW, NEXT), handover(head(5), NEXT, STRANGER)]
+    for notes in permutations([*chain, signed(5, OLD)]):
+        trust = trusted(signed(3, OLD), *notes, signed(6, STRANGER))
+        assert trust.current == (STRANGER.verifier,)
+        assert set(trust.at(5)) == {one.verifier for one in (OLD, NEW, NEXT, STRANGER)}
+    assert refused(lambda: trusted(chain[2], chain[1])).startswith("checkpoint 1: the handover is signed by no trusted")
 
 
 def test_a_key_that_was_retired_cannot_hand_over_again() -> None:
