@@ -43,7 +43,12 @@ class Checkpoint:
 
     def to_text(self) -> str:
         """Return the text to sign: origin, size, root in base64, extensions, each a line."""
-        return "".join(f"{line}\n" for line in (self.origin, self.size, base64_of(self.root), *self.extensions))
+        return tree_head(self.origin, self.size, self.root) + "".join(f"{line}\n" for line in self.extensions)
+
+
+def tree_head(origin: str, size: int, root: bytes) -> str:
+    """Return the text of a checkpoint without extensions, whose parts are known to be ones that it may have."""
+    return f"{origin}\n{size}\n{base64_of(root)}\n"
 
 
 def read_checkpoint(text: str) -> Checkpoint:

@@ -1,6 +1,6 @@
 """A log's head as a checkpoint: written at each commit, and held against a writer that wants to go on with the log."""
 
-from rulecap.audit.checkpoint import Checkpoint
+from rulecap.audit.checkpoint import Checkpoint, tree_head
 from rulecap.audit.errors import LogError
 from rulecap.audit.log import Head
 from rulecap.audit.note import NoteError, Signer, open_note, sign
@@ -21,7 +21,7 @@ def checkpoint_of(head: Head) -> Checkpoint:
 
 def head_note(log: str, size: int, root: bytes, signer: Signer | None) -> str:
     """Return a head as a checkpoint, signed where there is a key."""
-    text = Checkpoint(origin_of(log), size, root).to_text()
+    text = tree_head(origin_of(log), size, root)
     return sign(text, signer) if signer else text
 
 
