@@ -81,12 +81,25 @@ def shown(value: object) -> str:
     return text[:LONGEST_SHOWN].encode(errors="backslashreplace").decode()
 
 
+NEAR, A_SLIP = 0.6, 0.81
+
+
+def nearest(word: str, known: Iterable[str], near: float = NEAR) -> str | None:
+    """Return the known word that is like this one, also where only its capitals are others; none where none is."""
+    names = sorted(set(known))
+    exact = get_close_matches(word, names, n=1, cutoff=near)
+    if exact:
+        return exact[0]
+    folded = {name.casefold(): name for name in reversed(names)}
+    return next((folded[one] for one in get_close_matches(word.casefold(), folded, n=1, cutoff=near)), None)
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return a hint naming the nearest known word, or the known words where none is near and they are few."""
     names = sorted(set(known))
-    near = get_close_matches(word, names, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {near[0]}?"
+    near = nearest(word, names)
+    if near is not None:
+        return f"did you mean {near}?"
     return f"known here: {', '.join(names)}" if 0 < len(names) <= 12 else ""
 
 

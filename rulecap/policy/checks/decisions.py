@@ -7,10 +7,11 @@ from rulecap.language.expression import Expression
 from rulecap.language.grammar import Syntax
 from rulecap.language.infer import Inference, infer
 from rulecap.language.inputs import whole_fields
-from rulecap.language.literals import Literal, jsonable, literal
+from rulecap.language.literals import jsonable, literal
 from rulecap.language.presence import proven
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Adjustments, Dated, Lookup, Remembered, Rows, RuleValue, Term, walk
+from rulecap.policy.checks.fallbacks import check_fallbacks
 from rulecap.policy.checks.inputs import follow
 from rulecap.policy.checks.monitored import execute_of, watch_of
 from rulecap.policy.model import Decision, HandOver, Outputs, PolicyText, Say
@@ -27,6 +28,7 @@ def check_decision(name: str, decision: Decision, words: Vocabulary) -> TypedDec
     outputs = _outputs(decision.outputs, scope)
     on_error = literal(decision.on_error, scope.problems) if decision.on_error is not None else None
     _covers(decision.outputs, decision.on_error, decision, scope.problems)
+    check_fallbacks(outputs, decision.on_error, scope.problems)
     requires, guaranteed = _requires(decision, words)
     return TypedDecision(
         name,
@@ -62,7 +64,7 @@ def _outputs(outputs: Outputs, scope: Scope) -> OutputTerms:
 
 
 def _verdict(decision: Decision, outputs: OutputTerms, problems: list[Problem]) -> str | None:
-    """Return the output that is the decision's verdict; it is a text, also in case of an error."""
+    """Return the output that is the decision's verdict; it is a text, and so is what it is in case of an error."""
     name, node = decision.verdict, decision.node.get("verdict")
     if name is None or node is None:
         return None
@@ -70,7 +72,7 @@ def _verdict(decision: Decision, outputs: OutputTerms, problems: list[Problem]) 
         hint = did_you_mean(name, outputs)
         problems.append(problem_at(node, "unknown-name", f"the decision has no output {name}", hint))
         return None
-    output, fallback = outputs[name], _fallback(decision, name)
+    output = outputs[name]
     is_text = "a verdict is a name or a text"
     if isinstance(output, dict):
         problems.append(problem_at(node, "wrong-type", f"{name} has parts: {is_text}", "name an output without parts"))
@@ -79,10 +81,6 @@ def _verdict(decision: Decision, outputs: OutputTerms, problems: list[Problem]) 
         what = t.described(output[1].type)
         problems.append(problem_at(node, "wrong-type", f"{name} is {what}: {is_text}", "name another output"))
         return None
-    if fallback is not None and fallback.type != t.NOTHING and not _is_text(fallback.type):
-        what = t.described(fallback.type)
-        message = f"{name} is {what}, and it is the decision's verdict: {is_text}"
-        problems.append(problem_at(fallback.node, "wrong-type", message, f"write {name}: none, or a name"))
     return name
 
 
@@ -102,11 +100,6 @@ def _opens(decision: Decision, outputs: OutputTerms, problems: list[Problem]) ->
             message = f"{decision.verdict} is never {verdict}"
             problems.append(problem_at(item, "unknown-name", message, did_you_mean(verdict, possible)))
     return decision.opens
-
-
-def _fallback(decision: Decision, name: str) -> Literal | None:
-    node = decision.on_error.get(name) if isinstance(decision.on_error, Mapping) else None
-    return literal(node, []) if node is not None else None
 
 
 def _is_text(kind: t.Type) -> bool:
