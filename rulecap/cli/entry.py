@@ -1,6 +1,7 @@
 """The command `rulecap`: its arguments, and what ends it."""
 
 import argparse
+import errno
 import io
 import os
 import sys
@@ -15,10 +16,12 @@ COMMANDS = (evaluate, explain, check, test, schema, snapshot, audit, serve, moni
 USAGE = 2
 # What a shell reports for a program that a signal ended.
 INTERRUPTED, PIPE_CLOSED = 130, 141
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 fine, 1 the thing checked is not fine, 2 usage."""
+    _hold_streams()
     _be_printable()
     try:
         asked = parser().parse_args(arguments)
@@ -32,6 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _forget_output()
         return PIPE_CLOSED
+    except OSError as error:
+        if error.errno not in UNWRITABLE or error.filename is not None:
+            raise
+        _forget_output()
+        print(f"rulecap: cannot write the output: {error.strerror}", file=sys.stderr)
+        return USAGE
     return code
 
 
@@ -72,6 +81,14 @@ def _report(asked: argparse.Namespace, error: NotFine) -> int:
         style = Style.of_output()
         print("\n".join(style.problem(problem) for problem in error.problems))
     return NOT_FINE
+
+
+def _hold_streams() -> None:
+    """Put nothing in place of a stream that was closed: the next file that is opened, a log, would get its number."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(nothing, mode, encoding="utf-8", closefd=nothing != number))  # noqa: SIM115  # it stays
 
 
 def _be_printable() -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -51,6 +52,34 @@ def test_a_closed_pipe_ends_quietly():
         check=False,
     )
     assert ran.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "says"),
+    [
+        (">&-", 0, ""),
+        ("<&- >&- 2>&-", 0, ""),
+        pytest.param(
+            ">/dev/full",
+            2,
+            "rulecap: cannot write the output: No space left on device\n",
+            marks=pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full"),
+        ),
+    ],
+)
+def test_output_that_nobody_gets_is_no_traceback(end, code, says):
+    ran = subprocess.run(
+        f"{sys.executable} -m rulecap check default {end}", shell=True, capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (code, "", says)
+
+
+def test_no_standard_input_is_an_empty_snapshot():
+    ran = subprocess.run(
+        f"{sys.executable} -m rulecap eval - <&-", shell=True, capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (1, "")
+    assert "not-json" in ran.stdout
 
 
 def test_a_terminal_without_the_characters_shows_question_marks():
