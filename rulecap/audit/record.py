@@ -17,6 +17,16 @@ BODY = (
     b'"engine":%s,"request":%s,"snapshot":%s,"memory":%s,"next_memory":%s,"outputs":%s,"steps":%s,"problems":%s}'
 )
 ENGINE = to_json(__version__)
+# What stands in every body, as far as readers go into it. What else a record has to be, `said` holds it to.
+PARTS: dict[str, type | tuple[type, ...]] = {
+    "id": str, "time": str, "account": str, "decision": str, "answered_by": str, "verdict": (str, type(None)),
+    "ok": bool, "policy": dict, "snapshot": object, "memory": object, "outputs": dict, "steps": dict, "problems": list,
+}  # fmt: skip
+POLICY_PARTS = ("name", "version", "digest")
+
+
+class DamagedRecord(ValueError):
+    """A body that is no record: somebody changed it, or the database is damaged."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +46,19 @@ class Record:
         """What the body says.
 
         Raises:
-            ValueError: the body is no JSON object.
+            DamagedRecord: the body is no JSON object, or lacks a part that every record has.
         """
-        parsed = from_json(self.body, allow_inf_nan=False)
+        try:
+            parsed = from_json(self.body, allow_inf_nan=False)
+        except ValueError as error:
+            raise DamagedRecord(f"record {self.seq} is damaged: {error}") from error
         if not isinstance(parsed, dict):
-            raise ValueError("the body is no JSON object")
+            raise DamagedRecord(f"record {self.seq} is damaged: the body is no JSON object")
+        for name, kind in PARTS.items():
+            if name not in parsed or not isinstance(parsed[name], kind):
+                raise DamagedRecord(f"record {self.seq} is damaged: {name} is missing, or is something else")
+        if not all(isinstance(parsed["policy"].get(name), str) for name in POLICY_PARTS):
+            raise DamagedRecord(f"record {self.seq} is damaged: policy is something else")
         return parsed
 
     @property

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import sqlite3
+import sys
 
 import pytest
 
@@ -202,3 +204,31 @@ def test_a_log_that_is_not_there_is_a_usage_error_and_not_made(rulecap, tmp_path
     assert ran.code == 2
     assert "there is no log at" in ran.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_package_that_is_missing_leaves_no_empty_file(audit, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    name = str(tmp_path / "out.parquet")
+    assert "pip install" in audit("export", "--format", "parquet", "--out", name).err
+    assert not (tmp_path / "out.parquet").exists()
+
+
+@pytest.mark.parametrize("body", [b"\0", b"[]", b'{"seq": 5}'], ids=["no JSON", "no object", "no record"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("stats",), ("history", "--account", "hedge"), ("explain", "5"), ("why", "5"), ("query", "--limit", "500"),
+        ("export", "--format", "csv", "--out", "out.csv"),
+    ],
+    ids=lambda command: command[0],
+)  # fmt: skip
+def test_a_damaged_record_is_named_and_nothing_half_is_left(rulecap, tmp_path, monkeypatch, command, body):
+    monkeypatch.chdir(tmp_path)
+    log = write(tmp_path)
+    with sqlite3.connect(log.removeprefix("sqlite:///")) as database:
+        database.execute("UPDATE records SET body = ? WHERE seq = 5", (body,))
+    database.close()
+    ran = rulecap("audit", *command, "--log", log)
+    assert (ran.code, ran.err.split(": ")[1]) == (2, "record 5 is damaged")
+    assert ran.err.endswith("look with `rulecap audit verify`\n")
+    assert not (tmp_path / "out.csv").exists()

@@ -36,9 +36,10 @@ def reading(url: str) -> "Iterator[Log]":
     """Give the log at an address, for reading.
 
     Raises:
-        UsageError: the address is none, there is no log at it, or it cannot be read to its end.
+        UsageError: the address is none, there is no log at it, or it cannot be read to its end, or a record is none.
     """
     from rulecap.audit import LogError, open_log
+    from rulecap.audit.record import DamagedRecord
 
     try:
         log = open_log(url)
@@ -49,6 +50,8 @@ def reading(url: str) -> "Iterator[Log]":
             yield log
         except LogError as error:
             raise UsageError(str(error)) from error
+        except DamagedRecord as error:
+            raise UsageError(f"{error}; look with `rulecap audit verify`") from error
 
 
 def found(log: "Log", name: str) -> "Record":

@@ -66,7 +66,7 @@ def _listed(log: "Log", page: "Page") -> "list[Listed]":
     kinds = log.kinds()
     try:
         return [listed(one, kinds[one.kind]) for one in page.records]
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise UsageError("a record is damaged: look with `rulecap audit verify`") from error
 
 

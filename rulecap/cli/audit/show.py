@@ -49,13 +49,14 @@ def _print_exactly(body: bytes) -> None:
 
 
 def _as_text(record: "Record", proof: "Proof | None", style: "Style") -> str:
+    from rulecap.audit.record import DamagedRecord
     from rulecap.cli.outline import outline
 
     try:
         fields = dict(record.fields)
         snapshot = fields["snapshot"]
-    except (ValueError, KeyError) as error:
-        return style.bad(f"record {record.seq} is damaged: {error}")
+    except DamagedRecord as error:
+        return style.bad(str(error))
     if isinstance(snapshot, dict) and "book" in snapshot:
         levels = {side: f"{len(rows)} levels" for side, rows in snapshot["book"].items()}
         fields["snapshot"] = {**snapshot, "book": levels}
