@@ -136,6 +136,16 @@ class TestStats:
         for shown in ("160 records", "Verdicts", "Checks", "gate", "margin", "Adjustments", "losing", "missing-field"):
             assert shown in ran.out
 
+    def test_says_each_verdict_by_its_name_beside_its_decision(self, audit):
+        told = json.loads(audit("stats", "--json").out)
+        ran = audit("stats")
+        assert ran.out.splitlines()[3].split() == ["from", "decision", "records", "verdicts"]
+        for one in told["verdicts"]:
+            (row,) = [
+                line for line in ran.out.splitlines() if line.startswith(f"{one['time'][:10]}  {one['decision']} ")
+            ]
+            assert f"{one['verdict'] or 'none'} {one['count']}" in row
+
     def test_as_json_has_stable_keys(self, audit):
         told = json.loads(audit("stats", "--json").out)
         assert list(told) == ["records", "verdicts", "checks", "adjustments", "problems"]

@@ -82,17 +82,18 @@ def _sections(stats: "Stats", strong: Any) -> list[str]:
 
 
 def _verdicts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return a row for each stretch of time and decision, with a column for each verdict."""
-    names = sorted({row["verdict"] or "none" for row in rows})
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    """Return a row for each stretch of time and decision: a column for each verdict would be too wide to be read."""
+    found: dict[tuple[str, str], dict[str, int]] = {}
     for row in rows:
-        place = found.setdefault((row["time"], row["decision"]), dict.fromkeys(names, 0))
-        place[row["verdict"] or "none"] += row["count"]
+        counts = found.setdefault((row["time"], row["decision"]), {})
+        name = row["verdict"] or "none"
+        counts[name] = counts.get(name, 0) + row["count"]
     return [
         {
             "from": time.removesuffix("T00:00:00Z"),
             "decision": decision,
-            **{name: count or "" for name, count in counts.items()},
+            "records": sum(counts.values()),
+            "verdicts": ", ".join(f"{name} {counts[name]:,}" for name in sorted(counts, key=lambda one: -counts[one])),
         }
         for (time, decision), counts in found.items()
     ]
