@@ -36,6 +36,16 @@ SLIPS = (
     (re.compile(r"\$"), "an amount is written 5 USD"),
     (re.compile(r"[;`{}@#]|:(?!=)"), ""),
 )
+CHOICE = "write `one if condition else another`"
+# Looked for only in what cannot be read: `AND` may well be a name.
+WORD_SLIPS = (
+    (re.compile(r"\b(?:AND|And)\b"), "write `and`"),
+    (re.compile(r"\b(?:OR|Or)\b"), "write `or`"),
+    (re.compile(r"\b(?:NOT|Not)\b"), "write `not`"),
+    (re.compile(r"\b(?:IF|If|ELSE|Else|THEN|Then|then|elif|elseif)\b"), CHOICE),
+    (re.compile(r"\A\s*if\b|(?<=[(,])\s*if\b"), CHOICE),
+)
+SENTENCE = re.compile(rf"(?<![\w.]){WORD_AFTER}[A-Za-z_]\w*\s+{WORD_AFTER}[A-Za-z_]\w*")
 A_PERCENT = "a percent is a number followed by %: 5%"
 MODULO = re.compile(rf"%(?=\s*{WORD_AFTER}[A-Za-z0-9_(])")
 UNKNOWN_UNIT = re.compile(rf"(?<![A-Za-z0-9_.])(?>{NUMBER})(?P<unit>[A-Za-z_]\w*)")
@@ -51,6 +61,8 @@ INSTEAD = {
     "÷": "write /",
     "–": "write -",
     "−": "write -",
+    **dict.fromkeys("“”„‘’‚´", "write straight quotes: '…'"),
+    **dict.fromkeys("\u00a0\u2007\u2009\u202f", "write an ordinary space"),
 }
 
 
@@ -122,17 +134,47 @@ def _unfit_for_python(text: str, masked: Masked) -> Refusal | None:
     outside = _outside_texts(masked.text)
     strange = re.search(r"[^\x20-\x7e]", outside)
     if strange:
-        message = f"`{strange[0]}` does not belong to the language"
+        sign = f"the space U+{ord(strange[0]):04X}" if strange[0].isspace() else f"`{strange[0]}`"
+        message = f"{sign} does not belong to the language"
         return Refusal(strange.start(), "not-an-expression", message, INSTEAD.get(strange[0], ""))
     unknown = UNKNOWN_UNIT.search(outside)
     return _unknown_unit(unknown) if unknown else None
 
 
+COMMA_DECIMAL = re.compile(r"\d+,\d{1,2}\Z")
+GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?\Z")
+FOREIGN = re.compile(r"(?P<before>[$])?\s?(?P<sign>[-+]?)(?P<number>\d[\d.,_]*)\s*(?P<unit>[^\d\s].*)?\Z")
+UNITS_ELSEWHERE: dict[str | None, str] = {
+    **dict.fromkeys(("$", "usd", "dollar", "dollars"), " USD"),
+    **dict.fromkeys(("%", "percent", "pct"), "%"),
+    **dict.fromkeys(("bp", "bps", "basis point", "basis points"), "bp"),
+    **dict.fromkeys(("x", "times"), "x"),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), "h"),
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
+    None: "",
+}
+
+
+def written_here(text: str) -> str:
+    """Return a hint how a number that is written as elsewhere is written here, or how all of them are."""
+    found = FOREIGN.match(text)
+    unit = UNITS_ELSEWHERE.get((found["before"] or found["unit"] or "").casefold() or None) if found else None
+    if not found or unit is None or (found["before"] and (found["unit"] or "USD").casefold() != "usd"):
+        return WRITTEN_UNITS
+    number = found["number"]
+    if "," in number:
+        if not (COMMA_DECIMAL.match(number) or GROUPED.match(number)):
+            return WRITTEN_UNITS
+        number = number.replace(",", "." if COMMA_DECIMAL.match(number) else "")
+    return f"write {found['sign'].removeprefix('+')}{number}{unit}"
+
+
 def _unknown_unit(found: re.Match[str]) -> Refusal:
     if keyword.iskeyword(found["unit"]):
         return Refusal(found.start("unit"), "not-an-expression", f"a space is missing before `{found['unit']}`")
+    shown = re.sub(r"\s+", " ", found[0])
     return Refusal(
-        found.start(), "wrong-unit", f"{found[0]:.40} has a unit that the language does not know", WRITTEN_UNITS
+        found.start(), "wrong-unit", f"{shown:.40} has a unit that the language does not know", written_here(shown)
     )
 
 
@@ -164,14 +206,24 @@ def _syntax(text: str, masked: str, error: Exception, lead: int) -> Refusal:
         )
     offset = min(max((getattr(error, "offset", None) or 1) - 1 + lead, 0), max(len(text) - 1, 0))
     reason = error.msg if isinstance(error, SyntaxError) else "too deeply nested"
-    return Refusal(offset, "not-an-expression", f"this is not an expression: {reason}")
+    return Refusal(offset, "not-an-expression", f"this is not an expression: {reason}", _instead(outside))
+
+
+def _instead(outside: str) -> str:
+    """Return what to write for what Python's parser cannot read, where that is plain."""
+    if re.search(r"\bif\b", outside) and not re.search(r"\belse\b", outside):
+        return CHOICE
+    return "a text stands in quotes: '…'" if SENTENCE.search(outside) else ""
 
 
 def _slip(outside: str) -> Refusal | None:
-    for pattern, hint in SLIPS:
+    for pattern, hint in (*SLIPS, *WORD_SLIPS):
         slip = pattern.search(outside)
         if slip:
-            return Refusal(slip.start(), "not-an-expression", f"`{slip[0]}` does not belong to the language", hint)
+            word = slip[0].strip()
+            wrong = "stands behind a value, not before it" if word == "if" else "does not belong to the language"
+            place = slip.end() - len(word)
+            return Refusal(place, "not-an-expression", f"`{word}` {wrong}", hint)
     return None
 
 

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from rulecap.language import types as t
-from rulecap.language.grammar import LARGEST, WRITTEN_UNITS, scaled
+from rulecap.language.grammar import LARGEST, scaled, written_here
 from rulecap.language.types import Record, Type
 from rulecap.language.values import ANY
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
@@ -15,9 +15,10 @@ from rulecap.units import LITERAL, SUFFIXES
 SIGNED = re.compile(rf"(?P<sign>-?)(?:{LITERAL.pattern})\Z")
 # What looks like a number with some unit, and what does so but is a name: a date, a symbol such as 1INCH.
 UNIT_LIKE = re.compile(
-    r"[-+]?\.?\d[\d.,_]*(?:(?:\s?[^\W\d_]\S{0,3}|\s?[%$€]\S{0,3})|(?<=\d,\d\d\d)\S{0,4}"
+    r"\$\s?\d[\d.,_]*\Z|[-+]?\.?\d[\d.,_]*(?:(?:\s?[^\W\d_]\S{0,3}|\s?[%$€]\S{0,3})|(?<=\d,\d\d\d)\S{0,4}"
     r"|\s?(?:percent|dollars?|hours?|minutes?|seconds?|days?|times|basis points?))\Z"
 )
+COMMA_IN = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+,\d{1,2})\s?(?:%|bp|x|h|s|USD)?\Z")
 A_NAME = re.compile(r"\d{4}-\d\d-\d\d|\d+[A-Z]{2,}")
 LONGEST_TEXT = 400
 
@@ -58,13 +59,23 @@ def _scalar(node: Scalar, problems: list[Problem]) -> Literal:
         unit, factor = SUFFIXES[with_unit["suffix"]]
         number = scaled(with_unit["sign"] + with_unit["number"], factor)
         return _bounded(number, node, problems) or Literal(number, t.NUMBERS[unit], node)
-    if UNIT_LIKE.match(value) and not A_NAME.match(value):
-        message = f"{value} has a unit that the language does not know"
-        problems.append(problem_at(node, "wrong-unit", message, WRITTEN_UNITS))
+    strange = _no_number_here(value)
+    if strange:
+        code, message = strange
+        problems.append(problem_at(node, code, message, written_here(value)))
         return Literal(None, t.UNKNOWN, node)
     if len(value) > LONGEST_TEXT:
         problems.append(problem_at(node, "out-of-range", f"a name has at most {LONGEST_TEXT} characters"))
     return Literal(value, t.Text(frozenset({value})), node)
+
+
+def _no_number_here(text: str) -> tuple[str, str] | None:
+    """Return what is wrong with a number that is written as elsewhere; none where the text is a name."""
+    if COMMA_IN.match(text):
+        return "wrong-form", f"{text} is no number: one has a point and no comma"
+    if UNIT_LIKE.match(text) and not A_NAME.match(text):
+        return "wrong-unit", f"{text} has a unit that the language does not know"
+    return None
 
 
 def _bounded(number: float, node: Scalar, problems: list[Problem]) -> Literal | None:

@@ -10,6 +10,7 @@ from rulecap.problems import Problem
 WRITE_KEY = "write `key: value`, or indent it"
 INDENTED = "this line is indented, but the key above has its value already"
 SECOND_COLON = "a second `:` in one line"
+SEPARATE = "write a comma between two entries and `{1}` behind the last; a text with such signs is put in quotes"
 QUOTE_IT = 'put the whole text in quotes: "…"'
 ALIGN = "indent it by spaces, exactly as far as the lines that it belongs to"
 
@@ -43,7 +44,7 @@ MEANINGS = (
     Meaning(r"'\]', but got '<stream end>'", "a `[` is opened and never closed", "close it with `]`", begins=True),
     Meaning(r"'\}', but got '<stream end>'", "a `{` is opened and never closed", "close it with `}`", begins=True),
     Meaning(r"but got '([\[{])'", "inside brackets or braces a text without quotes cannot hold `{1}`", QUOTE_IT),
-    Meaning(r"expected ',' or '(.)'", "a comma or the closing `{1}` is missing before this", QUOTE_IT),
+    Meaning(r"expected ',' or '(.)'", "a comma or the closing `{1}` is missing before this", SEPARATE),
     Meaning(r"node content, but found '<block", "this line is indented too far", ALIGN),
     Meaning(r"node content, but found", "a value is missing before this", "write it, or put a text in quotes"),
     Meaning(r"block scalar; expected", "`|` and `>` begin a text of several lines, on the next line", QUOTE_IT),
@@ -62,7 +63,11 @@ def syntax_problem(source: SourceFile, error: Exception) -> Problem:
             place = _place(source, error, meaning.begins)
             if meaning.message == SECOND_COLON and _is_first_colon(source, place):
                 return source.problem("yaml-syntax", INDENTED, place, ALIGN)
-            return source.problem("yaml-syntax", _filled(meaning.message, found), place, meaning.hint)
+            message, hint = _filled(meaning.message, found), _filled(meaning.hint, found)
+            opened = getattr(error, "context_mark", None)
+            if meaning.hint == SEPARATE and opened is not None and opened.line + 1 < place.line:
+                message += f"; it was opened on line {opened.line + 1}"
+            return source.problem("yaml-syntax", message, place, hint)
     message = f"this cannot be read as YAML: {complaint.strip('; ')}"
     return source.problem("yaml-syntax", message, _place(source, error, begins=False))
 
