@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rulecap.cli.usage import VENUE_OPTIONS, UsageError
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy, load_policy
-from rulecap.problems import PolicyError, did_you_mean
+from rulecap.problems import did_you_mean
 
 if TYPE_CHECKING:
     from rulecap.snapshot import Snapshot
@@ -19,10 +19,10 @@ def evaluate(asked: argparse.Namespace) -> tuple[Policy, Decision]:
     """Return the policy that was named and its decision.
 
     Raises:
-        UsageError: no such policy or decision, an unreadable snapshot or memory.
-        PolicyError: the policy has problems.
+        UsageError: no such decision, an unreadable snapshot or memory.
+        PolicyError: there is no such policy, or it has problems.
     """
-    policy = load(asked.policy)
+    policy = load_policy(asked.policy)
     if asked.decision not in policy.decisions:
         hint = did_you_mean(asked.decision, policy.decisions)
         raise UsageError(f"policy {policy.name} has no decision {asked.decision}: {hint}".removesuffix(": "))
@@ -66,22 +66,6 @@ def _snapshot(asked: argparse.Namespace) -> "bytes | Snapshot":
 
     signal = _object(asked.signal, "signal", "a JSON object of a signal's fields") if asked.signal else None
     return read_venue(asked, asked.exchange, asked.symbol, signal)
-
-
-def load(where: str) -> Policy:
-    """Return the policy.
-
-    Raises:
-        UsageError: there is no such policy.
-        PolicyError: it has problems.
-    """
-    try:
-        return load_policy(where)
-    except PolicyError as error:
-        absent = next((problem for problem in error.problems if problem.code == "no-such-policy"), None)
-        if absent is None or absent.location is not None:
-            raise
-        raise UsageError(f"{absent.message}: {absent.hint}".removesuffix(": ")) from error
 
 
 def _object(name: str, what: str, expected: str) -> dict[str, Any]:

@@ -24,10 +24,10 @@ def run(asked: argparse.Namespace) -> int:
     Raises:
         PolicyError: the policy has problems; `refuse` prints them.
     """
-    from rulecap.cli.asked import load
     from rulecap.cli.terminal import Style, print_json
+    from rulecap.engine.policy import load_policy
 
-    policy = load(asked.policy)
+    policy = load_policy(asked.policy)
     policy.compile()
     rules, decisions = len(policy.typed.rules), len(policy.decisions)
     if asked.json:

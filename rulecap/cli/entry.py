@@ -60,12 +60,19 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _run(asked: argparse.Namespace) -> int:
-    """Run the command; a policy with problems is reported the same way by all of them."""
+    """Run the command; a policy with problems is reported the same way by all of them.
+
+    Raises:
+        UsageError: the command cannot be used, or there is no such policy.
+    """
     from rulecap.problems import PolicyError
 
     try:
         return int(asked.run(asked))
     except PolicyError as error:
+        absent = next((one for one in error.problems if one.code == "no-such-policy" and one.location is None), None)
+        if absent is not None:
+            raise UsageError(f"{absent.message}: {absent.hint}".removesuffix(": ")) from error
         return check.refuse(asked, error)
     except NotFine as error:
         return _report(asked, error)

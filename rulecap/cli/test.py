@@ -23,11 +23,11 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 def run(asked: argparse.Namespace) -> int:
     """Print the tests that failed, and how many passed; not fine where one failed or there is none."""
-    from rulecap.cli.asked import load
     from rulecap.cli.terminal import Style, print_json
     from rulecap.engine.cases import case_files, run_files
+    from rulecap.engine.policy import load_policy
 
-    policy = load(asked.policy)
+    policy = load_policy(asked.policy)
     results = run_files(policy, case_files(asked.policy), asked.word)
     fine = bool(results) and all(result.ok for result in results)
     if asked.json:

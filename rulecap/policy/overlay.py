@@ -57,7 +57,22 @@ def _change(base: Mapping, key: Scalar, value: Node) -> Change | Problem:
         return Change(key, steps, value)
     if steps[0] == "parameters" and _is_parameter_value(node, value):
         return Change(key, (*steps, "value"), value)
+    if steps[0] == "rules" and isinstance(value, Mapping) and "kind" not in value:
+        return _nested(key, value)
     return Change(key, steps, value) if isinstance(value, Mapping) else _too_much(key, node)
+
+
+def _nested(key: Scalar, value: Mapping) -> Problem:
+    """Return what is wrong with keys below each other, where one path is wanted for each value."""
+    path, inner = [key.text], value
+    while isinstance(inner, Mapping) and inner.entries:
+        name, following = inner.entries[0]
+        path.append(name.text)
+        if not isinstance(following, Mapping):
+            break
+        inner = following
+    message = f"this would stand in place of the whole rule {key.text}, and is none"
+    return problem_at(key, "bad-overlay-path", message, f"write a path for each value: {'.'.join(path)}: …")
 
 
 def _is_parameter_value(parameter: Mapping, value: Node) -> bool:

@@ -19,12 +19,18 @@ KINDS = {
 LONGEST_QUOTATION = 40
 
 Definitions = dict[str, Any]
+MERGE = "<<"
+OF_A_FOLDER = ("include", "inputs", "parameters", "memory", "decisions", "rules", "history")
 Said = tuple[str, str, str]  # code, message, hint
 
 
 def finding(fault: Fault, document: Node, definitions: Definitions) -> Problem:
     """Return a fault as a finding, at the key or value that is to blame."""
     node = _node(document, fault.path)
+    if isinstance(node, Mapping) and MERGE in node and fault.keyword in ("required", "unknown"):
+        return problem_at(
+            node.key(MERGE) or node, "unknown-key", "merge keys (`<<`) are not read", "write the keys out"
+        )
     words = WORDS.get(fault.keyword, _other)
     code, message, hint = words(fault, node, definitions)
     blamed = node.key(fault.key) if isinstance(node, Mapping) and fault.key is not None else None
@@ -32,6 +38,9 @@ def finding(fault: Fault, document: Node, definitions: Definitions) -> Problem:
 
 
 def _unknown(fault: Fault, node: Node, _: Definitions) -> Said:
+    if _whole(fault) == "an overlay" and fault.key in OF_A_FOLDER:
+        hint = "it changes values with `set`; to add something, copy the folder that it extends"
+        return "unknown-key", f"an overlay has no key `{fault.key}`", hint
     allowed = [key for key in fault.schema.get("properties", {}) if key not in fault.value]
     return "unknown-key", f"{_whole(fault)} has no key `{_quoted(fault.key)}`", did_you_mean(str(fault.key), allowed)
 

@@ -79,6 +79,8 @@ def read_keys(path: Path) -> KeyFile:
         raise UnusableKeys(f"the keys {path} are no YAML") from error
     except ValidationError as error:
         first = problems_of(error, KeyFile)[0]
+        if not first.path:
+            raise UnusableKeys(f"{path} is no file of keys: `rulecap keys new` begins one") from error
         raise UnusableKeys(f"the keys {path}: {first.path}: {first.code}") from error
     names = [key.id for key in file.keys]
     twice = sorted({name for name in names if names.count(name) > 1})

@@ -20,7 +20,9 @@ class BadSettings(Exception):
 class ServiceSettings(BaseSettings):
     """Every setting has a default; `RULECAP_SERVE_PORT=8001` in the environment sets `port`."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX, allow_inf_nan=False)
+    model_config = SettingsConfigDict(
+        title="settings file", frozen=True, extra="forbid", env_prefix=PREFIX, allow_inf_nan=False
+    )
 
     host: Annotated[str, Field(min_length=1, description="Where to listen; without keys loopback only.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535, description="0: one that is free.")] = 8000

@@ -254,6 +254,13 @@ def test_an_overlay_that_sets_nothing_changes_nothing(text):
             "name the part, such as `most.values.0.is`",
         ),
         ("rules.drawdown: 5", "bad-overlay-path", 3, "`rules.drawdown` is not a single value", "`rules.drawdown.of`"),
+        (
+            "drawdown: {HEAVY: {size: 0.1}}",
+            "bad-overlay-path",
+            3,
+            "this would stand in place of the whole rule drawdown, and is none",
+            "a path for each value: drawdown.HEAVY.size: …",
+        ),
         ("rules: 5", "bad-overlay-path", 3, "`rules` is not a single value", "`rules.drawdown`"),
     ],
 )

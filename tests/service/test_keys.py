@@ -103,7 +103,7 @@ def test_the_file_has_hashes_alone_and_only_its_owner_reads_it(file):
             f"keys: [{{id: a, sha256: '{'0' * 64}', scopes: []}}, {{id: a, sha256: '{'0' * 64}', scopes: []}}]",
             "a twice",
         ),
-        ("[]", "wrong-type"),
+        ("[]", "is no file of keys"),
     ],
 )
 def test_a_file_that_is_none_of_keys_is_refused(file, text, told):
