@@ -1,12 +1,15 @@
 """`rulecap check`: everything that is wrong with a policy."""
 
 import argparse
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rulecap.cli.usage import FINE, NOT_FINE, add_json
 
 if TYPE_CHECKING:
-    from rulecap.problems import PolicyError
+    from rulecap.problems import PolicyError, Problem
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -35,7 +38,7 @@ def run(asked: argparse.Namespace) -> int:
         warnings = [problem.to_dict() for problem in policy.warnings]
         print_json({"ok": True, "policy": {**about, "rules": rules, "decisions": decisions}, "problems": warnings})
     else:
-        for warning in policy.warnings:
+        for warning in from_here(policy.warnings, asked.policy):
             print(warning.render())
         sizes = f"{_count(rules, 'rule')}, {_count(decisions, 'decision')}"
         print(f"{policy.name} {policy.version}: {Style.of_output().good('fine')}, {sizes}, digest {policy.digest}")
@@ -50,9 +53,21 @@ def refuse(asked: argparse.Namespace, error: "PolicyError") -> int:
         print_json({"ok": False, "policy": None, "problems": [problem.to_dict() for problem in error.problems]})
     else:
         style = Style.of_output()
-        print("\n".join(style.problem(problem) for problem in error.problems))
+        print("\n".join(style.problem(problem) for problem in from_here(error.problems, asked.policy)))
         print(style.bad(f"{asked.policy}: {_count(len(error.problems), 'problem')}"))
     return NOT_FINE
+
+
+def from_here(problems: "Iterable[Problem]", where: str | None) -> "list[Problem]":
+    """Return the findings with files as an editor or a shell finds them from here; others are called as they are."""
+    place = Path(where or "")
+    folder = place if place.is_dir() else place.parent
+    return [
+        replace(one, location=replace(one.location, file=str(folder / one.location.file)))
+        if where and one.location is not None and (folder / one.location.file).is_file()
+        else one
+        for one in problems
+    ]
 
 
 def _count(number: int, what: str) -> str:

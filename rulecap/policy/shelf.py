@@ -1,5 +1,6 @@
 """Where a policy's files lie on disk: found by path or by a shipped name, read from its folder and nowhere else."""
 
+import re
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from rulecap.problems import PolicyError, Problem, did_you_mean
 from rulecap.resources import resource_folder
 
 MAIN = "policy.yaml"
+AN_OVERLAY = re.compile(rb"^extends\s*:", re.MULTILINE)
 LARGEST_FILE = 1_048_576
 LONGEST_PATH = 1024
 
@@ -85,6 +87,16 @@ class OnDisk:
     def others(self) -> Iterable[str]:
         """Return the YAML files beside the main one."""
         return [path.name for path in self.folder.glob("*.yaml") if path.is_file() and path.name != MAIN]
+
+    def parts(self) -> list[str]:
+        """Return those of them that are no overlays; what cannot be read is none either."""
+        return sorted(name for name in self.others() if self._is_part(name))
+
+    def _is_part(self, name: str) -> bool:
+        try:
+            return AN_OVERLAY.search(self.content(name)) is None
+        except OSError:
+            return False
 
     def base(
         self, extends: str, prefix: str

@@ -11,7 +11,7 @@ from rulecap.policy.document import parse_document
 from rulecap.policy.meaning import meaning_of
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
 from rulecap.policy.schema import validate
-from rulecap.policy.shelf import NoPolicyError, Shelf, find_policy, on_disk
+from rulecap.policy.shelf import MAIN, NoPolicyError, Shelf, find_policy, on_disk
 from rulecap.policy.stored import stored
 from rulecap.problems import PolicyError, Problem, did_you_mean, shown
 
@@ -21,11 +21,12 @@ DEEPEST_EXTENDS = 8
 
 @dataclass(slots=True)
 class Sources:
-    """The merged document of a policy and the bytes of its files by name; findings so far."""
+    """The merged document of a policy and the bytes of its files by name; findings so far, and those beside it."""
 
     document: Mapping | None = None
     files: dict[str, bytes] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    beside: list[Problem] = field(default_factory=list)
 
     @property
     def digest(self) -> str:
@@ -53,9 +54,18 @@ def read_sources(where: str | Path) -> Sources:
     Raises:
         PolicyError: there is no such policy.
     """
-    sources = Sources()
-    _read(on_disk(find_policy(where)), "", sources, ())
+    sources, shelf = Sources(), on_disk(find_policy(where))
+    _read(shelf, "", sources, ())
+    if shelf.main == MAIN:
+        sources.beside += [_forgotten(name) for name in shelf.parts() if name not in sources.files]
     return sources
+
+
+def _forgotten(name: str) -> Problem:
+    """A file that looks like a part of the policy and is none: whoever wrote it thinks that it counts."""
+    message = f"{_written(name)} lies in the policy's folder and is not included: nothing in it counts"
+    hint = f"add it to `include` in {MAIN}, or move it away"
+    return Problem("not-included", message, Location(_written(name), 1, 1), hint=hint, severity="warning")
 
 
 def stored_sources(files: MappingType[str, bytes]) -> Sources:
