@@ -12,17 +12,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from rulecap.audit import open_ledger
 from rulecap.audit.ledger import Ledger
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy, load_policy
+from rulecap.problems import Problem
 from rulecap.service.bodies import Recommendation
 from rulecap.service.clock import now
 from rulecap.service.contract import MARGIN, POSITION, STATE
+from rulecap.service.problems import shown_problem
 from rulecap.service.settings import ServiceSettings
 from rulecap.service.sources import Source
 from rulecap.service.view import SharedView
 from rulecap.snapshot import Account, Signal, Snapshot
+from rulecap.snapshot.findings import describe, problems_of
 
 SHIPPED = "default"
 # That code takes whatever is neither of these two for "proceed with caution", so nothing else may mean "wait".
@@ -86,12 +91,20 @@ class CapitalOrchestrator:
 
         Raises:
             SourceError: the account cannot be read, or there is no such market.
-            ValidationError: the signal is not one.
         """
-        body = Recommendation(symbol=symbol, **signal)
+        try:
+            body = Recommendation(symbol=symbol, **signal)
+        except ValidationError as error:
+            return self._refused(problems_of(error, Recommendation))
         market = await self._office.view.symbol(symbol)
         decided = await self._office.decide(POSITION, market, body.signal(market))
-        return {**_two_worlds(decided), "decision_id": decided.record_id}
+        return _told(_two_worlds(decided), decided)
+
+    def _refused(self, problems: list[Problem]) -> dict[str, Any]:
+        """Return the policy's answer for the case that something is wrong, and what is; it is on no record."""
+        decided = self._office.policy.refused(POSITION, problems[0])
+        told = {**decided.outputs, "reason": "; ".join(f"{one.path} {one.message}".strip() for one in problems)}
+        return {**told, "decision_id": None, "problems": [shown_problem(one) for one in problems]}
 
     def close(self) -> None:
         """Let go of the log."""
@@ -118,7 +131,7 @@ class DynamicCapitalManager:
             SourceError: the account cannot be read.
         """
         decided = await self._office.decide(STATE)
-        return {**decided.outputs, "decision_id": decided.record_id}
+        return _told(decided.outputs, decided)
 
     def close(self) -> None:
         """Let go of the log."""
@@ -146,7 +159,18 @@ class MarginMonitor:
             margin_used_pct: margin used as a share of the wallet, in percent.
             unrealized_pnl: in USD.
             total_wallet_balance: in USD.
+
+        Raises:
+            ValueError: one of them is no finite number. No zone is the safe one to answer with.
         """
+        figures = {
+            "margin_used_pct": margin_used_pct,
+            "unrealized_pnl": unrealized_pnl,
+            "total_wallet_balance": total_wallet_balance,
+        }
+        for name, figure in figures.items():
+            if isinstance(figure, bool) or not isinstance(figure, int | float) or not math.isfinite(figure):
+                raise ValueError(f"{name} must be a finite number, got {describe(figure)}")
         margin = margin_of(margin_used_pct, total_wallet_balance)
         account = Account(
             id="monitor",
@@ -172,6 +196,12 @@ def margin_of(percent: float, wallet: float) -> float:
             break
         margin = math.nextafter(margin, math.inf)
     return margin
+
+
+def _told(outputs: Mapping[str, Any], decided: Decision) -> dict[str, Any]:
+    """Return outputs with the record's id, and with what was wrong where something was."""
+    wrong = {"problems": [shown_problem(one) for one in decided.problems]} if decided.problems else {}
+    return {**outputs, "decision_id": decided.record_id, **wrong}
 
 
 def _two_worlds(decided: Decision) -> Mapping[str, Any]:

@@ -117,3 +117,36 @@ def test_a_share_on_a_boundary_is_in_the_zone_that_begins_there(percent, zone, w
 def test_without_a_wallet_any_margin_is_the_worst_case():
     assert MarginMonitor().analyze_margin_status(1.0, -5.0, 0.0)["zone"] == "RED_ZONE"
     assert MarginMonitor().analyze_margin_status(0.0, 0.0, 0.0)["zone"] == "GREEN_ZONE"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"win_rate": 58}, "win_rate must be at most 1, got 58"),
+        ({"signal_score": float("nan")}, "signal_score must be a finite number, got nan"),
+        ({"side": "buy"}, "side must be 'BUY' or 'SELL', got the text 'buy'"),
+        ({"leverage": 3}, "leverage is no field of a request here"),
+        ({"symbol": None}, "symbol must be a text, got nothing (null)"),
+    ],
+)
+def test_a_signal_that_is_none_is_rejected_in_words(wrong, told):
+    answer = asyncio.run(CapitalOrchestrator(DemoSource()).get_position_recommendation(**{**SPECIFIED, **wrong}))
+    assert (answer["recommendation"], answer["quantity"], answer["reason"]) == ("REJECT", 0, told)
+    assert answer["decision_id"] is None
+    assert [one["path"] for one in answer["problems"]] == [next(iter(wrong))]
+
+
+def test_what_the_policy_refuses_is_told_with_what_is_wrong():
+    asked = {**SPECIFIED, "market_regime": "BULL"}
+    answer = asyncio.run(CapitalOrchestrator(DemoSource()).get_position_recommendation(**asked))
+    assert answer["recommendation"] == "REJECT"
+    assert [one["code"] for one in answer["problems"]] == ["not-allowed"]
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), "16", None, True])
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_no_zone_is_told_of_figures_that_are_none(which, wrong):
+    figures = [16.0, -50.0, 5000.0]
+    figures[which] = wrong
+    with pytest.raises(ValueError, match="must be a finite number, got"):
+        MarginMonitor().analyze_margin_status(*figures)
