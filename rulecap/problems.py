@@ -48,6 +48,12 @@ class Problem:
             lines.append(f"    = {self.hint}")
         return "\n".join(lines)
 
+    def __str__(self) -> str:
+        """Return the finding on one line, for a bot's log."""
+        place = str(self.location) if self.location else self.path
+        said = ": ".join(part for part in (place, self.message) if part)
+        return f"{said} [{self.code}]" + (f" ({self.hint})" if self.hint else "")
+
     def to_dict(self) -> dict[str, object]:
         """Return the finding as JSON types, with stable keys."""
         place = self.location

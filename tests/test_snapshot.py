@@ -625,3 +625,14 @@ def test_broken_bytes_never_raise(seed: int, changes: list[tuple[int, int]]) -> 
 def test_any_json_value_is_a_snapshot_or_has_problems(value: Any) -> None:
     assert isinstance(read_snapshot(value), list)
     assert isinstance(read_snapshot(minimal(facts=value)), (Snapshot, list))
+
+
+def test_a_problem_is_one_line_in_a_log() -> None:
+    from rulecap.location import Location
+    from rulecap.problems import Problem
+
+    assert str(Problem("missing-field", "is missing", path="account.margin_used", hint="In USD.")) == (
+        "account.margin_used: is missing [missing-field] (In USD.)"
+    )
+    assert str(Problem("cycle", "in a circle", Location("a.yaml", 3, 5))) == "a.yaml:3:5: in a circle [cycle]"
+    assert str(Problem("not-json", "is not JSON", path="")) == "is not JSON [not-json]"
