@@ -7,12 +7,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from rulecap.cli import audit, check, explain, keys, monitor, schema, serve, snapshot, test
+from rulecap.cli import audit, check, diff, explain, keys, monitor, schema, serve, snapshot, test
 from rulecap.cli import eval as evaluate
 from rulecap.cli.usage import NOT_FINE, NotFine, UsageError
 from rulecap.version import __version__
 
-COMMANDS = (evaluate, explain, check, test, schema, snapshot, audit, serve, monitor, keys)
+COMMANDS = (evaluate, explain, check, test, diff, schema, snapshot, audit, serve, monitor, keys)
 USAGE = 2
 # What a shell reports for a program that a signal ended.
 INTERRUPTED, PIPE_CLOSED = 130, 141

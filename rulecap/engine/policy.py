@@ -8,6 +8,7 @@ from rulecap.engine.decision import Decision
 from rulecap.engine.evaluator import Evaluator, Uncompiled
 from rulecap.engine.memory import MemoryReader, unchanged
 from rulecap.policy.load import Loaded, load, load_files
+from rulecap.policy.nodes import Mapping as Document
 from rulecap.policy.reading import reading_of
 from rulecap.policy.typed import TypedPolicy
 from rulecap.problems import PolicyError, Problem, did_you_mean, shown
@@ -55,6 +56,13 @@ class Policy:
     def typed(self) -> TypedPolicy:
         """The checked policy, for tools."""
         return self._loaded.policy
+
+    @property
+    def document(self) -> Document:
+        """Its merged document with every value's place, for tools."""
+        document = self._loaded.sources.document
+        assert document is not None  # a policy without one is not loaded
+        return document
 
     @property
     def files(self) -> Mapping[str, bytes]:

@@ -28,7 +28,7 @@ def test_schema_prints_a_valid_schema(rulecap, kind):
 
 
 def test_every_command_has_help(rulecap):
-    for command in ("eval", "explain", "check", "test", "schema", "snapshot"):
+    for command in ("eval", "explain", "check", "test", "diff", "schema", "snapshot"):
         ran = rulecap(command, "--help")
         assert ran.code == 0
         assert "usage: rulecap" in ran.out
