@@ -1,9 +1,11 @@
 """`rulecap serve`: the decisions over HTTP."""
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rulecap.cli.audit.common import DEFAULT_LOG, VARIABLE
 from rulecap.cli.usage import FINE, NOT_FINE, UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +26,8 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument("--host", metavar="H", help="where to listen (127.0.0.1); elsewhere only with --keys")
     parser.add_argument("--port", metavar="N", type=int, help="the port (8000)")
     parser.add_argument("--policy", metavar="P", help="folder, overlay file or shipped name (default)")
-    parser.add_argument("--log", metavar="URL", help="the audit log: sqlite:///FILE or postgresql://…")
+    text = f"the audit log: sqlite:///FILE or postgresql://… (default: {VARIABLE}, else {DEFAULT_LOG})"
+    parser.add_argument("--log", metavar="URL", help=text)
     parser.add_argument("--keys", metavar="FILE", type=Path, help="API keys, as `rulecap keys` makes them")
     parser.add_argument("--log-level", metavar="L", help="debug, info, warning or error (info)")
     parser.add_argument("--log-format", metavar="F", help="text or json (text)")
@@ -69,9 +72,13 @@ def _settings(asked: argparse.Namespace) -> "ServiceSettings":
     if asked.exchange is not None:  # the rest of it may stand in the file
         given["exchange"] = {"venue": asked.exchange, **({"sandbox": True} if asked.sandbox else {})}
     try:
-        return read_settings(asked.settings, **given, demo=asked.demo or None)
+        settings = read_settings(asked.settings, **given, demo=asked.demo or None)
     except BadSettings as error:
         raise UsageError(str(error)) from error
+    common = os.environ.get(VARIABLE)
+    if settings.log is None and not settings.demo and common:  # the log that a monitor beside it writes
+        return settings.model_copy(update={"log": common})
+    return settings
 
 
 def _told(address: str) -> None:

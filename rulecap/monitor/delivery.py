@@ -62,7 +62,7 @@ class Delivery:
         except Undelivered as error:
             self.failures += 1
             self._in_a_row += 1
-            log.warning("a notice was not delivered to %s: %s", self._webhook.host, error, extra={"event": notice.id})
+            log.error("a notice was not delivered to %s: %s", self._webhook.host, error, extra={"event": notice.id})
             return False
         # What the journal does not forget is told again: as seldom as to a receiver that fails.
         self._outbox.delivered(notice)

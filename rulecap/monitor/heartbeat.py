@@ -29,7 +29,7 @@ async def _ask(address: str) -> None:
     try:
         await fetch("GET", address)
     except Undelivered as error:
-        log.warning("the heartbeat was not got: %s", error, extra={"code": "heartbeat"})
+        log.error("the heartbeat was not got: %s", error, extra={"code": "heartbeat"})
 
 
 def _write(path: Path, now: datetime) -> None:
@@ -39,7 +39,7 @@ def _write(path: Path, now: datetime) -> None:
         beside.write_text(json.dumps({"time": iso(now), "process": os.getpid()}) + "\n", encoding="utf-8")
         beside.replace(path)
     except OSError as error:
-        log.warning("the heartbeat %s cannot be written: %s", path, error.strerror, extra={"code": "heartbeat"})
+        log.error("the heartbeat %s cannot be written: %s", path, error.strerror, extra={"code": "heartbeat"})
 
 
 def tell_systemd(state: str) -> None:

@@ -27,7 +27,13 @@ class ServiceSettings(BaseSettings):
     host: Annotated[str, Field(min_length=1, description="Where to listen; without keys loopback only.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535, description="0: one that is free.")] = 8000
     policy: Annotated[str, Field(min_length=1, description="Folder, overlay file or shipped name.")] = "default"
-    log: Annotated[str | None, Field(description="The audit log's address; none: see docs/rest.md.")] = None
+    log: Annotated[
+        str | None,
+        Field(
+            description="The audit log's address; none: `RULECAP_LOG`, else `sqlite:/"
+            "//rulecap.sqlite3`; a demo's is gone when it ends."
+        ),
+    ] = None
     keys: Annotated[Path | None, Field(description="The file of API keys.")] = None
     demo: Annotated[bool, Field(description="Serve the recorded demo account.")] = False
     exchange: Annotated[dict[str, Any] | None, Field(description="The venue and account to read.")] = None

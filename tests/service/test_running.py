@@ -174,6 +174,26 @@ def test_a_setting_that_there_is_not_is_named_with_the_nearest(tmp_path):
         read_settings(file)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "file", "log"),
+    [
+        ([], "", "sqlite:///common.sqlite3"),
+        ([], "log: sqlite:///own.sqlite3\n", "sqlite:///own.sqlite3"),
+        (["--log", "sqlite:///said.sqlite3"], "log: sqlite:///own.sqlite3\n", "sqlite:///said.sqlite3"),
+        (["--demo"], "", None),
+    ],
+)
+def test_the_log_is_that_of_the_other_commands_where_none_is_named(arguments, file, log, tmp_path, monkeypatch):
+    from rulecap.cli import serve
+    from rulecap.cli.entry import parser
+
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(f"port: 1\n{file}")
+    monkeypatch.setenv("RULECAP_LOG", "sqlite:///common.sqlite3")
+    asked = parser().parse_args(["serve", "--settings", str(settings), *arguments])
+    assert serve._settings(asked).log == log
+
+
 def test_settings_come_from_flags_then_environment_then_file(tmp_path, monkeypatch):
     from rulecap.service.settings import read_settings
 
