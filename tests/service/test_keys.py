@@ -1,6 +1,7 @@
 """API keys: who may ask what, and that nothing tells them to anybody else."""
 
 import logging
+import os
 import stat
 
 import pytest
@@ -89,6 +90,18 @@ def test_the_file_has_hashes_alone_and_only_its_owner_reads_it(file):
     token = add_key(file, "desk", ("read",))
     assert token.removeprefix("rulecap_desk_") not in file.read_text()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_file_that_is_written_again_stays_readable_to_whom_it_was(file):
+    """An administrator who revokes a key must not lock the service out of the file, which would keep the key in force."""
+    add_key(file, "other", ("read",))
+    file.chmod(0o640)
+    if os.geteuid() == 0:
+        os.chown(file, 12345, 23456)
+    before = file.stat()
+    revoke_key(file, "other")
+    after = file.stat()
+    assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
 
 
 @pytest.mark.parametrize(
