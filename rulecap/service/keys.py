@@ -5,6 +5,7 @@ import hmac
 import os
 import re
 import secrets
+import stat
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -125,7 +126,9 @@ def revoke_key(path: Path, name: str) -> None:
 
 
 def write_keys(path: Path, file: KeyFile) -> None:
-    """Write the file as a whole, readable by its owner alone.
+    """Write the file as a whole, readable by its owner alone, or by those who may read the one in its place.
+
+    A service that cannot read it any more would go on with the keys of before, the revoked ones too.
 
     Raises:
         UnusableKeys: it cannot be written.
@@ -135,6 +138,23 @@ def write_keys(path: Path, file: KeyFile) -> None:
     try:
         with os.fdopen(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as stream:
             stream.write(text)
+            _as_before(stream.fileno(), path)
         beside.replace(path)
     except OSError as error:
+        beside.unlink(missing_ok=True)
         raise UnusableKeys(f"cannot write the keys {path}: {error.strerror}") from error
+
+
+def _as_before(written: int, path: Path) -> None:
+    """Give a file the owner, group and rights of the one in whose place it comes.
+
+    Raises:
+        OSError: they cannot be given.
+    """
+    if os.name != "posix" or not path.exists():
+        return
+    before = path.stat()
+    now = os.fstat(written)
+    if (before.st_uid, before.st_gid) != (now.st_uid, now.st_gid):
+        os.fchown(written, before.st_uid, before.st_gid)
+    os.fchmod(written, stat.S_IMODE(before.st_mode))

@@ -93,7 +93,7 @@ def test_the_file_has_hashes_alone_and_only_its_owner_reads_it(file):
 
 
 def test_a_file_that_is_written_again_stays_readable_to_whom_it_was(file):
-    """An administrator who revokes a key must not lock the service out of the file, which would keep the key in force."""
+    """Who revokes a key as root must not lock the service out of the file: the key would stay in force."""
     add_key(file, "other", ("read",))
     file.chmod(0o640)
     if os.geteuid() == 0:
