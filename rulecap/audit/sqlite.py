@@ -226,6 +226,10 @@ class SqliteDatabase:
 
 def _look_at(path: Path, write: bool, create: bool) -> None:
     there = path.exists()
+    if path.is_dir():
+        raise LogError("not-a-log", f"{path} is a folder: name a file in it")
+    if create and not path.parent.is_dir():
+        raise LogError("log-gone", f"{path} cannot be made: there is no folder {path.parent}")
     if not there and not create:
         raise LogError("no-log", f"there is no log at {path}")
     if there and write and not os.access(path, os.W_OK):

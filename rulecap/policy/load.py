@@ -40,7 +40,8 @@ def load_files(files: Mapping[str, bytes]) -> Loaded:
 def _checked(sources: Sources) -> Loaded:
     problems = list(sources.problems)
     policy = check_policy(sources.document, problems) if sources.document is not None else None
-    problems += sources.beside
+    if not any(problem.code == "bad-include" for problem in problems):  # its name may be the one that was meant
+        problems += sources.beside
     errors = [problem for problem in problems if problem.severity == "error"]
     if policy is None or errors:
         raise PolicyError(_in_order(problems))

@@ -57,15 +57,16 @@ def read_sources(where: str | Path) -> Sources:
     sources, shelf = Sources(), on_disk(find_policy(where))
     _read(shelf, "", sources, ())
     if shelf.main == MAIN:
-        sources.beside += [_forgotten(name) for name in shelf.parts() if name not in sources.files]
+        sources.beside += [_forgotten(name, shelf.content(name)) for name in shelf.parts() if name not in sources.files]
     return sources
 
 
-def _forgotten(name: str) -> Problem:
+def _forgotten(name: str, content: bytes) -> Problem:
     """A file that looks like a part of the policy and is none: whoever wrote it thinks that it counts."""
     message = f"{_written(name)} lies in the policy's folder and is not included: nothing in it counts"
     hint = f"add it to `include` in {MAIN}, or move it away"
-    return Problem("not-included", message, Location(_written(name), 1, 1), hint=hint, severity="warning")
+    line = next(iter(content.decode("utf-8", "replace").splitlines()), "")
+    return Problem("not-included", message, Location(_written(name), 1, 1), None, hint, line, "warning")
 
 
 def stored_sources(files: MappingType[str, bytes]) -> Sources:

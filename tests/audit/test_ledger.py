@@ -263,6 +263,15 @@ class TestOpening:
         assert raised.value.code == "no-log"
         assert list(tmp_path.iterdir()) == []
 
+    def test_a_folder_is_no_log_and_one_that_is_missing_is_named(self, tmp_path):
+        for open_it in (open_log, open_ledger):
+            with pytest.raises(LogError, match="is a folder") as raised:
+                open_it(f"sqlite:///{tmp_path}")
+            assert raised.value.code == "not-a-log"
+        with pytest.raises(LogError, match=f"there is no folder {tmp_path / 'none'}") as raised:
+            open_ledger(f"sqlite:///{tmp_path / 'none' / 'log.sqlite3'}")
+        assert raised.value.code == "log-gone"
+
     def test_a_log_is_only_begun_where_that_is_wanted(self, url):
         with pytest.raises(LogError) as raised:
             open_ledger(url, create=False)

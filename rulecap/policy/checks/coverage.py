@@ -1,24 +1,28 @@
 """Coverage: whatever a decision reads of the snapshot's optional parts is in its `requires`; no rule is left over."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from rulecap.language.terms import Adjustments, Term, walk
-from rulecap.policy.nodes import problem_at
-from rulecap.policy.plan import Plan
+from rulecap.language.terms import Adjustments, Const, Dated, Term, walk
+from rulecap.policy.nodes import Mapping, Scalar, problem_at
+from rulecap.policy.plan import Plan, leaves, said
 from rulecap.policy.typed import TypedPolicy
 from rulecap.problems import Problem
 from rulecap.rules.parts import Rule
 
 
 def check_coverage(policy: TypedPolicy, plans: Iterable[Plan], problems: list[Problem]) -> None:
-    """Note each optional path that a decision reads without requiring it, and rules that no decision needs."""
+    """Note each optional path that a decision reads without requiring it, and rules and parameters left over."""
     used: set[str] = set()
     for plan in plans:
         used |= set(plan.names)
         problems += [_missed(plan, path) for path in plan.demands if path not in plan.decision.guaranteed]
     if not any(problem.severity == "error" for problem in problems):  # what is wrong may be what would have used it
         problems += [_unused(rule) for name, rule in policy.text.rules.items() if name not in used]
+        read = set(_parameters_read(policy))
+        section = policy.text.node.get("parameters")
+        written = section.entries if isinstance(section, Mapping) else ()
+        problems += [_unread(key) for key, _ in written if key.text not in read]
 
 
 def _missed(plan: Plan, path: str) -> Problem:
@@ -32,6 +36,25 @@ def _missed(plan: Plan, path: str) -> Problem:
 def _unused(rule: Rule) -> Problem:
     found = problem_at(rule.key, "unused-rule", f"no decision needs {rule.name}", "use it in an output, or take it out")
     return replace(found, severity="warning")
+
+
+def _unread(parameter: Scalar) -> Problem:
+    message = f"nothing reads {parameter.text}: to change it changes nothing"
+    found = problem_at(parameter, "unused-parameter", message, "read it in a rule, or take it out")
+    return replace(found, severity="warning")
+
+
+def _parameters_read(policy: TypedPolicy) -> Iterator[str]:
+    """Yield the parameters that any expression reads."""
+    terms = [term for rule in policy.rules.values() for term in rule.terms()]
+    terms += [term for one in policy.memory.values() for _, term in (one.start, one.next)]
+    for decision in policy.decisions.values():
+        terms += [term for (_, term), _ in decision.hand_over]
+        terms += [term for _, term in leaves(decision.outputs)]
+        terms += said(decision)
+    for part in (part for term in terms for part in walk(term)):
+        if isinstance(part, Const | Dated) and part.name:
+            yield part.name.partition(".")[0]
 
 
 def check_adjustments(policy: TypedPolicy, problems: list[Problem]) -> None:
