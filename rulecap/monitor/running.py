@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rulecap.audit import LogError
-from rulecap.exchange import ExchangeSettings, open_exchange
+from rulecap.exchange import Exchange, ExchangeSettings, open_exchange
 from rulecap.monitor.account import Account, DemoAccount, ExchangeAccount
 from rulecap.monitor.clock import Clock
 from rulecap.monitor.deciding import HOPELESS, Office
@@ -83,11 +83,12 @@ async def opened(wanted: Wanted, clock: Clock) -> AsyncIterator[Running]:
     settings = wanted.settings
     in_force = PolicyInForce(settings.policy)
     async with AsyncExitStack() as stack:
+        exchange = open_exchange(wanted.exchange) if wanted.exchange else None  # before a file is made for it
         journal = Journal(wanted.journal)
         stack.callback(journal.close)
         if settings.execute:
             stack.enter_context(Lock(wanted.journal))
-        account, execution = _account(wanted, journal, clock)
+        account, execution = _account(wanted, exchange, journal, clock)
         stack.push_async_callback(account.close)
         journal.claim(account.name, wanted.exchange.place if wanted.exchange else account.name)
         office = _office(settings.log, account)
@@ -101,10 +102,11 @@ async def opened(wanted: Wanted, clock: Clock) -> AsyncIterator[Running]:
         yield running
 
 
-def _account(wanted: Wanted, journal: Journal, clock: Clock) -> tuple[Account, Execution | None]:
-    if wanted.exchange is None:
+def _account(
+    wanted: Wanted, exchange: Exchange | None, journal: Journal, clock: Clock
+) -> tuple[Account, Execution | None]:
+    if exchange is None:
         return DemoAccount(DemoSource(), clock), None
-    exchange = open_exchange(wanted.exchange)
     execution = Execution(exchange, Orders(journal), wanted.settings, clock) if wanted.settings.execute else None
     return ExchangeAccount(exchange, clock), execution
 

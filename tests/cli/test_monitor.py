@@ -132,3 +132,17 @@ def test_the_journal_is_its_owners_alone(here):
     modes = {one.name: one.stat().st_mode & 0o777 for one in here.glob("journal*")}
     journal.close()
     assert modes == dict.fromkeys(("journal", "journal-wal", "journal-shm"), 0o600)
+
+
+def test_a_venue_that_there_is_not_leaves_no_file(capsys, here):
+    before = sorted(here.iterdir())
+    assert said(capsys, "nowhere", "--once", "--log", "sqlite:///log.sqlite3")[0] == 2
+    assert sorted(here.iterdir()) == before
+
+
+def test_one_pass_says_what_was_not_delivered_and_that_it_left_no_sign_of_life(capsys, here):
+    sent = ("--webhook", "http://127.0.0.1:1/x", "--heartbeat", "/nowhere/beat")
+    code, _, err = said(capsys, "--demo", "--once", "--log", "sqlite:///log.sqlite3", *sent)
+    assert code == 0
+    assert "a notice was not delivered to 127.0.0.1" in err
+    assert "the heartbeat /nowhere/beat cannot be written" in err
