@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rulecap.cli.audit.common import progress
 from rulecap.cli.audit.selected import add_selection, reviewing, selection_of
-from rulecap.cli.usage import FINE, UsageError, add_json
+from rulecap.cli.usage import FINE, NOT_FINE, UsageError, add_json
 
 if TYPE_CHECKING:
     from rulecap.audit.log import Log
@@ -36,7 +36,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 
 def run(asked: argparse.Namespace) -> int:
-    """Print the differences; both policies are fine, so this is."""
+    """Print the differences; not fine where a snapshot is none that any decision could be made on."""
     from rulecap.cli.terminal import Style, print_json
     from rulecap.engine.policy import load_policy
     from rulecap.policy.differences import differences
@@ -45,6 +45,7 @@ def run(asked: argparse.Namespace) -> int:
     said = differences(policies[0].document, policies[1].document)
     decided = [(name, _on(policies, name, asked.decision)) for name in asked.snapshots]
     recorded = _recorded(asked, policies) if asked.on_record else None
+    hopeless = any(found and all(map(_undecided, found)) for _, found in decided)
     if asked.json:
         about = [{"name": one.name, "version": one.version, "digest": one.digest} for one in policies]
         print_json(
@@ -56,13 +57,13 @@ def run(asked: argparse.Namespace) -> int:
                 "recorded": recorded.to_dict() if recorded else None,
             }
         )
-        return FINE
+        return NOT_FINE if hopeless else FINE
     style = Style.of_output()
     sections = [[*_values(policies, [_value(one) for one in said], style)]]
     sections += [[*_decided(name, found, style)] for name, found in decided]
     sections += [[*recorded.lines(style)]] if recorded else []
     print("\n\n".join("\n".join(lines) for lines in sections))
-    return FINE
+    return NOT_FINE if hopeless else FINE
 
 
 def _value(one: Any) -> dict[str, Any]:
@@ -101,10 +102,19 @@ def _on(policies: "tuple[Policy, Policy]", name: str, chosen: list[str]) -> "lis
 def _decided(name: str, found: "list[Answers]", style: "Style") -> Iterator[str]:
     different = [one for one in found if one.differ]
     yield style.strong(f"{name}: {len(different)} of {len(found)} decisions come out otherwise")
+    neither = [one for one in found if _undecided(one)]
+    if neither:
+        yield style.bad(f"{len(neither)} can be decided by neither policy")
+        told = dict.fromkeys(problem for one in neither for problem in one.after.problems)
+        yield from (f"  {problem}" for problem in list(told)[:MOST_SHOWN])
     for one in different:
         yield f"  {one.before.decision}"
         yield from (f"    {output}: {_change(was, new)}" for output, (was, new) in one.changed.items())
         yield from (f"    {problem}" for problem in one.after.problems if problem not in one.before.problems)
+
+
+def _undecided(one: "Answers") -> bool:
+    return not one.before.ok and not one.after.ok
 
 
 def _change(was: Any, new: Any) -> str:

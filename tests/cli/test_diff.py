@@ -65,6 +65,14 @@ def test_decides_anew_what_is_on_record_from_the_memory_of_that_time(folder, rul
     assert told["outputs"] == [{"decision": "position", "output": "nested.worst_loss_pct", "records": 2, "record": 4}]
 
 
+def test_a_snapshot_that_neither_can_decide_on_is_not_told_as_the_same(folder, rulecap):
+    changed(folder)
+    (folder / "broken.json").write_text("{}")
+    ran = rulecap("diff", "small", "other", "broken.json")
+    assert ran.code == 1
+    assert "\n1 can be decided by neither policy\n  as_of: is missing [missing-field]" in ran.out
+
+
 def test_what_cannot_be_compared_is_a_mistake_of_usage(folder, rulecap):
     changed(folder)
     for arguments, said in (
