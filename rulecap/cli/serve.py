@@ -1,7 +1,9 @@
 """`rulecap serve`: the decisions over HTTP."""
 
 import argparse
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from rulecap.cli.usage import FINE, NOT_FINE, UsageError
 if TYPE_CHECKING:
     from rulecap.service.settings import ServiceSettings
 
+log = logging.getLogger("rulecap.service")
 GIVEN = ("host", "port", "policy", "log", "keys", "log_level", "log_format")
 EXTRA = "the service needs more packages: pip install 'rulecap[service]'"
 
@@ -50,6 +53,8 @@ def run(asked: argparse.Namespace) -> int:
     from rulecap.service.settings import BadSettings
 
     set_up(settings.log_level, settings.log_format == "json")
+    for variable, setting in _slips():
+        log.warning("%s is no setting: is %s meant?", variable, setting, extra={"code": "unknown-setting"})
     try:
         return FINE if serve(settings, _told) else NOT_FINE
     except (UnusableKeys, BadSettings, LogError, UnusableKey) as error:
@@ -79,6 +84,19 @@ def _settings(asked: argparse.Namespace) -> "ServiceSettings":
     if settings.log is None and not settings.demo and common:  # the log that a monitor beside it writes
         return settings.model_copy(update={"log": common})
     return settings
+
+
+def _slips() -> Iterator[tuple[str, str]]:
+    """Yield variables that look like settings and are none, with the nearest; others may be an orchestrator's."""
+    from rulecap.problems import nearest
+    from rulecap.service.settings import PREFIX, ServiceSettings
+
+    for variable in sorted(os.environ):
+        name = variable.removeprefix(PREFIX).lower()
+        if variable.startswith(PREFIX) and name not in ServiceSettings.model_fields:
+            near = nearest(name, ServiceSettings.model_fields)
+            if near is not None:
+                yield variable, PREFIX + near.upper()
 
 
 def _told(address: str) -> None:

@@ -49,11 +49,12 @@ def _checked(sources: Sources) -> Loaded:
 
 
 def _in_order(problems: list[Problem]) -> list[Problem]:
-    """Return each finding once, by file, line and column."""
+    """Return each finding once, by file, line and column; first what may be the reason for many others."""
     unique = dict.fromkeys(problems)
     return sorted(
         unique,
         key=lambda one: (
+            one.code != "not-included",
             one.location is None,
             one.location and (one.location.file, one.location.line, one.location.column),
         ),

@@ -194,6 +194,17 @@ def test_the_log_is_that_of_the_other_commands_where_none_is_named(arguments, fi
     assert serve._settings(asked).log == log
 
 
+def test_a_variable_that_is_nearly_a_setting_is_named(monkeypatch):
+    from rulecap.cli import serve
+
+    for name in ("PROT", "KEY", "PORT", "SERVICE_HOST", "PORT_8000_TCP_ADDR"):
+        monkeypatch.setenv(f"RULECAP_SERVE_{name}", "1")
+    assert list(serve._slips()) == [
+        ("RULECAP_SERVE_KEY", "RULECAP_SERVE_KEYS"),
+        ("RULECAP_SERVE_PROT", "RULECAP_SERVE_PORT"),
+    ]
+
+
 def test_settings_come_from_flags_then_environment_then_file(tmp_path, monkeypatch):
     from rulecap.service.settings import read_settings
 
