@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from rulecap.audit.tables import Batch
 
+UNCHANGED = "the log's head is not there to be changed: it is not as it was read, or something is in the way"
 Row = tuple[Any, ...]
 Statement = tuple[str, Sequence[object]]
 """A statement and its values."""
@@ -62,6 +63,12 @@ class Database(Protocol):
 
     def write(self, statements: Sequence[Statement]) -> None:
         """Run statements that return nothing, each with its values."""
+
+    def swap(self, swap: Statement) -> None:
+        """Change a row, as in `append`; where there is none to change, nothing since `begin` can be committed.
+
+        The failure comes with this, or with the commit.
+        """
 
     def insert(self, batch: Batch) -> None:
         """Write rows."""

@@ -17,7 +17,7 @@ from rulecap.audit.note import Signer
 from rulecap.audit.tables import CHECKPOINTS, FORMAT, definitions
 from rulecap.audit.trust import handover
 from rulecap.audit.witness import admit, checkpoint_of, head_note
-from rulecap.audit.writer import Clock
+from rulecap.audit.writer import SWAP, Clock
 
 PATIENCE = 2.0
 SQLITE, POSTGRES = "sqlite:///", ("postgresql://", "postgres://")
@@ -111,7 +111,7 @@ def rotate(url: str, old: Signer, new: Signer) -> str:
         note = handover(checkpoint_of(head), old, new)
         signed = head_note(head.id, head.size, head.root, new)
         database.insert({CHECKPOINTS: [(head.size, note)]})
-        database.write([("UPDATE log SET note = ?", (signed,))])
+        database.swap((SWAP, (head.size, head.root, signed, *head)))
         database.commit()
     finally:
         database.close()

@@ -6,7 +6,7 @@ from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from rulecap.audit.database import Row, Statement
+from rulecap.audit.database import UNCHANGED, Row, Statement
 from rulecap.audit.errors import LogError
 from rulecap.audit.tables import SCHEMA, WRITERS, Batch, Into, names
 
@@ -29,6 +29,8 @@ QUICKER = (
 ISOLATION = "-c default_transaction_isolation=read\\ committed"
 # Whoever makes the tables holds this; whoever writes, the head's row.
 ALONE = f"SELECT pg_advisory_xact_lock({WRITERS})"
+# Fails where nothing was changed, so that a commit in the same round does not come to pass.
+CERTAINLY = "WITH head AS ({} RETURNING 1) SELECT 1 / count(*) FROM head"
 MALFORMED = (
     "this is no PostgreSQL address: write postgresql://user:password@host:port/database, with / @ : ? # and % in a"
     " password as %2F %40 %3A %3F %23 and %25"
@@ -202,6 +204,11 @@ class PostgresDatabase:
         """Take statements for the next round to the server: with the next reading, or with the commit."""
         self._pending += statements
 
+    def swap(self, swap: Statement) -> None:
+        """Take a change of a row along; where there is none to change it fails, and the commit with it."""
+        statement, values = swap
+        self._pending.append((CERTAINLY.format(statement), values))
+
     def insert(self, batch: Batch) -> None:
         """Take rows along with the next round to the server."""
         for into, rows in batch.items():
@@ -260,6 +267,8 @@ class PostgresDatabase:
             self._fail(error)
 
     def _fail(self, error: Exception) -> NoReturn:
+        if isinstance(error, self._errors.DivisionByZero):
+            raise LogError("log-corrupt", f"{self.where}: {UNCHANGED}") from error
         raise LogError(self._code(error), f"{self.where}: {_first_line(error)}") from error
 
     def _code(self, error: Exception) -> str:

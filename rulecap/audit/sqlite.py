@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
 
-from rulecap.audit.database import Row, Statement
+from rulecap.audit.database import UNCHANGED, Row, Statement
 from rulecap.audit.errors import LogError
 from rulecap.audit.tables import Batch, differing, insertion
 from rulecap.audit.watch import Watch
@@ -114,12 +114,9 @@ class SqliteDatabase:
         if self._touched:
             return False
         self.run("BEGIN IMMEDIATE")
-        try:
-            if self._connection.execute(*swap).rowcount != 1:
-                self.rollback()
-                return False
-        except sqlite3.Error as error:
-            self._fail(error)
+        if not self._swapped(swap):
+            self.rollback()
+            return False
         self.insert(batch)
         self.commit()
         return True
@@ -151,6 +148,17 @@ class SqliteDatabase:
         try:
             for statement, values in statements:
                 self._connection.execute(statement, values)
+        except sqlite3.Error as error:
+            self._fail(error)
+
+    def swap(self, swap: Statement) -> None:
+        """Change a row; refuse where there is none to change."""
+        if not self._swapped(swap):
+            raise LogError("log-corrupt", f"{self.where}: {UNCHANGED}")
+
+    def _swapped(self, swap: Statement) -> bool:
+        try:
+            return self._connection.execute(*swap).rowcount == 1
         except sqlite3.Error as error:
             self._fail(error)
 

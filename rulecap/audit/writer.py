@@ -136,7 +136,7 @@ class Writer:
         self._pending.flush()
         swap = self._close(work)
         if swap is not None:
-            self._database.write([swap])
+            self._database.swap(swap)
         self._database.commit()
 
     def last(self, account: str, policy: str) -> Last | None:

@@ -63,7 +63,7 @@ class TestAServerThatStandsStill:
             assert ledger.evaluate(policy, snapshot(2)).outputs["number"] == 2
         assert fine(postgres_url, 2)
 
-    @pytest.mark.parametrize("moment", ["write", "commit"])
+    @pytest.mark.parametrize("moment", ["swap", "commit"])
     def test_in_mid_transaction_is_not_waited_for_and_holds_the_log_up_no_longer_than_it_stands(
         self, ledger, policy, postgres_url, freeze, monkeypatch, moment
     ):

@@ -207,7 +207,7 @@ class TestAConnection:
             assert ledger.evaluate(policy, snapshot(3)).outputs["number"] == 3
         assert fine(url, 4)
 
-    @pytest.mark.parametrize("moment", ["write", "_flush", "commit"])
+    @pytest.mark.parametrize("moment", ["swap", "_flush", "commit"])
     def test_that_the_server_ends_in_mid_transaction_leaves_nothing_half(self, policy, url, admin, monkeypatch, moment):
         with open_ledger(url) as ledger:
             ledger.evaluate(policy, snapshot(1))

@@ -95,6 +95,31 @@ def test_a_question_that_cannot_be_answered_takes_no_other_down(policy, url, poi
     assert len(records(url)) == 8
 
 
+UNCHANGEABLE = {
+    "sqlite": ("CREATE TRIGGER still BEFORE UPDATE ON log BEGIN SELECT RAISE(IGNORE); END",),
+    "postgresql": (
+        "CREATE FUNCTION rulecap.nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+        "CREATE TRIGGER still BEFORE UPDATE ON rulecap.log FOR EACH ROW EXECUTE FUNCTION rulecap.nothing()",
+    ),
+}
+
+
+def test_a_head_that_does_not_take_the_next_one_refuses_and_keeps_no_record_beyond_it(policy, url):
+    with open_ledger(url) as ledger:
+        ledger.evaluate(policy, snapshot(1))
+        for statement in UNCHANGEABLE[url.partition(":")[0]]:
+            ledger._database.run(statement)
+        for minute in (2, 3):
+            decision = ledger.evaluate(policy, snapshot(minute))
+            assert (decision.record_id, codes(decision)) == (None, ["unlogged"])
+            assert "[log-corrupt]" in decision.problems[0].message
+        assert ledger.head.size == 1
+    with open_log(url) as log:
+        assert [one.code for one in verify(log).findings] == ["tables-differ"]
+        log.database.look()
+        assert len(list(log.stored())) == 1
+
+
 NAMES = [None, 5, ["position"], {"a": 1}, "", "\0", "\ud800", "x" * 100_000, "a'b?%s", b"position"]
 
 
@@ -117,7 +142,7 @@ EITHER = [(Writer, "_one"), (Writer, "_close"), (Writer, "_append"), ("policy", 
 # Whether the writer takes it that nobody else writes, and where it is interrupted then.
 PLACES = [
     *((alone, *place) for alone in (False, True) for place in EITHER),
-    *((False, "database", name) for name in ("begin_reading", "insert", "write", "commit")),
+    *((False, "database", name) for name in ("begin_reading", "insert", "swap", "commit")),
     (True, "database", "append"),
 ]
 DURABLE = {"commit", "append"}
