@@ -20,6 +20,7 @@ ALIVE: dict[str, Any] = {"keepalives": 1, "keepalives_idle": 10, "keepalives_int
 # The server itself ends what takes longer than the patience; it is not waited for longer than this beyond it.
 GRACE = 1.0
 STREAMS = count(1)
+MOST_VALUES = 65_535  # as many as the protocol lets a statement have
 # What a server that can compresses long records with; its default takes a good part of an insert's time.
 QUICKER = (
     "SELECT set_config(name, 'lz4', false) FROM pg_settings"
@@ -166,6 +167,8 @@ class PostgresDatabase:
         """
         statement, values = swap
         given = [*values, *(value for rows in batch.values() for row in rows for value in row)]
+        if len(given) > MOST_VALUES:
+            return False
         text = _appending(statement, tuple((into, len(rows)) for into, rows in batch.items()))
         try:
             return self._connection.execute(text, given).fetchall() == [(1,)]
@@ -212,9 +215,11 @@ class PostgresDatabase:
     def insert(self, batch: Batch) -> None:
         """Take rows along with the next round to the server."""
         for into, rows in batch.items():
-            marks = ", ".join([into.row] * len(rows))
-            values = [value for row in rows for value in row]
-            self._pending.append((f"INSERT INTO {into.table} VALUES {marks} {into.otherwise}", values))
+            most = MOST_VALUES // into.row.count("?")
+            for some in (rows[start : start + most] for start in range(0, len(rows), most)):
+                marks = ", ".join([into.row] * len(some))
+                values = [value for row in some for value in row]
+                self._pending.append((f"INSERT INTO {into.table} VALUES {marks} {into.otherwise}", values))
 
     def stream(self, statement: str, values: Sequence[object] = ()) -> Iterator[Row]:
         """Yield a statement's rows; only while reading, after `look`."""

@@ -7,6 +7,7 @@ from contextlib import closing
 import pytest
 
 from rulecap.audit import LogError, open_ledger, open_log, postgres
+from rulecap.audit.ledger import Asked
 from rulecap.audit.log import begin_at_head
 from rulecap.audit.postgres import PostgresDatabase
 from rulecap.audit.verify import verify
@@ -330,6 +331,15 @@ def test_any_name_of_an_account_can_be_kept(policy, url, name):
         refused = ledger.evaluate(policy, {"account": {"id": name}})
         assert refused.record_id is not None
     assert fine(url, 3)
+
+
+def test_a_group_with_more_values_than_a_statement_takes_is_on_record_together(policy, url):
+    asked = [Asked(policy, snapshot(0), "margin")] * 17_000  # so that their records alone have more
+    with open_ledger(url, patience=30) as ledger:
+        ledger.evaluate(policy, snapshot(0))
+        decisions = ledger.evaluate_all(asked)
+        assert {(decision.record_id is not None, *codes(decision)) for decision in decisions} == {(True,)}
+    assert fine(url, 17_001)
 
 
 def test_no_server_at_the_address_is_told(server):
