@@ -216,6 +216,14 @@ def parsed_memory(value: object) -> Mapping[str, Any] | None:
 
 
 def json_fields(body: bytes, *names: str) -> Sequence[Any]:
-    """Return fields of a record's body."""
-    parsed = json.loads(body)
-    return [parsed[name] for name in names]
+    """Return fields of the body of a record that advanced a memory.
+
+    Raises:
+        LogError: it has none of them.
+    """
+    try:
+        parsed = json.loads(body)
+        return [parsed[name] for name in names]
+    except (ValueError, KeyError, TypeError) as error:
+        said = f"a record that advanced a memory is damaged ({type(error).__name__}): look with `rulecap audit verify`"
+        raise LogError("log-corrupt", said) from error

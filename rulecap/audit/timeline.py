@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from rulecap.audit.asked import microseconds
 from rulecap.audit.carry import carried_by
+from rulecap.audit.database import blob
 from rulecap.audit.log import json_fields, parsed_memory
 from rulecap.audit.pending import Pending
 from rulecap.audit.record import Record
@@ -90,7 +91,7 @@ class Timeline:
         carried = self._carried().get((account, policy))
         if not rows:
             return carried
-        memories = [parsed_memory(*json_fields(bytes(body), "next_memory")) for _, body in rows]
+        memories = [parsed_memory(*json_fields(blob(body), "next_memory")) for _, body in rows]
         before = memories[1] if len(rows) > 1 else carried.after if carried else None
         return Last(rows[0][0], before, memories[0])
 
@@ -114,7 +115,7 @@ class Timeline:
             (account, policy, as_of),
         )
         if rows:
-            return parsed_memory(json_fields(bytes(rows[0][0]), "next_memory")[0])
+            return parsed_memory(json_fields(blob(rows[0][0]), "next_memory")[0])
         carried = self._carried().get((account, policy))
         return carried.after if carried else None
 

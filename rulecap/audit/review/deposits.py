@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from rulecap.audit.log import Log
+from rulecap.audit.review.damage import named
 from rulecap.audit.review.finding import way_of
 from rulecap.audit.review.pages import page
 from rulecap.audit.review.selection import Selection, Unselectable
@@ -19,7 +20,8 @@ def deposits_on_record(log: Log, account: str) -> tuple[float, datetime] | None:
     except Unselectable:
         return None
     for one in page(log, way, 1).records:
-        snapshot = one.record.fields["snapshot"]
-        if isinstance(snapshot, dict):
-            return snapshot["account"]["net_deposits"], datetime.fromisoformat(snapshot["as_of"])
+        with named(one.record.seq):
+            snapshot = one.record.fields["snapshot"]
+            if isinstance(snapshot, dict):
+                return snapshot["account"]["net_deposits"], datetime.fromisoformat(snapshot["as_of"])
     return None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any
 
 from rulecap.audit.log import Log, Stored
+from rulecap.audit.review.damage import named
 from rulecap.audit.review.selection import Kinds
 from rulecap.language import types as t
 from rulecap.policy.typed import OutputTerms
@@ -52,15 +53,20 @@ def _outputs(prefix: str, outputs: OutputTerms) -> Iterator[tuple[str, str]]:
 
 
 def flat(stored: Stored) -> dict[str, Any]:
-    """Return a record's values by the columns' names; lists and records among the outputs as JSON text."""
-    fields = stored.record.fields
-    policy, snapshot = fields["policy"], fields["snapshot"]
-    row: dict[str, Any] = {name: fields.get(name) for name in FIXED if "." not in name}
-    row |= {f"policy.{name}": policy[name] for name in ("name", "version", "digest")}
-    row["as_of"] = snapshot.get("as_of") if isinstance(snapshot, dict) else None
-    row["problems"] = " ".join(dict.fromkeys(problem["code"] for problem in fields["problems"]))
-    row |= _flat_outputs(PREFIX, fields["outputs"])
-    return row
+    """Return a record's values by the columns' names; lists and records among the outputs as JSON text.
+
+    Raises:
+        LogError: its body is no record.
+    """
+    with named(stored.record.seq):
+        fields = stored.record.fields
+        policy, snapshot = fields["policy"], fields["snapshot"]
+        row: dict[str, Any] = {name: fields.get(name) for name in FIXED if "." not in name}
+        row |= {f"policy.{name}": policy[name] for name in ("name", "version", "digest")}
+        row["as_of"] = snapshot.get("as_of") if isinstance(snapshot, dict) else None
+        row["problems"] = " ".join(dict.fromkeys(problem["code"] for problem in fields["problems"]))
+        row |= _flat_outputs(PREFIX, fields["outputs"])
+        return row
 
 
 def _flat_outputs(prefix: str, outputs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from rulecap.audit.log import Log, Stored
+from rulecap.audit.review.damage import named
 from rulecap.audit.review.filter import Filter
 from rulecap.audit.review.pages import Cursor, Page, Way, count, places, stored
 from rulecap.audit.review.selection import Selection, kinds_of
@@ -35,7 +36,8 @@ def found(log: Log, way: Way, where: Filter | None = None, progress: Progress | 
 
 
 def _fits(one: Stored, where: Filter) -> bool:
-    return one.record.decides and where.holds(one.record)
+    with named(one.record.seq):
+        return one.record.decides and where.holds(one.record)
 
 
 def page_where(log: Log, way: Way, most: int, where: Filter, progress: Progress | None = None) -> Page:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rulecap.audit.asked import microseconds
 from rulecap.audit.log import Log, Stored
+from rulecap.audit.review.damage import named
 from rulecap.audit.review.moments import EVER, Span, written
 from rulecap.audit.review.pages import Way, places
 from rulecap.audit.review.selection import Kinds, Unselectable
@@ -119,15 +120,17 @@ def history_of(records: Iterable[Stored], account: str, policy: TypedPolicy, eve
 
     Raises:
         Unselectable: there are more than 200,000 points.
+        LogError: a record is damaged.
     """
     rules = {rule for panel in policy.history for rule in (*panel.lines.values(), *panel.flags.values())}
     rules |= {panel.states for panel in policy.history if panel.states is not None}
     step = every // timedelta(microseconds=1) if every else 1
     found: dict[int, Point] = {}
     for stored in records:
-        fields = stored.record.fields
-        as_of = _as_of(fields["snapshot"])
-        values = {name: value for name, value in fields["steps"].items() if name in rules}
+        with named(stored.record.seq):
+            fields = stored.record.fields
+            as_of = _as_of(fields["snapshot"])
+            values = {name: value for name, value in fields["steps"].items() if name in rules}
         if as_of is None or not values or not fields["ok"]:
             continue
         _merge(found, as_of // step, Point(as_of, stored.record.seq, values))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rulecap.audit.log import Kind, Stored
+from rulecap.audit.review.damage import named
 from rulecap.audit.review.moments import written
 
 
@@ -39,16 +40,17 @@ def listed(stored: Stored, kind: Kind) -> Listed:
     """Return what a list shows of a record.
 
     Raises:
-        ValueError, KeyError, TypeError: its body is no record.
+        LogError: its body is no record.
     """
-    fields = stored.record.fields
-    codes = dict.fromkeys(str(problem["code"]) for problem in fields["problems"])
-    return Listed(
-        stored.record.seq,
-        fields["id"],
-        written(stored.time),
-        kind,
-        fields["policy"]["version"],
-        bool(fields["ok"]),
-        tuple(codes),
-    )
+    with named(stored.record.seq):
+        fields = stored.record.fields
+        codes = dict.fromkeys(str(problem["code"]) for problem in fields["problems"])
+        return Listed(
+            stored.record.seq,
+            fields["id"],
+            written(stored.time),
+            kind,
+            fields["policy"]["version"],
+            bool(fields["ok"]),
+            tuple(codes),
+        )

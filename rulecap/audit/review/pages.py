@@ -7,13 +7,15 @@ first record may come next are opened, so that a page costs what it has on it, h
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NamedTuple
 
-from rulecap.audit.asked import EPOCH
+from rulecap.audit.asked import EPOCH, microseconds
 from rulecap.audit.database import blob
 from rulecap.audit.errors import LogError
 from rulecap.audit.log import Log, Stored
 from rulecap.audit.record import Record
+from rulecap.audit.review.damage import LOOK
 from rulecap.audit.review.moments import EVER, NoMoment, Span, moment, written
 from rulecap.audit.review.selection import Kinds, Unselectable
 from rulecap.language.values import iso
@@ -23,6 +25,7 @@ FIRST_ROWS, MOST_ROWS = 32, 1024
 MOST_HELD = 1_000_000
 BODIES = 64
 MOST_VALUES = 500
+FIRST, LAST = (microseconds(datetime(year, 12, 31, tzinfo=UTC)) for year in (1, 9999))
 
 
 class Cursor(NamedTuple):
@@ -122,7 +125,20 @@ def _heads(log: Log, way: Way) -> Iterator[tuple[int, int]]:
     for some in _chunks(list(way.kinds)):
         marks = ", ".join("?" * len(some))
         rows = log.database.run(f"SELECT id, ({first}) FROM kinds WHERE id IN ({marks})", (start[0], *some))
-        yield from ((time, kind) for kind, time in rows if time is not None)
+        for kind, time in rows:
+            if time is not None:
+                _check_time(time, f"one of kind {kind}")
+                yield time, kind
+
+
+def _check_time(time: object, which: object) -> None:
+    """Refuse what stands beside a record in place of its time.
+
+    Raises:
+        LogError: it is none.
+    """
+    if not (isinstance(time, int) and FIRST <= time <= LAST):
+        raise LogError("log-corrupt", f"what stands beside record {which} is no time: {LOOK}")
 
 
 def _bounds(way: Way) -> tuple[tuple[int, int], int]:
@@ -180,6 +196,7 @@ def _bodies(log: Log, some: Sequence[Place]) -> Iterator[Stored]:
     rows = log.database.run(statement, [place.seq for place in some]) if some else []
     bodies = {seq: blob(body) for seq, body in rows}
     for place in some:
+        _check_time(place.time, place.seq)
         if place.seq not in bodies:
             raise LogError("log-corrupt", f"{log.database.where}: the index has record {place.seq}, the log has it not")
         yield Stored(place.time, place.kind, Record(place.seq, bodies[place.seq]))

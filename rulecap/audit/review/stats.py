@@ -11,6 +11,7 @@ from typing import Any
 from rulecap.audit.log import Kind, Log, Stored
 from rulecap.audit.record import Record
 from rulecap.audit.replay import evaluated_again
+from rulecap.audit.review.damage import named
 from rulecap.audit.review.moments import written
 from rulecap.audit.review.selection import Kinds
 from rulecap.language.calls import ADJUSTMENTS
@@ -119,12 +120,13 @@ def stats_of(log: Log, kinds: Kinds, records: Iterable[Stored], every: timedelta
         every: how long the stretches of time are, counted from a Monday at midnight UTC.
 
     Raises:
-        LogError: a record's policy is missing.
+        LogError: a record is damaged, or its policy is missing.
     """
     stats, step = Stats(), every // MICROSECOND
     for stored in records:
-        if stored.record.decides:
-            _count(stats, log, kinds[stored.kind], stored, (stored.time - MONDAY) // step * step + MONDAY)
+        with named(stored.record.seq):
+            if stored.record.decides:
+                _count(stats, log, kinds[stored.kind], stored, (stored.time - MONDAY) // step * step + MONDAY)
     return stats
 
 

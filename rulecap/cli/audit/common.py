@@ -66,18 +66,45 @@ def found(log: "Log", name: str) -> "Record":
     return record
 
 
-def policy_of(log: "Log", record: "Record") -> "Policy":
-    """Return the stored policy that decided a record.
-
-    Raises:
-        UsageError: the log does not have it as it was.
-    """
-    from rulecap.audit import LogError
+def is_of_no_decision(record: "Record") -> bool:
+    """Tell whether a record carries memories over; one that cannot be read does not."""
+    from rulecap.audit.carry import carried_by
+    from rulecap.audit.review.damage import UNREADABLE
 
     try:
-        return log.policy(record.fields["policy"]["digest"])
+        return carried_by(record) is not None
+    except UNREADABLE:
+        return False
+
+
+def check_decides(record: "Record") -> None:
+    """Refuse the record that carries memories over, of which nothing can be told that is told of decisions.
+
+    Raises:
+        UsageError: it is that one.
+    """
+    if is_of_no_decision(record):
+        raise UsageError(f"record {record.seq} is of no decision: it carries the memories of another log over")
+
+
+def decided(log: "Log", name: str) -> "tuple[Record, Policy]":
+    """Return the record of a decision by its id or number, and the stored policy that decided it.
+
+    Raises:
+        UsageError: the log has no such record, it is damaged, or the log does not have its policy as it was.
+    """
+    from rulecap.audit import LogError
+    from rulecap.audit.review.damage import LOOK
+    from rulecap.audit.said import said_by
+
+    record = found(log, name)
+    check_decides(record)
+    try:
+        return record, log.policy(said_by(record.body).policy.digest)
     except LogError as error:
         raise UsageError(str(error)) from error
+    except ValueError as error:
+        raise UsageError(f"record {record.seq} is damaged ({error}): {LOOK}") from error
 
 
 def progress(what: str) -> Progress | None:

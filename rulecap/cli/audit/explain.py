@@ -2,7 +2,7 @@
 
 import argparse
 
-from rulecap.cli.audit.common import add_log, found, policy_of, reading
+from rulecap.cli.audit.common import add_log, decided, reading
 from rulecap.cli.usage import FINE, NOT_FINE, add_json
 
 
@@ -23,8 +23,7 @@ def run(asked: argparse.Namespace) -> int:
     from rulecap.cli.terminal import Style, print_json
 
     with reading(asked.log) as log:
-        record = found(log, asked.id)
-        policy = policy_of(log, record)
+        record, policy = decided(log, asked.id)
     decision = evaluated_again(record, policy)
     decision.record_id = record.fields["id"]
     difference = replayed(record, policy)

@@ -59,8 +59,10 @@ def _write(asked: argparse.Namespace, records: "Iterable[Stored]", named: "Mappi
                 write_parquet(binary, records, named)
             else:
                 text = io.TextIOWrapper(binary, encoding="utf-8", newline="")
-                write_csv(text, records, named)
-                text.detach()  # written through; the file below is closed by whoever opened it
+                try:
+                    write_csv(text, records, named)
+                finally:
+                    text.detach()  # written through; the file below is closed by whoever opened it
         except ModuleNotFoundError as error:
             raise UsageError(f"{error.name} is missing: pip install 'rulecap[review]'") from error
 

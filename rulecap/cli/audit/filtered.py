@@ -42,9 +42,11 @@ def tell_unasked(where: "Filter | None") -> None:
     if where is None:
         return
     if where.unknown:
-        print(f"rulecap: {where.unknown:,} records lack a value that the filter asks for", file=sys.stderr)
+        lack = "record lacks" if where.unknown == 1 else "records lack"
+        print(f"rulecap: {where.unknown:,} {lack} a value that the filter asks for", file=sys.stderr)
     for (digest, decision), number in where.unfit.items():
         policy = f"policy {digest[:12]}" if digest else "no policy"
-        print(f"rulecap: it means nothing for {number:,} records of {decision} by {policy}", file=sys.stderr)
+        records = f"{number:,} record{'s' * (number != 1)} of {decision or 'no known decision'}"
+        print(f"rulecap: it means nothing for {records} by {policy}", file=sys.stderr)
         for problem in where.problems(digest, decision)[:1]:
             print(problem.render(), file=sys.stderr)

@@ -64,10 +64,7 @@ def _listed(log: "Log", page: "Page") -> "list[Listed]":
     from rulecap.audit.review.listing import listed
 
     kinds = log.kinds()
-    try:
-        return [listed(one, kinds[one.kind]) for one in page.records]
-    except (KeyError, TypeError) as error:
-        raise UsageError("a record is damaged: look with `rulecap audit verify`") from error
+    return [listed(one, kinds[one.kind]) for one in page.records]
 
 
 def _print(asked: argparse.Namespace, rows: "list[Listed]", following: str | None, more: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from rulecap.cli.audit.common import add_log, progress, reading
+from rulecap.cli.audit.common import add_log, check_decides, is_of_no_decision, progress, reading
 from rulecap.cli.usage import FINE, NOT_FINE, UsageError, add_json
 
 if TYPE_CHECKING:
@@ -61,8 +61,6 @@ def difference(log: "Log", record: "Record") -> dict[str, Any] | None:
     from rulecap.audit.replay import replayed
 
     try:
-        if not record.decides:
-            return None
         found = replayed(record, log.policy(record.fields["policy"]["digest"]))
     except LogError as error:
         return {"record": record.seq, "part": "policy", "step": "", "message": f"record {record.seq}: {error}"}
@@ -79,12 +77,13 @@ def difference(log: "Log", record: "Record") -> dict[str, Any] | None:
 def _records(log: "Log", ids: list[str]) -> "Iterator[Record]":
     if not ids:
         log.database.look()
-        yield from (stored.record for stored in log.stored())
+        yield from (stored.record for stored in log.stored() if not is_of_no_decision(stored.record))
         return
     for name in ids:
         record = log.find(name)
         if record is None:
             raise UsageError(f"there is no record {name} in this log")
+        check_decides(record)
         yield record
 
 

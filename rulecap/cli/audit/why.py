@@ -2,7 +2,7 @@
 
 import argparse
 
-from rulecap.cli.audit.common import add_log, found, policy_of, reading
+from rulecap.cli.audit.common import add_log, decided, reading
 from rulecap.cli.usage import FINE, NOT_FINE, UsageError, add_json
 
 
@@ -24,8 +24,10 @@ def run(asked: argparse.Namespace) -> int:
     from rulecap.cli.terminal import print_json
 
     with reading(asked.log) as log:
-        record = found(log, asked.id)
-        policy = policy_of(log, record)
+        record, policy = decided(log, asked.id)
+    asked_for, memory = record.fields["decision"], parsed_memory(record.fields["memory"])
+    if asked_for not in policy.decisions:
+        raise UsageError(f"the policy {policy.name} has no decision {asked_for}")
     decision = evaluated_again(record, policy)
     if decision.snapshot is None:
         problems = [problem.to_dict() for problem in decision.problems]
@@ -34,7 +36,6 @@ def run(asked: argparse.Namespace) -> int:
         else:
             print("\n".join(["What was handed in is no snapshot:", *(one.render() for one in decision.problems)]))
         return NOT_FINE
-    asked_for, memory = record.fields["decision"], parsed_memory(record.fields["memory"])
     if policy.typed.decisions[asked_for].verdict is None:
         raise UsageError(f"the decision {asked_for} of {policy.name} has no verdict: its policy names none")
     findings = why(policy, decision.snapshot, memory, asked_for, policy.verdict_of)
