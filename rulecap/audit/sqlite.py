@@ -101,6 +101,9 @@ class SqliteDatabase:
         touched, self._touched = self._watch() or self._touched, False
         if touched:
             self.run("PRAGMA shrink_memory")  # the pages that are held in memory are no longer what is in the file
+        if self._files.cut:
+            self.run("PRAGMA wal_checkpoint(PASSIVE)")  # fails where a page that was written ahead is not there
+            self._files.cut = False
         self.run("BEGIN IMMEDIATE")
         return touched
 
@@ -188,6 +191,9 @@ class SqliteDatabase:
 
     def close(self) -> None:
         """Close the file."""
+        files: Watch | None = getattr(self, "_files", None)
+        if files is not None:
+            files.close()
         connection: sqlite3.Connection | None = getattr(self, "_connection", None)
         if connection is not None:
             try:

@@ -18,6 +18,9 @@ class Watch:
     Each look is on the way of a commit. To ask about a file that is written all the time makes the next writing dearer
     (Linux then notes its time by the nanosecond, which is one more thing to keep). So the files beside are looked at
     only where their folder's change time tells that one of them may have been made anew; no writing changes that.
+
+    Attributes:
+        cut: whether what is written ahead was found shorter than before; whoever has looked into that sets it back.
     """
 
     def __init__(self, path: Path) -> None:
@@ -31,9 +34,19 @@ class Watch:
         self._folder = str(real.parent)
         self._beside = {name: _identity(name) for name in beside(str(real)) if Path(name).exists()}
         self._seen: tuple[int, int, int] | None = None
+        ahead, _ = beside(str(real))
+        # No lock of SQLite's is on this file; closing it here would let go of one.
+        self._ahead = os.open(ahead, os.O_RDONLY) if ahead in self._beside else None
+        self._length, self.cut = self._ahead_length(), False
+
+    def close(self) -> None:
+        """Watch no more."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            os.close(ahead)
 
     def look(self) -> bool:
-        """Return whether the file was written to since it was last looked at.
+        """Return whether the file was written to, or what is written ahead was cut, since it was last looked at.
 
         Raises:
             LogError: it is no longer what is at the log's address: nobody would find what is written there.
@@ -47,7 +60,13 @@ class Watch:
         if self._stirred():
             self._look_beside()
         self._file = file
-        return file.st_mtime_ns != before.st_mtime_ns
+        length, self._length = self._length, self._ahead_length()
+        self.cut = self.cut or self._length < length
+        return file.st_mtime_ns != before.st_mtime_ns or self.cut
+
+    def _ahead_length(self) -> int:
+        """Return how long the file is that is written ahead; to go to its end asks for no time, as above."""
+        return 0 if self._ahead is None else os.lseek(self._ahead, 0, os.SEEK_END)
 
     def _stirred(self) -> bool:
         """Return whether files in the folder may have been made, renamed or removed since the last look."""

@@ -244,6 +244,21 @@ class TestAFile:
         assert (entry.ok, ledger.failure.code) == (False, "log-corrupt")
         recovers(ledger, policy, file, size=3)
 
+    @pytest.mark.parametrize("lost", [1, 4_120, 10**9])
+    def test_whose_write_ahead_log_is_cut_takes_nothing_that_would_be_lost(self, ledger, policy, file, lost):
+        answers = [ledger.evaluate(policy, snapshot(minute)) for minute in (2, 3)]
+        ahead = Path(f"{file}-wal")
+        os.truncate(ahead, max(0, ahead.stat().st_size - lost))
+        answers = [ledger.evaluate(policy, snapshot(minute)) for minute in (4, 5)]
+        assert [answer.record_id for answer in answers] == [None, None]
+        assert ledger.head.size == 3
+
+    def test_whose_write_ahead_log_another_process_has_folded_in_and_cut_goes_on(self, ledger, policy, file):
+        with closing(sqlite3.connect(file, isolation_level=None)) as other:
+            assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0][0] == 0
+        assert Path(f"{file}-wal").stat().st_size == 0
+        recovers(ledger, policy, file)
+
     def test_whose_header_alone_is_overwritten_goes_on_from_its_write_ahead_log(self, ledger, policy, file):
         """All that was written is still there, and the next folding in makes the header whole."""
         with file.open("r+b") as written:

@@ -125,3 +125,15 @@ def test_a_log_of_a_relative_name_is_watched_from_wherever(log, monkeypatch, tmp
     watched = Watch(Path(log.name))
     monkeypatch.chdir(tmp_path.parent)
     assert watched.look() is False
+
+
+def test_a_file_written_ahead_that_became_shorter_is_told_until_it_was_looked_into(log):
+    watched, ahead = Watch(log), beside(str(log))[0]
+    os.truncate(ahead, 5)
+    assert watched.look() is False
+    os.truncate(ahead, 4)
+    assert [watched.look(), watched.look(), watched.cut] == [True, True, True]
+    watched.cut = False
+    assert watched.look() is False
+    watched.close()
+    watched.close()
