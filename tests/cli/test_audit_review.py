@@ -168,6 +168,10 @@ class TestHistory:
         told = json.loads(audit("history", "--account", "main", "--json").out)
         assert [row["time"] for row in rows] == [point["time"] for point in told["points"]]
         assert [panel["name"] for panel in told["panels"]] == ["money", "margin", "stop"]
+        pairs = [(row[name], value) for row, point in zip(rows, told["points"], strict=True)
+                 for name, value in point.items() if isinstance(value, bool)]  # fmt: skip
+        assert pairs
+        assert {json.loads(text) is value for text, value in pairs} == {True}
 
     def test_is_a_picture_that_overwrites_nothing(self, audit, tmp_path):
         pytest.importorskip("matplotlib")

@@ -78,7 +78,12 @@ def _flat_outputs(prefix: str, outputs: Mapping[str, Any]) -> Iterator[tuple[str
 
 
 def harmless(value: Any) -> Any:
-    """Return a cell that no spreadsheet runs: a text that begins like a formula gets an apostrophe in front."""
+    """Return a cell that no spreadsheet runs: a text that begins like a formula gets an apostrophe in front.
+
+    What is true or false is written as in JSON.
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"'{value}" if isinstance(value, str) and value.startswith(RUN_BY_SPREADSHEETS) else value
 
 
@@ -94,11 +99,7 @@ def write_csv(file: IO[str], records: Iterable[Stored], named: Mapping[str, str]
     writer.writerow(named)
     for stored in records:
         row = flat(stored)
-        writer.writerow([harmless(_cell(row.get(name))) for name in named])
-
-
-def _cell(value: Any) -> Any:
-    return str(value).lower() if isinstance(value, bool) else value
+        writer.writerow([harmless(row.get(name)) for name in named])
 
 
 def write_parquet(file: IO[bytes], records: Iterable[Stored], named: Mapping[str, str]) -> None:

@@ -80,7 +80,7 @@ def _draw(history: "History", path: Path) -> None:
         raise UsageError(f"{error.name} is missing: pip install 'rulecap[review]'") from error
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
-    print(f"{path}: {len(history.points):,} points of {history.account}")
+    print(f"{path}: {len(history.points):,} point{'s' * (len(history.points) != 1)} of {history.account}")
 
 
 def _print(asked: argparse.Namespace, history: "History") -> None:
