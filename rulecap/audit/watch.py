@@ -2,6 +2,7 @@
 
 import os
 import time
+import weakref
 from pathlib import Path
 
 from rulecap.audit.errors import LogError
@@ -37,13 +38,14 @@ class Watch:
         ahead, _ = beside(str(real))
         # No lock of SQLite's is on this file; closing it here would let go of one.
         self._ahead = os.open(ahead, os.O_RDONLY) if ahead in self._beside else None
+        self._let_go = None if self._ahead is None else weakref.finalize(self, os.close, self._ahead)
         self._length, self.cut = self._ahead_length(), False
 
     def close(self) -> None:
         """Watch no more."""
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None:
-            os.close(ahead)
+        self._ahead = None
+        if self._let_go is not None:
+            self._let_go()
 
     def look(self) -> bool:
         """Return whether the file was written to, or what is written ahead was cut, since it was last looked at.

@@ -135,5 +135,17 @@ def test_a_file_written_ahead_that_became_shorter_is_told_until_it_was_looked_in
     assert [watched.look(), watched.look(), watched.cut] == [True, True, True]
     watched.cut = False
     assert watched.look() is False
-    watched.close()
-    watched.close()
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_watch_that_ends_keeps_no_file_open(log, closed):
+    watched = Watch(log)
+    ahead = watched._ahead
+    os.fstat(ahead)
+    if closed:
+        watched.close()
+        watched.close()
+    else:
+        del watched
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(ahead)
