@@ -30,13 +30,16 @@ class Database(Protocol):
         """Return whether there is a log in it."""
 
     def begin(self) -> bool:
-        """Start writing, as the only writer of the log; waits its patience at the longest.
+        """Start writing, as the only one who begins like this; waits its patience at the longest.
 
         Returns whether what lies in the database may have been written to by something else than a log's writer.
         """
 
     def begin_reading(self, statement: str) -> tuple[bool, list[Row]]:
-        """Start writing; return what `begin` does, and the rows of a statement without values, read thereafter."""
+        """Start writing, as the only writer of the log; waits its patience at the longest.
+
+        Returns what `begin` does, and the rows of a statement without values on the log's head, read thereafter.
+        """
 
     def append(self, swap: Statement, batch: Batch) -> bool:
         """Write rows in a transaction of their own, where nothing stands in the way; no `begin` before it.

@@ -128,7 +128,7 @@ class PostgresDatabase:
         return bool(names)
 
     def begin(self) -> bool:
-        """Start writing, as the only writer; over a new connection where the old one ended since it was last used.
+        """Start making a log, as the only one who does; over a new connection where the old one ended meanwhile.
 
         Only a server that was restarted may have other files than before.
         """

@@ -6,7 +6,7 @@ from functools import cache
 from typing import NamedTuple
 
 FORMAT = 1
-# On a server the tables are in a schema of this name, and whoever writes holds the advisory lock of this number.
+# On a server the tables are in a schema of this name, and whoever makes them holds the advisory lock of this number.
 SCHEMA = "rulecap"
 WRITERS = 0x72756C65636170
 
