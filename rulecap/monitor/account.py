@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from rulecap.exchange.errors import VenueError
 from rulecap.monitor.clock import Clock
+from rulecap.service.sources import Lacking, uncounted, untold
 from rulecap.snapshot import Snapshot, read_snapshot
 
 if TYPE_CHECKING:
@@ -19,13 +20,20 @@ class Reading:
 
     Attributes:
         snapshot: what is told of it.
-        untold: why it has positions that the snapshot lacks.
+        untold: why it has positions that the snapshot lacks, one by one.
         doubt: why what was paid in or out since the last reading is not in the snapshot; none where it is.
     """
 
     snapshot: Snapshot
     untold: tuple[VenueError, ...] = ()
     doubt: VenueError | None = None
+
+    @property
+    def lacking(self) -> Lacking:
+        """What the snapshot lacks, as the service says it too."""
+        return Lacking(
+            untold(error.message for error in self.untold), uncounted(self.doubt.message) if self.doubt else None
+        )
 
 
 class Account(Protocol):

@@ -1,48 +1,22 @@
 """Deciding: each decision that the policy has watched is asked about a snapshot, and on record before it is used."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
 
 from rulecap.audit import LogError, UnusableKey, open_ledger, open_log
+from rulecap.audit.asked import input_of
 from rulecap.audit.ledger import Asked, Ledger
 from rulecap.audit.review.deposits import deposits_on_record
 from rulecap.audit.review.selection import looking
-from rulecap.audit.why.question import paths_read
+from rulecap.audit.unlogged import Unlogged
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy
-from rulecap.exchange.errors import VenueError
-from rulecap.policy.plan import plan_of
 from rulecap.problems import Problem
-from rulecap.service.sources import DEPOSITS, NET_DEPOSITS, UNTOLD
+from rulecap.service.sources import WHOLE, Lacking
 from rulecap.snapshot import Snapshot
 
 # With these nobody could ever write the log: the monitor does not start.
 HOPELESS = frozenset({"bad-log-address", "not-a-log", "signing-key"})
-
-
-class Lacking(NamedTuple):
-    """What of an account a snapshot lacks.
-
-    Attributes:
-        positions: why it lacks some; empty where it lacks none.
-        deposits: why what was paid in or out is not in it; none where it is.
-    """
-
-    positions: str = ""
-    deposits: VenueError | None = None
-
-    def problem(self) -> Problem | None:
-        """Return why what is decided goes on no record; none where the account is whole."""
-        if self.positions:
-            return Problem(UNTOLD, f"a position is not counted, so this is not on record: {self.positions}")
-        if self.deposits is not None:
-            return Problem(DEPOSITS, f"what was paid in or out cannot be read: {self.deposits.message}")
-        return None
-
-
-WHOLE = Lacking()
 
 
 class Office:
@@ -95,32 +69,22 @@ class Office:
             lacking: what of the account the snapshot lacks. What is decided then goes on no record, where it would be
                 taken for the whole, and counted on from; and reductions alone are answered.
         """
-        problem = lacking.problem()
-        if problem is None and self._ledger is not None:
+        if lacking == WHOLE and self._ledger is not None:
             decided = self._ledger.evaluate_all([Asked(policy, snapshot, name) for name in policy.watched])
             self.failure = self._ledger.failure
             return decided
-        problem = problem or Problem("unlogged", f"this is not on record: {self.failure}")
-        return [self._unrecorded(policy, snapshot, name, problem, lacking) for name in policy.watched]
+        why = lacking.why
+        problem = Problem(why.code, str(why)) if why else Problem("unlogged", f"this is not on record: {self.failure}")
+        return [self._unrecorded(policy, snapshot, name, problem, lacking.unknown) for name in policy.watched]
 
     def _unrecorded(
-        self, policy: Policy, snapshot: Snapshot, name: str, problem: Problem, lacking: Lacking
+        self, policy: Policy, snapshot: Snapshot, name: str, problem: Problem, unknown: frozenset[str]
     ) -> Decision:
-        if self._ledger is not None:
-            answer = self._ledger.unrecorded(Asked(policy, snapshot, name), problem)
-        else:
-            answer = policy.evaluate(snapshot, name)
-            answer.problems = (*answer.problems, replace(problem, severity="warning"))
-        unusable = lacking.deposits and any(_on_deposits(policy, one) for one in {name, answer.answered_by})
-        return answer if answer.reduces and not unusable else policy.refused(name, problem)
+        if self._ledger is None:
+            return Unlogged().answer(policy, input_of(snapshot), name, problem, unknown)
+        return self._ledger.unrecorded(Asked(policy, snapshot, name), problem, unknown)
 
     def close(self) -> None:
         """Let go of the log."""
         if self._ledger is not None:
             self._ledger.close()
-
-
-def _on_deposits(policy: Policy, name: str) -> bool:
-    """Return whether a decision depends on what was paid in or out; what it only remembers goes nowhere."""
-    typed = policy.typed
-    return NET_DEPOSITS in paths_read(plan_of(typed, typed.decisions[name], advances=False))

@@ -22,7 +22,7 @@ from rulecap.monitor.changes import (
     watched,
 )
 from rulecap.monitor.clock import Clock
-from rulecap.monitor.deciding import WHOLE, Lacking, Office
+from rulecap.monitor.deciding import Office
 from rulecap.monitor.execution import CAPPED, LATE, NO_ORDER, TWICE, Decided, Execution, Outcome, would
 from rulecap.monitor.journal import JournalError
 from rulecap.monitor.notices import notice_of
@@ -32,6 +32,7 @@ from rulecap.monitor.report import Report, Trouble, order_troubles
 from rulecap.monitor.settings import MonitorSettings
 from rulecap.service.failing import place_of
 from rulecap.service.in_force import PolicyInForce
+from rulecap.service.sources import WHOLE
 
 log = logging.getLogger("rulecap.monitor")
 Found = dict[str, tuple[object, str | None]]
@@ -117,7 +118,7 @@ class Monitor:
             report.troubles.append(Trouble(error.code, error.message))
             return False
         report.snapshot, report.read_at = reading.snapshot, now
-        report.lacking = Lacking("; ".join(error.message for error in reading.untold), reading.doubt)
+        report.lacking = reading.lacking
         report.troubles += [Trouble(error.code, error.message) for error in reading.untold]
         self._tell(report, {ACCOUNT: (PARTIAL if reading.untold else FRESH, None)})
         parts.outbox.note(READ_AT, now)

@@ -8,9 +8,9 @@ from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy
 from rulecap.language.values import iso
 from rulecap.monitor.changes import Change
-from rulecap.monitor.deciding import WHOLE, Lacking
 from rulecap.monitor.execution import Outcome
 from rulecap.monitor.orders import Order
+from rulecap.service.sources import WHOLE, Lacking
 from rulecap.snapshot import Snapshot
 
 # Messages of these are in our own words alone; any other may repeat figures of the account, or what a venue answered.

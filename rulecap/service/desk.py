@@ -152,9 +152,9 @@ class Desk:
         """Return the decision on a snapshot of an account, which the view may have read anew since."""
         if self._is_too_old(snapshot) and not harmless(asked.policy, asked.decision, snapshot):
             return asked.policy.refused(asked.decision, self._too_old(snapshot))
-        lacking = account.lacking if account else None
-        if account is not None and lacking is not None:
-            return self._recorder.ledger.unrecorded(asked, Problem(lacking.code, str(lacking)), account.unknown)
+        why = account.lacking.why if account else None
+        if account is not None and why is not None:
+            return self._recorder.ledger.unrecorded(asked, Problem(why.code, str(why)), account.lacking.unknown)
         return await self._recorder.ask(asked)
 
     def _is_too_old(self, snapshot: Snapshot) -> bool:

@@ -1,8 +1,9 @@
 """Where account and markets come from: what a source tells, each part with the moment from which it is."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from rulecap.snapshot import Account, Asset, Book, Market, Position
 
@@ -35,31 +36,52 @@ class UnknownSymbol(SourceError):
         super().__init__("unknown-symbol", message)
 
 
+class Lacking(NamedTuple):
+    """What of an account a snapshot lacks. What is decided then goes on no record, where it would be counted on from.
+
+    Attributes:
+        untold: why the account has a position that the snapshot has not; none where it lacks none.
+        doubt: why what was paid in or out since it was last known is not in it; none where it is.
+    """
+
+    untold: SourceError | None = None
+    doubt: SourceError | None = None
+
+    @property
+    def why(self) -> SourceError | None:
+        """The first reason; none where nothing lacks."""
+        return self.untold or self.doubt
+
+    @property
+    def unknown(self) -> frozenset[str]:
+        """The snapshot's paths that are not to be relied on, as `Policy.partially` takes them."""
+        return frozenset([NET_DEPOSITS]) if self.doubt else frozenset()
+
+
+WHOLE = Lacking()
+
+
+def untold(messages: Iterable[str]) -> SourceError | None:
+    """Return why positions are not told, by what was said of each of them; none where nothing was."""
+    text = "; ".join(messages)
+    return SourceError(UNTOLD, f"a position is not counted: {text}") if text else None
+
+
+def uncounted(message: str) -> SourceError:
+    """Return why what was paid in or out is not known."""
+    return SourceError(DEPOSITS, f"what was paid in or out cannot be read: {message}")
+
+
 @dataclass(frozen=True, slots=True)
 class AccountPart:
-    """An account at a moment, and the assets that its capital is allocated to.
-
-    `untold` says why the account has a position that is not among these, `doubt` why it lacks what was paid in or out
-    since it was last known; each is none where nothing lacks.
-    """
+    """An account at a moment, the assets that its capital is allocated to, and what is not known of it."""
 
     account: Account
     positions: tuple[Position, ...]
     assets: tuple[Asset, ...] | None
     correlation: Correlation | None
     read_at: datetime
-    untold: SourceError | None = None
-    doubt: SourceError | None = None
-
-    @property
-    def lacking(self) -> SourceError | None:
-        """Why what is decided on this goes on no record, where it would be counted on from; none where it is whole."""
-        return self.untold or self.doubt
-
-    @property
-    def unknown(self) -> frozenset[str]:
-        """The snapshot's paths that are not to be relied on."""
-        return frozenset([NET_DEPOSITS]) if self.doubt else frozenset()
+    lacking: Lacking = WHOLE
 
 
 @dataclass(frozen=True, slots=True)

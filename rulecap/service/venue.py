@@ -14,13 +14,14 @@ from rulecap.audit.review.scores import EntryScores, Scores
 from rulecap.service.clock import now
 from rulecap.service.settings import BadSettings
 from rulecap.service.sources import (
-    DEPOSITS,
-    UNTOLD,
     AccountPart,
+    Lacking,
     MarketPart,
     SourceError,
     UnknownSymbol,
     plain_symbol,
+    uncounted,
+    untold,
 )
 from rulecap.snapshot import Snapshot
 from rulecap.snapshot.findings import problems_of
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("rulecap.service")
 # The account is not kept waiting for the log, nor for the venue's ledger, for longer than these seconds.
 LONGEST_READING, LONGEST_COUNTING = 2.0, 5.0
-NOT_COUNTED = "what was paid in or out cannot be read"
 
 
 class ExchangeSource:
@@ -83,10 +83,8 @@ class ExchangeSource:
         except VenueError as error:
             raise _translated(error) from error
         self._view = view
-        untold = _untold(view)
-        return AccountPart(
-            told.account, told.positions, told.assets, told.correlation, view.read_at, untold=untold, doubt=doubt
-        )
+        lacking = Lacking(untold(error.message for error in view.untold), doubt)
+        return AccountPart(told.account, told.positions, told.assets, told.correlation, view.read_at, lacking)
 
     async def _counted(self, until: datetime) -> SourceError | None:
         """Count what was paid in or out; return why that is not known.
@@ -102,9 +100,9 @@ class ExchangeSource:
                 self._counting = asyncio.ensure_future(self._exchange.deposits(self._deposits, until))
                 await self._count(self._counting)
         except TimeoutError:
-            return SourceError(DEPOSITS, f"{NOT_COUNTED}: no answer within {LONGEST_COUNTING:g} s")
+            return uncounted(f"no answer within {LONGEST_COUNTING:g} s")
         except VenueError as error:
-            return SourceError(DEPOSITS, f"{NOT_COUNTED}: {error.message}")
+            return uncounted(error.message)
         return None
 
     async def _count(self, counting: "asyncio.Task[Deposits | None]") -> None:
@@ -181,12 +179,6 @@ def exchange_source(settings: Mapping[str, Any]) -> ExchangeSource:
         raise BadSettings("the exchange cannot be used:\n" + "\n".join(lines)) from error
     except VenueError as error:
         raise BadSettings(f"the exchange cannot be used: {error}") from error
-
-
-def _untold(view: "AccountView") -> SourceError | None:
-    """Return why positions are not among a view's, none where they all are."""
-    text = "; ".join(error.message for error in view.untold)
-    return SourceError(UNTOLD, f"a position is not counted: {text}") if text else None
 
 
 def _translated(error: "VenueError") -> SourceError:

@@ -72,8 +72,8 @@ class SharedView:
         except SourceError as error:
             return error
         self.account = account
-        if account.lacking is not None:
-            return account.lacking
+        if account.lacking.why is not None:
+            return account.lacking.why
         if self.failure is not None:
             log.info("the account is read again")
         self.failure = None
@@ -201,7 +201,7 @@ class SharedView:
     @property
     def lacking(self) -> SourceError | None:
         """Why the account, as it was last read, is not whole; none where it is."""
-        return self.account.lacking if self.account else None
+        return self.account.lacking.why if self.account else None
 
     def age(self) -> float | None:
         """Return how old the account is in seconds, none before it was read."""

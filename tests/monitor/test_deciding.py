@@ -5,28 +5,69 @@ from pathlib import Path
 import pytest
 
 from rulecap import load_policy
-from rulecap.exchange.errors import VenueError
-from rulecap.monitor import deciding
-from rulecap.monitor.deciding import Lacking, Office
+from rulecap.audit import open_ledger
+from rulecap.audit.ledger import Asked
+from rulecap.monitor.deciding import Office
+from rulecap.problems import Problem
+from rulecap.service.sources import Lacking, uncounted, untold
 from rulecap.snapshot import read_snapshot
+from tests.promises.policies import put
 
 EXAMPLE = Path(__file__).parents[2] / "policies/default/examples/sushi_recorded.json"
-POSITION, DEPOSITS = "SUSHIUSDT has no price", VenueError("venue-down", "no answer")
+SNAPSHOT = read_snapshot(EXAMPLE.read_bytes())
+POSITION, DEPOSITS = untold(["SUSHIUSDT has no price"]), uncounted("no answer")
+BOTH = Lacking(POSITION, DEPOSITS)
+ON_DEPOSITS = """
+language: 1
+policy: on-deposits
+version: 1.0.0
+rules:
+  gain: {kind: formula, unit: USD, formula: "account.total_wallet_balance - account.net_deposits"}
+  closing:
+    kind: actions
+    actions:
+      - for: positions as p
+        do: {action: CLOSE, symbol: p.symbol, side: p.side, quantity: p.quantity, reduce_only: true}
+  leaving:
+    kind: actions
+    actions:
+      - when: gain > 0 USD
+        for: positions as p
+        do: {action: CLOSE, symbol: p.symbol, side: p.side, quantity: p.quantity, reduce_only: true}
+decisions:
+  always:
+    answers_anyway: true
+    outputs: {actions: closing, grown: gain}
+    watch: [grown]
+    execute: actions
+    on_error: {actions: [], grown: none}
+  of_gains:
+    answers_anyway: true
+    outputs: {actions: leaving}
+    watch: []
+    execute: actions
+    on_error: {actions: []}
+"""
+
+
+@pytest.fixture
+def on_deposits(tmp_path):
+    return load_policy(put(tmp_path, ON_DEPOSITS))
 
 
 @pytest.mark.parametrize(
     ("lacking", "code", "answered"),
     [
         (Lacking(POSITION), "position-untold", {"margin"}),
-        (Lacking("", DEPOSITS), "deposits-unknown", {"margin"}),
-        (Lacking(POSITION, DEPOSITS), "position-untold", {"margin"}),
+        (Lacking(None, DEPOSITS), "deposits-unknown", {"margin"}),
+        (BOTH, "position-untold", {"margin"}),
     ],
     ids=["a position", "deposits", "both"],
 )
 def test_decisions_on_part_of_an_account(tmp_path, lacking, code, answered):
     policy, office = load_policy("default"), Office(f"sqlite:///{tmp_path / 'log.sqlite3'}", "demo", lambda *_: None)
     office.open()
-    decided = office.decide(policy, read_snapshot(EXAMPLE.read_bytes()), lacking)
+    decided = office.decide(policy, SNAPSHOT, lacking)
     office.close()
     assert [one.decision for one in decided] == list(policy.watched)
     assert {one.decision for one in decided if one.ok} == answered
@@ -34,18 +75,33 @@ def test_decisions_on_part_of_an_account(tmp_path, lacking, code, answered):
     assert {problem.code for one in decided for problem in one.problems} == {code}
 
 
+@pytest.mark.parametrize("log", ["sqlite:///{}/log.sqlite3", "sqlite:////no/such/folder/log.sqlite3"])
 @pytest.mark.parametrize(
-    ("lacking", "answered"),
-    [(Lacking(POSITION), True), (Lacking("", DEPOSITS), False), (Lacking(POSITION, DEPOSITS), False)],
+    ("lacking", "known"), [(Lacking(POSITION), True), (Lacking(None, DEPOSITS), False), (BOTH, False)]
 )
-def test_a_reduction_that_depends_on_what_was_paid_in_is_refused_while_that_is_not_known(
-    monkeypatch, lacking, answered
+def test_a_reduction_is_decided_without_what_depends_on_what_was_paid_in_while_that_is_not_known(
+    tmp_path, on_deposits, lacking, known, log
 ):
-    monkeypatch.setattr(deciding, "NET_DEPOSITS", "account.margin_used")  # as if the margin's zone were told by them
-    office = Office("sqlite:////no/such/folder/log.sqlite3", "demo", lambda *_: None)
-    margin = next(
-        one
-        for one in office.decide(load_policy("default"), read_snapshot(EXAMPLE.read_bytes()), lacking)
-        if one.decision == "margin"
-    )
-    assert margin.ok == answered
+    office = Office(log.format(tmp_path), "demo", lambda *_: None)
+    office.ready()
+    always, of_gains = office.decide(on_deposits, SNAPSHOT, lacking)
+    office.close()
+    assert always.outputs["grown"] == (2000.0 if known else None)
+    assert len(on_deposits.reductions_of(always)) == len(SNAPSHOT.positions)
+    assert len(on_deposits.reductions_of(of_gains)) == (len(SNAPSHOT.positions) if known else 0)
+    for one in (always, of_gains):
+        assert one.ok
+        assert [(told.code, told.severity) for told in one.problems] == [(lacking.why.code, "warning")]
+
+
+def test_is_decided_as_the_service_decides_it(tmp_path, on_deposits):
+    office = Office(f"sqlite:///{tmp_path / 'log.sqlite3'}", "demo", lambda *_: None)
+    office.open()
+    with open_ledger(f"sqlite:///{tmp_path / 'other.sqlite3'}") as ledger:
+        for policy in (on_deposits, load_policy("default")):
+            for lacking in (Lacking(POSITION), Lacking(None, DEPOSITS), BOTH):
+                problem = Problem(lacking.why.code, str(lacking.why))
+                for one in office.decide(policy, SNAPSHOT, lacking):
+                    told = ledger.unrecorded(Asked(policy, SNAPSHOT, one.decision), problem, lacking.unknown)
+                    assert (one.outputs, one.problems, one.ok) == (told.outputs, told.problems, told.ok)
+    office.close()

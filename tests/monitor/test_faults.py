@@ -230,10 +230,3 @@ def test_a_ledger_that_cannot_be_read_stops_no_reduction_and_puts_nothing_wrong_
     assert mended.snapshot.account.net_deposits == -11000
     (drawdown,) = [one for one in mended.decided if one.decision == "drawdown"]
     assert drawdown.outputs["drawdown_pct"] < 0.1  # what the orders cost; 92 where the withdrawal were a loss
-
-
-def test_a_reduction_that_depends_on_what_was_paid_in_is_refused_while_that_is_not_known(at_binance):
-    policy = at_binance.one().policy
-    typed = policy.typed.decisions
-    assert {name for name in typed if deciding._on_deposits(policy, name)} >= {"drawdown"}
-    assert not deciding._on_deposits(policy, "margin")

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from rulecap.service.clock import now
-from rulecap.service.sources import SourceError
+from rulecap.service.sources import Lacking, SourceError
 from tests.service.test_keys import wait
 from tests.service.test_refusals import refused
 from tests.service.told import SPECIFIED
@@ -167,7 +167,7 @@ def test_what_is_asked_of_part_of_an_account_goes_on_no_record_though_all_of_it_
     whole = view.account
 
     async def asked_meanwhile():
-        view.account = replace(whole, doubt=SourceError("deposits-unknown", "no answer"))
+        view.account = replace(whole, lacking=Lacking(None, SourceError("deposits-unknown", "no answer")))
         asking = asyncio.create_task(desk.about_account("margin"))
         await asyncio.sleep(0)  # it has taken the snapshot, and decides next
         view.account = whole

@@ -321,7 +321,7 @@ def test_a_ledger_that_takes_long_keeps_no_account_waiting_and_is_taken_up_when_
     venue.deposit("500")
     wait(lambda: view.account.account.total_wallet_balance == 12500)
     wait(lambda: view.account.account.net_deposits == 500)  # by a reading that was begun before, for the moment then
-    assert view.account.doubt is not None
+    assert view.account.lacking.doubt is not None
     slow = 0.0
     wait(lambda: view.failure is None)
     assert view.account.account.net_deposits == 500
@@ -337,7 +337,7 @@ def test_where_a_position_is_not_counted_either_what_depends_on_deposits_is_left
 
     venue.fault("positionRisk", "then", 100_000, change=untelling)
     the_ledger_fails(venue)
-    wait(lambda: view.account.untold is not None and view.account.doubt is not None)
+    wait(lambda: view.account.lacking.untold is not None and view.account.lacking.doubt is not None)
     reduced = client.post(POSITION, json={"symbol": "ETHUSDT", "side": "SELL", "reduce_only": True}).json()
     assert (reduced["quantity"], reduced["problems"][0]["code"]) == (1.2, "position-untold")
     assert reduced["drawdown_state"] is None
