@@ -23,6 +23,7 @@ from rulecap.audit.unlogged import Unlogged, unlogged
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy
 from rulecap.problems import Problem
+from rulecap.service.failing import place_of
 from rulecap.service.wire import (
     HEAD,
     KEY,
@@ -64,14 +65,14 @@ class Scribe:
             LogError, UnusableKey: the log cannot be opened.
             Lost: the process ended before.
         """
-        self._socket, other = socket.socketpair()
         self._writer: asyncio.StreamWriter | None = None
         self._listening: asyncio.Task[None] | None = None
         self._asked: deque[asyncio.Future[Answers]] = deque()
         self.sender = Sender(digest)
-        with other:
-            command = [sys.executable, "-P", "-c", START, str(other.fileno()), *sys.path]
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[other.fileno()])
+        try:
+            self._socket, self._process = started()
+        except OSError as error:
+            raise Lost(f"the log's process cannot be started: {error.strerror}") from error
         try:
             self.head = self._opened(opening)
         except BaseException:
@@ -106,16 +107,18 @@ class Scribe:
         with suppress(OSError, EOFError):
             while True:
                 text = await reader.readexactly(length_of(await reader.readexactly(HEAD)))
-                answer = self._asked.popleft()
+                answers: Answers = unpacked(text)
+                answer = self._asked.popleft()  # not before: whoever waits is told of an answer that makes no sense
                 if not answer.done():
-                    answer.set_result(unpacked(text))
+                    answer.set_result(answers)
 
     def _lose(self, listening: "asyncio.Task[None]") -> None:
         """Tell all who wait that there will be no answer, whatever the reason."""
         failure = None if listening.cancelled() else listening.exception()
+        told = f": {type(failure).__name__}" if failure else ""  # its text may have figures in it
         for answer in self._asked:
             if not answer.done():
-                answer.set_exception(Lost(f"the log's process has ended{f': {failure!r}' if failure else ''}"))
+                answer.set_exception(Lost(f"the log's process has ended{told}"))
 
     async def ask(self, questions: Questions) -> Answers:
         """Return what the process answers; several may ask at once, and are answered in their order.
@@ -125,11 +128,12 @@ class Scribe:
         """
         assert self._writer is not None, "it listens first"
         assert self._listening is not None, "it listens first"
-        if self._listening.done():
+        text = packed(questions)
+        if self._listening.done() or self._writer.is_closing():  # the one is known a moment after the other
             raise Lost("the log's process has ended")
         answer: asyncio.Future[Answers] = asyncio.get_running_loop().create_future()
         self._asked.append(answer)
-        self._writer.write(packed(questions))
+        self._writer.write(text)
         try:
             async with asyncio.timeout(LONGEST_ANSWER):
                 return await answer
@@ -162,6 +166,22 @@ class Scribe:
         if self._listening is not None:
             self._listening.cancel()
         self._socket.close()
+
+
+def started() -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
+    """Return a process that begins, and the socket that it is asked on.
+
+    Raises:
+        OSError: the system has no room for it.
+    """
+    ours, other = socket.socketpair()
+    with other:
+        command = [sys.executable, "-P", "-c", START, str(other.fileno()), *sys.path]
+        try:
+            return ours, subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[other.fileno()])
+        except BaseException:
+            ours.close()
+            raise
 
 
 class LedgerApart:
@@ -208,6 +228,9 @@ class LedgerApart:
             self.failure = LogError("signing-key", str(error))
         except LogError as error:
             self.failure = error
+        except Exception as error:  # noqa: BLE001  # whatever goes wrong, reductions are answered
+            log.error("%s", place_of(error), extra={"code": "internal"})
+            self.failure = LogError("log-failed", f"the log's process cannot be asked: {type(error).__name__}")
         return [self.unrecorded(one, unlogged(self.failure)) for one in asked]
 
     def unrecorded(self, asked: Asked, problem: Problem, unknown: frozenset[str] = frozenset()) -> Decision:

@@ -1,8 +1,11 @@
 """A ledger in a process of its own answers as one here does, and outlives that process."""
 
 import asyncio
+import errno
+import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -56,7 +59,7 @@ def url(tmp_path):
     return f"sqlite:///{tmp_path / 'log.sqlite3'}"
 
 
-def run(ledger, ask):
+def run(ledger, ask, loops=asyncio.new_event_loop):
     """Run what asks a ledger, and close it."""
 
     async def main():
@@ -65,8 +68,8 @@ def run(ledger, ask):
         finally:
             await ledger.close()
 
-    with patience(120):
-        return asyncio.run(main())
+    with patience(120), asyncio.Runner(loop_factory=loops) as runner:
+        return runner.run(main())
 
 
 def codes(decision):
@@ -216,6 +219,54 @@ class TestAProcess:
         assert (codes(again), again.memory["peak_equity"], after) == ([], 5000.0, None)
         assert [one["seq"] for one in bodies(url)] == [1, 2]
 
+    def test_whose_end_is_known_before_it_is_heard_leaves_nobody_without_an_answer(self, url):
+        """With the loop that is served with, which refuses to write to what has gone."""
+        uvloop = pytest.importorskip("uvloop")
+        unseen = []
+
+        async def ask(ledger):
+            asyncio.get_running_loop().set_exception_handler(lambda _, context: unseen.append(context["message"]))
+            await ledger.answer([Asked(POLICY, snapshot(0), "state")])
+            process_of(ledger).kill()
+            ledger._scribe._writer.transport.abort()  # as after another shift's writing, which failed
+            await asyncio.sleep(0)  # the connection has ended, and nobody has heard of it yet
+            found = await ledger.answer([Asked(POLICY, snapshot(1), "state")])
+            gc.collect()
+            return found
+
+        (decision,) = run(LedgerApart(url, POLICY), ask, uvloop.new_event_loop)
+        assert (codes(decision), decision.record_id[-2:], unseen) == ([], "-2", [])
+
+    @pytest.mark.parametrize("what", ["Popen", "socketpair"])
+    def test_for_which_there_is_no_room_leaves_entries_refused_and_reductions_answered(self, url, monkeypatch, what):
+        async def ask(ledger):
+            process_of(ledger).kill()
+            with monkeypatch.context() as patched:
+                patched.setattr(subprocess if what == "Popen" else socket, what, no_room)
+                refused = await ledger.answer([Asked(POLICY, snapshot(1), one) for one in ("state", "margin")])
+                failure = ledger.failure
+            return refused, failure, await ledger.answer([Asked(POLICY, snapshot(1), "state")]), ledger.failure
+
+        (state, margin), failure, (fine,), after = run(LedgerApart(url, POLICY), ask)
+        assert (codes(state), state.ok, codes(margin), margin.ok) == (["unlogged"], False, ["unlogged"], True)
+        assert failure.code == "log-failed"
+        assert (codes(fine), after) == ([], None)
+
+    @pytest.mark.parametrize("what", ["packed", "unpacked"])
+    def test_that_cannot_be_understood_leaves_entries_refused_and_reductions_answered(self, url, monkeypatch, what):
+        async def ask(ledger):
+            await ledger.answer([Asked(POLICY, snapshot(0), "state")])
+            with monkeypatch.context() as patched:
+                patched.setattr(apart, what, no_sense)
+                refused = await ledger.answer([Asked(POLICY, snapshot(1), one) for one in ("state", "margin")])
+                failure = ledger.failure
+            return refused, failure, await ledger.answer([Asked(POLICY, snapshot(2), "state")]), ledger.failure
+
+        (state, margin), failure, (fine,), after = run(LedgerApart(url, POLICY), ask)
+        assert (codes(state), state.ok, codes(margin), margin.ok) == (["unlogged"], False, ["unlogged"], True)
+        assert (failure.code, "12000" in failure.reason) == ("log-failed", False)
+        assert (codes(fine), after) == ([], None)
+
     def test_goes_on_with_no_other_log_than_the_one_it_had(self, url, tmp_path):
         async def ask(ledger):
             await ledger.answer([Asked(POLICY, snapshot(1), "state")] * 3)
@@ -291,6 +342,14 @@ class TestAProcess:
             return before is process_of(ledger)
 
         assert run(LedgerApart(url, POLICY), ask)
+
+
+def no_room(*_, **__):
+    raise OSError(errno.EMFILE, "too many open files")
+
+
+def no_sense(*_):
+    raise ValueError("12000 is in here")
 
 
 ALONE = """
