@@ -9,7 +9,7 @@ from itertools import count
 from secrets import token_hex
 from typing import Any, NamedTuple
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -94,6 +94,8 @@ class Gate:
             await self._pass(scope, _bounded(scope, receive, self._largest), answer)
         except Refused as refused:
             await answer.instead(refused, scope, receive)
+        except ClientDisconnect:  # before all was said: nobody is left to be answered, and nothing went wrong here
+            pass
         except TooLarge:
             await answer.instead(too_large(self._largest), scope, receive)
         except Exception as error:  # noqa: BLE001  # nothing leaves the service but as an answer

@@ -60,3 +60,19 @@ def test_a_request_is_counted_under_its_route_either_way(client, looking):
     before = counted()
     assert [one.get(path).status_code for one in (client, looking)] == [200, 200]
     assert counted() == before + 2
+
+
+@pytest.mark.parametrize("path", ["/api/capital/recommendation/position", "/api/evaluate/position"])
+def test_who_hangs_up_before_all_is_said_is_no_failure_of_the_service(client, caplog, path):
+    sent = []
+
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/json"), (b"content-length", b"9")]
+    scope = {"type": "http", "method": "POST", "path": path, "headers": headers, "query_string": b"", "client": None}
+    client.portal.call(client.app, scope, receive, send)
+    assert (sent, [one for one in caplog.records if one.levelname == "ERROR"]) == ([], [])
