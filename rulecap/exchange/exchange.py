@@ -120,6 +120,14 @@ class Exchange:
         entries = await reading.ledger(self._client, self._venue, self.settings.quote, (before.since, now), self._ask)
         return counted(before, entries, self._venue, self.settings.quote, now)
 
+    async def symbol(self, name: str) -> str:
+        """Return the snapshot's symbol of a market by any of its names; nothing is read but the list of markets.
+
+        Raises:
+            VenueError: what `find_market` says.
+        """
+        return snapshot_symbol(await self._market(name))
+
     async def market_view(self, symbol: str) -> MarketView:
         """Return ticker, order book, finished bars, limits, brackets and fees of a market.
 

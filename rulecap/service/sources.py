@@ -116,5 +116,8 @@ class Source(Protocol):
 
 
 def plain_symbol(name: str) -> str:
-    """Return `BTCUSDT` for `BTC/USDT:USDT` and its like, in capitals."""
-    return name.strip().upper().partition(":")[0].replace("/", "")
+    """Return `BTCUSDT` for `BTC/USDT:USDT` and its like, in capitals; a dated contract, or another, keeps its name."""
+    whole = name.strip().upper()
+    pair, _, settle = whole.partition(":")
+    base, slash, quote = pair.partition("/")
+    return base + quote if slash and settle in ("", quote) else whole

@@ -19,11 +19,9 @@ from rulecap.service.sources import (
     MarketPart,
     SourceError,
     UnknownSymbol,
-    plain_symbol,
     uncounted,
     untold,
 )
-from rulecap.snapshot import Snapshot
 from rulecap.snapshot.findings import problems_of
 
 if TYPE_CHECKING:
@@ -133,27 +131,27 @@ class ExchangeSource:
 
     async def symbol(self, name: str) -> str:
         """Return the snapshot's symbol of a market; a name that was looked up before is not looked up again."""
-        if name not in self._symbols:
-            told = await self._snapshot(name)
-            assert told.market is not None  # a market was named
-            self._symbols[name] = told.market.symbol
-            self._symbols.setdefault(plain_symbol(name), told.market.symbol)
-        return self._symbols[name]
+        from rulecap.exchange import VenueError
+
+        written = name.strip().upper()
+        if written not in self._symbols:
+            try:
+                self._symbols[written] = await self._exchange.symbol(written)
+            except VenueError as error:
+                raise _translated(error) from error
+        return self._symbols[written]
 
     async def market(self, symbol: str) -> MarketPart:
         """Return a market; it is told to be from when it was asked for, which is no later than it was read."""
-        asked_at = now()
-        told = await self._snapshot(symbol)
-        assert told.market is not None  # a market was named
-        return MarketPart(told.market, told.book, asked_at, told.assets, told.correlation)
-
-    async def _snapshot(self, name: str) -> Snapshot:
         from rulecap.exchange import VenueError
 
+        asked_at = now()
         try:
-            return await self._exchange.snapshot(name, account=self._view)
+            told = await self._exchange.snapshot(symbol, account=self._view)
         except VenueError as error:
             raise _translated(error) from error
+        assert told.market is not None  # a market was named
+        return MarketPart(told.market, told.book, asked_at, told.assets, told.correlation)
 
     async def close(self) -> None:
         """Let go of connections."""

@@ -125,6 +125,39 @@ def test_a_market_that_is_delisted_is_not_entered_and_what_is_held_in_it_can_be_
     assert client.post(POSITION, json=reduction).json()["quantity"] == 1.2
 
 
+def test_a_crowd_that_asks_for_a_market_for_the_first_time_has_it_read_once(client, venue):
+    desk = client.app.state.service.desk
+    venue.requests.clear()
+
+    async def crowd():
+        async def one(name):
+            return await desk.view.market(await desk.symbol(name))
+
+        return await asyncio.gather(*map(one, ["SOLUSDT", "SOL/USDT:USDT", "solusdt", " SOLUSDT "] * 5))
+
+    assert {one.market.symbol for one in client.portal.call(crowd)} == {"SOLUSDT"}
+    assert len([one for one in venue.asked("depth") if one.params["symbol"] == "SOLUSDT"]) == 1
+    assert len(desk.view._source._symbols) <= 2  # not one for each way to write them
+
+
+def test_a_dated_contract_is_not_taken_for_the_perpetual(client, venue, monkeypatch):
+    dated, source = "BTC/USDT:USDT-261225", client.app.state.service.source
+    markets = dict(client.portal.call(source._exchange._markets))
+    perpetual = markets["BTC/USDT:USDT"]
+    markets[dated] = {**perpetual, "id": "BTCUSDT_261225", "symbol": dated, "type": "future", "swap": False}
+    monkeypatch.setattr(source._exchange._reference, "_listed", markets)
+    view = client.app.state.service.desk.view
+    assert [client.portal.call(view.symbol, name) for name in (dated, "BTCUSDT_261225", "BTCUSDT", dated)] == [
+        dated, dated, "BTCUSDT", dated,
+    ]  # fmt: skip
+
+
+def test_a_position_in_the_perpetual_is_not_told_of_a_dated_contract_that_there_is_not(client):
+    reduction = {"symbol": "ETH/USDT:USDT-991225", "side": "SELL", "reduce_only": True}
+    refused(client.post(POSITION, json=reduction), 404, "unknown-symbol")
+    assert client.post(POSITION, json={**reduction, "symbol": "ETH/USDT:USDT"}).json()["quantity"] == 1.2
+
+
 def test_a_position_that_appears_between_two_calls_is_in_the_account_or_nothing_is(client, venue):
     view = client.app.state.service.desk.view
     alone = view.account.account.margin_used
