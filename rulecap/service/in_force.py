@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ class PolicyInForce:
         Raises:
             PolicyError: it cannot be used.
         """
-        self._where = where
+        self._where, self._reading = where, threading.Lock()
         self._seen = fingerprint(where)
         self.failure: PolicyError | None = None
         self._take(read(where))
@@ -66,7 +67,14 @@ class PolicyInForce:
         return fingerprint(self._where) != self._seen
 
     def reload(self) -> bool:
-        """Read the files again; return whether they are a policy that is in force now."""
+        """Read the files again; return whether they are a policy that is in force now.
+
+        One reading at a time: two of them would leave the one in force that takes longer, whichever was edited last.
+        """
+        with self._reading:
+            return self._reload()
+
+    def _reload(self) -> bool:
         self._seen = fingerprint(self._where)
         try:
             policy = read(self._where)

@@ -2,12 +2,14 @@
 
 import asyncio
 import sqlite3
+import threading
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from rulecap.service import in_force
 from rulecap.service.clock import now
 from rulecap.service.sources import Lacking, SourceError
 from tests.service.test_keys import wait
@@ -159,6 +161,33 @@ def test_an_edit_is_taken_at_once_where_that_is_asked_for(served, tmp_path):
     assert client.post("/api/policy/reload").json()["version"] == "1.0.1"
     overlay.write_text("language: 1\n")
     refused(client.post("/api/policy/reload"), 409, "bad-policy")
+
+
+def test_of_two_edits_that_are_read_at_once_the_later_one_stays_in_force(tmp_path, monkeypatch):
+    """Asked for while the look that found an earlier edit goes through that one's tests."""
+    overlay, going, go_on = tmp_path / "desk.yaml", threading.Event(), threading.Event()
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    policy = in_force.PolicyInForce(str(overlay))
+
+    def slowly(taken, where):
+        if taken.version == "1.0.1":
+            going.set()
+            go_on.wait(60)
+        return {"passed": 0, "failed": 0, "failures": []}
+
+    monkeypatch.setattr(in_force, "tested", slowly)
+    overlay.write_text(overlay_of("desk", "1.0.1"))
+    first = threading.Thread(target=policy.reload)
+    first.start()
+    going.wait(60)
+    overlay.write_text(overlay_of("desk", "1.0.2"))
+    second = threading.Thread(target=policy.reload)
+    second.start()
+    second.join(0.3)  # it is done by then, or waits for the first
+    go_on.set()
+    first.join()
+    second.join()
+    assert (policy.policy.version, policy.edited()) == ("1.0.2", False)
 
 
 def test_what_is_asked_of_part_of_an_account_goes_on_no_record_though_all_of_it_is_read_meanwhile(late):
