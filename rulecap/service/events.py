@@ -105,7 +105,11 @@ class Events:
                 last = event.number
             while True:
                 try:
-                    event_or_end = await asyncio.wait_for(queue.get(), KEEP_ALIVE_SECONDS)
+                    # What is there is told at once: waiting for it takes turns, in which more comes than may wait.
+                    waits = queue.empty()
+                    event_or_end = (
+                        await asyncio.wait_for(queue.get(), KEEP_ALIVE_SECONDS) if waits else queue.get_nowait()
+                    )
                 except TimeoutError:
                     yield KEEP_ALIVE
                     continue
