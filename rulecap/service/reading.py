@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -26,6 +27,8 @@ from rulecap.service.problems import Refused
 Found = TypeVar("Found")
 MOST_MISSED = 1000
 MOST_STATES = 10_000
+# So many are read to at once, in threads of their own: keys, policy and the log's process have the loop's.
+MOST_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Reader:
     def __init__(self, url: str, clock: Callable[[], datetime] = now) -> None:
         """Read the log at an address."""
         self._url, self._clock = url, clock
+        self._threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="rulecap-reading")
         # A condition takes the time of many records: whoever asks one waits for the others, and holds up nobody else.
         self._conditions = asyncio.Semaphore(1)
 
@@ -103,7 +107,7 @@ class Reader:
         return await self._read(lambda log: _after(log, seq, most, accounts, made))
 
     async def _read(self, ask: Callable[[Log], Found]) -> Found:
-        return await asyncio.to_thread(self._ask, ask)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._ask, ask)
 
     def _ask(self, ask: Callable[[Log], Found]) -> Found:
         try:

@@ -2,12 +2,15 @@
 
 import asyncio
 import re
+import threading
 
 import pytest
 
 from rulecap.audit import open_log
 from rulecap.audit.verify import verify
 from rulecap.service.events import MOST_WAITING, Event, Events
+from rulecap.service.reading import Reader
+from tests.patience import patience
 from tests.service.conftest import snapshot_of
 from tests.service.test_refusals import refused
 from tests.service.told import SPECIFIED
@@ -138,3 +141,42 @@ def test_who_reads_slowly_is_let_go_with_everything_that_was_told_in_order():
 
     told = asyncio.run(slow())
     assert [int(text.split(b"id: ")[1].split(b"\n")[0]) for text in told] == list(range(MOST_WAITING))
+
+
+def test_however_many_read_the_log_policy_and_keys_and_the_log_s_process_are_seen_to(monkeypatch):
+    """Those have threads of their own: a key that is revoked does not count for as long as whoever has it reads."""
+    over, reader = threading.Event(), Reader("sqlite:///nothing.sqlite3")
+    monkeypatch.setattr(reader, "_ask", lambda _: over.wait(600))
+
+    async def ask():
+        reading = [asyncio.create_task(reader.head()) for _ in range(100)]
+        await asyncio.sleep(0)
+        try:
+            return await asyncio.to_thread(lambda: "seen to")
+        finally:
+            over.set()
+            await asyncio.gather(*reading)
+
+    with patience(30):
+        assert asyncio.run(ask()) == "seen to"
+
+
+def test_one_who_listens_as_quickly_as_there_is_time_to_is_told_everything():
+    """Two lots that come one soon after the other are more than may wait, and are told one after the other."""
+
+    async def listen():
+        events = Events()
+
+        async def told_to():
+            return [text async for text in events.listen()]
+
+        listening = asyncio.create_task(told_to())
+        for first in (0, MOST_WAITING):
+            for _ in range(10):
+                await asyncio.sleep(0)
+            for number in range(first, first + MOST_WAITING):
+                events.publish(Event("decision", f"log-{number}", {}))
+        events.close()
+        return len(await listening) - 1
+
+    assert asyncio.run(listen()) == 2 * MOST_WAITING
