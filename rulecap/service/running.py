@@ -1,5 +1,6 @@
 """Running the service: uvicorn around the application, a graceful stop, and where it listens told once it does."""
 
+import asyncio
 import logging
 import socket
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from collections.abc import Callable
 import uvicorn
 
 from rulecap.service.app import create_app
+from rulecap.service.loops import loop_factory
 from rulecap.service.quiet import settle
 from rulecap.service.service import Service
 from rulecap.service.settings import ServiceSettings
@@ -66,5 +68,6 @@ def serve(settings: ServiceSettings, listening: Callable[[str], None], source: S
         lifespan="on",
     )
     server = Server(config, app.state.service, listening)
-    server.run()
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(server.serve())
     return server.started
