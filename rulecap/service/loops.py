@@ -9,19 +9,20 @@ with them what was recorded. https://github.com/MagicStack/uvloop/issues/738
 import asyncio
 import os
 import socket
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
+
+from rulecap.service.settings import BadSettings
 
 File = tuple[int, int]
 
 
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """Return what makes the loop: uvloop's where it is installed, else Python's own."""
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """Return a loop: uvloop's where it is installed, mended, else Python's own."""
     try:
         import uvloop
     except ImportError:
-        return asyncio.new_event_loop
+        return asyncio.new_event_loop()
 
     class Loop(uvloop.Loop):
         async def create_connection(self, *told: Any, **given: Any) -> Any:
@@ -35,7 +36,20 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
                     sock.detach()
                 raise
 
-    return Loop
+    return Loop()
+
+
+def check(loop: asyncio.AbstractEventLoop) -> None:
+    """Refuse to connect to a venue on a loop that has the fault.
+
+    Raises:
+        BadSettings: it has.
+    """
+    if type(loop).__module__.partition(".")[0] == "uvloop":
+        raise BadSettings(
+            "an exchange cannot be served on uvloop as it is, which closes files of others: start the application with"
+            " `rulecap serve`, or with uvicorn's --loop rulecap.service.loops:new_event_loop"
+        )
 
 
 def _file_of(sock: socket.socket) -> File | None:

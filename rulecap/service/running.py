@@ -8,7 +8,7 @@ from collections.abc import Callable
 import uvicorn
 
 from rulecap.service.app import create_app
-from rulecap.service.loops import loop_factory
+from rulecap.service.loops import new_event_loop
 from rulecap.service.quiet import settle
 from rulecap.service.service import Service
 from rulecap.service.settings import ServiceSettings
@@ -68,6 +68,6 @@ def serve(settings: ServiceSettings, listening: Callable[[str], None], source: S
         lifespan="on",
     )
     server = Server(config, app.state.service, listening)
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(server.serve())
     return server.started

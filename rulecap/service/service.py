@@ -21,6 +21,7 @@ from rulecap.service.failing import steadily
 from rulecap.service.follower import Accounts, Follower
 from rulecap.service.in_force import PolicyInForce
 from rulecap.service.keys import KeyRing, UnusableKeys, read_keys
+from rulecap.service.loops import check
 from rulecap.service.metrics import Metrics
 from rulecap.service.problems import Refused
 from rulecap.service.reading import Reader, last_deposits
@@ -117,7 +118,10 @@ class Service:
 
         Raises:
             LogError, UnusableKey: the log cannot be opened.
+            BadSettings: an exchange cannot be served on this loop.
         """
+        if isinstance(self.source, ExchangeSource):
+            check(asyncio.get_running_loop())
         self.open()
         tasks = [asyncio.create_task(one) for one in self._beside()]
         try:

@@ -7,7 +7,11 @@ from contextlib import suppress
 
 import pytest
 
-from rulecap.service.loops import loop_factory
+pytest.importorskip("ccxt")
+
+from rulecap.service.loops import new_event_loop
+from rulecap.service.service import Service
+from rulecap.service.settings import BadSettings, read_settings
 
 
 async def given_up_in_mid_connection():
@@ -41,13 +45,28 @@ def is_open(number):
 
 
 def test_a_connection_that_is_given_up_closes_nobody_else_s_file():
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
         assert runner.run(given_up_in_mid_connection()) == [True] * 3
 
 
-def test_it_is_uvloop_s_where_there_is_one():
+@pytest.mark.parametrize("asked_for", ["ours", "uvloop's"])
+def test_an_exchange_is_not_served_on_a_loop_that_does(asked_for, tmp_path):
     uvloop = pytest.importorskip("uvloop")
-    assert issubclass(loop_factory(), uvloop.Loop)
+    exchange = {"venue": "binanceusdm", "origin": "http://127.0.0.1:1", "timeout_seconds": 0.1}
+    settings = read_settings(exchange=exchange, log=f"sqlite:///{tmp_path / 'log.sqlite3'}", apart=False)
+
+    async def serve():
+        assert isinstance(asyncio.get_running_loop(), uvloop.Loop)
+        async with Service(settings).running():
+            return "served"
+
+    factory = new_event_loop if asked_for == "ours" else uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        if asked_for == "ours":
+            assert runner.run(serve()) == "served"
+        else:
+            with pytest.raises(BadSettings, match="new_event_loop"):
+                runner.run(serve())
 
 
 def test_a_socket_that_was_not_taken_stays_its_owner_s():
@@ -58,5 +77,5 @@ def test_a_socket_that_was_not_taken_stays_its_owner_s():
         with sock:
             return sock.fileno()
 
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
         assert runner.run(refused()) >= 0
