@@ -115,6 +115,8 @@ class Taken:
     filled: float = 0.0
     forgotten: bool = False
     told: bool = False
+    # Its market was taken off: if its end was not put down before, nobody tells what was filled.
+    cut_off: bool = False
 
     @property
     def lives(self):
@@ -129,6 +131,7 @@ class ModelVenue:
         self.fates, self.silent, self.lag, self.blind_until = [], "", 0.0, 0.0
         self.sizes = {one: [(0.0, 6.0)] for one in POSITIONS}
         self.by_hand_since = {}
+        self.off = set()
         self.taken, self.names = {}, set()
         self.seen_at = self.facts_at = 0.0
         self.last_fill = dict.fromkeys(POSITIONS, -1.0)
@@ -159,6 +162,14 @@ class ModelVenue:
             ended_at = max(one.meant_at, self.last_fill[one.position])
             one.forgotten = one.forgotten or not (one.lives or self.time.at - ended_at < FORGETS_AFTER_SECONDS)
 
+    def take_off(self, symbol):
+        """List a market no more: what is open there ends, and no order in it is told of."""
+        self.off.add(symbol)
+        for one in self.taken.values():
+            if one.position[0] == symbol:
+                one.cut_off = True
+                one.status = CANCELLED if one.status == OPEN else one.status
+
     def above(self, targets):
         return [one for one in POSITIONS if self.size(one) > targets[one]]
 
@@ -182,6 +193,7 @@ class ModelVenue:
         fate = self.fates.pop() if self.fates else "fills"
         meant_at = self.time.at
         self._prepared(fate, within_seconds)
+        self._listed(position[0])
         held = self.size(position)
         if held == 0.0:
             raise VenueError("nothing-to-reduce", "gone")
@@ -230,7 +242,14 @@ class ModelVenue:
             return OrderState(name, "1", one.position[0], "sell", None, None, None, None)
         return self._state(name)
 
+    def _listed(self, symbol):
+        if symbol in self.off:
+            raise VenueError("unknown-symbol", "?")
+
     def _arrive(self, one, fate):
+        if one.position[0] in self.off:
+            one.status, one.cut_off = CANCELLED, True
+            return
         one.status = OPEN
         if fate.endswith("fills") or fate in ("only got", "slow"):
             self._fill(one, one.quantity)
@@ -269,6 +288,7 @@ class ModelVenue:
             self.time.advance(TIMEOUT_SECONDS)
             raise VenueError("venue-timeout", "?")
         self._skew(lambda: VenueError("clock-skew", "?"))
+        self._listed(symbol)
         one = self.taken.get(client_order_id)
         if one is None or one.status == UNDERWAY or one.forgotten or self._blind(one):
             raise VenueError("order-not-found", "?")
@@ -278,6 +298,7 @@ class ModelVenue:
     async def cancel(self, client_order_id, symbol):
         self.events.passed()
         self._skew(lambda: VenueError("clock-skew", "?"))
+        self._listed(symbol)
         one = self.taken.get(client_order_id)
         if one is None or one.status != OPEN:
             raise VenueError("order-not-found", "?")
@@ -287,26 +308,49 @@ class ModelVenue:
             raise VenueError("venue-timeout", "?")
 
 
-def asked_for(venue, clock, targets, number, strange=""):
-    """Return a decision on the account as it is told now: what is above its target is reduced to it."""
+def asked_for(venue, clock, targets, number, strange="", *, looks=True, whole=True):
+    """Return a decision on the account as it is told now: what is above its target is reduced to it.
+
+    Args:
+        venue: tells the account.
+        clock: the monitor's.
+        targets: what is wanted of each position.
+        number: the record's, where there is one.
+        strange: what is strange about it.
+        looks: whether the policy leaves out what is not traded.
+        whole: whether all of the account is known, what was paid in among it; else the decision is on no record.
+    """
     read_at = clock.seconds()
     seen = venue.read()
-    asked = [reduction(one, seen[one] - targets[one]) for one in POSITIONS if seen[one] > targets[one]]
+    above = [one for one in POSITIONS if seen[one] > targets[one] and not (looks and one[0] in venue.off)]
+    asked = [reduction(one, seen[one] - targets[one]) for one in above]
     if strange == "twice":
         asked += asked
     elif strange == "too much":
         asked = [one | {"quantity": one["quantity"] if targets[one["symbol"], one["side"]] else 1e300} for one in asked]
     else:
         asked = STRANGE.get(strange, []) + asked
-    return decided(number, read_at, POSITIONS, asked)
+    return decided(number if whole else None, read_at, POSITIONS, asked, venue.seen_at)
 
 
-def decided(number, read_at, held, asked):
-    """Return a decision on record, about positions that are held, that asks for reductions."""
+@dataclass(frozen=True)
+class Seen:
+    """As much of a snapshot as orders are made from."""
+
+    positions: list
+    as_of: datetime
+    account: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(id="a"))
+
+    def model_dump(self, **_):
+        return {"as_of": str(self.as_of)}
+
+
+def decided(number, read_at, held, asked, as_of=None):
+    """Return a decision about positions that are held, that asks for reductions; on no record without a number."""
     positions = [SimpleNamespace(symbol=symbol, side=side) for symbol, side in held]
-    snapshot = SimpleNamespace(positions=positions, as_of=datetime.fromtimestamp(read_at, UTC))
-    record = f"c0ffee000000-{number}"
-    decision = SimpleNamespace(record_id=record, decision="margin", snapshot=snapshot, outputs={})
+    snapshot = Seen(positions, datetime.fromtimestamp(read_at if as_of is None else as_of, UTC))
+    record = None if number is None else f"c0ffee000000-{number}"
+    decision = SimpleNamespace(record_id=record, decision="margin", snapshot=snapshot, outputs={}, problems=())
     policy = SimpleNamespace(digest="d", reductions_of=lambda _: asked)
     return Decided(policy, decision, read_at)
 

@@ -1,22 +1,27 @@
 """What is decided on an account that is not whole goes on no record, and is refused where it depends on the lack."""
 
 from pathlib import Path
+from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rulecap import load_policy
 from rulecap.audit import open_ledger
 from rulecap.audit.ledger import Asked
 from rulecap.monitor.deciding import Office
 from rulecap.problems import Problem
-from rulecap.service.sources import Lacking, uncounted, untold
+from rulecap.service.sources import WHOLE, Lacking, uncounted, untold
 from rulecap.snapshot import read_snapshot
 from tests.promises.policies import put
+from tests.snapshots import random_snapshot
 
 EXAMPLE = Path(__file__).parents[2] / "policies/default/examples/sushi_recorded.json"
 SNAPSHOT = read_snapshot(EXAMPLE.read_bytes())
 POSITION, DEPOSITS = untold(["SUSHIUSDT has no price"]), uncounted("no answer")
 BOTH = Lacking(POSITION, DEPOSITS)
+SHIPPED = [load_policy(one) for one in ("default", "conservative", "stop-risk")]
 ON_DEPOSITS = """
 language: 1
 policy: on-deposits
@@ -105,3 +110,28 @@ def test_is_decided_as_the_service_decides_it(tmp_path, on_deposits):
                     told = ledger.unrecorded(Asked(policy, SNAPSHOT, one.decision), problem, lacking.unknown)
                     assert (one.outputs, one.problems, one.ok) == (told.outputs, told.problems, told.ok)
     office.close()
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    lacking=st.sampled_from([WHOLE, Lacking(None, DEPOSITS)]),
+    policy=st.sampled_from(SHIPPED),
+)
+def test_whatever_is_not_traded_and_whatever_was_paid_in_what_can_be_reduced_is(seed, lacking, policy):
+    rng = Random(seed)
+    told = random_snapshot(rng)
+    positions = {(one["symbol"], one["side"]): one for one in told.get("positions", ())}
+    told["positions"] = [one | {"tradable": rng.choice([True, True, None, False])} for one in positions.values()]
+    snapshot = read_snapshot(told)
+    office = Office("sqlite:////no/such/folder/log.sqlite3", "demo", lambda *_: None)
+    (margin,) = [one for one in office.decide(policy, snapshot, lacking) if one.decision == "margin"]
+    held = {(one.symbol, one.side): one for one in snapshot.positions if one.tradable is not False}
+    actions = policy.reductions_of(margin)
+    asked = [(one["symbol"], one["side"]) for one in actions]
+    assert len(set(asked)) == len(asked)
+    for one in actions:
+        assert one["reduce_only"] is True
+        assert 0 < one["quantity"] <= held[one["symbol"], one["side"]].quantity
+    if policy.verdict_of(margin) in ("ORANGE_ZONE", "RED_ZONE"):
+        assert bool(asked) == bool(held)
+    assert actions == policy.reductions_of(policy.evaluate(snapshot, "margin"))
