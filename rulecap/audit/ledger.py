@@ -184,6 +184,10 @@ class Ledger:
         """Return the latest memory of an account under a policy, as far as it was used here."""
         return self._unlogged.known((account, policy))
 
+    def recall(self, account: str, policy: str, last: Last | None) -> None:
+        """Take a memory that was read from the log for the latest where none was used here yet."""
+        self._unlogged.recall((account, policy), last)
+
     def unrecorded(self, asked: Asked, problem: Problem, unknown: frozenset[str] = frozenset()) -> Decision:
         """Answer without a record what is not known well enough for one: a reduction all the same, else `on_error`.
 

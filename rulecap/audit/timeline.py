@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from rulecap.audit.asked import microseconds
 from rulecap.audit.carry import carried_by
-from rulecap.audit.database import blob
+from rulecap.audit.database import Database, blob
 from rulecap.audit.log import json_fields, parsed_memory
 from rulecap.audit.pending import Pending
 from rulecap.audit.record import Record
@@ -62,6 +62,10 @@ class Timeline:
     def last(self, account: str, policy: str) -> Last | None:
         """Return the last advance as far as it was read or written since somebody else wrote."""
         return self._last.get((account, policy))
+
+    def latest(self, account: str, policy: str) -> Last | None:
+        """Return the last advance; it is read where it is not known."""
+        return self._known(account, policy)
 
     def advances(self, account: str, policy: str, as_of: int) -> bool:
         """Tell whether an evaluation at a time advances the memory."""
@@ -118,6 +122,15 @@ class Timeline:
             return parsed_memory(json_fields(blob(rows[0][0]), "next_memory")[0])
         carried = self._carried().get((account, policy))
         return carried.after if carried else None
+
+
+def last_on_record(database: Database, account: str, policy: str) -> Last | None:
+    """Return the last advance of an account's memory under a policy, as a log has it; none where it has none.
+
+    Raises:
+        LogError: the log cannot be read.
+    """
+    return Timeline(Pending(database)).latest(account, policy)
 
 
 def memory_at(last: Last, as_of: int | None) -> Memory:

@@ -28,6 +28,11 @@ class Unlogged:
             self._memories.clear()
         self._memories[key] = last
 
+    def recall(self, key: Key, last: Last | None) -> None:
+        """Keep a memory that was read from the log, unless a later one is known."""
+        if key not in self._memories:
+            self.note(key, last)
+
     def known(self, key: Key) -> Last | None:
         """Return a memory that is kept."""
         return self._memories.get(key)

@@ -1,5 +1,6 @@
 """Deciding: each decision that the policy has watched is asked about a snapshot, and on record before it is used."""
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 
@@ -8,6 +9,7 @@ from rulecap.audit.asked import input_of
 from rulecap.audit.ledger import Asked, Ledger
 from rulecap.audit.review.deposits import deposits_on_record
 from rulecap.audit.review.selection import looking
+from rulecap.audit.timeline import last_on_record
 from rulecap.audit.unlogged import Unlogged
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy
@@ -15,6 +17,7 @@ from rulecap.problems import Problem
 from rulecap.service.sources import WHOLE, Lacking
 from rulecap.snapshot import Snapshot
 
+logger = logging.getLogger("rulecap.monitor")
 # With these nobody could ever write the log: the monitor does not start.
 HOPELESS = frozenset({"bad-log-address", "not-a-log", "signing-key"})
 
@@ -73,9 +76,22 @@ class Office:
             decided = self._ledger.evaluate_all([Asked(policy, snapshot, name) for name in policy.watched])
             self.failure = self._ledger.failure
             return decided
+        self._recall(policy)
         why = lacking.why
         problem = Problem(why.code, str(why)) if why else Problem("unlogged", f"this is not on record: {self.failure}")
         return [self._unrecorded(policy, snapshot, name, problem, lacking.unknown) for name in policy.watched]
+
+    def _recall(self, policy: Policy) -> None:
+        """Tell a ledger that was asked nothing yet what was remembered: by that, what is not recorded is decided."""
+        if self._ledger is None or self._ledger.last(self._account, policy.name) is not None:
+            return
+        try:
+            with open_log(self._log) as log, looking(log):
+                last = last_on_record(log.database, self._account, policy.name)
+        except LogError as error:  # reductions are decided all the same
+            logger.warning("what was remembered cannot be read: %s", error, extra={"code": error.code})
+        else:
+            self._ledger.recall(self._account, policy.name, last)
 
     def _unrecorded(
         self, policy: Policy, snapshot: Snapshot, name: str, problem: Problem, unknown: frozenset[str]

@@ -19,6 +19,7 @@ from rulecap.audit.errors import LogError
 from rulecap.audit.keys import UnusableKey
 from rulecap.audit.ledger import Asked
 from rulecap.audit.log import Head
+from rulecap.audit.timeline import Last
 from rulecap.audit.unlogged import Unlogged, unlogged
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy
@@ -232,6 +233,10 @@ class LedgerApart:
             log.error("%s", place_of(error), extra={"code": "internal"})
             self.failure = LogError("log-failed", f"the log's process cannot be asked: {type(error).__name__}")
         return [self.unrecorded(one, unlogged(self.failure)) for one in asked]
+
+    def recall(self, account: str, policy: str, last: Last | None) -> None:
+        """Take a memory for the latest where none is known yet; as `Ledger.recall`."""
+        self._unlogged.recall((account, policy), last)
 
     def unrecorded(self, asked: Asked, problem: Problem, unknown: frozenset[str] = frozenset()) -> Decision:
         """Answer without a record; as `Ledger.unrecorded`."""

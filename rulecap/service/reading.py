@@ -19,6 +19,7 @@ from rulecap.audit.review.listing import listed
 from rulecap.audit.review.moments import Span
 from rulecap.audit.review.pages import Cursor, Way, page
 from rulecap.audit.review.selection import Selection, Unselectable, looking
+from rulecap.audit.timeline import Last, last_on_record
 from rulecap.service.answers import recorded_answer
 from rulecap.service.clock import now
 from rulecap.service.condition import page_on
@@ -125,6 +126,16 @@ def last_deposits(url: str, account: str) -> tuple[float, datetime] | None:
     """
     with open_log(url) as log, looking(log):
         return deposits_on_record(log, account)
+
+
+def last_memory(url: str, account: str, policy: str) -> Last | None:
+    """Return an account's last memory under a policy; none where there is none.
+
+    Raises:
+        LogError: the log cannot be read.
+    """
+    with open_log(url) as log, looking(log):
+        return last_on_record(log.database, account, policy)
 
 
 def cursor(text: str) -> Cursor:

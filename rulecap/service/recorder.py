@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol, cast
 
 from rulecap.audit.errors import LogError
 from rulecap.audit.ledger import Asked, Ledger
+from rulecap.audit.timeline import Last
 from rulecap.engine.decision import Decision
 from rulecap.problems import Problem
 from rulecap.service.failing import place_of
@@ -48,6 +49,9 @@ class Answering(Protocol):
     async def answer(self, asked: Sequence[Asked]) -> list[Decision]:
         """Return decisions in the order asked for, once all of them are on record."""
 
+    def recall(self, account: str, policy: str, last: Last | None) -> None:
+        """Take a memory for the latest where none is known yet; as `Ledger.recall`."""
+
     def unrecorded(self, asked: Asked, problem: Problem, unknown: frozenset[str] = frozenset()) -> Decision:
         """Answer without a record what is not known well enough for one; as `Ledger.unrecorded`."""
 
@@ -72,6 +76,10 @@ class LedgerHere:
     async def answer(self, asked: Sequence[Asked]) -> list[Decision]:
         """Return decisions in the order asked for, once all of them are on record."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._ledger.evaluate_all, asked)
+
+    def recall(self, account: str, policy: str, last: Last | None) -> None:
+        """Take a memory for the latest where none is known yet; as `Ledger.recall`."""
+        self._ledger.recall(account, policy, last)
 
     def unrecorded(self, asked: Asked, problem: Problem, unknown: frozenset[str] = frozenset()) -> Decision:
         """Answer without a record; as `Ledger.unrecorded`."""

@@ -24,8 +24,8 @@ from rulecap.service.keys import KeyRing, UnusableKeys, read_keys
 from rulecap.service.loops import check
 from rulecap.service.metrics import Metrics
 from rulecap.service.problems import Refused
-from rulecap.service.reading import Reader, last_deposits
-from rulecap.service.recorder import LedgerHere, Recorder
+from rulecap.service.reading import Reader, last_deposits, last_memory
+from rulecap.service.recorder import Answering, LedgerHere, Recorder
 from rulecap.service.settings import ServiceSettings
 from rulecap.service.sources import Source
 from rulecap.service.venue import ExchangeSource, exchange_source
@@ -146,12 +146,14 @@ class Service:
             self._folder = TemporaryDirectory(prefix="rulecap-demo-")
             url = f"sqlite:///{Path(self._folder.name) / 'demo.sqlite3'}"
         apart = self.settings.apart and os.name == "posix"  # elsewhere no socket is handed to another process
-        ledger = LedgerApart(url, self.in_force.policy) if apart else LedgerHere(open_ledger(url))
+        ledger: Answering = LedgerApart(url, self.in_force.policy) if apart else LedgerHere(open_ledger(url))
         self.recorder = Recorder(ledger, self._answered)
         if isinstance(source, ExchangeSource):
             known = last_deposits(url, source.account_name)
             if known is not None:
                 source.resume(*known)
+            name = self.in_force.policy.name
+            ledger.recall(source.account_name, name, last_memory(url, source.account_name, name))
             source.score_by(EntryScores(url, source.account_name, [self.in_force.policy]))
         self.reader = Reader(url)
         view = SharedView(source, self.settings)

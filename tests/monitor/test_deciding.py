@@ -1,5 +1,6 @@
 """What is decided on an account that is not whole goes on no record, and is refused where it depends on the lack."""
 
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 
@@ -39,13 +40,15 @@ rules:
       - when: gain > 0 USD
         for: positions as p
         do: {action: CLOSE, symbol: p.symbol, side: p.side, quantity: p.quantity, reduce_only: true}
+memory:
+  looks: {start: 0, next: memory.looks + 1, unit: count}
 decisions:
   always:
     answers_anyway: true
-    outputs: {actions: closing, grown: gain}
+    outputs: {actions: closing, grown: gain, looks: memory.looks}
     watch: [grown]
     execute: actions
-    on_error: {actions: [], grown: none}
+    on_error: {actions: [], grown: none, looks: none}
   of_gains:
     answers_anyway: true
     outputs: {actions: leaving}
@@ -97,6 +100,17 @@ def test_a_reduction_is_decided_without_what_depends_on_what_was_paid_in_while_t
     for one in (always, of_gains):
         assert one.ok
         assert [(told.code, told.severity) for told in one.problems] == [(lacking.why.code, "warning")]
+
+
+def test_what_was_remembered_is_read_from_the_log_where_an_account_is_not_whole_at_first(tmp_path, on_deposits):
+    log = f"sqlite:///{tmp_path / 'log.sqlite3'}"
+    for minute, lacking, looks in [(1, WHOLE, 0), (2, WHOLE, 1), (3, Lacking(None, DEPOSITS), 2), (3, WHOLE, 2)]:
+        office = Office(log, "demo", lambda *_: None)  # started anew, as by cron
+        office.open()
+        snapshot = SNAPSHOT.model_copy(update={"as_of": SNAPSHOT.as_of + timedelta(minutes=minute)})
+        always, _ = office.decide(on_deposits, snapshot, lacking)
+        office.close()
+        assert always.outputs["looks"] == looks
 
 
 def test_is_decided_as_the_service_decides_it(tmp_path, on_deposits):

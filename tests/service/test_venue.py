@@ -13,6 +13,7 @@ from rulecap.audit import LogError, open_log
 from rulecap.exchange import reading
 from rulecap.service import venue as module
 from rulecap.service.app import create_app
+from rulecap.service.service import Service
 from rulecap.service.settings import BadSettings, read_settings
 from rulecap.service.venue import exchange_source
 from tests.service.test_keys import wait
@@ -156,6 +157,19 @@ def test_a_position_in_the_perpetual_is_not_told_of_a_dated_contract_that_there_
     reduction = {"symbol": "ETH/USDT:USDT-991225", "side": "SELL", "reduce_only": True}
     refused(client.post(POSITION, json=reduction), 404, "unknown-symbol")
     assert client.post(POSITION, json={**reduction, "symbol": "ETH/USDT:USDT"}).json()["quantity"] == 1.2
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_what_was_remembered_is_known_before_the_first_question_of_a_service_that_starts(client, apart):
+    client.get("/api/capital/drawdown/status")
+    before = client.app.state.service
+    service = Service(before.settings.model_copy(update={"apart": apart}))
+    service.open()
+    ledger = service.recorder.ledger
+    unlogged = ledger._unlogged if apart else ledger._ledger._unlogged
+    remembered = unlogged.known(("binanceusdm", "default"))
+    client.portal.call(service.recorder.close)
+    assert remembered.after == before.recorder.ledger._ledger.last("binanceusdm", "default").after
 
 
 def test_a_position_that_appears_between_two_calls_is_in_the_account_or_nothing_is(client, venue):
