@@ -204,3 +204,15 @@ def test_what_is_asked_of_part_of_an_account_goes_on_no_record_though_all_of_it_
 
     assert client.portal.call(asked_meanwhile)["decision_id"] is None
     assert client.get("/api/capital/margin/status").json()["decision_id"] is not None
+
+
+def test_a_key_is_answered_as_any_other_while_nothing_is_recorded_and_has_its_first_answer_again_then(late):
+    client, pass_time = late
+    key, view = {"Idempotency-Key": "order 4711"}, client.app.state.service.desk.view
+    first, whole = client.post(POSITION, json=SPECIFIED, headers=key), view.account
+    view.account = replace(whole, lacking=Lacking(None, SourceError("deposits-unknown", "no answer")))
+    meanwhile = client.post(POSITION, json=SPECIFIED, headers=key).json()
+    assert (meanwhile["recommendation"], meanwhile["decision_id"]) == ("REJECT", None)
+    view.account = whole
+    pass_time(400)  # of when its figures were, the answer says
+    assert client.post(POSITION, json=SPECIFIED, headers=key).content == first.content
