@@ -30,6 +30,8 @@ def iso(moment: datetime) -> str:
 
 def show(value: object, unit: str | None = None) -> str:
     """Return a value as a person reads it, with its unit."""
+    if isinstance(value, str):  # as most are that are no number
+        return str(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):

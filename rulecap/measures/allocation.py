@@ -89,9 +89,10 @@ def correlation_between(
         return None
     row = column = -1
     for index, asset in enumerate(assets):
-        if asset.symbol == first:
+        symbol = asset.symbol
+        if symbol == first:
             row = index
-        if asset.symbol == second:
+        if symbol == second:
             column = index
     return correlation[row][column] if row >= 0 and column >= 0 else None
 

@@ -73,7 +73,7 @@ def largest_within(book: BookLike, side: str, impact_pct: float, levels: float) 
     bound = mid_price(book) * (1.0 + impact_pct / 100.0 if buying else 1.0 - impact_pct / 100.0)
     spent = taken = 0.0
     for price, quantity in _taken(book, side, levels):
-        if (price > bound) is buying and price != bound:  # only such a level can take the average past the bound
+        if price > bound if buying else price < bound:  # only such a level can take the average past the bound
             room = (bound * taken - spent) / (price - bound)
             if room < quantity:
                 return spent + price * max(room, 0.0)
