@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rulecap.policy.meaning import CASES, FREE, NO_MEANING, SAID
+from rulecap.policy.meaning import CASES, FREE, NO_MEANING, SAID, SHOWN
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, plain
 from rulecap.policy.overlay import SECTIONS
 
@@ -34,9 +34,9 @@ class Difference:
 
 
 def differences(before: Mapping, after: Mapping) -> list[Difference]:
-    """Return what differs between two merged documents, without names, versions and texts that change no answer."""
+    """Return what differs between two merged documents, in what changes an answer: what `meaning` is a digest of."""
     found: list[Difference] = []
-    for section in SECTIONS:
+    for section in (one for one in SECTIONS if one != SHOWN):
         ours, theirs = before.get(section), after.get(section)
         if isinstance(ours, Mapping) or isinstance(theirs, Mapping):
             path = () if section in OWN_NAMES else (section,)

@@ -1,12 +1,17 @@
 """What two policies say differently: everything that has a meaning, under an overlay's paths, and nothing else."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from rulecap import load_policy
 from rulecap.policy.differences import Difference, differences
-from rulecap.policy.nodes import Mapping
+from rulecap.policy.meaning import meaning_of
+from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence
+from rulecap.policy.overlay import SECTIONS
 from tests.policy.test_meaning import ANSWERS, POLICY, TEXTS
 from tests.promises.policies import put
 
@@ -70,3 +75,35 @@ rules:
     (found,) = between(tmp_path / "3", before, longer)
     assert (found.path, found.before, found.after) == ("more", None, "{kind: formula, unit: USD, formula: bet}")
     assert isinstance(load_policy("default").document, Mapping)
+
+
+def scalars(node: Node) -> Iterator[Scalar]:
+    if isinstance(node, Scalar):
+        yield node
+        return
+    for part in node.items if isinstance(node, Sequence) else [value for _, value in node.entries]:
+        yield from scalars(part)
+
+
+def with_another(node: Node, old: Scalar) -> Node:
+    """Return a document in which one value is another one."""
+    if node is old:
+        return replace(old, value="another", text="another")
+    if isinstance(node, Sequence):
+        return replace(node, items=tuple(with_another(item, old) for item in node.items))
+    if isinstance(node, Mapping):
+        return replace(node, entries=tuple((key, with_another(value, old)) for key, value in node.entries))
+    return node
+
+
+@pytest.mark.parametrize("name", ["default", "stop-risk", "conservative"])
+def test_whatever_is_another_value_is_told_where_it_has_a_meaning_and_only_there(name: str) -> None:
+    document = load_policy(name).document
+    sections = [part for key, part in document.entries if key.text in SECTIONS]
+    every = [one for section in sections for one in scalars(section)]
+    for one in Random(name).sample(every, min(len(every), 300)):
+        changed = with_another(document, one)
+        assert isinstance(changed, Mapping)
+        found = differences(document, changed)
+        assert bool(found) == (meaning_of(document) != meaning_of(changed)), one
+        assert len(found) <= 3, one  # another name: one is left out, one is new, and the order is another
