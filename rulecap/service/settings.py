@@ -30,8 +30,8 @@ class ServiceSettings(BaseSettings):
     log: Annotated[
         str | None,
         Field(
-            description="The audit log's address; none: `RULECAP_LOG`, else `sqlite:/"
-            "//rulecap.sqlite3`; a demo's is gone when it ends."
+            description="The audit log's address; none: `RULECAP_LOG`, else `sqlite:///rulecap.sqlite3`;"
+            " a demo's is gone when it ends."
         ),
     ] = None
     keys: Annotated[Path | None, Field(description="The file of API keys.")] = None
