@@ -88,7 +88,9 @@ class Writer:
             LogError: nothing was written, and no question has an answer.
         """
         try:
-            work = self._appended(questions) if self._alone else None
+            alone = self._alone and not any(question.request for question in questions[1:])
+            # A key is looked up behind the records of the questions before it, which needs the transaction anyway.
+            work = self._appended(questions) if alone else None
             work = work or self._locked(questions)
         except BaseException:
             self._abandon()

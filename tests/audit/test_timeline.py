@@ -162,3 +162,20 @@ def test_a_late_one_among_many_gets_what_those_before_it_left(policies, url):
         assert (first.record_id, first.outputs["number"]) == (again.record_id, 4)
     with open_log(url) as log:
         assert verify(log).findings == ()
+
+
+def test_many_under_keys_are_each_evaluated_once(policies, url, monkeypatch):
+    policy, evaluated = policies[LOSSES[0]], []
+    usual = type(policy).evaluate
+
+    def counted(self, *given):
+        evaluated.append(given)
+        return usual(self, *given)
+
+    with open_ledger(url) as ledger:
+        ledger.evaluate(policy, snapshot(0))
+        monkeypatch.setattr(type(policy), "evaluate", counted)
+        for batch in (1, 2):
+            asked = [Asked(policy, snapshot(batch), idempotency_key=f"{batch} {number}") for number in range(5)]
+            assert all(answer.record_id for answer in ledger.evaluate_all(asked))
+    assert len(evaluated) == 10
