@@ -16,6 +16,7 @@ from rulecap.policy.checks.decisions import check_decision, check_hand_overs
 from rulecap.policy.checks.history import check_history
 from rulecap.policy.checks.inputs import check_inputs, declared_snapshot
 from rulecap.policy.checks.parameters import check_parameters
+from rulecap.policy.checks.reach import check_reach
 from rulecap.policy.found import NO_FAULTS, Faults
 from rulecap.policy.graph import MEMORY, apart, circle_problem, graph_of, order
 from rulecap.policy.model import Decision, Input, Panel, Parameter, PolicyText, Remembered
@@ -119,6 +120,7 @@ def check_policy(node: Mapping, problems: list[Problem]) -> TypedPolicy:
     # Where a path of its `requires` is wrong, which is reported, nobody knows what a decision lacks.
     sound = [one for name, one in decisions.items() if set(text.decisions[name].requires) <= set(one.requires)]
     check_coverage(policy, [plan_of(policy, decision) for decision in sound], problems)
+    check_reach(policy, problems)
     return policy
 
 

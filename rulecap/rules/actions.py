@@ -143,6 +143,11 @@ class TypedActions(Typed):
         """Return the terms of all actions."""
         return [term for action in self.actions for term in action.terms()]
 
+    def conditions(self) -> Iterable[tuple[Expression, Term]]:
+        """Return when actions are taken, for which elements, and for how long."""
+        for action in self.actions:
+            yield from (one for one in (action.when, *action.loop.conditions(), action.goes_on) if one)
+
     def write(self, code: Code) -> None:
         """Build the list of actions."""
         code.line(f"{self.variable} = []")

@@ -102,6 +102,10 @@ class TypedAdjust(Typed):
         """Return the terms of the start value and of all steps."""
         return [self.start, *(term for step in self.steps for term in step.terms())]
 
+    def conditions(self) -> Iterable[tuple[Expression, Term]]:
+        """Return when each step is taken."""
+        return [step.when for step in self.steps if step.when]
+
     def write(self, code: Code) -> None:
         """Compute the running value; where a decision asks for the adjustments, keep each."""
         wanted = self.name in code.wanted

@@ -107,6 +107,10 @@ class TypedChecks(Typed):
             yield check.term
             yield from (part[1] for part in check.why if not isinstance(part, str))
 
+    def conditions(self) -> Iterable[tuple[Expression, Term]]:
+        """Return what each check asks."""
+        return [(check.check.when, check.term) for check in self.checks]
+
     def write(self, code: Code) -> None:
         """Gather the reasons and keep the worst verdict's first."""
         list_name, worst, first = f"c_{self.name}", f"w_{self.name}", f"f_{self.name}"

@@ -44,6 +44,10 @@ class TypedEach(Typed):
         """Return list, condition and fields."""
         return [*self.loop.terms(), *(term for _, term in self.give.values())]
 
+    def conditions(self) -> Iterable[tuple[Expression, Term]]:
+        """Return which elements are looked at."""
+        return self.loop.conditions()
+
     def write(self, code: Code) -> None:
         """Build the list."""
         code.line(f"{self.variable} = []")

@@ -43,6 +43,10 @@ class TypedFormula(Typed):
         """Return the one term."""
         return (self.term,)
 
+    def conditions(self) -> Iterable[tuple[Expression, Term]]:
+        """Return the formula where it is a condition."""
+        return [(self.formula, self.term)] if self.type == t.FLAG else []
+
     def write(self, code: Code) -> None:
         """Assign the value."""
         at = self.formula.location()

@@ -60,9 +60,13 @@ class Loop:
         """The Python variable of the element."""
         return f"e_{self.over.name}"
 
+    def conditions(self) -> list[tuple[Expression, Term]]:
+        """Return which elements are looked at, where it says so."""
+        return [self.where] if self.where else []
+
     def terms(self) -> list[Term]:
         """Return list and condition."""
-        return [self.source, *([self.where[1]] if self.where else [])]
+        return [self.source, *(term for _, term in self.conditions())]
 
     def shown(self) -> str:
         """Return source that names a candidate in the trace."""

@@ -51,6 +51,10 @@ class TypedPick(Typed):
         """Return list, condition and order."""
         return [*self.loop.terms(), *([self.key[1]] if self.key else [])]
 
+    def conditions(self) -> Iterable[tuple[Expression, Term]]:
+        """Return which elements are looked at."""
+        return self.loop.conditions()
+
     def _source(self, code: Code) -> str:
         text = code.term(self.loop.source)
         return f"({text} or ())" if isinstance(self.loop.source.type, t.Optional) else text

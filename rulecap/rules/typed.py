@@ -52,6 +52,10 @@ class Typed(ABC):
     def terms(self) -> Iterable[Term]:
         """Return every term of the rule, in order."""
 
+    def conditions(self) -> Iterable[tuple[Expression, Term]]:
+        """Return the conditions of which each stands for itself; those of a tree do not."""
+        return ()
+
     @abstractmethod
     def write(self, code: Code) -> None:
         """Write lines that put the rule's value into its variable."""

@@ -1,0 +1,126 @@
+"""Reach: a branch that the branches above take all of, a condition that never holds or always does."""
+
+from collections.abc import Iterator, Sequence
+
+from rulecap.language.expression import Expression
+from rulecap.language.possible import Facts, declared, given
+from rulecap.language.terms import Choice, Const, Logic, Term, children
+from rulecap.policy.typed import TypedPolicy
+from rulecap.problems import Problem
+from rulecap.rules.formula import TypedFormula
+from rulecap.rules.tree import Fork, TypedTree, Value
+
+Condition = tuple[Expression, Term]
+WARNING = "warning"
+FIXED = (
+    (True, "never-holds", "never", "correct it, or take out what hangs on it"),
+    (False, "always-holds", "always", "correct it, or leave the condition out"),
+)
+
+
+def check_reach(policy: TypedPolicy, problems: list[Problem]) -> None:
+    """Note, as warnings, what can never come about; only where nothing else is wrong."""
+    if any(problem.severity == "error" for problem in problems):
+        return
+    facts = declared(
+        (one.path, one.low, one.high) for one in policy.inputs if one.low is not None or one.high is not None
+    )
+    for rule in policy.rules.values():
+        if isinstance(rule, TypedTree):
+            problems += _beyond(rule.root, facts)
+        if isinstance(rule, TypedFormula):
+            problems += _passed_over(rule.formula, rule.term, facts, facts)
+        for condition in rule.conditions():
+            problems += _fixed(condition, facts)
+
+
+def _beyond(node: Fork | Value, facts: Facts) -> Iterator[Problem]:
+    """Yield the branches of a tree that are never reached; what stands within such a branch is not looked at."""
+    if isinstance(node, Value):
+        return
+    above: list[Condition] = []
+    for condition, term, then in node.branches:
+        within = _reaching(facts, term, above)
+        if within is None:
+            yield _unreached((condition, term), above, facts)
+        else:
+            yield from _beyond(then, within)
+            above.append((condition, term))
+    left = _failed(facts, above)
+    if left is not None:
+        yield from _beyond(node.otherwise, left)
+
+
+def _reaching(facts: Facts, term: Term, above: Sequence[Condition]) -> Facts | None:
+    """Return what is known where a branch's condition holds, and those above it have failed; none where it cannot.
+
+    Those above are looked at on both sides of it: a condition of several parts tells more where some are settled.
+    """
+    left = _failed(facts, above)
+    left = None if left is None else given(left, term, True)
+    return None if left is None else _failed(left, above)
+
+
+def _failed(facts: Facts, conditions: Sequence[Condition]) -> Facts | None:
+    left: Facts | None = facts
+    for _, term in conditions:
+        left = None if left is None else given(left, term, False)
+    return left
+
+
+def _unreached(branch: Condition, above: Sequence[Condition], facts: Facts) -> Problem:
+    condition, term = branch
+    if given(facts, term, True) is None:
+        return next(_fixed(branch, facts))
+    first = next((one for one in above if _reaching(facts, term, [one]) is None), None)
+    message = (
+        f"wherever it holds, `{first[0].text}` above it holds first"
+        if first
+        else "the branches above it take all cases"
+    )
+    hint = "put the narrower condition first, or take one out"
+    return condition.problem(0, "never-reached", f"this branch is never reached: {message}", hint, WARNING)
+
+
+def _passed_over(written: Expression, term: Term, facts: Facts, base: Facts) -> Iterator[Problem]:
+    """Yield what is never taken of each `a if test else b` within a formula.
+
+    That the last of several tests always holds, because those before it leave nothing else, is a way to write them.
+    """
+    if not isinstance(term, Choice):
+        for one in children(term):
+            yield from _passed_over(written, one, facts, base)
+        return
+    alone = list(_fixed((written, term.test), base))
+    yield from alone
+    holding, failing = given(facts, term.test, True), given(facts, term.test, False)
+    if holding is None and not alone:
+        message = "this is never taken: the conditions around it, or before it, take all its cases"
+        yield written.problem(term.test.offset, "never-reached", message, "correct it, or take it out", WARNING)
+    for side, left in ((term.then, holding), (term.other, failing)):
+        if left is not None:
+            yield from _passed_over(written, side, left, base)
+
+
+def _fixed(condition: Condition, facts: Facts) -> Iterator[Problem]:
+    """Yield a condition that comes out the same in any case; one that is written as `true` is meant so."""
+    written, term = condition
+    if isinstance(term, Const):
+        return
+    for truth, code, how, hint in FIXED:
+        if given(facts, term, truth) is None:
+            part, together = _decisive(term, facts, truth)
+            what = "together with what stands before it, this" if together else "this"
+            within = "" if given({}, term, truth) is None else ", in the ranges that `inputs` declares"
+            yield written.problem(part.offset, code, f"{what} {how} holds{within}", hint, WARNING)
+
+
+def _decisive(term: Term, facts: Facts, truth: bool) -> tuple[Term, bool]:
+    """Return the part of a condition that settles it, and whether it needs those before it for that."""
+    if isinstance(term, Logic) and (term.operator == "and") is truth:
+        left: Facts | None = facts
+        for operand in term.operands:
+            left = None if left is None else given(left, operand, truth)
+            if left is None:
+                return operand, given(facts, operand, truth) is not None
+    return term, False
