@@ -63,6 +63,40 @@ def test_every_kind_of_rule_is_told() -> None:
         assert f"\n| {kind} |" in LANGUAGE.text  # what the trace shows of it
 
 
+TOLD_ONCE = {"name", "title", "why", "source"}  # of whatever may have them
+
+
+@pytest.mark.parametrize(
+    ("schema", "parts", "holding"),
+    [
+        ("policy", ("policy",), "`language`"),
+        ("policy", ("decision",), "`outputs`"),
+        ("policy", ("step",), "`times`"),
+        ("policy", ("action",), "`sums`"),
+        ("policy", ("input",), "`same_as`"),
+        ("tests", ("test", "step"), "`expect`"),
+    ],
+    ids=str,
+)
+def test_every_key_of_the_schema_is_told(schema: str, parts: tuple[str, ...], holding: str) -> None:
+    named = json.loads((ROOT / "schemas" / f"{schema}.schema.json").read_text(encoding="utf-8"))["$defs"]
+    (found,) = [one for one in LANGUAGE.tables() if holding in " ".join(cells[0] for cells in one.rows)]
+    told = {word.strip("`,") for cells in found.rows for word in cells[0].split()}
+    assert told - TOLD_ONCE == {key for part in parts for key in named[part]["properties"]} - TOLD_ONCE
+
+
+def test_every_key_of_an_included_file_is_told() -> None:
+    schema = json.loads((ROOT / "schemas" / "policy.schema.json").read_text(encoding="utf-8"))
+    (told,) = re.findall(r"An included file has only ([^.]*)\.", LANGUAGE.text)
+    assert re.findall(r"`(\w+)`", told) == list(schema["$defs"]["include"]["properties"])
+
+
+def test_every_chapter_is_in_the_contents() -> None:
+    chapters = re.findall(r"^## (.+)$", LANGUAGE.prose, re.MULTILINE)
+    contents = LANGUAGE.text.partition("\n## ")[0]
+    assert [one for one in chapters if f"[{one}](#" not in contents] == []
+
+
 def test_every_problem_code_is_told() -> None:
     assert set(recipes()) == codes()
 
