@@ -3,10 +3,12 @@
 import re
 from difflib import unified_diff
 
+from rulecap.service.answers import UNDECIDED
 from rulecap.service.settings import ServiceSettings
 from tests.service.rest_document import ADDRESS, PAGE, ask, commands, rewritten
 
 README = PAGE.parents[1] / "README.md"
+SERVICE = PAGE.parents[1] / "rulecap" / "service"
 # What these may be says it all.
 DESCRIBED = {"log_level": "debug, info, warning or error.", "log_format": "text or json."}
 
@@ -32,6 +34,21 @@ def test_the_table_of_settings_is_of_these_settings():
         for name, one in ServiceSettings.model_fields.items()
     ]
     assert rows == expected
+
+
+def test_every_error_is_told():
+    program = "\n".join(path.read_text(encoding="utf-8") for path in SERVICE.rglob("*.py"))
+    raised = set(re.findall(r'Refused\((\d{3}), "([a-z-]+)"', program))
+    raised |= {("503", code) for code in re.findall(r'SourceError\("([a-z-]+)"', program)}
+    raised |= {("422", UNDECIDED), ("503", UNDECIDED)}
+    rows = re.findall(r"^\| ([\d, ]+) \| (.*?) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    told = {(status, code) for statuses, codes in rows for status in statuses.split(", ") for code in codes.split("`")}
+    assert raised - told == set()
+
+
+def test_every_series_is_told(client):
+    series = set(re.findall(r"^# TYPE (rulecap_\w+)(?<!_created) ", client.get("/metrics").text, re.MULTILINE))
+    assert series - set(re.findall(r"\w+", PAGE.read_text(encoding="utf-8"))) == set()
 
 
 def test_each_request_of_the_readme_is_answered_and_every_endpoint_of_the_specification_is_among_them(client):
