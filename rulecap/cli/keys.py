@@ -15,7 +15,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     inner = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     new = inner.add_parser("new", help="make a key", allow_abbrev=False)
     new.add_argument("file", metavar="FILE", type=Path, help="the file of keys; begun where there is none")
-    new.add_argument("--id", metavar="NAME", dest="name", required=True, help="who holds it: letters, digits, -")
+    new.add_argument("--id", metavar="NAME", dest="name", required=True, help="who holds it: small letters, digits, -")
     new.add_argument("--scope", choices=SCOPES, action="append", required=True, help="what it may; several times")
     _add(new, run_new)
     revoke = inner.add_parser("revoke", help="revoke a key", allow_abbrev=False)

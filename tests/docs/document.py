@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("language.md", "architecture.md", "operations.md")
 FENCE = re.compile(r"^```(?P<language>[a-z]+)(?: (?P<what>[^\n]*))?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 TABLE = re.compile(r"(?:^\|[^\n]*\|\n)+", re.MULTILINE)
+BETWEEN = re.compile(r"(?<=\s)\|(?=\s)")
 LINK = re.compile(r"\]\((?!https?:)(?P<file>[^)#\s]*)(?:#(?P<heading>[^)\s]*))?\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 INK = re.compile(r"[^\n]")
@@ -93,7 +94,7 @@ class Document:
 
 
 def _cells(line: str) -> tuple[str, ...]:
-    return tuple(cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split(" | "))
+    return tuple(cell.strip() for cell in BETWEEN.split(line.strip().removeprefix("|").removesuffix("|")))
 
 
 def _anchor(heading: str) -> str:
