@@ -27,7 +27,10 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and tell where."""
-        await super().startup(sockets)
+        try:
+            await super().startup(sockets)
+        except SystemExit:  # uvicorn's word for an address that is taken, which it has logged; the exit code is ours
+            self.should_exit = True
         if self.started:
             settle()
             for server in self.servers:

@@ -155,6 +155,14 @@ def test_what_cannot_be_served_is_a_mistake_of_usage(arguments, told, capsys, tm
     assert code == 2
 
 
+def test_a_port_that_is_taken_is_said_and_is_not_fine(run, tmp_path):
+    taken = run().port
+    command = [sys.executable, "-m", "rulecap", "serve", "--demo", "--port", str(taken)]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert "address already in use" in ran.stderr
+    assert (ran.returncode, ran.stdout) == (1, "")
+
+
 def test_a_venue_is_named_by_a_flag_and_the_rest_of_it_in_the_file(tmp_path, monkeypatch):
     from rulecap.cli import serve
     from rulecap.cli.entry import parser
