@@ -14,7 +14,6 @@ from rulecap.problems import shown
 ED25519 = b"\x01"  # the signature type, before the key's bytes
 KEY_LENGTH = 32
 KEY_ID_LENGTH = 4
-SIGNATURE_LENGTH = 64
 MOST_SIGNATURES = 16  # as many as every verifier must accept
 PRIVATE = "PRIVATE+KEY+"
 SIGNATURE_MARK = "— "

@@ -1,7 +1,7 @@
 """ccxt's unified positions → the snapshot's."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from rulecap.exchange.errors import VenueError
@@ -32,14 +32,6 @@ class Held:
     hedged: bool | None
     maintenance_margin: float | None
     contracts: float
-
-    def scored(self, score: float | None, volatility_pct: float | None) -> Position:
-        """Return the position with what the venue does not know."""
-        return self.position.model_copy(update={"score": score, "volatility_pct": volatility_pct})
-
-    def with_maintenance(self, margin: float | None) -> "Held":
-        """Return it with another maintenance margin."""
-        return replace(self, maintenance_margin=margin)
 
 
 @dataclass(frozen=True, slots=True)

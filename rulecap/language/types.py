@@ -1,6 +1,6 @@
 """Types of values: numbers with a unit, names, flags, times, records and lists, each possibly absent."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -227,11 +227,3 @@ def _unify_records(a: Record, b: Record) -> Type | None:
             return None
         fields[name] = joined
     return replace(a, fields=fields)
-
-
-def unify_all(kinds: Iterable[Type]) -> Type | None:
-    """Return the one type that holds values of all; none where there is no such type."""
-    result: Type | None = UNKNOWN
-    for kind in kinds:
-        result = unify(result, kind) if result is not None else None
-    return result

@@ -15,7 +15,6 @@ from rulecap.service.problems import Refused
 from rulecap.service.service import Service
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-SCOPE = "x-scope"
 COMPONENT = "#/components/schemas/"
 
 
