@@ -59,18 +59,6 @@ def read_signer(where: str) -> Signer:
     return _parsed(signer_from_text, written, "the signing key")
 
 
-def read_verifier(where: str) -> Verifier:
-    """Return the public key in a file, or written out in `where` itself.
-
-    Raises:
-        UnusableKey: there is no such file, or it does not hold one public key.
-    """
-    found = read_verifiers(where)
-    if len(found) != 1:
-        raise UnusableKey(f"{where} holds {len(found)} keys where one is asked for")
-    return found[0]
-
-
 def read_verifiers(where: str) -> tuple[Verifier, ...]:
     """Return the public keys in a file, or written out in `where` itself: one a line.
 

@@ -92,11 +92,6 @@ def case_files(where: str) -> list[Path]:
     return [path for path in beside if path.is_file()]
 
 
-def run_cases(policy: Policy, folder: str | Path, word: str = "") -> list[CaseResult]:
-    """Run the tests of every `*.yaml` file of the folder, by file name; `word` picks by name of test or file."""
-    return run_files(policy, sorted(Path(folder).glob("*.yaml")), word)
-
-
 def run_files(policy: Policy, files: Iterable[Path], word: str = "") -> list[CaseResult]:
     """Run the tests of the files; `word` picks by name of test or file, in any case of letters."""
     return [result for path in files for result in run_file(policy, path, word)]

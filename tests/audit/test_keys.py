@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rulecap.audit.keys import UnusableKey, read_signer, read_verifier, read_verifiers, write_key
+from rulecap.audit.keys import UnusableKey, read_signer, read_verifiers, write_key
 from rulecap.audit.note import Signer, generate
 
 SIGNER = Signer("rulecap.example/log", bytes(range(100, 132)))
@@ -128,7 +128,7 @@ def test_a_signing_key_given_as_text_is_refused_by_no_name(tmp_path: Path) -> No
     )
 
 
-@pytest.mark.parametrize("read", [read_signer, read_verifier, read_verifiers])
+@pytest.mark.parametrize("read", [read_signer, read_verifiers])
 def test_what_opens_no_file_is_refused_and_shown_only_where_it_cannot_be_a_key(
     tmp_path: Path, read: Callable[[str], object]
 ) -> None:
@@ -159,11 +159,10 @@ def test_a_file_that_is_no_text_or_too_large_is_refused(tmp_path: Path, read: Ca
 def test_public_keys_are_read_from_a_file_or_from_the_text_itself(tmp_path: Path) -> None:
     one, other = SIGNER.verifier, OTHER.verifier
     path = key_file(tmp_path, f"{one.to_text()}\n", 0o644)
-    assert read_verifier(path) == read_verifier(one.to_text()) == read_verifier(f" {one.to_text()}\n") == one
+    assert read_verifiers(path) == read_verifiers(one.to_text()) == read_verifiers(f" {one.to_text()}\n") == (one,)
     text = f"{one.to_text()}\r\n\n{other.to_text()}\n"
     assert read_verifiers(text) == (one, other)
     assert read_verifiers(key_file(tmp_path, text, 0o644)) == (one, other)
-    assert refused(lambda: read_verifier(path)) == f"{path} holds 2 keys where one is asked for"
 
 
 def test_a_file_without_a_public_key_is_refused_at_its_line(tmp_path: Path) -> None:
@@ -176,5 +175,5 @@ def test_a_file_without_a_public_key_is_refused_at_its_line(tmp_path: Path) -> N
 def test_a_private_key_is_refused_where_a_public_one_is_asked_for(tmp_path: Path) -> None:
     private = "this is a private key, to be kept secret; the public one, NAME+ID+KEY, is asked for"
     path = key_file(tmp_path, SIGNER.to_text())
-    assert refused(lambda: read_verifier(path)) == f"{path}, line 1: {private}"
-    assert refused(lambda: read_verifier(SIGNER.to_text())) == f"the public key, line 1: {private}"
+    assert refused(lambda: read_verifiers(path)) == f"{path}, line 1: {private}"
+    assert refused(lambda: read_verifiers(SIGNER.to_text())) == f"the public key, line 1: {private}"

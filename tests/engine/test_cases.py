@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rulecap import load_policy
-from rulecap.engine.cases import load_cases, run_cases
+from rulecap.engine.cases import load_cases, run_files
 
 POLICY = """\
 language: 1
@@ -35,9 +35,10 @@ def run(tmp_path):
     policy = load_policy(tmp_path)
 
     def run_text(text: str, word: str = ""):
-        (tmp_path / "tests").mkdir(exist_ok=True)
-        (tmp_path / "tests" / "t.yaml").write_text(text)
-        return run_cases(policy, tmp_path / "tests", word)
+        file = tmp_path / "tests" / "t.yaml"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+        return run_files(policy, [file], word)
 
     return run_text
 
