@@ -64,9 +64,6 @@ class Database(Protocol):
     def run(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
         """Run one statement and return its rows."""
 
-    def write(self, statements: Sequence[Statement]) -> None:
-        """Run statements that return nothing, each with its values."""
-
     def swap(self, swap: Statement) -> None:
         """Change a row, as in `append`; where there is none to change, nothing since `begin` can be committed.
 

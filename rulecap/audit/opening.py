@@ -184,11 +184,12 @@ def _begin(database: Database, signer: Signer | None) -> None:
         return
     database.begin()
     try:
-        database.write([(statement, ()) for statement in (*database.preparations, *definitions(*database.words))])
+        for statement in (*database.preparations, *definitions(*database.words)):
+            database.run(statement)
         name = secrets.token_hex(6)
         note = head_note(name, 0, EMPTY_ROOT, signer)
         statement = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-        database.write([(statement, (1, FORMAT, name, 0, EMPTY_ROOT, note))])
+        database.run(statement, (1, FORMAT, name, 0, EMPTY_ROOT, note))
         database.commit()
     except BaseException:
         database.rollback()

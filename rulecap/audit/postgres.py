@@ -203,10 +203,6 @@ class PostgresDatabase:
         except self._errors.Error as error:
             self._fail(error)
 
-    def write(self, statements: Sequence[Statement]) -> None:
-        """Take statements for the next round to the server: with the next reading, or with the commit."""
-        self._pending += statements
-
     def swap(self, swap: Statement) -> None:
         """Take a change of a row along; where there is none to change it fails, and the commit with it."""
         statement, values = swap

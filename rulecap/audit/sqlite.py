@@ -146,14 +146,6 @@ class SqliteDatabase:
         except (sqlite3.Error, OverflowError) as error:
             self._fail(error)
 
-    def write(self, statements: Sequence[Statement]) -> None:
-        """Run statements that return nothing."""
-        try:
-            for statement, values in statements:
-                self._connection.execute(statement, values)
-        except sqlite3.Error as error:
-            self._fail(error)
-
     def swap(self, swap: Statement) -> None:
         """Change a row; refuse where there is none to change."""
         if not self._swapped(swap):

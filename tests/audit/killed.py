@@ -74,7 +74,7 @@ def write_until(url: str, notes: str, statement: int, born: Connection) -> None:
         return run_or_die
 
     for kind in (sqlite.SqliteDatabase, postgres.PostgresDatabase):
-        for name in ("run", "write", "swap", "append", "commit"):
+        for name in ("run", "swap", "append", "commit"):
             setattr(kind, name, counted(getattr(kind, name)))
     with open_ledger(url) as ledger, Path(notes).open("ab", buffering=0) as file:
         for minute in (1, 2):
