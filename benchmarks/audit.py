@@ -37,7 +37,7 @@ def on_record(rounds: int) -> list[Row]:
     with folder() as place, open_ledger(f"sqlite:///{place}/log.sqlite3") as ledger:
         body = first_body(ledger, f"sqlite:///{place}/log.sqlite3")
         open_ledger(f"sqlite:///{place}/ready.sqlite3").close()
-        ready = SqliteDatabase(place / "ready.sqlite3", write=True)
+        ready = SqliteDatabase(place / "ready.sqlite3", write=True, create=False, patience=2.0)
         with plain(place, body) as insert, synced(place, len(body)) as sync, appending(ready, body) as append:
             rows = beside(rounds, ledger, {"append": append, "insert": insert, "sync": sync}, len(body))
         with plain(place, body, "one.sqlite3") as one, plain(place, body, "many.sqlite3", WRITERS) as many:

@@ -14,7 +14,6 @@ from rulecap.audit.errors import LogError
 from rulecap.audit.tables import Batch, differing, insertion
 from rulecap.audit.watch import Watch
 
-PATIENCE = 2.0
 ROWS = 256
 TURN = 0.005
 # A write-ahead log is folded into the file once it has this many pages, 4 KiB each.
@@ -39,7 +38,7 @@ class SqliteDatabase:
     words = ("INTEGER", "BLOB")
     preparations: tuple[str, ...] = ()
 
-    def __init__(self, path: Path, *, write: bool, create: bool = False, patience: float = PATIENCE) -> None:
+    def __init__(self, path: Path, *, write: bool, create: bool, patience: float) -> None:
         """Open the file.
 
         Args:
