@@ -121,7 +121,7 @@ class Policy:
             The decision, with the `on_error` value in place of each output that depends on what is unknown, and the
             problem as a warning. One that is not about reductions is refused.
         """
-        evaluator, read = self._evaluators.get(decision) or self._compile(decision), read_snapshot(snapshot)
+        evaluator, read = self._compile(decision), read_snapshot(snapshot)
         if evaluator is None:
             return self._unknown(decision, memory)
         if isinstance(read, list):
@@ -136,7 +136,7 @@ class Policy:
 
     def refused(self, decision: str, problem: Problem, memory: Mapping[str, Any] | None = None) -> Decision:
         """Return a decision's fail-closed answer, for a reason outside of the policy; the memory stays."""
-        evaluator = self._evaluators.get(decision) or self._compile(decision)
+        evaluator = self._compile(decision)
         if evaluator is None:
             return Decision(shown(decision), "", {}, unchanged(memory), (problem,), ok=False)
         return evaluator.refused(decision, memory, [problem])
@@ -182,7 +182,7 @@ class Policy:
         """Return what `evaluate` returns, by the slow reference evaluator that the compiled one is held against."""
         from rulecap.engine.by_reference import evaluate_by_reference
 
-        evaluator = self._evaluators.get(decision) or self._compile(decision)
+        evaluator = self._compile(decision)
         read = read_snapshot(snapshot)
         if evaluator is None or isinstance(read, list):
             return self.evaluate(snapshot, decision, memory)
