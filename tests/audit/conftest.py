@@ -1,6 +1,15 @@
-"""Where the tests of the audit log keep their logs: in a file, and on the tests' own server."""
+"""What the tests of the audit log ask, and where they keep their logs: in a file, and on the tests' own server."""
 
 import pytest
+
+from rulecap import Policy
+from tests.audit.counting import counting
+
+
+@pytest.fixture
+def policy(tmp_path) -> Policy:
+    """A policy that counts its decisions."""
+    return counting(tmp_path / "counting")
 
 
 @pytest.fixture

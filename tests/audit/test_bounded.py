@@ -10,13 +10,8 @@ import pytest
 from rulecap.audit import open_ledger, open_log
 from rulecap.audit.postgres import PostgresDatabase
 from rulecap.audit.verify import verify
-from tests.audit.counting import counting, snapshot
+from tests.audit.counting import snapshot
 from tests.patience import patience
-
-
-@pytest.fixture
-def policy(tmp_path):
-    return counting(tmp_path / "counting")
 
 
 @pytest.fixture

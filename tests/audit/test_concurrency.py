@@ -8,17 +8,12 @@ from rulecap.audit import open_ledger, open_log, sqlite
 from rulecap.audit.replay import replayed
 from rulecap.audit.verify import verify
 from tests.audit import together
-from tests.audit.counting import counting, snapshot
+from tests.audit.counting import snapshot
 from tests.audit.forkserver import FORKSERVER
 from tests.patience import patience
 
 ACCOUNTS = ("a", "b", "c")
 PROCESSES, TIMES = 4, 20
-
-
-@pytest.fixture
-def policy(tmp_path):
-    return counting(tmp_path / "counting")
 
 
 def sound_records(url):

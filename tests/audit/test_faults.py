@@ -22,15 +22,10 @@ from rulecap.audit import LogError, open_ledger, open_log
 from rulecap.audit.asked import input_of
 from rulecap.audit.verify import verify
 from rulecap.audit.writer import Question
-from tests.audit.counting import counting, snapshot
+from tests.audit.counting import snapshot
 from tests.patience import patience
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def policy(tmp_path):
-    return counting(tmp_path / "counting")
 
 
 @pytest.fixture

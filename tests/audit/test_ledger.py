@@ -17,11 +17,6 @@ from tests.audit.counting import counting, snapshot
 from tests.snapshots import random_snapshot, sequence
 
 
-@pytest.fixture
-def policy(tmp_path):
-    return counting(tmp_path / "counting")
-
-
 def records(url):
     with open_log(url) as log:
         log.database.look()

@@ -11,13 +11,8 @@ from rulecap.audit.ledger import Asked
 from rulecap.audit.log import begin_at_head
 from rulecap.audit.postgres import PostgresDatabase
 from rulecap.audit.verify import verify
-from tests.audit.counting import counting, snapshot
+from tests.audit.counting import snapshot
 from tests.audit.server import GUARDED, PASSWORD
-
-
-@pytest.fixture
-def policy(tmp_path):
-    return counting(tmp_path / "counting")
 
 
 @pytest.fixture

@@ -14,11 +14,6 @@ from tests.audit.counting import counting, snapshot
 from tests.patience import patience
 
 
-@pytest.fixture
-def policy(tmp_path):
-    return counting(tmp_path / "counting")
-
-
 def codes(decision):
     return [problem.code for problem in decision.problems]
 

@@ -20,11 +20,6 @@ from tests.audit.sample import NEW, OLD, STRANGER, url_of, write
 
 
 @pytest.fixture
-def policy(tmp_path):
-    return counting(tmp_path / "counting")
-
-
-@pytest.fixture
 def path(tmp_path):
     return tmp_path / "log.sqlite3"
 
