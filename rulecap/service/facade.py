@@ -9,15 +9,13 @@ Each is built in one line, over an account that is told by any source:
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from rulecap.audit import open_ledger
-from rulecap.audit.ledger import Ledger
 from rulecap.engine.decision import Decision
-from rulecap.engine.policy import Policy, load_policy
+from rulecap.engine.policy import load_policy
 from rulecap.problems import Problem
 from rulecap.service.bodies import Recommendation
 from rulecap.service.clock import now
@@ -35,43 +33,8 @@ ENTER, CAUTION, REJECT = "ENTER", "CAUTION", "REJECT"
 NEXT_TRIES = 8
 
 
-@dataclass(slots=True)
 class Office:
-    """What the façade's objects decide by: a policy, a view that is read anew for each question, a log."""
-
-    policy: Policy
-    view: SharedView
-    ledger: Ledger | None
-
-    async def decide(self, decision: str, symbol: str | None = None, signal: Signal | None = None) -> Decision:
-        """Return the decision, on record where there is a log.
-
-        Raises:
-            SourceError: the account cannot be read, or there is no such market.
-        """
-        import asyncio
-
-        await self.view.refresh()
-        if self.view.failure is not None:
-            raise self.view.failure
-        snapshot, _ = await self.view.snapshot(symbol, signal)
-        if self.ledger is None:
-            return self.policy.evaluate(snapshot, decision)
-        return await asyncio.to_thread(self.ledger.evaluate, self.policy, snapshot, decision)
-
-
-def office(source: Source, policy: str, log: str | None) -> Office:
-    """Return an office.
-
-    Raises:
-        PolicyError: the policy cannot be used.
-        LogError: the log cannot be opened.
-    """
-    return Office(load_policy(policy), SharedView(source, ServiceSettings()), open_ledger(log) if log else None)
-
-
-class CapitalOrchestrator:
-    """Recommends positions."""
+    """What decides about an account: a policy, a view that is read anew for each question, a log."""
 
     def __init__(self, source: Source, policy: str = SHIPPED, log: str | None = None) -> None:
         """Take where account and markets come from, the policy, and the log's address; none: nothing is recorded.
@@ -80,7 +43,33 @@ class CapitalOrchestrator:
             PolicyError: the policy cannot be used.
             LogError: the log cannot be opened.
         """
-        self._office = office(source, policy, log)
+        self._policy, self._view = load_policy(policy), SharedView(source, ServiceSettings())
+        self._ledger = open_ledger(log) if log else None
+
+    async def _decide(self, decision: str, symbol: str | None = None, signal: Signal | None = None) -> Decision:
+        """Return the decision, on record where there is a log.
+
+        Raises:
+            SourceError: the account cannot be read, or there is no such market.
+        """
+        import asyncio
+
+        await self._view.refresh()
+        if self._view.failure is not None:
+            raise self._view.failure
+        snapshot, _ = await self._view.snapshot(symbol, signal)
+        if self._ledger is None:
+            return self._policy.evaluate(snapshot, decision)
+        return await asyncio.to_thread(self._ledger.evaluate, self._policy, snapshot, decision)
+
+    def close(self) -> None:
+        """Let go of the log."""
+        if self._ledger is not None:
+            self._ledger.close()
+
+
+class CapitalOrchestrator(Office):
+    """Recommends positions."""
 
     async def get_position_recommendation(self, symbol: str, **signal: Any) -> dict[str, Any]:
         """Return the recommendation for a signal, with its outputs and `decision_id`.
@@ -96,33 +85,19 @@ class CapitalOrchestrator:
             body = Recommendation(symbol=symbol, **signal)
         except ValidationError as error:
             return self._refused(problems_of(error, Recommendation))
-        market = await self._office.view.symbol(symbol)
-        decided = await self._office.decide(POSITION, market, body.signal(market))
+        market = await self._view.symbol(symbol)
+        decided = await self._decide(POSITION, market, body.signal(market))
         return _told(_two_worlds(decided), decided)
 
     def _refused(self, problems: list[Problem]) -> dict[str, Any]:
         """Return the policy's answer for the case that something is wrong, and what is; it is on no record."""
-        decided = self._office.policy.refused(POSITION, problems[0])
+        decided = self._policy.refused(POSITION, problems[0])
         told = {**decided.outputs, "reason": "; ".join(f"{one.path} {one.message}".strip() for one in problems)}
         return {**told, "decision_id": None, "problems": [shown_problem(one) for one in problems]}
 
-    def close(self) -> None:
-        """Let go of the log."""
-        if self._office.ledger is not None:
-            self._office.ledger.close()
 
-
-class DynamicCapitalManager:
+class DynamicCapitalManager(Office):
     """Tells the state of the capital."""
-
-    def __init__(self, source: Source, policy: str = SHIPPED, log: str | None = None) -> None:
-        """Take what `CapitalOrchestrator` takes.
-
-        Raises:
-            PolicyError: the policy cannot be used.
-            LogError: the log cannot be opened.
-        """
-        self._office = office(source, policy, log)
 
     async def get_capital_state(self) -> dict[str, Any]:
         """Return the outputs of the decision `state`.
@@ -130,13 +105,8 @@ class DynamicCapitalManager:
         Raises:
             SourceError: the account cannot be read.
         """
-        decided = await self._office.decide(STATE)
+        decided = await self._decide(STATE)
         return _told(decided.outputs, decided)
-
-    def close(self) -> None:
-        """Let go of the log."""
-        if self._office.ledger is not None:
-            self._office.ledger.close()
 
 
 class MarginMonitor:
