@@ -1,5 +1,6 @@
-"""Shared by every test: how long the property tests look, and a PostgreSQL server that is started when first needed."""
+"""Shared by every test: how long the property tests look, logging, a PostgreSQL server that is started when needed."""
 
+import logging
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -21,6 +22,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("hypothesis") or not UNMEASURED.isdisjoint(item.path.with_suffix("").parts):
             item.add_marker(pytest.mark.no_cover)
+
+
+@pytest.fixture
+def logging_as_it_was() -> Iterator[None]:
+    """Keep what a command does to logging from the tests behind it."""
+    loggers = [logging.getLogger(name) for name in ("", "rulecap")]
+    handlers, levels = loggers[0].handlers[:], [one.level for one in loggers]
+    yield
+    loggers[0].handlers[:] = handlers
+    for one, level in zip(loggers, levels, strict=True):
+        one.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -15,19 +15,12 @@ from rulecap.language import grammar
 from rulecap.language.functions import ALL_NAMES, COMPUTED, FUNCTIONS, OVER_LISTS
 from rulecap.policy import builder, document, scalars, sources
 from rulecap.rules.kinds import KINDS
-from tests.docs.document import NAMES, ROOT, Document, Table, code
+from tests.docs.document import NAMES, ROOT, Document, code
 from tests.docs.problems import codes, recipes
 from tests.docs.rewrite import rewritten
 
 LANGUAGE, ARCHITECTURE, OPERATIONS = (Document(ROOT / "docs" / name) for name in NAMES)
 DOCUMENTS = pytest.mark.parametrize("read", [LANGUAGE, ARCHITECTURE, OPERATIONS], ids=NAMES)
-
-
-def table(read: Document, head: str, holding: str = "") -> Table:
-    """Return the one table whose first head is this, and that has a row of this first cell."""
-    tables = [one for one in read.tables() if one.head[0] == head]
-    (found,) = [one for one in tables if not holding or holding in {cells[0] for cells in one.rows}]
-    return found
 
 
 @DOCUMENTS
@@ -44,7 +37,7 @@ def test_links_lead_somewhere(read: Document) -> None:
 
 def test_every_function_is_told_with_its_parameters_and_an_example() -> None:
     told = set()
-    for signature, _, example, _ in table(LANGUAGE, "Function").rows:
+    for signature, _, example, _ in LANGUAGE.table("Function").rows:
         name, _, rest = code(signature).partition("(")
         parameters = rest.removesuffix(")")
         told.add((name, parameters == "list"))
@@ -80,8 +73,7 @@ TOLD_ONCE = {"name", "title", "why", "source"}  # of whatever may have them
 )
 def test_every_key_of_the_schema_is_told(schema: str, parts: tuple[str, ...], holding: str) -> None:
     named = json.loads((ROOT / "schemas" / f"{schema}.schema.json").read_text(encoding="utf-8"))["$defs"]
-    (found,) = [one for one in LANGUAGE.tables() if holding in " ".join(cells[0] for cells in one.rows)]
-    told = {word.strip("`,") for cells in found.rows for word in cells[0].split()}
+    told = {word.strip("`,") for cells in LANGUAGE.table("Key", holding).rows for word in cells[0].split()}
     assert told - TOLD_ONCE == {key for part in parts for key in named[part]["properties"]} - TOLD_ONCE
 
 
@@ -104,11 +96,11 @@ def test_every_problem_code_is_told() -> None:
 def test_every_part_of_a_step_is_told() -> None:
     snapshot = json.loads(LANGUAGE.file("snapshot.json"))
     step = load_policy("default").evaluate(snapshot, decision="state").trace.steps[0]
-    told = {name for cells in table(LANGUAGE, "Key", "`reads`").rows for name in re.findall(r"`(\w+)`,? ?", cells[0])}
+    told = {name for cells in LANGUAGE.table("Key", "`reads`").rows for name in re.findall(r"`(\w+)`,? ?", cells[0])}
     assert told == set(step)
 
 
-@pytest.mark.parametrize(("written", "meaning"), table(LANGUAGE, "Written", "`no`").rows)
+@pytest.mark.parametrize(("written", "meaning"), LANGUAGE.table("Written", "`no`").rows)
 def test_yaml_is_read_as_it_looks(written: str, meaning: str) -> None:
     node, problems = document.parse_document(f"key: {code(written)}", "policy.yaml")
     assert isinstance(node, document.Mapping)
@@ -118,7 +110,7 @@ def test_yaml_is_read_as_it_looks(written: str, meaning: str) -> None:
 
 
 def test_the_bounds_are_those_of_the_program() -> None:
-    bounds = {cells[0]: cells[1] for cells in table(LANGUAGE, "Bound").rows}
+    bounds = {cells[0]: cells[1] for cells in LANGUAGE.table("Bound").rows}
     held = {
         "bytes of a file": document.MOST_BYTES,
         "nesting of lists and mappings": builder.DEEPEST,

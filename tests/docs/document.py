@@ -82,6 +82,12 @@ class Document:
             start = match.start() + len(head) + len(rule)
             yield Table(_cells(head), tuple(map(_cells, rows)), start, match.end())
 
+    def table(self, head: str, holding: str = "") -> Table:
+        """Return the one table whose first head is this, and that has this within a first cell."""
+        tables = [one for one in self.tables() if one.head[0] == head]
+        (found,) = [one for one in tables if holding in " ".join(cells[0] for cells in one.rows)]
+        return found
+
     def broken_links(self) -> list[str]:
         """Return the links within the project that lead nowhere."""
         return [link[0] for link in LINK.finditer(self.prose) if not self._leads(link["file"], link["heading"])]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from rulecap.exchange import Exchange, ExchangeSettings, Retries, VenueError, open_exchange
+from rulecap.exchange import exchange as module
 from tests.venue.binance import Binance
 from tests.venue.bybit import Bybit
 from tests.venue.venue import KEY, SECRET, Venue
@@ -31,6 +32,12 @@ def asked(venue: Venue, question: Any, keys: tuple[str, str] | None = (KEY, SECR
             return await question(exchange)
 
     return asyncio.run(ask())
+
+
+def lead_to(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lead every exchange to a venue on this machine, by whomever it is opened."""
+    opened, here = module.open_client, {"origin": venue.origin, "milliseconds_per_weight": 0}
+    monkeypatch.setattr(module, "open_client", lambda settings, keys: opened(settings.model_copy(update=here), keys))
 
 
 def refused(venue: Venue, question: Any, **changes: Any) -> VenueError:

@@ -3,30 +3,20 @@
 import pytest
 
 from rulecap.cli.usage import VENUE_OPTIONS
-from rulecap.exchange import exchange as module
 from rulecap.exchange.errors import RETRIABLE
 from rulecap.exchange.settings import ExchangeSettings
 from tests.docs.document import ROOT, Document
 from tests.docs.rewrite import rewritten
+from tests.exchange.conftest import lead_to
 from tests.venue.venue import KEY, SECRET
 
 DOCUMENT = Document(ROOT / "docs" / "exchange.md")
 
 
-def table(head):
-    (found,) = [one for one in DOCUMENT.tables() if one.head[0] == head]
-    return found.rows
-
-
 @pytest.fixture
 def here(binance, monkeypatch):
     """Lead every exchange to the venue on this machine."""
-    opened = module.open_client
-
-    def open_here(settings, keys):
-        return opened(settings.model_copy(update={"origin": binance.origin, "milliseconds_per_weight": 0}), keys)
-
-    monkeypatch.setattr(module, "open_client", open_here)
+    lead_to(binance, monkeypatch)
     monkeypatch.setenv("RULECAP_API_KEY", KEY)
     monkeypatch.setenv("RULECAP_API_SECRET", SECRET)
     return binance
@@ -42,12 +32,17 @@ def test_links_lead_somewhere():
 
 
 def test_every_code_is_told():
-    told = {code.strip("`"): again == "yes" for code, again, _ in table("Code")}
+    told = {code.strip("`"): again == "yes" for code, again, _ in DOCUMENT.table("Code").rows}
     assert told == dict(RETRIABLE)
 
 
 def test_every_option_is_told():
-    told = {word.strip("`,").removeprefix("--") for cell, _ in table("Option") for word in cell.split() if "--" in word}
+    told = {
+        word.strip("`,").removeprefix("--")
+        for cell, _ in DOCUMENT.table("Option").rows
+        for word in cell.split()
+        if "--" in word
+    }
     assert told == set(VENUE_OPTIONS)
 
 

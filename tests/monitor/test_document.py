@@ -1,6 +1,5 @@
 """docs/monitor.md: its commands run against a venue here; its tables are the program's; its examples parse."""
 
-import logging
 import re
 import shlex
 import shutil
@@ -9,13 +8,13 @@ import subprocess
 import pytest
 
 from rulecap.cli.entry import parser
-from rulecap.exchange import exchange as module
 from rulecap.monitor import orders
 from rulecap.monitor.metrics import Metrics
 from rulecap.monitor.outbox import MOST_WAITING
 from rulecap.monitor.settings import MonitorSettings
 from tests.docs.document import ROOT, Document
 from tests.docs.rewrite import rewritten
+from tests.exchange.conftest import lead_to
 from tests.monitor.conftest import fill
 
 DOCUMENT = Document(ROOT / "docs" / "monitor.md")
@@ -23,32 +22,16 @@ EXAMPLES = ROOT / "docs" / "examples"
 
 
 @pytest.fixture
-def quiet():
-    """Keep what a command does to logging from the tests behind it."""
-    loggers = [logging.getLogger(name) for name in ("", "rulecap")]
-    handlers, levels = loggers[0].handlers[:], [one.level for one in loggers]
-    yield
-    loggers[0].handlers[:] = handlers
-    for one, level in zip(loggers, levels, strict=True):
-        one.setLevel(level)
-
-
-@pytest.fixture
 def here(binance, monkeypatch):
     """Lead every exchange to the venue on this machine."""
-    opened = module.open_client
-
-    def open_here(settings, keys):
-        return opened(settings.model_copy(update={"origin": binance.origin, "milliseconds_per_weight": 0}), keys)
-
-    monkeypatch.setattr(module, "open_client", open_here)
+    lead_to(binance, monkeypatch)
     fill(binance)
     binance.set_position("SOLUSDT", "LONG", "0", "1")
     binance.set_position("SUSHIUSDT", "LONG", "0", "1")
     return binance
 
 
-@pytest.mark.usefixtures("quiet")
+@pytest.mark.usefixtures("logging_as_it_was")
 def test_everything_in_it_comes_out_as_it_says(here, tmp_path):
     here.set_wallet("640")
     assert rewritten(DOCUMENT, tmp_path) == DOCUMENT.text
@@ -59,25 +42,20 @@ def test_links_lead_somewhere():
     assert DOCUMENT.broken_links() == []
 
 
-def table(head):
-    (found,) = [one for one in DOCUMENT.tables() if one.head[0] == head]
-    return found.rows
-
-
 def test_every_option_is_told():
     monitor = parser()._subparsers._group_actions[0].choices["monitor"]
-    told = {word.strip("`,") for cell, _ in table("Option") for word in cell.split() if "--" in word}
+    told = {word.strip("`,") for cell, _ in DOCUMENT.table("Option").rows for word in cell.split() if "--" in word}
     shared = {"--sandbox", "--keys", "--account", "--quote", "--bars", "--timeframe", "--timeout", "--url", "--json"}
     assert told == set(monitor._option_string_actions) - shared - {"-h", "--help"}
 
 
 def test_every_state_of_an_order_is_told():
-    states = {cell.strip("`") for cell, _ in table("State")}
+    states = {cell.strip("`") for cell, _ in DOCUMENT.table("State").rows}
     assert states == {*orders.GOING_ON, orders.FILLED, orders.CANCELLED, orders.REFUSED, orders.NOT_SENT}
 
 
 def test_every_series_is_told():
-    told = {code.strip("`").partition("{")[0].removesuffix("_total") for code, _ in table("Series")}
+    told = {code.strip("`").partition("{")[0].removesuffix("_total") for code, _ in DOCUMENT.table("Series").rows}
     assert told == {one.name for one in Metrics().registry.collect()}
 
 

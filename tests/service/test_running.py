@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import os
 import re
 import signal
@@ -118,17 +117,6 @@ def test_a_listener_finds_what_it_missed(run):
 
     assert f"id: {first}\n".encode() not in asyncio.run(listen())
     served.stop()
-
-
-@pytest.fixture
-def logging_as_it_was():
-    """Keep what a command does to logging from the tests behind it."""
-    loggers = [logging.getLogger(name) for name in ("", "rulecap")]
-    handlers, levels = loggers[0].handlers[:], [one.level for one in loggers]
-    yield
-    loggers[0].handlers[:] = handlers
-    for one, level in zip(loggers, levels, strict=True):
-        one.setLevel(level)
 
 
 @pytest.mark.usefixtures("logging_as_it_was")
