@@ -52,7 +52,6 @@ class Kind:
 
     tamper: Tampering
     found_with: tuple[str, ...] = EVIDENCE
-    signed_too: bool = True
     name: str = field(init=False)
 
     def __post_init__(self) -> None:

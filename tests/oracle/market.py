@@ -103,11 +103,3 @@ def liquidation_price(
     else:
         found = (quantity * price + margin + amount) / (quantity * (1 + rate))
     return found if found > 0 else None
-
-
-def wilson_lower_bound(share: float, trials: int, z: float) -> float:
-    """Return the one-sided Wilson lower bound of a share seen in so many trials."""
-    if trials == 0:
-        return 0.0
-    spread = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    return (share + z * z / (2 * trials) - spread) / (1 + z * z / trials)

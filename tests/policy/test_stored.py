@@ -28,7 +28,6 @@ BASE = HEAD.format("base") + (
     "parameters: {limit: {value: 5%}}\ndecisions: {answer: {outputs: {a: limit}, on_error: {a: none}}}\n"
 )
 PART = "rules:\n  left: {kind: formula, formula: true}\n"  # which no decision needs: a warning with its place
-ENTERING = "decisions: {answer: {outputs: {a: left}, on_error: {a: none}}}\n"
 
 
 def overlay(base: str, limit: str = "6%", name: str = "over") -> str:
