@@ -52,7 +52,7 @@ class Timeline:
 
         Names that the policy does not remember (it is another version) are left out.
         """
-        last = self._known(account, policy.name)
+        last = self.latest(account, policy.name)
         if last is None:
             return None
         late = as_of is not None and as_of < last.as_of
@@ -65,26 +65,23 @@ class Timeline:
 
     def latest(self, account: str, policy: str) -> Last | None:
         """Return the last advance; it is read where it is not known."""
-        return self._known(account, policy)
-
-    def advances(self, account: str, policy: str, as_of: int) -> bool:
-        """Tell whether an evaluation at a time advances the memory."""
-        last = self._known(account, policy)
-        return last is None or as_of > last.as_of
-
-    def advance(self, account: str, policy: str, as_of: int, after: Memory, seq: int) -> None:
-        """Write that a record has advanced the memory."""
-        last = self._known(account, policy)
-        self._pending.insert(ADVANCES, (account, policy, as_of, seq))
-        self._last[account, policy] = Last(as_of, last.after if last else None, after)
-
-    def _known(self, account: str, policy: str) -> Last | None:
         key = (account, policy)
         if key not in self._last:
             if len(self._last) >= MOST_ACCOUNTS:
                 self._last.clear()
             self._last[key] = self._read(account, policy)
         return self._last[key]
+
+    def advances(self, account: str, policy: str, as_of: int) -> bool:
+        """Tell whether an evaluation at a time advances the memory."""
+        last = self.latest(account, policy)
+        return last is None or as_of > last.as_of
+
+    def advance(self, account: str, policy: str, as_of: int, after: Memory, seq: int) -> None:
+        """Write that a record has advanced the memory."""
+        last = self.latest(account, policy)
+        self._pending.insert(ADVANCES, (account, policy, as_of, seq))
+        self._last[account, policy] = Last(as_of, last.after if last else None, after)
 
     def _read(self, account: str, policy: str) -> Last | None:
         rows = self._pending.run(
