@@ -1,6 +1,7 @@
 """The outbox: what was last told, and the notices that nobody has got yet; both outlive the monitor."""
 
 import json
+import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 from rulecap.monitor.changes import Change
 from rulecap.monitor.journal import Journal, JournalError
 
+log = logging.getLogger("rulecap.monitor")
 MOST_WAITING = 1000
 
 
@@ -24,7 +26,6 @@ class Outbox:
 
     Attributes:
         told: what was last told, by name.
-        dropped: how many notices were given up because too many waited.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -38,7 +39,6 @@ class Outbox:
             name: json.loads(value) for name, value in journal.run("SELECT name, value FROM told")
         }
         self._unsaved: deque[Notice] = deque(maxlen=MOST_WAITING)
-        self.dropped = 0
 
     def put(self, notice: Notice | None, changes: Sequence[Change], written: float) -> bool:
         """Keep a notice, and what is told by it, in one; return whether that is durable."""
@@ -46,7 +46,7 @@ class Outbox:
         self.told |= values
         if notice is not None:
             if len(self._unsaved) == MOST_WAITING:
-                self.dropped += 1
+                _give_up(1)
             self._unsaved.append(notice)
         try:
             self._save(values, written)
@@ -69,7 +69,9 @@ class Outbox:
     def _bound(self) -> None:
         """Give up the oldest where too many wait."""
         statement = "DELETE FROM notices WHERE number <= (SELECT max(number) FROM notices) - ? RETURNING id"
-        self.dropped += len(self._journal.run(statement, (MOST_WAITING,)))
+        given_up = len(self._journal.run(statement, (MOST_WAITING,)))
+        if given_up:
+            _give_up(given_up)
 
     def note(self, name: str, value: object) -> None:
         """Keep a value that nobody is told; in memory where the journal fails, which the next notice says."""
@@ -110,3 +112,8 @@ class Outbox:
             JournalError: it cannot be read.
         """
         return len(self._unsaved) + int(self._journal.run("SELECT count(*) FROM notices")[0][0])
+
+
+def _give_up(count: int) -> None:
+    text = "more than %s notices wait: the oldest %s are given up, and nobody got them"
+    log.error(text, MOST_WAITING, count, extra={"code": "notices-given-up"})

@@ -140,15 +140,27 @@ def test_a_failing_receiver_is_asked_ever_more_seldom(tmp_path):
     assert failures == 12
 
 
-def test_no_more_notices_wait_than_there_is_room_for(tmp_path):
+def test_no_more_notices_wait_than_there_is_room_for_and_the_log_says_what_is_given_up(tmp_path, caplog):
     journal = Journal(tmp_path / "journal")
     outbox = Outbox(journal)
     for number in range(MOST_WAITING + 5):
         journal.run("INSERT INTO notices (id, written, body) VALUES (?, 0, '{}')", (f"old {number}",))
     outbox.put(Notice("new", "{}"), [], 0.0)
     assert outbox.waiting() == MOST_WAITING
-    assert outbox.dropped == 6
     assert outbox.oldest().id == "old 6"
+    assert caplog.messages == ["more than 1000 notices wait: the oldest 6 are given up, and nobody got them"]
+    journal.close()
+
+
+def test_what_is_given_up_while_the_journal_fails_is_said_too(tmp_path, caplog):
+    path = tmp_path / "journal"
+    journal = Journal(path)
+    outbox = Outbox(journal)
+    path.rename(tmp_path / "elsewhere")
+    for number in range(MOST_WAITING + 1):
+        outbox.put(Notice(f"new {number}", "{}"), [], 0.0)
+    assert outbox.oldest().id == "new 1"
+    assert caplog.messages == ["more than 1000 notices wait: the oldest 1 are given up, and nobody got them"]
     journal.close()
 
 
