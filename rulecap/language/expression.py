@@ -37,17 +37,15 @@ class Expression:
         """Return the place of a character of the expression."""
         return self.scalar.at(self.start + offset)
 
-    def problem(self, offset: int, code: str, message: str, hint: str = "", severity: str = "error") -> Problem:
+    def problem(self, offset: int, code: str, message: str, hint: str = "") -> Problem:
         """Return a finding at a character of the expression."""
-        return problem_at(self.scalar, self.start + offset, code, message, hint, severity)
+        return problem_at(self.scalar, self.start + offset, code, message, hint)
 
 
-def problem_at(
-    scalar: Written, offset: int, code: str, message: str, hint: str = "", severity: str = "error"
-) -> Problem:
+def problem_at(scalar: Written, offset: int, code: str, message: str, hint: str = "") -> Problem:
     """Return a finding at a character of a scalar."""
     place = scalar.at(offset)
-    return Problem(code, message, place, hint=hint, source_line=scalar.source_line(place), severity=severity)
+    return Problem(code, message, place, hint=hint, source_line=scalar.source_line(place))
 
 
 def expression(scalar: Written) -> Expression:

@@ -159,13 +159,13 @@ async def watch(wanted: Wanted, seen: Callable[[Report], None], clock: Clock | N
                     await delivering
 
 
-async def look_once(wanted: Wanted, seen: Callable[[Report], None], clock: Clock | None = None) -> None:
+async def look_once(wanted: Wanted, seen: Callable[[Report], None]) -> None:
     """Do one pass, and try once, for a while, to deliver what waits to be told.
 
     Raises:
         PolicyError, VenueError, JournalError, LogError, UnusableKey, AlreadyRunning: as `opened`.
     """
-    async with opened(wanted, clock or Clock()) as running:
+    async with opened(wanted, Clock()) as running:
         seen(await running.one_pass())
         if running.delivery is not None:
             await running.delivery.flush(ONCE_SECONDS)

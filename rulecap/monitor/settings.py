@@ -22,6 +22,7 @@ class MonitorSettings:
         settle_seconds: how long an order that the venue does not know may still turn up there.
         rest_seconds: how long a position is left alone after an order on it ended: venues tell it a moment late.
         cancel_seconds: how long an order may stay open before what is left of it is cancelled.
+        longest_pause_seconds: how long a position is left alone at the most after the venue turned its orders down.
     """
 
     log: str = field(repr=False)  # a database's address may have a password in it

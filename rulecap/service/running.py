@@ -12,7 +12,6 @@ from rulecap.service.loops import new_event_loop
 from rulecap.service.quiet import settle
 from rulecap.service.service import Service
 from rulecap.service.settings import ServiceSettings
-from rulecap.service.sources import Source
 
 log = logging.getLogger("rulecap.service")
 
@@ -51,14 +50,14 @@ def address(name: tuple[str, int]) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def serve(settings: ServiceSettings, listening: Callable[[str], None], source: Source | None = None) -> bool:
+def serve(settings: ServiceSettings, listening: Callable[[str], None]) -> bool:
     """Serve until told to stop (SIGINT, SIGTERM); return whether it could be started.
 
     Raises:
         PolicyError, UnusableKeys, BadSettings: as `create_app`.
         LogError, UnusableKey: the log cannot be opened.
     """
-    app = create_app(settings, source)
+    app = create_app(settings)
     app.state.service.open()
     config = uvicorn.Config(
         app,

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from rulecap.service import CapitalOrchestrator, DemoSource, DynamicCapitalManager, MarginMonitor
+from rulecap.service.demo import read_recording, shipped_recording
 from rulecap.service.facade import margin_of
 from rulecap.service.sources import SourceError, UnknownSymbol
 from tests.service.conftest import ROOT
@@ -74,9 +75,9 @@ def test_the_account_is_looked_at_every_thirty_seconds(names):
 
 
 def test_the_red_zone_closes_the_worst_positions(names):
-    source = DemoSource()
-    account = source._recording.account.model_copy(update={"margin_used": 4500.0, "available_balance": 500.0})
-    source._recording = source._recording.model_copy(update={"account": account})
+    recorded = read_recording(shipped_recording())
+    account = recorded.account.model_copy(update={"margin_used": 4500.0, "available_balance": 500.0})
+    source = DemoSource(recorded.model_copy(update={"account": account}))
     names["dynamic_capital_manager"] = DynamicCapitalManager(source)
     with pytest.raises(asyncio.CancelledError):
         run(blocks()[2], names)
