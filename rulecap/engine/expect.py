@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from rulecap.language.values import is_number
 from rulecap.location import Location
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, plain
 from rulecap.problems import did_you_mean
@@ -104,7 +105,7 @@ def _sequence(expected: Sequence, got: Any, path: str) -> Iterator[Mismatch]:
 
 def _near(expected: Mapping, got: Any, path: str) -> Iterator[Mismatch]:
     wanted = plain(expected)
-    fine = _is_number(got) and all(map(_is_number, wanted.values())) and abs(got - wanted["near"]) <= wanted["within"]
+    fine = is_number(got) and all(map(is_number, wanted.values())) and abs(got - wanted["near"]) <= wanted["within"]
     if not fine:
         yield Mismatch(path, f"{wanted['near']} ± {wanted['within']}", shown(got), expected.location)
 
@@ -123,13 +124,9 @@ def _has(got: Any, wanted: Node) -> bool:
 
 
 def _same(wanted: Any, got: Any) -> bool:
-    if _is_number(wanted) and _is_number(got):
+    if is_number(wanted) and is_number(got):
         return math.isclose(wanted, got, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
     return type(wanted) is type(got) and bool(wanted == got)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _mismatch(expected: Node, got: Any, path: str) -> Mismatch:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeGuard
 
 from rulecap import units
 
@@ -21,6 +21,11 @@ class Any:
 
 
 ANY: Final = Any()
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Tell whether a value is a number; to Python a flag is one too."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def iso(moment: datetime) -> str:

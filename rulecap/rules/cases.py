@@ -7,6 +7,7 @@ from rulecap.language import types as t
 from rulecap.language.literals import Literal, literal
 from rulecap.language.types import Record, Type
 from rulecap.language.unit_errors import as_unit
+from rulecap.language.values import is_number
 from rulecap.policy.nodes import Node, Scalar, problem_at
 from rulecap.problems import Problem
 from rulecap.rules.code import spot
@@ -38,7 +39,7 @@ def join(cases: Sequence[tuple[Case, dict[str, Literal]]], problems: list[Proble
 def _clash(name: str, node: Node, value: object, kind: Type, others: Type) -> Problem:
     others = t.strip(others)
     numbers = isinstance(kind, t.Number) and isinstance(others, t.Number)
-    hint = as_unit(float(value), kind, others) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+    hint = as_unit(float(value), kind, others) if is_number(value) else ""
     message = f"{name} is {t.described(kind)} here, above it is {t.described(others)}"
     return problem_at(node, "wrong-unit" if numbers else "wrong-type", message, hint)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from rulecap.audit.asked import EPOCH
 from rulecap.audit.review.history import History, Panel
+from rulecap.language.values import is_number
 
 FORMATS = (".png", ".svg")
 WIDTH, LINES_HEIGHT, FLAGS_HEIGHT = 10.0, 2.2, 0.7
@@ -139,4 +140,4 @@ def _time_axis(ax: Any) -> None:
 
 def _number(value: object) -> float:
     """Return a value as a number; a gap where there is none."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float("nan")
+    return float(value) if is_number(value) else float("nan")

@@ -19,6 +19,7 @@ from rulecap.language import types as t
 from rulecap.language.expression import Expression
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Const, Dated
+from rulecap.language.values import is_number
 from rulecap.location import Location
 from rulecap.policy.checks.decisions import check_decision
 from rulecap.policy.load import Loaded
@@ -139,7 +140,7 @@ def _grafted(base: Any, other: Any, into: Any, number: OpenNumber) -> Any:
     """Return `into` with the open number in every place in which `base` and `other` differ by a number."""
     if base is other or isinstance(base, AS_IT_IS):
         return into
-    if isinstance(base, int | float) and not isinstance(base, bool):
+    if is_number(base):
         differs = isinstance(other, int | float) and base != other
         return number if differs else into
     if type(base) is not type(other):

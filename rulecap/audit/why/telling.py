@@ -1,7 +1,7 @@
 """Findings as text for a person."""
 
 from rulecap.audit.why.changes import ONE_AT_A_TIME, Change, Counts, Findings
-from rulecap.language.values import show
+from rulecap.language.values import is_number, show
 
 INDENT = "  "
 SAID = {"USD": "USD", "percent": "%", "leverage": "x", "hours": "h", "seconds": "s"}
@@ -63,7 +63,7 @@ def _instead(change: Change, before: str) -> str:
 def _moved(change: Change) -> str:
     """Return how far the value moves, as a share of what it is."""
     before, after = change.before, change.after
-    if not _is_number(before) or not _is_number(after) or not before:
+    if not is_number(before) or not is_number(after) or not before:
         return ""
     assert isinstance(before, int | float) and isinstance(after, int | float)
     share = 100 * (after - before) / abs(before)
@@ -73,16 +73,12 @@ def _moved(change: Change) -> str:
 
 def _value(value: object, unit: str | None) -> str:
     """Return a value with its unit; a number with as many digits as tell it from its neighbours in the text."""
-    if not _is_number(value):
+    if not is_number(value):
         return show(value)
     assert isinstance(value, int | float)
     text = f"{value:,.{MOST_DIGITS}g}" if not isinstance(value, int) else f"{value:,}"
     exact = text if float(text.replace(",", "")) == value else repr(value)
     return f"{exact} {SAID[unit]}" if unit in SAID else exact
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _work(findings: Findings) -> list[str]:

@@ -12,6 +12,7 @@ from rulecap.audit.why.written import WrittenNumber, numbers_in
 from rulecap.engine.compiler import all_terms, enforced
 from rulecap.engine.decision import Decision
 from rulecap.language.terms import Const, Lookup, Rows, walk
+from rulecap.language.values import is_number
 from rulecap.policy.plan import Plan
 from rulecap.policy.typed import TypedPolicy
 
@@ -115,6 +116,6 @@ def _computed(decision: Decision) -> ByUnit:
     found: dict[str | None, list[float]] = {}
     for step in decision.trace.steps:
         value = step["value"]
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if is_number(value):
             found.setdefault(step["unit"], []).append(value)
     return {unit: tuple(dict.fromkeys(values)) for unit, values in found.items()}

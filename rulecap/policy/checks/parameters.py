@@ -7,6 +7,7 @@ from rulecap.language import types as t
 from rulecap.language.literals import Literal, literal
 from rulecap.language.scope import ParameterValue
 from rulecap.language.unit_errors import as_unit
+from rulecap.language.values import is_number
 from rulecap.policy.model import Parameter, PolicyText
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
 from rulecap.policy.typed import DatedParameter
@@ -102,8 +103,7 @@ def fits(name: str, value: Literal, wanted: t.Type, problems: list[Problem]) -> 
     """Return whether a written value is of a type; note the finding where it is not."""
     if value.type == t.UNKNOWN or t.unify(wanted, value.type) not in (None, t.UNKNOWN):
         return value.type != t.UNKNOWN
-    number = value.value if isinstance(value.value, int | float) and not isinstance(value.value, bool) else None
-    hint = as_unit(number, value.type, wanted) if number is not None else ""
+    hint = as_unit(value.value, value.type, wanted) if is_number(value.value) else ""
     here = "this has no unit" if value.type == t.BARE else f"this is {t.described(value.type)}"
     problems.append(problem_at(value.node, _code(value.type, wanted), f"{name} is {t.described(wanted)}, {here}", hint))
     return False
