@@ -11,7 +11,7 @@ import pytest
 from rulecap.snapshot.contract import schema_text, snapshot_schema
 from tests.snapshots import random_snapshot
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SCHEMA: dict[str, Any] = json.loads((ROOT / "schemas/snapshot.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 

@@ -18,7 +18,7 @@ from rulecap.snapshot import Account, Book, Market, Part, Position, Signal, Snap
 from rulecap.units import WHOLE, Unit
 from tests.snapshots import Json, random_snapshot
 
-EXAMPLES = sorted((Path(__file__).parents[1] / "policies/default/examples").glob("*.json"))
+EXAMPLES = sorted((Path(__file__).parents[2] / "policies/default/examples").glob("*.json"))
 ACCOUNT = {
     "id": "a",
     "total_wallet_balance": 5000,
