@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,6 +94,13 @@ def test_the_demo_shows_a_decision_its_trace_and_a_refusal_with_the_smallest_ord
     shown = "".join(run(command, folder) for command in commands)
     assert "REJECT" in shown
     assert "0.001" in shown
+
+
+def test_every_extra_is_told():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("| extra | for |")[2].partition("\n\n")[0]
+    told = set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE))
+    assert told == set(extras) - {"dev", "bench"}  # these two are for who works on it
 
 
 def test_links_of_the_readme_lead_somewhere():
