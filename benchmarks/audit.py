@@ -17,8 +17,8 @@ from benchmarks.measure import Call, time_calls
 from benchmarks.rows import Row, micro, milli
 from rulecap.audit import Ledger, open_ledger, open_log
 from rulecap.audit.asked import input_of
+from rulecap.audit.clock import now
 from rulecap.audit.database import Database
-from rulecap.audit.ledger import now
 from rulecap.audit.postgres import PostgresDatabase
 from rulecap.audit.sqlite import CHECKPOINT_PAGES, SqliteDatabase
 from rulecap.audit.watch import SETTLED_NS

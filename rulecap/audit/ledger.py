@@ -3,7 +3,6 @@
 import os
 import threading
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from hashlib import sha256
 from types import TracebackType
 from typing import NamedTuple
@@ -229,11 +228,6 @@ class Ledger:
     ) -> None:
         """Let go of the log."""
         self.close()
-
-
-def now() -> datetime:
-    """Return the time of the machine's clock, in UTC."""
-    return datetime.now(UTC)  # noqa: TID251  # a record says when it was written; no decision sees this
 
 
 def _question(asked: Asked, written: Written) -> Question | Decision:

@@ -7,10 +7,11 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from rulecap.audit.carry import carried_over
+from rulecap.audit.clock import now
 from rulecap.audit.database import Database
 from rulecap.audit.errors import LogError
 from rulecap.audit.keys import read_signer
-from rulecap.audit.ledger import Ledger, now
+from rulecap.audit.ledger import Ledger
 from rulecap.audit.log import Head, Log, begin_at_head, read_head
 from rulecap.audit.merkle import EMPTY_ROOT
 from rulecap.audit.note import Signer

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from rulecap.service.clock import now
+from rulecap.audit.clock import now
 
 
 def moment() -> float:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from rulecap.audit.clock import now
 from rulecap.problems import did_you_mean, shown
 from rulecap.resources import resource_folder
-from rulecap.service.clock import now
 from rulecap.service.sources import AccountPart, MarketPart, UnknownSymbol, plain_symbol
 from rulecap.snapshot import Account, Asset, Book, Market, Position
 

@@ -14,11 +14,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from rulecap.audit import open_ledger
+from rulecap.audit.clock import now
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import load_policy
 from rulecap.problems import Problem
 from rulecap.service.bodies import Recommendation
-from rulecap.service.clock import now
 from rulecap.service.contract import MARGIN, POSITION, STATE
 from rulecap.service.problems import shown_problem
 from rulecap.service.settings import ServiceSettings

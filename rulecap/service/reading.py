@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from rulecap.audit import Log, LogError, open_log
 from rulecap.audit.asked import microseconds
+from rulecap.audit.clock import now
 from rulecap.audit.log import Stored
 from rulecap.audit.record import Record
 from rulecap.audit.replay import evaluated_again
@@ -21,7 +22,6 @@ from rulecap.audit.review.pages import Cursor, Way, page
 from rulecap.audit.review.selection import Selection, Unselectable, looking
 from rulecap.audit.timeline import Last, last_on_record
 from rulecap.service.answers import recorded_answer
-from rulecap.service.clock import now
 from rulecap.service.condition import page_on
 from rulecap.service.problems import Refused
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from rulecap.audit import LogError
+from rulecap.audit.clock import now
 from rulecap.audit.review.scores import EntryScores, Scores
-from rulecap.service.clock import now
 from rulecap.service.settings import BadSettings
 from rulecap.service.sources import (
     AccountPart,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from rulecap.service.clock import now
+from rulecap.audit.clock import now
 from rulecap.service.failing import steadily
 from rulecap.service.settings import ServiceSettings
 from rulecap.service.sources import AccountPart, MarketPart, Source, SourceError, UnknownSymbol, plain_symbol

@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("ccxt")
 pytest.importorskip("prometheus_client")
 
+from rulecap.audit.clock import now
 from rulecap.monitor import running
 from rulecap.monitor.clock import Clock
 from rulecap.monitor.journal import Journal
@@ -21,7 +22,6 @@ from rulecap.monitor.report import Report
 from rulecap.monitor.running import Running, Wanted, opened
 from rulecap.monitor.settings import MonitorSettings
 from rulecap.monitor.webhook import Webhook
-from rulecap.service.clock import now
 from rulecap.service.in_force import PolicyInForce
 from tests.exchange.conftest import VENUES, settings_of
 from tests.venue.venue import KEY, SECRET, Venue

@@ -18,12 +18,12 @@ from pathlib import Path
 
 import pytest
 
+from rulecap.audit.clock import now
 from rulecap.monitor.clock import Clock
 from rulecap.monitor.heartbeat import beat
 from rulecap.monitor.loop import run
 from rulecap.monitor.running import Wanted, opened, watch
 from rulecap.monitor.settings import MonitorSettings
-from rulecap.service.clock import now
 from tests.monitor.conftest import codes
 from tests.monitor.receiver import Receiver
 

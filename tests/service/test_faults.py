@@ -9,8 +9,8 @@ from datetime import timedelta
 
 import pytest
 
+from rulecap.audit.clock import now
 from rulecap.service import in_force
-from rulecap.service.clock import now
 from rulecap.service.sources import Lacking, SourceError
 from tests.service.test_keys import wait
 from tests.service.test_refusals import refused

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from rulecap.service.clock import now
+from rulecap.audit.clock import now
 from rulecap.service.demo import DemoSource, read_recording, shipped_recording
 from rulecap.service.sources import AccountPart, MarketPart, SourceError, UnknownSymbol, plain_symbol
 from rulecap.snapshot import read_snapshot

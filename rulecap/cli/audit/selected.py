@@ -35,7 +35,7 @@ def selection_of(asked: argparse.Namespace) -> "Selection":
     Raises:
         UsageError: a time that is none.
     """
-    from rulecap.audit.ledger import now
+    from rulecap.audit.clock import now
     from rulecap.audit.review.moments import EVER, NoMoment, Span, moment
     from rulecap.audit.review.selection import Selection
 

@@ -1,4 +1,4 @@
-"""The machine's clock: a service says when something was read; no decision sees this."""
+"""The machine's clock: it says when a record was written and an account read; no decision sees it."""
 
 from datetime import UTC, datetime
 
