@@ -3,32 +3,18 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 from rulecap.language.grammar import Refusal, Syntax, parse
 from rulecap.location import Location
+from rulecap.policy.nodes import Scalar, problem_at
 from rulecap.problems import Problem
-
-
-class Written(Protocol):
-    """A scalar of a policy file that knows where each of its characters stands."""
-
-    @property
-    def text(self) -> str:
-        """The scalar's content."""
-
-    def at(self, offset: int) -> Location:
-        """Return the place of a character."""
-
-    def source_line(self, location: Location) -> str:
-        """Return the file's line at a place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expression:
     """An expression in a scalar, `start` characters behind the scalar's first."""
 
-    scalar: Written
+    scalar: Scalar
     text: str
     start: int
     syntax: Syntax | Refusal
@@ -39,16 +25,10 @@ class Expression:
 
     def problem(self, offset: int, code: str, message: str, hint: str = "") -> Problem:
         """Return a finding at a character of the expression."""
-        return problem_at(self.scalar, self.start + offset, code, message, hint)
+        return problem_at(self.scalar, code, message, hint, self.start + offset)
 
 
-def problem_at(scalar: Written, offset: int, code: str, message: str, hint: str = "") -> Problem:
-    """Return a finding at a character of a scalar."""
-    place = scalar.at(offset)
-    return Problem(code, message, place, hint=hint, source_line=scalar.source_line(place))
-
-
-def expression(scalar: Written) -> Expression:
+def expression(scalar: Scalar) -> Expression:
     """Return the expression that a whole scalar is."""
     return Expression(scalar, scalar.text, 0, parse(scalar.text))
 
@@ -60,7 +40,7 @@ BRACES = re.compile(r"\{([^{}]*)\}")
 class Template:
     """A text with values in braces: its parts in order, plain texts and expressions."""
 
-    scalar: Written
+    scalar: Scalar
     parts: tuple[str | Expression, ...]
 
     @property
@@ -69,12 +49,12 @@ class Template:
         return tuple(part for part in self.parts if isinstance(part, Expression))
 
 
-def template(scalar: Written) -> Template:
+def template(scalar: Scalar) -> Template:
     """Return the text with its expressions."""
     return Template(scalar, tuple(_parts(scalar)))
 
 
-def _parts(scalar: Written) -> Iterator[str | Expression]:
+def _parts(scalar: Scalar) -> Iterator[str | Expression]:
     done = 0
     for match in BRACES.finditer(scalar.text):
         yield from _plain(scalar, done, match.start())
@@ -83,7 +63,7 @@ def _parts(scalar: Written) -> Iterator[str | Expression]:
     yield from _plain(scalar, done, len(scalar.text))
 
 
-def _plain(scalar: Written, start: int, end: int) -> Iterator[str | Expression]:
+def _plain(scalar: Scalar, start: int, end: int) -> Iterator[str | Expression]:
     """Yield a text without values; half a pair of braces is an expression that is refused."""
     text = scalar.text[start:end]
     stray = re.search(r"[{}]", text)

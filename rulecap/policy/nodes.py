@@ -94,10 +94,6 @@ class Scalar:
         found = content_places(source.text, source.index(self.line, self.column), self.style, self.text)
         return (source.location(found[min(max(offset, 0), len(found) - 1)]) for offset in offsets)
 
-    def source_line(self, location: Location) -> str:
-        """Return the text of the line at `location`."""
-        return self.source.line(location.line)
-
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
@@ -112,10 +108,6 @@ class Sequence:
     def location(self) -> Location:
         """The place of the first `-` or of the `[`."""
         return Location(self.source.name, self.line, self.column)
-
-    def source_line(self, location: Location) -> str:
-        """Return the text of the line at `location`."""
-        return self.source.line(location.line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +128,6 @@ class Mapping:
     def location(self) -> Location:
         """The place of the first key or of the `{`."""
         return Location(self.source.name, self.line, self.column)
-
-    def source_line(self, location: Location) -> str:
-        """Return the text of the line at `location`."""
-        return self.source.line(location.line)
 
     def get(self, key: str) -> "Node | None":
         """Return the value of a key, or none."""

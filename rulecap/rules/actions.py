@@ -13,8 +13,7 @@ from rulecap.language.presence import proven
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Term
 from rulecap.language.values import show
-from rulecap.policy.nodes import Mapping
-from rulecap.policy.nodes import problem_at as node_problem
+from rulecap.policy.nodes import Mapping, problem_at
 from rulecap.rules.code import Code, record
 from rulecap.rules.lists import Each, Loop, check_no_clash, loop, unnamed
 from rulecap.rules.parts import Formula, Formulas, Items, Part, Rule
@@ -60,7 +59,7 @@ def _joined(scope: Scope, above: dict[str, t.Type], action: "TypedAction") -> di
         node = action.action.node.get("do")
         assert isinstance(node, Mapping)  # the schema asks for it
         message = f"this action gives {', '.join(action.do)}, those above {', '.join(above)}"
-        scope.problems.append(node_problem(node, "wrong-type", message, "all actions of a rule have the same fields"))
+        scope.problems.append(problem_at(node, "wrong-type", message, "all actions of a rule have the same fields"))
         return above
     joined = dict(above)
     for name, (written, term) in action.do.items():

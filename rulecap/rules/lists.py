@@ -9,13 +9,13 @@ from pydantic import BeforeValidator
 
 from rulecap.language import types as t
 from rulecap.language.calls import means_something
-from rulecap.language.expression import Expression, problem_at
+from rulecap.language.expression import Expression
 from rulecap.language.grammar import Syntax, parse
 from rulecap.language.presence import proven
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Const, Term
 from rulecap.policy.nodes import Mapping as Nodes
-from rulecap.policy.nodes import Node, Scalar
+from rulecap.policy.nodes import Node, Scalar, problem_at
 from rulecap.rules.typed import Checker, is_scalar
 
 AS = re.compile(r"(?P<list>.+?)\s+as\s+(?P<name>[a-z][a-z0-9_]*)\s*\Z", re.DOTALL)
@@ -86,7 +86,7 @@ def loop(checker: Checker, over: Over, where: Expression | None, absent: bool = 
     """Return the checked loop; `absent` takes a list that may be none as one without candidates."""
     if not over.name:
         message = "a list and a name for its element, in small letters, are needed"
-        checker.scope.problems.append(problem_at(over.scalar, 0, "not-an-expression", message, "write: positions as p"))
+        checker.scope.problems.append(problem_at(over.scalar, "not-an-expression", message, "write: positions as p"))
         return Loop(over, Const(t.UNKNOWN, 0, None), t.UNKNOWN, None, checker.scope)
     _check_name(checker, over)
     source, item = checker.list_of(over.expression, absent)
@@ -104,7 +104,7 @@ def _check_name(checker: Checker, over: Over) -> None:
         offset = len(over.scalar.text.rstrip()) - len(over.name)
         message = f"{over.name} already means something here"
         checker.scope.problems.append(
-            problem_at(over.scalar, offset, "name-taken", message, "take another name behind `as`")
+            problem_at(over.scalar, "name-taken", message, "take another name behind `as`", offset)
         )
 
 
@@ -118,4 +118,4 @@ def check_no_clash(names: Node | None, element: str, checker: Checker) -> None:
     for key, _ in names.entries if isinstance(names, Nodes) else ():
         if key.text == element or means_something(checker.scope.vocabulary, key.text):
             message = f"{key.text} already means something here"
-            checker.scope.problems.append(problem_at(key, 0, "name-taken", message, "take another name for the sum"))
+            checker.scope.problems.append(problem_at(key, "name-taken", message, "take another name for the sum"))

@@ -76,7 +76,7 @@ def test_nodes_know_their_place(parser):
     assert light.get("below").location == Location("p.yaml", 5, 30)
     assert names.location == Location("p.yaml", 6, 9)
     assert [item.location.column for item in names.items] == [10, 14]
-    assert light.source_line(light.location) == "      - {name: LIGHT, below: 10%}"
+    assert light.source.line(light.line) == "      - {name: LIGHT, below: 10%}"
 
 
 def test_a_mapping_is_read_by_its_keys():
@@ -103,7 +103,7 @@ def test_line_ends_of_every_system_count_as_one(parser):
         assert node.get("b").text == "x\ny\n"
         assert node.get("b").at(2) == Location("p.yaml", 4, 3)
         assert node.get("c").location == Location("p.yaml", 5, 4)
-        assert node.get("c").source_line(node.get("c").location) == "c: 2"
+        assert node.get("c").source.line(node.get("c").line) == "c: 2"
 
 
 def test_columns_count_characters_and_a_byte_order_mark_is_none():
