@@ -8,19 +8,17 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_json
 
+from rulecap.audit.clock import microseconds
 from rulecap.audit.written import Written
 from rulecap.snapshot import Snapshot, read_snapshot
 
 LARGEST_KEPT = 4 * 1024 * 1024
 LONGEST_NAME = 64
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -46,11 +44,6 @@ class Input:
     def digest(self) -> str:
         """SHA-256 of what is recorded, hexadecimal."""
         return hashlib.sha256(self.recorded).hexdigest()
-
-
-def microseconds(moment: datetime) -> int:
-    """Return a time as microseconds since 1970."""
-    return (moment - EPOCH) // MICROSECOND
 
 
 def input_of(value: object, written: Written | None = None) -> Input:

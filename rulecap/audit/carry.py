@@ -4,18 +4,16 @@ So a log can be closed and put away while the circuit breakers and high-water ma
 which log it follows, and at which head: the old log and its checkpoints prove what was carried.
 """
 
-from datetime import timedelta
 from typing import Any
 
 from pydantic_core import to_json
 
-from rulecap.audit.asked import EPOCH
+from rulecap.audit.clock import iso_of
 from rulecap.audit.database import blob
 from rulecap.audit.errors import LogError
 from rulecap.audit.log import Head, Log, json_fields
 from rulecap.audit.record import Record
 from rulecap.audit.witness import origin_of
-from rulecap.language.values import iso
 
 CARRIED = "carried"
 
@@ -60,7 +58,7 @@ def _advanced(log: Log) -> list[dict[str, Any]]:
     )
     found = []
     for account, policy, as_of, body in rows:
-        time = iso(EPOCH + timedelta(microseconds=as_of))
+        time = iso_of(as_of)
         (memory,) = json_fields(blob(body), "next_memory")
         found.append({"account": account, "policy": policy, "as_of": time, "memory": memory})
     return found

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from rulecap.audit.clock import time_of
 from rulecap.audit.database import blob
 from rulecap.audit.findings import Findings
 from rulecap.audit.indices import Indices
 from rulecap.audit.log import Log, Stored
-from rulecap.audit.said import RecordedSnapshot, Said, said_by, time_of
+from rulecap.audit.said import RecordedSnapshot, Said, said_by
 from rulecap.policy.sources import digest_of
 
 Key = tuple[str, str]

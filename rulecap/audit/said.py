@@ -1,12 +1,11 @@
 """What a record says, read for verification: only what is compared, the rest is looked at for its shape."""
 
-from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rulecap.audit.asked import microseconds
+from rulecap.audit.clock import time_of
 
 About = tuple[str, str, str, str, str]
 
@@ -100,15 +99,3 @@ def said_by(body: bytes) -> Said:
         raise ValueError(f"{where}{': ' if where else ''}{first['msg']}") from None
     _ = said.written, said.as_of
     return said
-
-
-def time_of(text: str) -> int:
-    """Return a recorded time in microseconds since 1970.
-
-    Raises:
-        ValueError: it is no time, or says no offset from UTC.
-    """
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"{text[:40]!r} is a time of no zone")
-    return microseconds(moment)

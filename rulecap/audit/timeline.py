@@ -6,11 +6,10 @@ advances once, and a late snapshot is answered without turning anything back.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, NamedTuple
 
-from rulecap.audit.asked import microseconds
 from rulecap.audit.carry import carried_by
+from rulecap.audit.clock import time_of
 from rulecap.audit.database import Database, blob
 from rulecap.audit.log import json_fields, parsed_memory
 from rulecap.audit.pending import Pending
@@ -102,9 +101,7 @@ class Timeline:
             rows = self._pending.run("SELECT body FROM records WHERE seq = 1")
             carried = carried_by(Record(1, bytes(rows[0][0]))) if rows else None
             self._first = {
-                (one["account"], one["policy"]): Last(
-                    microseconds(datetime.fromisoformat(one["as_of"])), one["memory"], one["memory"]
-                )
+                (one["account"], one["policy"]): Last(time_of(one["as_of"]), one["memory"], one["memory"])
                 for one in (carried["memories"] if carried else ())
             }
         return self._first

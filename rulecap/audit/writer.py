@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from rulecap.audit.asked import Input, microseconds
+from rulecap.audit.asked import Input
 from rulecap.audit.carry import check_empty
+from rulecap.audit.clock import microseconds
 from rulecap.audit.database import Database, Statement
 from rulecap.audit.errors import LogError
 from rulecap.audit.log import Head, begin_at_head, node_reader, read_head

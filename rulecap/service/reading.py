@@ -9,8 +9,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from rulecap.audit import Log, LogError, open_log
-from rulecap.audit.asked import microseconds
-from rulecap.audit.clock import now
+from rulecap.audit.clock import microseconds, now
 from rulecap.audit.log import Stored
 from rulecap.audit.record import Record
 from rulecap.audit.replay import evaluated_again

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from rulecap.audit.asked import microseconds
+from rulecap.audit.clock import iso_of, time_of
 from rulecap.audit.log import Log, Stored
 from rulecap.audit.review.damage import named
-from rulecap.audit.review.moments import EVER, Span, written
+from rulecap.audit.review.moments import EVER, Span
 from rulecap.audit.review.pages import Way, places
 from rulecap.audit.review.selection import Kinds, Unselectable
 from rulecap.policy.typed import TypedPanel, TypedPolicy
@@ -60,7 +60,7 @@ class History:
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield a row for each point: its time, then each panel's lines, state and flags by what they are called."""
         for point in self.points:
-            row: dict[str, Any] = {"time": written(point.time), "record": point.seq}
+            row: dict[str, Any] = {"time": iso_of(point.time), "record": point.seq}
             for panel in self.panels:
                 row |= _cells(panel.shown, point.values)
             yield row
@@ -152,7 +152,7 @@ def _merge(found: dict[int, Point], key: int, point: Point) -> None:
 
 def _as_of(snapshot: object) -> int | None:
     text = snapshot.get("as_of") if isinstance(snapshot, dict) else None
-    return microseconds(datetime.fromisoformat(text)) if isinstance(text, str) else None
+    return time_of(text) if isinstance(text, str) else None
 
 
 def _panel(policy: TypedPolicy, panel: TypedPanel) -> Panel:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from rulecap.audit.clock import iso_of
 from rulecap.audit.log import Kind, Stored
 from rulecap.audit.review.damage import named
-from rulecap.audit.review.moments import written
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def listed(stored: Stored, kind: Kind) -> Listed:
         return Listed(
             stored.record.seq,
             fields["id"],
-            written(stored.time),
+            iso_of(stored.time),
             kind,
             fields["policy"]["version"],
             bool(fields["ok"]),

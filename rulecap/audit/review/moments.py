@@ -4,8 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from rulecap.audit.asked import EPOCH, MICROSECOND, microseconds
-from rulecap.language.values import iso
+from rulecap.audit.clock import microseconds
 from rulecap.problems import shown
 
 LONG_AGO = re.compile(r"([1-9][0-9]{0,6})([smhdw])")
@@ -63,8 +62,3 @@ def length(text: str) -> timedelta:
     if found is None:
         raise NoMoment(f"{shown(text)} is no stretch of time: write 15m, 24h or 7d")
     return timedelta(**{UNITS[found[2]]: int(found[1])})
-
-
-def written(time: int) -> str:
-    """Return microseconds since 1970 as ISO-8601 text with Z, as a record has it."""
-    return iso(EPOCH + time * MICROSECOND)

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from rulecap.audit.asked import EPOCH, microseconds
+from rulecap.audit.clock import EPOCH, iso_of, microseconds
 from rulecap.audit.database import blob
 from rulecap.audit.errors import LogError
 from rulecap.audit.log import Log, Stored
 from rulecap.audit.record import Record
 from rulecap.audit.review.damage import LOOK
-from rulecap.audit.review.moments import EVER, NoMoment, Span, moment, written
+from rulecap.audit.review.moments import EVER, NoMoment, Span, moment
 from rulecap.audit.review.selection import Kinds, Unselectable
 from rulecap.language.values import iso
 
@@ -36,7 +36,7 @@ class Cursor(NamedTuple):
 
     def __str__(self) -> str:
         """Return the cursor as `TIME/NUMBER`."""
-        return f"{written(self.time)}/{self.seq}"
+        return f"{iso_of(self.time)}/{self.seq}"
 
 
 class Place(NamedTuple):

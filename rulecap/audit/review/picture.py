@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from rulecap.audit.asked import EPOCH
+from rulecap.audit.clock import EPOCH
 from rulecap.audit.review.history import History, Panel
 from rulecap.language.values import is_number
 

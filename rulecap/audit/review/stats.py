@@ -8,16 +8,15 @@ from datetime import timedelta
 from statistics import median
 from typing import Any
 
+from rulecap.audit.clock import MICROSECOND, iso_of
 from rulecap.audit.log import Kind, Log, Stored
 from rulecap.audit.record import Record
 from rulecap.audit.replay import evaluated_again
 from rulecap.audit.review.damage import named
-from rulecap.audit.review.moments import written
 from rulecap.audit.review.selection import Kinds
 from rulecap.language.calls import ADJUSTMENTS
 from rulecap.policy.typed import OutputTerms, TypedPolicy
 
-MICROSECOND = timedelta(microseconds=1)
 MONDAY = timedelta(days=4) // MICROSECOND  # the first one of 1970: from it on weeks, days and hours are counted
 Check = tuple[str, str, str, str]  # policy, rule, check, verdict
 Step = tuple[str, str, str]  # policy, rule, step
@@ -90,7 +89,7 @@ class Stats:
         return {
             "records": self.records,
             "verdicts": [
-                {"time": written(time), "decision": decision, "verdict": verdict or None, "count": count}
+                {"time": iso_of(time), "decision": decision, "verdict": verdict or None, "count": count}
                 for (time, decision, verdict), count in sorted(self.verdicts.items())
             ],
             "checks": [

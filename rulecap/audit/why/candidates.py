@@ -2,16 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
+from rulecap.audit.clock import iso_of, time_of
 from rulecap.audit.why.axis import Axis
 from rulecap.audit.why.changes import Kind
 from rulecap.engine.decision import Decision
-from rulecap.language.values import iso
 from rulecap.location import Location
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 MICROSECONDS_A_DAY = 86_400_000_000
 
 Decide = Callable[[object], Decision | None]
@@ -69,13 +66,13 @@ class Candidate:
     def start(self) -> float:
         """Where on the axis the value is."""
         if self.time:
-            return microseconds(str(self.value))
+            return time_of(str(self.value))
         assert isinstance(self.value, int | float)  # what has an axis is a number or a time
         return self.value
 
     def value_at(self, position: float) -> object:
         """Return the value at a position of the axis."""
-        return moment(int(position)) if self.time else position
+        return iso_of(int(position)) if self.time else position
 
     def distance(self, position: float) -> float:
         """Return how far a position is from the value: as a share of it, for a time in days."""
@@ -83,13 +80,3 @@ class Candidate:
         if self.time:
             return moved / MICROSECONDS_A_DAY
         return moved / abs(self.start) if self.start else 1.0
-
-
-def microseconds(text: str) -> int:
-    """Return an ISO-8601 time as microseconds since 1970."""
-    return (datetime.fromisoformat(text) - EPOCH) // MICROSECOND
-
-
-def moment(position: int) -> str:
-    """Return the ISO-8601 time of a number of microseconds since 1970."""
-    return iso(EPOCH + position * MICROSECOND)

@@ -9,8 +9,9 @@ from typing import Any, get_args
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 
+from rulecap.audit.clock import microseconds
 from rulecap.audit.why.axis import Axis
-from rulecap.audit.why.candidates import MICROSECONDS_A_DAY, Candidate, Decide, microseconds
+from rulecap.audit.why.candidates import MICROSECONDS_A_DAY, Candidate, Decide
 from rulecap.language import types as t
 from rulecap.language.grammar import LARGEST
 from rulecap.language.terms import Const, Listing, walk
@@ -164,7 +165,7 @@ def memory_candidates(
 
 def time_axis() -> Axis:
     """Return the axis of a time, in microseconds, whose steps are shares of a day."""
-    low, high = microseconds(iso(FIRST)), microseconds(iso(LAST))
+    low, high = microseconds(FIRST), microseconds(LAST)
     return Axis(low, high, whole=True, scale=float(MICROSECONDS_A_DAY))
 
 

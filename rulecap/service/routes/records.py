@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import StreamingResponse
 
-from rulecap.audit.asked import microseconds
+from rulecap.audit.clock import microseconds
 from rulecap.audit.review.moments import EVER, NoMoment, Span
 from rulecap.audit.review.selection import Selection
 from rulecap.service.problems import Refused

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rulecap.audit import LogError, open_log
-from rulecap.audit.asked import microseconds
+from rulecap.audit.clock import microseconds
 from rulecap.audit.review.finding import way_of
 from rulecap.audit.review.moments import EVER, NoMoment, Span, length, moment
 from rulecap.audit.review.pages import Place, Way, count, cursor, page

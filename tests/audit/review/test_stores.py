@@ -4,7 +4,7 @@ from datetime import timedelta
 from itertools import product
 
 from rulecap.audit import open_log
-from rulecap.audit.asked import microseconds
+from rulecap.audit.clock import microseconds
 from rulecap.audit.review.filter import Filter
 from rulecap.audit.review.finding import found, page_where, way_of
 from rulecap.audit.review.history import history_of, policy_of
