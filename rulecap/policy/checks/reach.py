@@ -1,6 +1,7 @@
 """Reach: a branch that the branches above take all of, a condition that never holds or always does."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from rulecap.language.expression import Expression
 from rulecap.language.possible import Facts, declared, given
@@ -11,7 +12,8 @@ from rulecap.rules.formula import TypedFormula
 from rulecap.rules.tree import Fork, TypedTree, Value
 
 Condition = tuple[Expression, Term]
-WARNING = "warning"
+# Each is held against all above it: of a tree so long that nobody wrote it by hand, the first ones are looked at.
+MOST_BRANCHES = 50
 FIXED = (
     (True, "never-holds", "never", "correct it, or take out what hangs on it"),
     (False, "always-holds", "always", "correct it, or leave the condition out"),
@@ -22,16 +24,18 @@ def check_reach(policy: TypedPolicy, problems: list[Problem]) -> None:
     """Note, as warnings, what can never come about; only where nothing else is wrong."""
     if any(problem.severity == "error" for problem in problems):
         return
+    found: list[Problem] = []
     facts = declared(
         (one.path, one.low, one.high) for one in policy.inputs if one.low is not None or one.high is not None
     )
     for rule in policy.rules.values():
         if isinstance(rule, TypedTree):
-            problems += _beyond(rule.root, facts)
+            found += _beyond(rule.root, facts)
         if isinstance(rule, TypedFormula):
-            problems += _passed_over(rule.formula, rule.term, facts, facts)
+            found += _passed_over(rule.formula, rule.term, facts, facts)
         for condition in rule.conditions():
-            problems += _fixed(condition, facts)
+            found += _fixed(condition, facts)
+    problems += [replace(one, severity="warning") for one in found]
 
 
 def _beyond(node: Fork | Value, facts: Facts) -> Iterator[Problem]:
@@ -39,10 +43,10 @@ def _beyond(node: Fork | Value, facts: Facts) -> Iterator[Problem]:
     if isinstance(node, Value):
         return
     above: list[Condition] = []
-    for condition, term, then in node.branches:
+    for condition, term, then in node.branches[:MOST_BRANCHES]:
         within = _reaching(facts, term, above)
         if within is None:
-            yield _unreached((condition, term), above, facts)
+            yield from _unreached((condition, term), above, facts)
         else:
             yield from _beyond(then, within)
             above.append((condition, term))
@@ -68,10 +72,11 @@ def _failed(facts: Facts, conditions: Sequence[Condition]) -> Facts | None:
     return left
 
 
-def _unreached(branch: Condition, above: Sequence[Condition], facts: Facts) -> Problem:
+def _unreached(branch: Condition, above: Sequence[Condition], facts: Facts) -> Iterator[Problem]:
     condition, term = branch
     if given(facts, term, True) is None:
-        return next(_fixed(branch, facts))
+        yield from _fixed(branch, facts)
+        return
     first = next((one for one in above if _reaching(facts, term, [one]) is None), None)
     message = (
         f"wherever it holds, `{first[0].text}` above it holds first"
@@ -79,7 +84,7 @@ def _unreached(branch: Condition, above: Sequence[Condition], facts: Facts) -> P
         else "the branches above it take all cases"
     )
     hint = "put the narrower condition first, or take one out"
-    return condition.problem(0, "never-reached", f"this branch is never reached: {message}", hint, WARNING)
+    yield condition.problem(0, "never-reached", f"this branch is never reached: {message}", hint)
 
 
 def _passed_over(written: Expression, term: Term, facts: Facts, base: Facts) -> Iterator[Problem]:
@@ -96,7 +101,7 @@ def _passed_over(written: Expression, term: Term, facts: Facts, base: Facts) -> 
     holding, failing = given(facts, term.test, True), given(facts, term.test, False)
     if holding is None and not alone:
         message = "this is never taken: the conditions around it, or before it, take all its cases"
-        yield written.problem(term.test.offset, "never-reached", message, "correct it, or take it out", WARNING)
+        yield written.problem(term.test.offset, "never-reached", message, "correct it, or take it out")
     for side, left in ((term.then, holding), (term.other, failing)):
         if left is not None:
             yield from _passed_over(written, side, left, base)
@@ -112,7 +117,7 @@ def _fixed(condition: Condition, facts: Facts) -> Iterator[Problem]:
             part, together = _decisive(term, facts, truth)
             what = "together with what stands before it, this" if together else "this"
             within = "" if given({}, term, truth) is None else ", in the ranges that `inputs` declares"
-            yield written.problem(part.offset, code, f"{what} {how} holds{within}", hint, WARNING)
+            yield written.problem(part.offset, code, f"{what} {how} holds{within}", hint)
 
 
 def _decisive(term: Term, facts: Facts, truth: bool) -> tuple[Term, bool]:
