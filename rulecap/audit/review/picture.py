@@ -3,7 +3,8 @@
 The file is the same for the same history: no date, no random names.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +27,33 @@ def draw(history: History, path: Path) -> None:
         ModuleNotFoundError: matplotlib is not installed.
         OSError: the file cannot be written.
     """
-    import matplotlib as mpl
+    metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+    with _style():
+        drawn(history).savefig(path, dpi=144, metadata=metadata)
 
-    with mpl.rc_context(
-        {"svg.hashsalt": "rulecap", "font.size": 9, "axes.titlesize": 9.5, "axes.titlelocation": "left"}
-    ):
+
+def drawn(history: History) -> Any:
+    """Return the picture as matplotlib's figure.
+
+    Raises:
+        ModuleNotFoundError: matplotlib is not installed.
+    """
+    with _style():
         figure, axes = _figure(history)
         for ax, panel in zip(axes, history.panels, strict=True):
             _panel(ax, panel, history)
         _time_axis(axes[-1])
         span = f"{len(history.points):,} points, times in UTC"
         figure.suptitle(f"{history.account}, policy {history.policy}: {span}", x=0.01, ha="left", fontsize=11)
-        metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-        figure.savefig(path, dpi=144, metadata=metadata)
+    return figure
+
+
+def _style() -> Any:
+    import matplotlib as mpl
+
+    return mpl.rc_context(
+        {"svg.hashsalt": "rulecap", "font.size": 9, "axes.titlesize": 9.5, "axes.titlelocation": "left"}
+    )
 
 
 def _figure(history: History) -> tuple[Any, list[Any]]:
@@ -54,25 +69,53 @@ def _figure(history: History) -> tuple[Any, list[Any]]:
 
 
 def _panel(ax: Any, panel: Panel, history: History) -> None:
-    times = [EPOCH + timedelta(microseconds=point.time) for point in history.points]
     ax.set_title(panel.shown.title)
     ax.margins(x=0.01)
     ax.spines[["top", "right"]].set_visible(False)
     for number, (label, rule) in enumerate(panel.shown.lines.items()):
-        values = [_number(point.values.get(rule)) for point in history.points]
-        style = {"color": COLOURS[number % len(COLOURS)], "linewidth": 1.4 if number == 0 else 1.0}
-        mark = "o" if len(times) == 1 else None
-        ax.plot(times, values, label=label, linestyle="-" if number == 0 else "--", marker=mark, **style)
+        _line(ax, number, label, _computed(history, rule))
     _states(ax, panel)
     for label, rule in panel.shown.flags.items():
-        _flag(ax, label, times, [point.values.get(rule) for point in history.points])
+        _flag(ax, label, _computed(history, rule))
+    # Whatever this panel knows: it stands over the same stretch of time as the others.
+    ax.update_datalim([(date, 0.0) for date in _dates(history)], updatey=False)
     if panel.shown.lines:
         _value_axis(ax, panel.shown.unit)
     else:
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)
-    if len(panel.shown.lines) > 1:
-        ax.legend(loc="upper left", frameon=False, ncols=len(panel.shown.lines), fontsize=8)
+    if len(panel.shown.lines) > 1:  # beside the title, where no line is
+        columns = len(panel.shown.lines)
+        ax.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0, frameon=False, ncols=columns, fontsize=8)
+
+
+def _dates(history: History) -> list[float]:
+    from matplotlib.dates import date2num
+
+    ends = (history.points[0], history.points[-1]) if history.points else ()
+    times = [EPOCH + timedelta(microseconds=point.time) for point in ends]
+    return [float(date2num(time)) for time in times]  # type: ignore[no-untyped-call]  # matplotlib has types in part
+
+
+def _computed(history: History, rule: str) -> list[tuple[datetime, Any]]:
+    """Return when a rule was computed, and its value then; decisions that do not ask for it tell nothing of it."""
+    return [
+        (EPOCH + timedelta(microseconds=point.time), point.values[rule])
+        for point in history.points
+        if rule in point.values
+    ]
+
+
+def _line(ax: Any, number: int, label: str, computed: list[tuple[datetime, Any]]) -> None:
+    """Draw a line through what was computed; where a number stands alone between gaps, a dot."""
+    times, values = [time for time, _ in computed], [_number(value) for _, value in computed]
+    style = {"color": COLOURS[number % len(COLOURS)], "linewidth": 1.4 if number == 0 else 1.0}
+    ax.plot(times, values, label=label, linestyle="-" if number == 0 else "--", **style)
+    known = [False, *(not isnan(value) for value in values), False]
+    alone = [place for place in range(len(values)) if known[place : place + 3] == [False, True, False]]
+    if alone:
+        dots = [times[place] for place in alone], [values[place] for place in alone]
+        ax.plot(*dots, label="_dots", linestyle="", marker="o", markersize=3, color=style["color"])
 
 
 def _states(ax: Any, panel: Panel) -> None:
@@ -101,22 +144,22 @@ def _states(ax: Any, panel: Panel) -> None:
     ax.set_ylim(low, high)
 
 
-def _flag(ax: Any, label: str, times: list[Any], values: list[Any]) -> None:
+def _flag(ax: Any, label: str, computed: list[tuple[datetime, Any]]) -> None:
     """Shade the time in which a condition holds: from a point on at which it does to the next at which it does not."""
     start, spans = None, []
-    for time, value in zip(times, values, strict=True):
-        if value is True and start is None:
+    known = [(time, value) for time, value in computed if isinstance(value, bool)]
+    for time, value in known:
+        if value and start is None:
             start = time
-        elif value is False and start is not None:
+        elif not value and start is not None:
             spans.append((start, time))
             start = None
-    if start is not None and times:
-        spans.append((start, times[-1]))
+    if start is not None:
+        spans.append((start, known[-1][0]))
     for begin, end in spans:
         ax.axvspan(begin, end, color=COLOURS[1], alpha=0.75, linewidth=0.8)
-    if times:
-        ax.plot([times[0], times[-1]], [0, 0], alpha=0)  # so that the axis spans the whole time
-    ax.text(0.002, 0.5, label if spans else f"never {label}", transform=ax.transAxes, va="center", fontsize=8)
+    never = f"never {label}" if known else f"{label}: not computed in these records"
+    ax.text(0.002, 0.5, label if spans else never, transform=ax.transAxes, va="center", fontsize=8)
 
 
 def _value_axis(ax: Any, unit: str) -> None:

@@ -4,17 +4,19 @@ import csv
 import io
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from rulecap import load_policy
 from rulecap.audit import open_ledger
+from rulecap.audit.asked import EPOCH
 from rulecap.audit.merkle import leaf_hash, verify_inclusion
 from rulecap.audit.review.export import columns, harmless, write_csv, write_jsonl, write_parquet
 from rulecap.audit.review.finding import found, way_of
 from rulecap.audit.review.history import account_of, history_of, policy_of
-from rulecap.audit.review.picture import draw
+from rulecap.audit.review.picture import draw, drawn
 from rulecap.audit.review.proof import proof_of
 from rulecap.audit.review.selection import Selection, Unselectable, kinds_of
 from rulecap.audit.review.stats import stats_of
@@ -141,6 +143,62 @@ class TestHistory:
         text = (tmp_path / "picture.svg").read_text()
         for shown in ("main", "Money", "equity", "peak", "CALM", "BUSY", "FULL", "stopped"):
             assert shown in text
+
+    def test_draws_a_line_through_what_each_second_record_computed(self, history):
+        """A bot that asks two decisions in turn, one of which computes no margin, still has a line of its margin."""
+        pytest.importorskip("matplotlib")
+        points = tuple(
+            point if number % 2 else replace(point, values=without(point, "used_pct", "zone"))
+            for number, point in enumerate(history.points)
+        )
+        (line,) = drawn(replace(history, points=points)).axes[1].lines
+        assert list(line.get_ydata()) == [point.values["used_pct"] for point in history.points[1::2]]
+        assert line.get_linestyle() == "-"
+
+    def test_marks_a_number_between_two_that_were_not_known(self, history):
+        """A rule that gave no number leaves a gap; a number between two gaps would be a line of no length."""
+        pytest.importorskip("matplotlib")
+        points = tuple(
+            replace(point, values=point.values | {"used_pct": value})
+            for point, value in zip(history.points[:7], (1, 2, None, 3, None, 4, 5), strict=True)
+        )
+        line, alone = drawn(replace(history, points=points)).axes[1].lines
+        assert [str(value) for value in line.get_ydata()] == ["1.0", "2.0", "nan", "3.0", "nan", "4.0", "5.0"]
+        assert (list(alone.get_ydata()), alone.get_marker()) == ([3.0], "o")
+
+    def test_does_not_say_never_of_a_flag_that_no_record_computed(self, history):
+        pytest.importorskip("matplotlib")
+        points = tuple(replace(point, values=without(point, "stopped")) for point in history.points)
+        assert flag_text(replace(history, points=points)) == "stopped: not computed in these records"
+        held = tuple(replace(point, values=point.values | {"stopped": False}) for point in history.points)
+        assert flag_text(replace(history, points=held)) == "never stopped"
+
+    def test_shades_a_flag_no_further_than_it_is_known(self, history):
+        """What was last seen to hold, and then asked of nobody any more, is not shown to go on."""
+        pytest.importorskip("matplotlib")
+        known = tuple(replace(point, values=point.values | {"stopped": True}) for point in history.points[:3])
+        later = tuple(replace(point, values=without(point, "stopped")) for point in history.points[3:])
+        (shade,) = drawn(replace(history, points=known + later)).axes[2].patches
+        from matplotlib.dates import date2num
+
+        first, last = (date2num(EPOCH + timedelta(microseconds=point.time)) for point in (known[0], known[2]))
+        assert (shade.get_x(), shade.get_x() + shade.get_width()) == pytest.approx((first, last))
+
+    def test_keeps_the_legend_off_the_lines(self, history):
+        pytest.importorskip("matplotlib")
+        figure = drawn(history)
+        figure.draw_without_rendering()
+        money = figure.axes[0]
+        assert money.get_legend().get_window_extent().y0 >= money.get_window_extent().y1
+
+
+def without(point, *rules):
+    return {rule: value for rule, value in point.values.items() if rule not in rules}
+
+
+def flag_text(history):
+    (text,) = drawn(history).axes[2].texts
+    return text.get_text()
 
 
 class TestExport:
