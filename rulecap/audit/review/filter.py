@@ -207,8 +207,14 @@ def compiled(text: str, policy: TypedPolicy, decision: str) -> Condition | list[
 def _free_outputs(policy: TypedPolicy, outputs: OutputTerms) -> dict[str, t.Type]:
     """Return the outputs that can be called by their names, with their types."""
     taken = {*policy.rules, *policy.parameters, *policy.snapshot.fields, "memory"}
-    plain = {name: part[1].type for name, part in outputs.items() if not isinstance(part, dict)}
-    return {name: kind for name, kind in plain.items() if name not in taken}
+    return {name: _type_of(part) for name, part in outputs.items() if name not in taken}
+
+
+def _type_of(part: tuple[Expression, Term] | OutputTerms) -> t.Type:
+    """Return an output's type; that of outputs within it is a record of them."""
+    if not isinstance(part, dict):
+        return part[1].type
+    return t.Record({name: _type_of(inner) for name, inner in part.items()})
 
 
 def _condition(policy: TypedPolicy, term: Term, outputs: Mapping[str, t.Type], needs: tuple[str, ...]) -> Condition:
@@ -261,9 +267,16 @@ def _held(part: object, name: str, kind: t.Type) -> Any:
     """Return a value of a part of a record; where it must be there and is none, as in a refusal, that is not known."""
     if not isinstance(part, dict) or name not in part:
         raise Unknown(name)
-    if part[name] is None and not isinstance(kind, t.Optional) and kind != t.NOTHING:
+    if _lacks(part[name], kind):
         raise Unknown(name)
     return valued(part[name], kind)
+
+
+def _lacks(value: object, kind: t.Type) -> bool:
+    """Tell whether a value, or one of a record's, is none where its type has no none."""
+    if isinstance(kind, t.Record) and isinstance(value, dict):
+        return any(_lacks(value.get(name), part) for name, part in kind.fields.items())
+    return value is None and not isinstance(kind, t.Optional) and kind != t.NOTHING
 
 
 def _at(snapshot: Snapshot | None, path: str) -> object:

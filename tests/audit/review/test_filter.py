@@ -2,6 +2,8 @@
 
 import pytest
 
+from rulecap import load_policy
+from rulecap.audit import open_ledger, open_log
 from rulecap.audit.review.filter import Filter, compiled
 from rulecap.audit.review.finding import found, way_of
 from rulecap.audit.review.selection import Selection
@@ -67,6 +69,53 @@ def test_a_filter_finds_what_it_says_and_counts_what_it_cannot_be_asked_of(log, 
     assert where.unfit == {}
     assert where.matched or text == "hour(as_of) == 1"
     assert bool(where.unknown) == (text not in ANSWERED)
+
+
+NESTED = """\
+language: 1
+policy: nested
+version: 1.0.0
+title: Outputs within outputs
+decisions:
+  position:
+    title: How much?
+    requires: [signal.score]
+    outputs: {plain: plain, made: {size: size, of: {score: signal.score, label: band.name}}}
+    on_error: {plain: 0 USD, made: {size: none, of: {score: none, label: none}}}
+rules:
+  plain: {kind: formula, unit: USD, formula: account.margin_used}
+  size: {kind: formula, unit: USD, formula: account.total_wallet_balance}
+  band: {kind: bands, of: account.margin_used, cases: [{name: LITTLE, below: 50 USD}, {name: MUCH}]}
+"""
+
+
+@pytest.mark.parametrize(("text", "held", "unknown"), [
+    ("made.size > 500 USD", [True, False], 1),
+    ("default(made.of.score, 0) >= 70", [False, True], 1),
+    ("made.of.label == MUCH and made.size > 1 USD", [True, True], 1),
+    ("made.of.label != LITTLE", [True, True], 1),
+    ("made.of.label == LITTLE", [False, False], 1),
+])  # fmt: skip
+def test_asks_an_output_within_an_output_by_its_path(tmp_path, text, held, unknown):
+    """What a refusal has as `none` there is known to be neither this nor unlike it."""
+    (tmp_path / "policy.yaml").write_text(NESTED)
+    policy, url = load_policy(tmp_path), f"sqlite:///{tmp_path / 'log.sqlite3'}"
+    with open_ledger(url) as ledger:
+        for number, (wallet, score) in enumerate(((1000, 60), (400, 80), (400, None)), 1):
+            account = {"id": "main", "total_wallet_balance": wallet, "available_balance": 1, "margin_used": 100,
+                       "unrealized_pnl": 0}  # fmt: skip
+            signal = {"symbol": "BTCUSDT"} | ({"score": score} if score else {})
+            ledger.evaluate(policy, {"as_of": f"2026-03-01T00:0{number}:00Z", "account": account, "signal": signal})
+    with open_log(url) as log:
+        where = Filter(text, log)
+        assert [where.holds(stored.record) for stored in log.stored()] == [*held, False]
+        assert (where.unknown, where.unfit) == (unknown, {})
+
+
+def test_a_slip_within_an_output_is_named(tmp_path):
+    (tmp_path / "policy.yaml").write_text(NESTED)
+    (problem,) = compiled("made.sise > 1 USD", load_policy(tmp_path).typed, "position")
+    assert "size" in f"{problem.message} {problem.hint}"
 
 
 def test_a_filter_that_means_nothing_for_a_decision_counts_its_records(log):
