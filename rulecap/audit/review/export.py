@@ -15,7 +15,7 @@ FIXED = (
     "seq", "id", "time", "account", "decision", "answered_by", "verdict", "ok",
     "policy.name", "policy.version", "policy.digest", "engine", "as_of", "problems",
 )  # fmt: skip
-PREFIX = "outputs."
+PREFIX, NOTHING = "outputs.", "nothing"
 ROWS = 1000
 # What a spreadsheet would take for a formula at the start of a cell.
 RUN_BY_SPREADSHEETS = ("=", "+", "-", "@", "\t", "\r")
@@ -39,8 +39,15 @@ def columns(log: Log, kinds: Kinds) -> dict[str, str]:
         }
         for name in sorted((asked | answering) & policy.decisions.keys()):
             for column, what in _outputs(PREFIX, policy.decisions[name].outputs):
-                found[column] = what if found.get(column, what) == what else "text"
-    return found
+                found[column] = _both(found.get(column, NOTHING), what)
+    return {name: what if what != NOTHING else "text" for name, what in found.items()}
+
+
+def _both(one: str, other: str) -> str:
+    """Return what a column holds in which two decisions have an output; one that only ever says none fits any."""
+    if NOTHING in (one, other):
+        return other if one == NOTHING else one
+    return one if one == other else "text"
 
 
 def _outputs(prefix: str, outputs: OutputTerms) -> Iterator[tuple[str, str]]:
@@ -48,8 +55,15 @@ def _outputs(prefix: str, outputs: OutputTerms) -> Iterator[tuple[str, str]]:
         if isinstance(part, dict):
             yield from _outputs(f"{prefix}{name}.", part)
             continue
-        kind = t.strip(part[1].type)
-        yield prefix + name, "number" if isinstance(kind, t.Number) else "flag" if kind == t.FLAG else "text"
+        yield prefix + name, _holds(t.strip(part[1].type))
+
+
+def _holds(kind: t.Type) -> str:
+    if isinstance(kind, t.Number):
+        return "number"
+    if kind == t.NOTHING:
+        return NOTHING
+    return "flag" if kind == t.FLAG else "text"
 
 
 def flat(stored: Stored) -> dict[str, Any]:

@@ -6,11 +6,12 @@ import json
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from rulecap import load_policy
-from rulecap.audit import open_ledger
+from rulecap.audit import open_ledger, open_log
 from rulecap.audit.asked import EPOCH
 from rulecap.audit.merkle import leaf_hash, verify_inclusion
 from rulecap.audit.review.export import columns, harmless, write_csv, write_jsonl, write_parquet
@@ -83,8 +84,6 @@ class TestStatistics:
         given = {"as_of": "2026-01-01T00:00:00Z", "account": account, "signal": {"symbol": "X"}}
         with open_ledger(f"sqlite:///{tmp_path / 'log.sqlite3'}") as ledger:
             ledger.evaluate(policy, given)
-        from rulecap.audit import open_log
-
         with open_log(f"sqlite:///{tmp_path / 'log.sqlite3'}") as log:
             (one,) = stats_of(log, log.kinds(), everything(log), timedelta(days=1)).to_dict()["adjustments"]
         assert (one["step"], one["changed"], one["largest_change"]) == ("largest", 1, -0.25)
@@ -232,6 +231,19 @@ class TestExport:
             outputs = log.record(row["seq"]).fields["outputs"]
             assert row["outputs.bet"] == outputs.get("bet")
             assert row["outputs.zone"] == outputs.get("zone")
+
+    def test_keeps_a_number_a_number_where_another_decision_says_none(self, tmp_path):
+        """A decision about reductions leaves out what one about entries computes, under the same name."""
+        url, snapshot = f"sqlite:///{tmp_path / 'log.sqlite3'}", Path("policies/default/examples/sushi_recorded.json")
+        with open_ledger(url) as ledger:
+            assert ledger.evaluate(load_policy("default"), snapshot.read_bytes(), "position").ok
+        with open_log(url) as log:
+            assert {kind.decision for kind in log.kinds().values()} == {"position"}
+            named, outputs = columns(log, log.kinds()), log.record(1).fields["outputs"]
+        numbers = {name for name, value in outputs.items() if isinstance(value, float)}
+        assert len(numbers) > 9
+        assert {named[f"outputs.{name}"] for name in numbers} == {"number"}
+        assert named["outputs.reason"] == "text"
 
     @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"])
     def test_gives_a_spreadsheet_nothing_to_run(self, text):
