@@ -67,7 +67,7 @@ def _holds(kind: t.Type) -> str:
 
 
 def flat(stored: Stored) -> dict[str, Any]:
-    """Return a record's values by the columns' names; lists and records among the outputs as JSON text.
+    """Return a record's values by the columns' names, and more; lists and records among the outputs as JSON text.
 
     Raises:
         LogError: its body is no record.
@@ -85,10 +85,10 @@ def flat(stored: Stored) -> dict[str, Any]:
 
 def _flat_outputs(prefix: str, outputs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in outputs.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict):  # a group of outputs, or one that is a record: the columns say which
             yield from _flat_outputs(f"{prefix}{name}.", value)
-        else:
-            yield prefix + name, json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+        structured = isinstance(value, list | dict)
+        yield prefix + name, json.dumps(value, ensure_ascii=False) if structured else value
 
 
 def harmless(value: Any) -> Any:

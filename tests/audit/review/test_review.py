@@ -232,6 +232,22 @@ class TestExport:
             assert row["outputs.bet"] == outputs.get("bet")
             assert row["outputs.zone"] == outputs.get("zone")
 
+    def test_leaves_out_no_output_that_is_a_record(self, log, tmp_path):
+        pytest.importorskip("pyarrow")
+        import pyarrow.parquet as pq
+
+        named, file = columns(log, log.kinds()), io.StringIO()
+        write_csv(file, everything(log), named)
+        with (tmp_path / "log.parquet").open("wb") as parquet:
+            write_parquet(parquet, everything(log), named)
+        rows = pq.read_table(tmp_path / "log.parquet").to_pylist()
+        for row, cells in zip(rows, csv.DictReader(io.StringIO(file.getvalue())), strict=True):
+            outputs = log.record(row["seq"]).fields["outputs"]
+            for name in ("band", "worst_one"):
+                assert json.loads(row[f"outputs.{name}"] or "null") == outputs.get(name)
+                assert cells[f"outputs.{name}"] == (row[f"outputs.{name}"] or "")
+        assert sum(row["outputs.band"] is not None for row in rows) > 50
+
     def test_keeps_a_number_a_number_where_another_decision_says_none(self, tmp_path):
         """A decision about reductions leaves out what one about entries computes, under the same name."""
         url, snapshot = f"sqlite:///{tmp_path / 'log.sqlite3'}", Path("policies/default/examples/sushi_recorded.json")
