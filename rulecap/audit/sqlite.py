@@ -237,6 +237,10 @@ def _look_at(path: Path, write: bool, create: bool) -> None:
         raise LogError("log-gone", f"{path} cannot be made: there is no folder {path.parent}")
     if not there and not create:
         raise LogError("no-log", f"there is no log at {path}")
+    if not there and not os.access(path.parent, os.W_OK):
+        raise LogError("log-read-only", f"{path} cannot be made: the folder {path.parent} may not be written")
+    if there and not os.access(path, os.R_OK):
+        raise LogError("log-read-only", f"{path} may not be read")
     if there and write and not os.access(path, os.W_OK):
         # SQLite would open it for reading, and make a write-ahead log that nobody may write ever after.
         raise LogError("log-read-only", f"{path} may not be written")

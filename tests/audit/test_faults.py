@@ -491,6 +491,18 @@ print(json.dumps([opened(open_ledger), opened(open_log)]))
         assert [path.name for path in file.parent.iterdir()] == [file.name]
         assert as_nobody("become(65534)\nwith open_ledger(url) as ledger: print(json.dumps(told(ledger, 2)))") == GOOD
 
+    def test_says_that_a_file_may_not_be_read_and_of_a_new_one_that_its_folder_is_in_the_way(self, as_nobody, file):
+        """As with the rights that a log should have, its owner's alone."""
+        assert as_nobody("become(65534)\nwith open_ledger(url) as ledger: print(json.dumps(told(ledger, 1)))") == GOOD
+        file.chmod(0o600)
+        why = "def why(opening, url):\n    try: opening(url)\n    except LogError as error: return str(error)\n"
+        (read,) = as_nobody(f"{why}become(65533)\nprint(json.dumps([why(open_log, url)]))")
+        assert read == f"{file} may not be read [log-read-only]"
+        (new,) = as_nobody(
+            f"{why}os.chmod(file.parent, 0o755)\nbecome(65533)\nprint(json.dumps([why(open_ledger, url + 'new')]))"
+        )
+        assert new == f"{file}new cannot be made: the folder {file.parent} may not be written [log-read-only]"
+
     def test_what_a_dead_writer_left_is_only_taken_in_by_one_who_may(self, as_nobody, file):
         ended = "become(65534)\nledger = open_ledger(url)\nprint(json.dumps(told(ledger, 1)), flush=True)\nos._exit(0)"
         assert as_nobody(ended) == GOOD
