@@ -152,11 +152,19 @@ def check_witnesses(
             try:
                 open_checkpoint(one.note, authority)
             except NoteError as error:
-                findings.add("bad-signature", f"{one.where}: {error}")
+                findings.add("bad-signature", f"{one.where}: {error}{_beyond(head, one)}")
                 continue
         if _agrees(head, one, roots, proven, findings):
             agreeing, proven = agreeing + (one.where == ELSEWHERE), one.checkpoint.size
     return Agreement(agreeing, proven)
+
+
+def _beyond(head: Head, witness: Witness) -> str:
+    """Return what it may mean that a checkpoint by an unknown key has more records than the log."""
+    if witness.checkpoint.size <= head.size:
+        return ""
+    said = f"; it counts {witness.checkpoint.size} records, this log {head.size}"
+    return f"{said}: if the log was handed over to that key, its end was cut off, and the handover with it"
 
 
 def _agrees(head: Head, witness: Witness, roots: Mapping[int, bytes | None], proven: int, findings: Findings) -> bool:

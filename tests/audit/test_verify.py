@@ -82,6 +82,22 @@ def test_another_past_from_a_record_on_is_found_with_a_checkpoint_from_after_it(
     assert found(path, kept=[true.note]) == [("checkpoint-differs", 1, 6)]
 
 
+def test_a_log_put_back_from_before_a_rotation_is_said_to_be_that(policy, path, tmp_path):
+    """The later key is not trusted then, for the handover is gone too; whoever reads on learns what that may mean."""
+    ask(path, policy, 1, 2)
+    shutil.copy(path, tmp_path / "backup")
+    rotate(url_of(path), OLD, NEW)
+    later = ask(path, policy, 3, 4, 5, key=NEW)
+    shutil.copy(tmp_path / "backup", path)
+    with open_log(url_of(path)) as log:
+        (finding,) = verify(log, [OLD.verifier], [later.note]).findings
+    assert finding.code == "bad-signature"
+    assert "it counts 5 records, this log 2: if the log was handed over to that key, its end was cut off" in (
+        finding.message
+    )
+    assert found(path, [OLD, NEW], [later.note]) == [("checkpoint-ahead", 3, 5)]
+
+
 def test_another_log_in_its_place_is_found_with_a_checkpoint_and_by_its_key_if_that_is_another(policy, path, tmp_path):
     true = ask(path, policy, 1, 2)
     for key in (OLD, STRANGER, None):
