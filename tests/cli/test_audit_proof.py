@@ -255,3 +255,17 @@ class TestCheckpointSince:
 
     def test_is_not_written_to_a_file_of_checkpoints(self, rulecap, log):
         assert rulecap("audit", "checkpoint", "--since", "1", "--out", "kept.txt", "--log", LOG).code == 2
+
+
+def test_an_unsigned_log_that_follows_a_signed_one_is_said(rulecap, policy, keys):
+    """Whoever forgets the key would only find out when somebody verifies."""
+    ask(policy, 1, key="desk.key")
+    with_key = rulecap("audit", "begin", "--after", LOG, "--log", "sqlite:///next.sqlite3", "--key", "next.key")
+    assert (with_key.code, with_key.err) == (0, "")
+    without = rulecap("audit", "begin", "--after", LOG, "--log", "sqlite:///other.sqlite3")
+    assert without.code == 0
+    assert without.err == f"rulecap: {LOG} is signed, and this log is not: no key was given (--key)\n"
+
+
+def test_an_unsigned_log_that_follows_another_is_nothing_to_be_said(rulecap, log):
+    assert rulecap("audit", "begin", "--after", LOG, "--log", "sqlite:///next.sqlite3").err == ""

@@ -89,6 +89,13 @@ class TestQuery:
         assert ran.code == 2
         assert said in ran.err
 
+    @pytest.mark.parametrize("command", ["query", "stats", "history --account main", "export"])
+    @pytest.mark.parametrize(("since", "until"), [("2026-03-02", "2026-03-01"), ("24h", "7d"), ("7d", "7d")])
+    def test_says_that_nothing_lies_between_two_times_the_wrong_way_round(self, audit, command, since, until):
+        ran = audit(*command.split(), "--since", since, "--until", until)
+        assert (ran.code, ran.out) == (2, "")
+        assert ran.err == f"rulecap: nothing lies between --since {since} and --until {until}, which is not after it\n"
+
     def test_says_where_nothing_is_found(self, audit):
         assert audit("query", "--since", "2030-01-01").out == "no record is like that\n"
 

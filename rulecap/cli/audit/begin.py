@@ -1,6 +1,7 @@
 """`rulecap audit begin`: a new log that goes on where another one ends."""
 
 import argparse
+import sys
 
 from rulecap.cli.audit.common import add_log
 from rulecap.cli.usage import FINE, UsageError, add_json
@@ -19,16 +20,21 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 def run(asked: argparse.Namespace) -> int:
     """Write the new log's first record."""
-    from rulecap.audit import LogError, UnusableKey
+    from rulecap.audit import LogError, UnusableKey, open_log
     from rulecap.audit.opening import begin
+    from rulecap.audit.witness import is_signed
     from rulecap.cli.terminal import print_json
 
     try:
         head = begin(asked.log, asked.after, asked.key)
+        with open_log(asked.after) as old:
+            forgotten = is_signed(old.head().note) and not is_signed(head.note)
     except (LogError, UnusableKey) as error:
         raise UsageError(str(error)) from error
     if asked.json:
         print_json({"log": head.id, "size": head.size, "root": head.root.hex()})
     else:
         print(f"log {head.id} follows {asked.after}; its first record carries the memories over")
+    if forgotten:
+        print(f"rulecap: {asked.after} is signed, and this log is not: no key was given (--key)", file=sys.stderr)
     return FINE

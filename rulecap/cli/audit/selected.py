@@ -33,7 +33,7 @@ def selection_of(asked: argparse.Namespace) -> "Selection":
     """Return what the arguments choose.
 
     Raises:
-        UsageError: a time that is none.
+        UsageError: a time that is none, or an end that is not after its start.
     """
     from rulecap.audit.clock import now
     from rulecap.audit.review.moments import EVER, NoMoment, Span, moment
@@ -47,6 +47,8 @@ def selection_of(asked: argparse.Namespace) -> "Selection":
         )
     except NoMoment as error:
         raise UsageError(str(error)) from error
+    if span.since >= span.until:
+        raise UsageError(f"nothing lies between --since {asked.since} and --until {asked.until}, which is not after it")
     return Selection(tuple(asked.account), tuple(asked.decision), tuple(asked.verdict), tuple(asked.policy), span)
 
 
