@@ -51,6 +51,9 @@ MODULO = re.compile(rf"%(?=\s*{WORD_AFTER}[A-Za-z0-9_(])")
 UNKNOWN_UNIT = re.compile(rf"(?<![A-Za-z0-9_.])(?>{NUMBER})(?P<unit>[A-Za-z_]\w*)")
 SPACED_UNIT = re.compile(rf"(?<![A-Za-z0-9_.])(?>{NUMBER}) +{WORD_AFTER}(?P<unit>[A-Za-z0-9_]+)")
 DANGLING = re.compile(r"(?:[-+*/<>=,.]|\b(?:and|or|not|if|else|in|for))\s*\Z")
+# Python would take it for a subtraction, where no part of it starts with a zero.
+DATE = re.compile(r"(?<![\w.])\d{4}-\d\d-\d\d(?![\d.])")
+ABOUT_TIMES = "times are compared with times; hour, weekday and hours_between tell about them"
 WRITTEN_UNITS = f"units are written {', '.join(f'5{suffix}' for suffix in SUFFIXES if suffix != 'USD')} or 5 USD"
 INSTEAD = {
     "≥": "write >=",
@@ -137,6 +140,9 @@ def _unfit_for_python(text: str, masked: Masked) -> Refusal | None:
         sign = f"the space U+{ord(strange[0]):04X}" if strange[0].isspace() else f"`{strange[0]}`"
         message = f"{sign} does not belong to the language"
         return Refusal(strange.start(), "not-an-expression", message, INSTEAD.get(strange[0], ""))
+    date = DATE.search(outside)
+    if date:
+        return Refusal(date.start(), "not-an-expression", "a date is no value of the language", ABOUT_TIMES)
     unknown = UNKNOWN_UNIT.search(outside)
     return _unknown_unit(unknown) if unknown else None
 
