@@ -9,8 +9,10 @@ import pytest
 from rulecap.audit import LogError, open_ledger, open_log, postgres
 from rulecap.audit.ledger import Asked
 from rulecap.audit.log import begin_at_head
+from rulecap.audit.note import generate
 from rulecap.audit.postgres import PostgresDatabase
 from rulecap.audit.verify import verify
+from rulecap.cli import main
 from tests.audit.counting import snapshot
 from tests.audit.server import GUARDED, PASSWORD
 
@@ -135,6 +137,15 @@ class TestAPassword:
             assert codes(decision) == ["unlogged"]
             assert PASSWORD not in str(decision.problems)
             assert PASSWORD not in str(ledger.failure)
+
+    def test_is_not_shown_where_a_log_follows_another(self, guarded_url, admin, database, tmp_path, capsys):
+        admin.execute(f"GRANT CREATE ON DATABASE {database} TO {GUARDED}")
+        open_ledger(guarded_url, generate("desk")).close()
+        assert main(["audit", "begin", "--after", guarded_url, "--log", f"sqlite:///{tmp_path / 'next.sqlite3'}"]) == 0
+        said = capsys.readouterr()
+        assert f"follows postgresql://{GUARDED}@" in said.out
+        assert f"postgresql://{GUARDED}@" in said.err
+        assert PASSWORD not in said.out + said.err
 
     def test_in_the_address_s_parameters_is_not_shown(self, server, database, role):
         with pytest.raises(LogError) as raised:

@@ -28,13 +28,13 @@ def run(asked: argparse.Namespace) -> int:
     try:
         head = begin(asked.log, asked.after, asked.key)
         with open_log(asked.after) as old:
-            forgotten = is_signed(old.head().note) and not is_signed(head.note)
+            forgotten, followed = is_signed(old.head().note) and not is_signed(head.note), old.database.where
     except (LogError, UnusableKey) as error:
         raise UsageError(str(error)) from error
     if asked.json:
         print_json({"log": head.id, "size": head.size, "root": head.root.hex()})
     else:
-        print(f"log {head.id} follows {asked.after}; its first record carries the memories over")
+        print(f"log {head.id} follows {followed}; its first record carries the memories over")
     if forgotten:
-        print(f"rulecap: {asked.after} is signed, and this log is not: no key was given (--key)", file=sys.stderr)
+        print(f"rulecap: {followed} is signed, and this log is not: no key was given (--key)", file=sys.stderr)
     return FINE
