@@ -435,6 +435,18 @@ def test_a_missing_input_is_named_and_values_for_it_are_found():
     assert "signal.score would have to be given" in render(findings)
 
 
+def test_a_change_that_only_has_it_decided_is_told_as_that():
+    """What is refused as STOP, and decided as STOP: `STOP would be STOP` would tell nobody anything."""
+    text = judged("signal.score >= 0").replace(
+        "    on_error: {verdict: none}", "    requires: [signal.score]\n    on_error: {verdict: STOP}"
+    )
+    findings = asked(text, signal={"symbol": "A"})
+    assert {(one.verdict_before, one.verdict_after) for one in findings.inputs} == {("STOP", "STOP")}
+    told = render(findings)
+    assert "STOP would be decided, not refused, if signal.score were given as" in told
+    assert "STOP would be STOP" not in told
+
+
 def test_a_missing_part_is_named_though_no_one_value_makes_it():
     text = judged("signal.score < 60").replace("    on_error", "    requires: [signal.score]\n    on_error")
     findings = asked(text)

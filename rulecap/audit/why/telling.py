@@ -47,13 +47,20 @@ def _change(change: Change) -> list[str]:
     where = change.where if change.place is None else f"{change.where} ({change.place.file}:{change.place.line})"
     before = "absent" if change.before is None else _value(change.before, change.unit)
     instead = f"given as {_value(change.after, change.unit)}" if change.before is None else _instead(change, before)
-    first = f"{show(change.verdict_before)} would be {show(change.verdict_after)} if {where} were {instead}"
+    first = f"{_becoming(change)} if {where} were {instead}"
     lines = [first]
     if change.turns is not None and change.turns != change.after:
         lines.append(f"{INDENT}from {change.turns!r}; at {change.stays!r} it still is {show(change.verdict_before)}")
     if change.reason_after:
         lines.append(INDENT + change.reason_after)
     return lines
+
+
+def _becoming(change: Change) -> str:
+    """Return what becomes of the verdict; a refusal's may be what is decided too."""
+    if change.verdict_after == change.verdict_before:
+        return f"{show(change.verdict_before)} would be decided, not refused,"
+    return f"{show(change.verdict_before)} would be {show(change.verdict_after)}"
 
 
 def _instead(change: Change, before: str) -> str:
