@@ -50,12 +50,23 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """An account's history under a policy."""
+    """An account's history under a policy.
+
+    Attributes:
+        account: whose it is.
+        policy: the policy's name.
+        panels: what is shown, as the policy that was given has it, with that policy's states.
+        points: what was seen.
+        versions: the policy's versions that decided what was seen, in the order of their first records.
+        version: that whose states the panels have.
+    """
 
     account: str
     policy: str
     panels: tuple[Panel, ...]
     points: tuple[Point, ...]
+    versions: tuple[str, ...]
+    version: str
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield a row for each point: its time, then each panel's lines, state and flags by what they are called."""
@@ -126,6 +137,7 @@ def history_of(records: Iterable[Stored], account: str, policy: TypedPolicy, eve
     rules |= {panel.states for panel in policy.history if panel.states is not None}
     step = every // timedelta(microseconds=1) if every else 1
     found: dict[int, Point] = {}
+    first: dict[str, int] = {}
     for stored in records:
         with named(stored.record.seq):
             fields = stored.record.fields
@@ -133,11 +145,15 @@ def history_of(records: Iterable[Stored], account: str, policy: TypedPolicy, eve
             values = {name: value for name, value in fields["steps"].items() if name in rules}
         if as_of is None or not values or not fields["ok"]:
             continue
+        version = fields["policy"]["version"]
+        first[version] = min(stored.record.seq, first.get(version, stored.record.seq))
         _merge(found, as_of // step, Point(as_of, stored.record.seq, values))
         if len(found) > MOST_POINTS:
             raise Unselectable(f"these are more than {MOST_POINTS:,} points in time: choose --every 1h, or less time")
     points = tuple(found[key] for key in sorted(found))
-    return History(account, policy.text.name, tuple(_panel(policy, one) for one in policy.history), points)
+    panels = tuple(_panel(policy, one) for one in policy.history)
+    versions = tuple(sorted(first, key=lambda one: first[one]))
+    return History(account, policy.text.name, panels, points, versions, policy.text.version)
 
 
 def _merge(found: dict[int, Point], key: int, point: Point) -> None:

@@ -44,7 +44,8 @@ def drawn(history: History) -> Any:
             _panel(ax, panel, history)
         _time_axis(axes[-1])
         span = f"{len(history.points):,} points, times in UTC"
-        figure.suptitle(f"{history.account}, policy {history.policy}: {span}", x=0.01, ha="left", fontsize=11)
+        policy = f"policy {history.policy} {', '.join(history.versions)}".rstrip()
+        figure.suptitle(f"{history.account}, {policy}: {span}", x=0.01, ha="left", fontsize=11)
     return figure
 
 
@@ -69,7 +70,8 @@ def _figure(history: History) -> tuple[Any, list[Any]]:
 
 
 def _panel(ax: Any, panel: Panel, history: History) -> None:
-    ax.set_title(panel.shown.title)
+    others = panel.states and history.versions not in {(), (history.version,)}
+    ax.set_title(f"{panel.shown.title} (states as in {history.version})" if others else panel.shown.title)
     ax.margins(x=0.01)
     ax.spines[["top", "right"]].set_visible(False)
     for number, (label, rule) in enumerate(panel.shown.lines.items()):

@@ -183,6 +183,19 @@ class TestHistory:
         first, last = (date2num(EPOCH + timedelta(microseconds=point.time)) for point in (known[0], known[2]))
         assert (shade.get_x(), shade.get_x() + shade.get_width()) == pytest.approx((first, last))
 
+    def test_says_by_which_version_its_states_are_where_there_were_several(self, log, history):
+        """The bands behind the lines are those of the policy that decided last; records before it had their own."""
+        pytest.importorskip("matplotlib")
+        assert history.versions == ("1.0.0", "1.1.0")
+        assert "policy limits 1.0.0, 1.1.0: " in drawn(history).get_suptitle()
+        assert drawn(history).axes[1].get_title("left") == "margin (states as in 1.1.0)"
+        assert drawn(history).axes[0].get_title("left") == "Money"
+        kinds = kinds_of(log, Selection(policies=("limits@1.0.0",)))
+        old = everything(log, Selection(accounts=("main",), policies=("limits@1.0.0",)))
+        alone = history_of(old, "main", policy_of(log, kinds))
+        assert "policy limits 1.0.0: " in drawn(alone).get_suptitle()
+        assert drawn(alone).axes[1].get_title("left") == "margin"
+
     def test_keeps_the_legend_off_the_lines(self, history):
         pytest.importorskip("matplotlib")
         figure = drawn(history)
