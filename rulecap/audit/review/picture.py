@@ -17,6 +17,7 @@ WIDTH, LINES_HEIGHT, FLAGS_HEIGHT = 10.0, 2.2, 0.7
 # Okabe and Ito's colours, which the colour-blind tell apart; the states' get darker evenly, as grey shows them too.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 STATES, MILDEST, WORST = "YlOrRd", 0.04, 0.62
+BESIDE: dict[str, Any] = {"fontsize": 6.5, "color": "#444444"}
 SIGNS = {"percent": "%", "leverage": "x", "hours": "h", "seconds": "s"}
 
 
@@ -43,7 +44,7 @@ def drawn(history: History) -> Any:
         for ax, panel in zip(axes, history.panels, strict=True):
             _panel(ax, panel, history)
         _time_axis(axes[-1])
-        span = f"{len(history.points):,} points, times in UTC"
+        span = f"{len(history.points):,} point{'s' * (len(history.points) != 1)}, times in UTC"
         policy = f"policy {history.policy} {', '.join(history.versions)}".rstrip()
         figure.suptitle(f"{history.account}, {policy}: {span}", x=0.01, ha="left", fontsize=11)
     return figure
@@ -92,10 +93,14 @@ def _panel(ax: Any, panel: Panel, history: History) -> None:
 
 
 def _dates(history: History) -> list[float]:
+    """Return from when to when time is shown; of a single point an hour, where matplotlib would take years."""
     from matplotlib.dates import date2num
 
-    ends = (history.points[0], history.points[-1]) if history.points else ()
-    times = [EPOCH + timedelta(microseconds=point.time) for point in ends]
+    if not history.points:
+        return []
+    first, last = (EPOCH + timedelta(microseconds=history.points[place].time) for place in (0, -1))
+    around = timedelta(minutes=30) if first == last else timedelta()
+    times = [first - around, last + around]
     return [float(date2num(time)) for time in times]  # type: ignore[no-untyped-call]  # matplotlib has types in part
 
 
@@ -140,9 +145,7 @@ def _states(ax: Any, panel: Panel) -> None:
         shade = MILDEST + (WORST - MILDEST) * number / max(1, len(panel.states) - 1)
         ax.axhspan(max(start, low), min(stop, high), color=colours(shade), alpha=0.55, linewidth=0, zorder=0)
         middle = (max(start, low) + min(stop, high)) / 2
-        ax.text(
-            1.002, middle, state.name, transform=ax.get_yaxis_transform(), va="center", fontsize=6.5, color="#444444"
-        )
+        ax.text(1.002, middle, state.name, transform=ax.get_yaxis_transform(), va="center", **BESIDE)
     ax.set_ylim(low, high)
 
 
@@ -160,8 +163,11 @@ def _flag(ax: Any, label: str, computed: list[tuple[datetime, Any]]) -> None:
         spans.append((start, known[-1][0]))
     for begin, end in spans:
         ax.axvspan(begin, end, color=COLOURS[1], alpha=0.75, linewidth=0.8)
+    if spans:
+        ax.text(1.002, 0.5, label, transform=ax.transAxes, va="center", **BESIDE)
+        return
     never = f"never {label}" if known else f"{label}: not computed in these records"
-    ax.text(0.002, 0.5, label if spans else never, transform=ax.transAxes, va="center", fontsize=8)
+    ax.text(0.002, 0.5, never, transform=ax.transAxes, va="center", fontsize=8)
 
 
 def _value_axis(ax: Any, unit: str) -> None:

@@ -183,6 +183,22 @@ class TestHistory:
         first, last = (date2num(EPOCH + timedelta(microseconds=point.time)) for point in (known[0], known[2]))
         assert (shade.get_x(), shade.get_x() + shade.get_width()) == pytest.approx((first, last))
 
+    def test_shows_one_point_alone_at_its_hour(self, history):
+        """Two years on each side of it would be what matplotlib makes of a single day."""
+        pytest.importorskip("matplotlib")
+        figure = drawn(replace(history, points=history.points[:1]))
+        first, last = figure.axes[0].get_xlim()
+        assert 1 / 24 <= last - first <= 1
+        assert ": 1 point, " in figure.get_suptitle()
+
+    def test_writes_what_a_flag_is_called_beside_its_shades(self, history):
+        pytest.importorskip("matplotlib")
+        held = tuple(replace(point, values=point.values | {"stopped": True}) for point in history.points)
+        figure = drawn(replace(history, points=held))
+        figure.draw_without_rendering()
+        (text,), panel = figure.axes[2].texts, figure.axes[2]
+        assert (text.get_text(), text.get_window_extent().x0 >= panel.get_window_extent().x1) == ("stopped", True)
+
     def test_says_by_which_version_its_states_are_where_there_were_several(self, log, history):
         """The bands behind the lines are those of the policy that decided last; records before it had their own."""
         pytest.importorskip("matplotlib")
