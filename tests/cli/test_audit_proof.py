@@ -1,9 +1,11 @@
 """`rulecap audit verify`, `replay`, `checkpoint`, `keygen` and `rotate`: what they say, and how they end."""
 
+import errno
 import json
 import sqlite3
 import stat
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -269,3 +271,27 @@ def test_an_unsigned_log_that_follows_a_signed_one_is_said(rulecap, policy, keys
 
 def test_an_unsigned_log_that_follows_another_is_nothing_to_be_said(rulecap, log):
     assert rulecap("audit", "begin", "--after", LOG, "--log", "sqlite:///next.sqlite3").err == ""
+
+
+def test_a_checkpoint_that_cannot_be_kept_whole_leaves_the_kept_ones_as_they_were(rulecap, log, monkeypatch):
+    """Half of one would take the next one with it, for it would go on in the same line."""
+    assert rulecap("audit", "checkpoint", "--log", LOG, "--out", "kept.txt").code == 0
+    kept = Path("kept.txt").read_bytes()
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", full)
+        ran = rulecap("audit", "checkpoint", "--log", LOG, "--out", "kept.txt")
+    assert (ran.code, ran.err) == (2, "rulecap: cannot write kept.txt: No space left on device\n")
+    assert Path("kept.txt").read_bytes() == kept
+
+
+def test_a_checkpoint_begins_a_line_of_its_own_behind_what_was_kept_without_an_end(rulecap, log):
+    """As by an editor or a mailbox that leaves the last newline out."""
+    assert rulecap("audit", "checkpoint", "--log", LOG, "--out", "kept.txt").code == 0
+    Path("kept.txt").write_bytes(Path("kept.txt").read_bytes().rstrip(b"\n"))
+    assert rulecap("audit", "checkpoint", "--log", LOG, "--out", "kept.txt").code == 0
+    said = rulecap("audit", "verify", "--log", LOG, "--checkpoint", "kept.txt")
+    assert (said.code, said.out.splitlines()[-1]) == (0, "2 checkpoints kept elsewhere agree")

@@ -1,10 +1,12 @@
 """The commands that look into the log: show, explain, query, stats, history, export."""
 
 import csv
+import errno
 import io
 import json
 import sqlite3
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -179,6 +181,22 @@ class TestHistory:
                  for name, value in point.items() if isinstance(value, bool)]  # fmt: skip
         assert pairs
         assert {json.loads(text) is value for text, value in pairs} == {True}
+
+    def test_leaves_no_half_of_a_picture_where_there_is_no_room(self, audit, tmp_path, monkeypatch):
+        """Its name would be taken, and the next picture be refused."""
+        figure = pytest.importorskip("matplotlib.figure")
+        path = tmp_path / "history.png"
+
+        def save(_, where, **more):
+            Path(where).write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(figure.Figure, "savefig", save)
+            ran = audit("history", "--account", "main", "--picture", str(path))
+        assert (ran.code, ran.err) == (2, f"rulecap: cannot write {path}: No space left on device\n")
+        assert not path.exists()
+        assert audit("history", "--account", "main", "--picture", str(path)).code == 0
 
     def test_is_a_picture_that_overwrites_nothing(self, audit, tmp_path):
         pytest.importorskip("matplotlib")

@@ -1,6 +1,9 @@
 """`rulecap audit checkpoint`: the log's head in a form that somebody else can keep."""
 
 import argparse
+import errno
+import os
+import stat
 from pathlib import Path
 
 from rulecap.cli.audit.common import add_log, reading
@@ -33,8 +36,7 @@ def run(asked: argparse.Namespace) -> int:
         head = log.head()
     if asked.out:
         try:
-            with Path(asked.out).open("a", encoding="utf-8") as file:
-                file.write(head.note)
+            _keep(Path(asked.out), head.note.encode())
         except OSError as error:
             raise UsageError(f"cannot write {asked.out}: {error.strerror}") from error
     if asked.json:
@@ -43,6 +45,35 @@ def run(asked: argparse.Namespace) -> int:
     elif not asked.out:
         print(head.note, end="")
     return FINE
+
+
+def _keep(path: Path, note: bytes) -> None:
+    """Append a checkpoint to those that are kept in a file; where it cannot be kept whole, they stay as they were.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with path.open("ab", buffering=0) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # a pipe or a terminal keeps nothing
+            file.write(note)
+            return
+        kept = os.fstat(file.fileno()).st_size
+        try:
+            written = note if _ends_a_line(path, kept) else b"\n" + note
+            if file.write(written) != len(written):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(file.fileno())
+        except BaseException:
+            file.truncate(kept)
+            raise
+
+
+def _ends_a_line(path: Path, size: int) -> bool:
+    if not size:
+        return True
+    with path.open("rb") as file:
+        file.seek(size - 1)
+        return file.read(1) == b"\n"
 
 
 def _prove(url: str, size: int) -> int:

@@ -3,6 +3,7 @@
 import argparse
 import csv
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,13 +75,23 @@ def _picture(name: str | None) -> Path | None:
 def _draw(history: "History", path: Path) -> None:
     from rulecap.audit.review.picture import draw
 
+    whole = False
     try:
         draw(history, path)
+        whole = True
     except ModuleNotFoundError as error:
         raise UsageError(f"{error.name} is missing: pip install 'rulecap[review]'") from error
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        if not whole:  # half a picture would keep its name taken
+            _remove(path)
     print(f"{path}: {len(history.points):,} point{'s' * (len(history.points) != 1)} of {history.account}")
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):  # why nothing could be written there is what is said
+        path.unlink()
 
 
 def _print(asked: argparse.Namespace, history: "History") -> None:
