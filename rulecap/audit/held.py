@@ -14,13 +14,13 @@ ELSEWHERE, WITHIN = "a checkpoint kept elsewhere", "a checkpoint kept in the log
 
 
 def split_notes(text: str) -> list[str]:
-    """Return the checkpoints in a text that several were appended to."""
+    """Return the checkpoints in a text that several were appended to; blank lines behind one are no part of it."""
     notes: list[str] = []
     for line in text.splitlines(keepends=True):
         if line.startswith(ORIGIN) or not notes:
             notes.append("")
         notes[-1] += line
-    return [note for note in notes if note.strip()]
+    return [note.rstrip("\n") + "\n" * note.endswith("\n") for note in notes if note.strip()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -295,3 +295,22 @@ def test_a_checkpoint_begins_a_line_of_its_own_behind_what_was_kept_without_an_e
     assert rulecap("audit", "checkpoint", "--log", LOG, "--out", "kept.txt").code == 0
     said = rulecap("audit", "verify", "--log", LOG, "--checkpoint", "kept.txt")
     assert (said.code, said.out.splitlines()[-1]) == (0, "2 checkpoints kept elsewhere agree")
+
+
+@pytest.mark.parametrize("key", [None, "desk.key"])
+def test_blank_lines_and_a_mark_that_mailboxes_and_editors_add_are_no_part_of_a_checkpoint(rulecap, policy, keys, key):
+    head = ask(policy, 1, 2, key=key)
+    early = head.note
+    later = ask(policy, 3, key=key).note
+    Path("kept.txt").write_text(f"\ufeff{early}\n\n{later}\n", encoding="utf-8")
+    trusted = ["--key", keys[0]] if key else []
+    said = rulecap("audit", "verify", "--log", LOG, *trusted, "--checkpoint", "kept.txt")
+    assert (said.code, said.out.splitlines()[-1]) == (0, "2 checkpoints kept elsewhere agree")
+
+
+@pytest.mark.parametrize("text", ["", "\n", " \n\n"])
+def test_a_file_without_a_checkpoint_proves_nothing(rulecap, log, text):
+    """As one that a mailing which failed has left; an alarm that leaves it out of account would be silent."""
+    Path("kept.txt").write_text(text)
+    said = rulecap("audit", "verify", "--log", LOG, "--checkpoint", "kept.txt")
+    assert (said.code, said.out, said.err) == (2, "", "rulecap: kept.txt holds no checkpoint\n")

@@ -30,12 +30,11 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 def run(asked: argparse.Namespace) -> int:
     """Print what is wrong with the log, or that nothing is."""
-    from rulecap.audit.held import split_notes
     from rulecap.audit.verify import verify
     from rulecap.cli.terminal import Style, print_json
 
     keys = trusted(asked.key)
-    notes = [note for name in asked.checkpoint for note in split_notes(_text(name))]
+    notes = [note for name in asked.checkpoint for note in _kept(name)]
     with reading(asked.log) as log:
         report = verify(log, keys, notes, progress("verifying"))
     if asked.json:
@@ -105,9 +104,23 @@ def _rests_on(report: "Report", keyed: bool, kept: bool) -> list[str]:
     return lines
 
 
+def _kept(name: str) -> list[str]:
+    """Return the checkpoints that are kept in a file.
+
+    Raises:
+        UsageError: it cannot be read, or holds none: that it agreed would be said of nothing.
+    """
+    from rulecap.audit.held import split_notes
+
+    notes = split_notes(_text(name))
+    if not notes:
+        raise UsageError(f"{name} holds no checkpoint")
+    return notes
+
+
 def _text(name: str) -> str:
     try:
-        return Path(name).read_text(encoding="utf-8")
+        return Path(name).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UsageError(f"cannot read {name}: {error.strerror}") from error
     except UnicodeDecodeError as error:
