@@ -54,6 +54,8 @@ def read_signer(where: str) -> Signer:
         UnusableKey: there is no such file, others than its owner may read it, or it does not hold one private key.
     """
     written = where.strip()
+    if _IS_A_PUBLIC_KEY.match(written) and not written.startswith(PRIVATE):
+        raise UnusableKey("this is a public key; what signs is the private one, or the path of its file")
     if not written.startswith(PRIVATE):
         return _parsed(signer_from_text, _read(where, secret=True).strip(), where)
     return _parsed(signer_from_text, written, "the signing key")

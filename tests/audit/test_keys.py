@@ -177,3 +177,10 @@ def test_a_private_key_is_refused_where_a_public_one_is_asked_for(tmp_path: Path
     path = key_file(tmp_path, SIGNER.to_text())
     assert refused(lambda: read_verifiers(path)) == f"{path}, line 1: {private}"
     assert refused(lambda: read_verifiers(SIGNER.to_text())) == f"the public key, line 1: {private}"
+
+
+def test_a_public_key_where_the_private_one_is_asked_for_is_said_to_be_that() -> None:
+    public = generate("desk").verifier.to_text()
+    with pytest.raises(UnusableKey) as raised:
+        read_signer(public)
+    assert str(raised.value) == "this is a public key; what signs is the private one, or the path of its file"
