@@ -53,9 +53,9 @@ def drawn(history: History) -> Any:
 def _style() -> Any:
     import matplotlib as mpl
 
-    return mpl.rc_context(
-        {"svg.hashsalt": "rulecap", "font.size": 9, "axes.titlesize": 9.5, "axes.titlelocation": "left"}
-    )
+    font: Any = {"font.size": 9, "axes.titlesize": 9.5, "axes.titlelocation": "left"}
+    # A dollar in a name is one, and begins no formula.
+    return mpl.rc_context({"svg.hashsalt": "rulecap", "text.parse_math": False, **font})
 
 
 def _figure(history: History) -> tuple[Any, list[Any]]:

@@ -183,6 +183,13 @@ class TestHistory:
         first, last = (date2num(EPOCH + timedelta(microseconds=point.time)) for point in (known[0], known[2]))
         assert (shade.get_x(), shade.get_x() + shade.get_width()) == pytest.approx((first, last))
 
+    def test_writes_dollars_as_they_are(self, history, tmp_path):
+        """Between two of them matplotlib would read a formula, and fail where it is none."""
+        mpl = pytest.importorskip("matplotlib")
+        with mpl.rc_context({"svg.fonttype": "none"}):
+            draw(replace(history, account=r"x$\frac$"), tmp_path / "picture.svg")
+        assert r"x$\frac$, policy limits" in (tmp_path / "picture.svg").read_text()
+
     def test_shows_one_point_alone_at_its_hour(self, history):
         """Two years on each side of it would be what matplotlib makes of a single day."""
         pytest.importorskip("matplotlib")
