@@ -116,13 +116,15 @@ def _computed(history: History, rule: str) -> list[tuple[datetime, Any]]:
 def _line(ax: Any, number: int, label: str, computed: list[tuple[datetime, Any]]) -> None:
     """Draw a line through what was computed; where a number stands alone between gaps, a dot."""
     times, values = [time for time, _ in computed], [_number(value) for _, value in computed]
-    style = {"color": COLOURS[number % len(COLOURS)], "linewidth": 1.4 if number == 0 else 1.0}
-    ax.plot(times, values, label=label, linestyle="-" if number == 0 else "--", **style)
+    # Before the frame, and not cut by it: a line of zeros lies on it.
+    style: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "zorder": 3, "clip_on": False}
+    first = number == 0
+    ax.plot(times, values, label=label, linestyle="-" if first else "--", linewidth=1.4 if first else 1.0, **style)
     known = [False, *(not isnan(value) for value in values), False]
     alone = [place for place in range(len(values)) if known[place : place + 3] == [False, True, False]]
     if alone:
         dots = [times[place] for place in alone], [values[place] for place in alone]
-        ax.plot(*dots, label="_dots", linestyle="", marker="o", markersize=3, color=style["color"])
+        ax.plot(*dots, label="_dots", linestyle="", marker="o", markersize=3, **style)
 
 
 def _states(ax: Any, panel: Panel) -> None:
@@ -136,7 +138,7 @@ def _states(ax: Any, panel: Panel) -> None:
     reached = [bound for bound in bounds if bound <= high]
     beyond = [bound for bound in bounds if bound > high]
     low, high = min([low, *reached]), max([high, *beyond[:1]])
-    low = max(low, 0.0) if all(bound >= 0 for bound in bounds) else low
+    low = max(low, 0.0) if all(number >= 0 for number in (*bounds, ax.dataLim.y0)) else low
     colours = mpl.colormaps[STATES]
     for number, state in enumerate(panel.states):
         start, stop = state.start if state.start is not None else low, state.stop if state.stop is not None else high

@@ -16,7 +16,7 @@ from rulecap.audit.asked import EPOCH
 from rulecap.audit.merkle import leaf_hash, verify_inclusion
 from rulecap.audit.review.export import columns, harmless, write_csv, write_jsonl, write_parquet
 from rulecap.audit.review.finding import found, way_of
-from rulecap.audit.review.history import account_of, history_of, policy_of
+from rulecap.audit.review.history import State, account_of, history_of, policy_of
 from rulecap.audit.review.picture import draw, drawn
 from rulecap.audit.review.proof import proof_of
 from rulecap.audit.review.selection import Selection, Unselectable, kinds_of
@@ -189,6 +189,28 @@ class TestHistory:
         with mpl.rc_context({"svg.fonttype": "none"}):
             draw(replace(history, account=r"x$\frac$"), tmp_path / "picture.svg")
         assert r"x$\frac$, policy limits" in (tmp_path / "picture.svg").read_text()
+
+    def test_shows_numbers_below_zero_where_no_state_begins_there(self, history):
+        """A loss is drawn also where the only bound of the states is zero."""
+        pytest.importorskip("matplotlib")
+        states = (State("LOSS", None, 0.0), State("GAIN", 0.0, None))
+        panels = (history.panels[0], replace(history.panels[1], states=states), history.panels[2])
+        lost = tuple(
+            replace(point, values=point.values | {"used_pct": number - 9.0})
+            for number, point in enumerate(history.points[:15])
+        )
+        panel = drawn(replace(history, panels=panels, points=lost)).axes[1]
+        assert panel.get_ylim()[0] <= -9
+        assert {text.get_text() for text in panel.texts} == {"LOSS", "GAIN"}
+
+    def test_shows_a_line_that_lies_on_the_axis(self, history):
+        """No drawdown at all is a line too, and not only the frame."""
+        pytest.importorskip("matplotlib")
+        flat = tuple(replace(point, values=point.values | {"used_pct": 0.0}) for point in history.points)
+        panel = drawn(replace(history, points=flat)).axes[1]
+        (line,) = panel.lines
+        assert line.get_zorder() > panel.spines["bottom"].get_zorder()
+        assert not line.get_clip_on()
 
     def test_shows_one_point_alone_at_its_hour(self, history):
         """Two years on each side of it would be what matplotlib makes of a single day."""
