@@ -68,11 +68,15 @@ class Record:
 
 
 class Place(NamedTuple):
-    """Where and when a record is written: its number, the log's id, the writer's clock as ISO-8601 text with Z."""
+    """Where and when a record is written: its number, the log's id, the writer's clock as ISO-8601 text with Z.
+
+    By which version of rulecap too, where that is not this one.
+    """
 
     seq: int
     log: str
     time: str
+    engine: str | None = None
 
     @property
     def id(self) -> str:
@@ -113,7 +117,7 @@ def body_of(
         _word(policy.verdict_of(decision)),
         b"true" if decision.ok else b"false",
         _policy(policy.name, policy.version, policy.digest),
-        ENGINE,
+        ENGINE if place.engine is None else to_json(place.engine),
         b"null" if request is None else to_json(request._asdict()),
         given.recorded,
         memory_json(memory),

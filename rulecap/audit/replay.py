@@ -52,12 +52,15 @@ def recorded_decision(record: Record, policy: Policy) -> Decision:
 
 
 def replayed(record: Record, policy: Policy) -> Difference | None:
-    """Return the first difference between a record and what its policy gives now; none where every byte agrees."""
+    """Return the first difference between a record and what its policy gives now; none where every byte agrees.
+
+    The version of rulecap that computed it is the record's, as number and time are: it is no result.
+    """
     fields = record.fields
     given = _input(fields)
     decision = evaluated_again(record, policy)
     request = Request(**fields["request"]) if fields["request"] else None
-    place = Place(record.seq, fields["id"].rpartition("-")[0], fields["time"])
+    place = Place(record.seq, fields["id"].rpartition("-")[0], fields["time"], fields["engine"])
     body = body_of(place, policy, given, parsed_memory(fields["memory"]), decision, request)
     if body == record.body:
         return None

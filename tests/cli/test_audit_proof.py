@@ -11,6 +11,7 @@ import pytest
 
 from rulecap.audit import open_ledger
 from rulecap.audit.merkle import verify_consistency
+from rulecap.version import __version__
 from tests.audit.counting import counting, snapshot
 from tests.audit.rewriting import changed
 
@@ -208,6 +209,19 @@ def test_replay_says_that_every_byte_agrees_or_where_the_difference_begins(rulec
         "part": "steps",
         "step": "number",
     }
+
+
+def test_replay_says_which_other_versions_of_rulecap_recorded_what_it_computes(rulecap, log):
+    for seq in (1, 3):
+        edit(seq, engine="0.0.9")
+    said = rulecap("audit", "replay", "--log", LOG)
+    assert said.code == 0
+    assert said.out.splitlines() == [
+        "3 decisions replayed: every byte agrees",
+        f"2 of them were recorded by rulecap 0.0.9, and computed by {__version__}",
+    ]
+    told = json.loads(rulecap("audit", "replay", "--log", LOG, "--json").out)
+    assert (told["ok"], told["engine"], told["engines"]) == (True, __version__, {"0.0.9": 2, __version__: 1})
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff", b"[]", b"5", b'{"policy": []}', b'{"a":' * 3000, "text", 10**12, 1.5])

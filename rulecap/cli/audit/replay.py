@@ -1,11 +1,13 @@
 """`rulecap audit replay`: whether recorded decisions come out the same again."""
 
 import argparse
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from rulecap.cli.audit.common import add_log, check_decides, is_of_no_decision, progress, reading
 from rulecap.cli.usage import FINE, NOT_FINE, UsageError, add_json
+from rulecap.version import __version__
 
 if TYPE_CHECKING:
     from rulecap.audit import Log
@@ -29,6 +31,7 @@ def run(asked: argparse.Namespace) -> int:
     from rulecap.cli.terminal import Style, print_json
 
     differing: list[dict[str, Any]] = []
+    engines: Counter[str] = Counter()
     replayed = count = 0
     style = Style.of_output()
     with reading(asked.log) as log:
@@ -36,15 +39,19 @@ def run(asked: argparse.Namespace) -> int:
         for record in _records(log, asked.ids):
             replayed += 1
             found = difference(log, record)
-            if found:
+            if found is None:
+                engines[record.fields["engine"]] += 1
+            else:
                 count += 1
                 differing += [found] if count <= MOST_SHOWN else []
             if show:
                 show(replayed, total)
     if asked.json:
-        print_json({"ok": not count, "replayed": replayed, "differ": count, "differences": differing})
+        told = {"ok": not count, "replayed": replayed, "differ": count, "differences": differing}
+        print_json({**told, "engine": __version__, "engines": dict(sorted(engines.items()))})
     else:
-        print("\n".join([*(style.bad(found["message"]) for found in differing), *_summary(replayed, count, style)]))
+        found_out = [*(style.bad(found["message"]) for found in differing), *_summary(replayed, count, style)]
+        print("\n".join([*found_out, *_others(engines)]))
     return FINE if not count else NOT_FINE
 
 
@@ -53,6 +60,14 @@ def _summary(replayed: int, count: int, style: Any) -> Iterator[str]:
         yield f"and {count - MOST_SHOWN} more"
     verdict = style.good("every byte agrees") if not count else style.bad(f"{count:,} differ{'s' * (count == 1)}")
     yield f"{replayed:,} decision{'s' * (replayed != 1)} replayed: {verdict}"
+
+
+def _others(engines: "Counter[str]") -> Iterator[str]:
+    """Say which other versions of rulecap have computed what agrees."""
+    for engine, number in sorted(engines.items()):
+        if engine != __version__:
+            were = "was" if number == 1 else "were"
+            yield f"{number:,} of them {were} recorded by rulecap {engine}, and computed by {__version__}"
 
 
 def difference(log: "Log", record: "Record") -> dict[str, Any] | None:
