@@ -4,6 +4,8 @@ So a log can be closed and put away while the circuit breakers and high-water ma
 which log it follows, and at which head: the old log and its checkpoints prove what was carried.
 """
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic_core import to_json
@@ -11,8 +13,9 @@ from pydantic_core import to_json
 from rulecap.audit.clock import iso_of
 from rulecap.audit.database import blob
 from rulecap.audit.errors import LogError
+from rulecap.audit.findings import Findings
 from rulecap.audit.log import Head, Log, json_fields
-from rulecap.audit.record import Record
+from rulecap.audit.record import DamagedRecord, Record
 from rulecap.audit.witness import origin_of
 
 CARRIED = "carried"
@@ -62,6 +65,47 @@ def _advanced(log: Log) -> list[dict[str, Any]]:
         (memory,) = json_fields(blob(body), "next_memory")
         found.append({"account": account, "policy": policy, "as_of": time, "memory": memory})
     return found
+
+
+def follows(first: Record | None, old: Log, findings: Findings) -> str:
+    """Compare what a log's first record carries over with what the log that it is to follow leaves.
+
+    Returns:
+        What it follows, in words; empty where something was found.
+
+    Raises:
+        LogError: the old log cannot be read.
+    """
+    left, before = json.loads(carried_over(old))[CARRIED], findings.count
+    try:
+        for said in _unlike(carried_by(first), left):
+            findings.add("carried-differs", said, 1)
+    except (DamagedRecord, KeyError, TypeError, AttributeError) as error:
+        findings.add("carried-differs", f"it cannot be read ({type(error).__name__})", 1)
+    if findings.count > before:
+        return ""
+    return f"it follows {left['log']} at {left['size']:,} records, with the memories left there"
+
+
+def _unlike(carried: dict[str, Any] | None, left: dict[str, Any]) -> Iterator[str]:
+    """Yield how what was carried over is unlike what was left."""
+    if carried is None:
+        yield "it carries no memories over"
+    elif carried["log"] != left["log"]:
+        yield f"it follows {carried['log']}, not {left['log']}"
+    elif carried["size"] != left["size"]:
+        yield f"{left['log']} had {carried['size']} records when it was followed, and has {left['size']}"
+    elif carried["root"] != left["root"]:
+        yield f"{left['log']} had other records when it was followed: it was rewritten"
+    else:
+        ours, theirs = _by_account(carried["memories"]), _by_account(left["memories"])
+        for key in sorted(ours.keys() | theirs.keys()):
+            if ours.get(key) != theirs.get(key):
+                yield f"the memory of {key[0]} under {key[1]} is not the one that was left"
+
+
+def _by_account(memories: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(one["account"], one["policy"]): one for one in memories}
 
 
 def check_empty(head: Head, where: str) -> None:

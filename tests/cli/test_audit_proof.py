@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rulecap.audit import open_ledger
+from rulecap.audit import open_ledger, open_log
+from rulecap.audit.carry import carried_over
 from rulecap.audit.merkle import verify_consistency
 from rulecap.version import __version__
 from tests.audit.counting import counting, snapshot
@@ -328,3 +329,69 @@ def test_a_file_without_a_checkpoint_proves_nothing(rulecap, log, text):
     Path("kept.txt").write_text(text)
     said = rulecap("audit", "verify", "--log", LOG, "--checkpoint", "kept.txt")
     assert (said.code, said.out, said.err) == (2, "", "rulecap: kept.txt holds no checkpoint\n")
+
+
+class TestVerifyAfter:
+    """Whoever begins a log could carry other memories over than the old one left; the log itself cannot tell."""
+
+    NEXT = "sqlite:///next.sqlite3"
+
+    @pytest.fixture
+    def following(self, rulecap, log):
+        assert rulecap("audit", "begin", "--after", LOG, "--log", self.NEXT).code == 0
+
+    def verified(self, rulecap, log=NEXT):
+        return rulecap("audit", "verify", "--log", log, "--after", LOG)
+
+    def test_agrees_where_it_follows(self, rulecap, log, following):
+        said = self.verified(rulecap)
+        assert said.code == 0
+        assert said.out.splitlines()[-1] == f"it follows rulecap/{log.id} at 3 records, with the memories left there"
+
+    def test_agrees_with_what_the_old_log_itself_was_given(self, rulecap, log, following):
+        third = "sqlite:///third.sqlite3"
+        assert rulecap("audit", "begin", "--after", self.NEXT, "--log", third).code == 0
+        assert rulecap("audit", "verify", "--log", third, "--after", self.NEXT).code == 0
+        said = self.verified(rulecap, third)
+        assert (said.code, "follows rulecap/" in said.out, f"not rulecap/{log.id}" in said.out) == (1, True, True)
+
+    def test_names_whose_memory_is_another(self, rulecap, policy, log):
+        with open_log(LOG) as old:
+            carried = json.loads(carried_over(old))
+        carried["carried"]["memories"][0]["memory"]["seen"] = 99
+        with open_ledger(self.NEXT) as ledger:
+            ledger.begin_with(json.dumps(carried).encode())
+        assert rulecap("audit", "verify", "--log", self.NEXT).code == 0
+        said = self.verified(rulecap)
+        expected = "record 1: the memory of a under counting is not the one that was left"
+        assert (said.code, said.out.splitlines()[0]) == (1, f"{expected} [carried-differs]")
+        told = json.loads(rulecap("audit", "verify", "--log", self.NEXT, "--after", LOG, "--json").out)
+        assert (told["ok"], told["count"], told["findings"][0]["code"]) == (False, 1, "carried-differs")
+
+    def test_names_an_old_log_that_was_written_to_afterwards_or_rewritten(self, rulecap, policy, log, following):
+        ask(policy, 4)
+        assert "had 3 records when it was followed, and has 4" in self.verified(rulecap).out
+        Path("log.sqlite3").unlink()
+        ask(policy, 1, 2, 3)
+        assert "it follows rulecap/" in self.verified(rulecap).out
+
+    def test_names_one_that_follows_none_and_says_what_cannot_be_read(self, rulecap, log, following):
+        said = rulecap("audit", "verify", "--log", LOG, "--after", self.NEXT)
+        assert (said.code, "record 1: it carries no memories over" in said.out) == (1, True)
+        gone = rulecap("audit", "verify", "--log", self.NEXT, "--after", "sqlite:///none")
+        assert (gone.code, gone.err) == (2, "rulecap: there is no log at none [no-log]\n")
+
+    @pytest.mark.parametrize("carried", ['{"log": 5}', '{"memories": 5}', '{"memories": [5]}', "5", "{}"])
+    def test_finds_what_is_no_such_record(self, rulecap, log, following, carried):
+        with closing(sqlite3.connect("next.sqlite3")) as database, database:
+            (body,) = database.execute("SELECT body FROM records WHERE seq = 1").fetchone()
+            changed_body = changed(body, snapshot={"carried": json.loads(carried)})
+            database.execute("UPDATE records SET body = ?", (changed_body,))
+        said = self.verified(rulecap)
+        assert (said.code, "[carried-differs]" in said.out) == (1, True)
+
+    def test_finds_a_first_record_that_cannot_be_read(self, rulecap, log, following):
+        with closing(sqlite3.connect("next.sqlite3")) as database, database:
+            database.execute("UPDATE records SET body = ?", (b"{",))
+        said = self.verified(rulecap)
+        assert (said.code, "record 1: it cannot be read" in said.out) == (1, True)

@@ -1,6 +1,7 @@
 """`rulecap audit verify`: whether the log is as it was written."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ from rulecap.cli.audit.common import add_log, progress, reading
 from rulecap.cli.usage import FINE, NOT_FINE, UsageError, add_json
 
 if TYPE_CHECKING:
+    from rulecap.audit import Log
     from rulecap.audit.findings import Report
     from rulecap.audit.note import Verifier
     from rulecap.cli.terminal import Style
@@ -24,6 +26,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument(
         "--checkpoint", metavar="FILE", action="append", default=[], help="checkpoints that were kept elsewhere"
     )
+    parser.add_argument("--after", metavar="URL", help="the log that it follows: compare the memories carried over")
     add_json(parser)
     parser.set_defaults(run=run)
 
@@ -37,11 +40,29 @@ def run(asked: argparse.Namespace) -> int:
     notes = [note for name in asked.checkpoint for note in _kept(name)]
     with reading(asked.log) as log:
         report = verify(log, keys, notes, progress("verifying"))
+        if asked.after:
+            report = _following(report, log, asked.after)
     if asked.json:
         print_json(report_as_json(report))
     else:
         print(report_as_text(report, bool(keys), bool(notes), Style.of_output()))
     return FINE if report.fine else NOT_FINE
+
+
+def _following(report: "Report", log: "Log", after: str) -> "Report":
+    """Return the report with what the log's first record carries over compared with what the log before it left."""
+    from rulecap.audit.carry import follows
+    from rulecap.audit.findings import Findings
+
+    findings = Findings()
+    with reading(after) as old:
+        said = follows(log.record(1), old, findings)
+    return replace(
+        report,
+        notes=(*report.notes, *([said] if said else [])),
+        findings=(*findings.in_order(), *report.findings),
+        count=report.count + findings.count,
+    )
 
 
 def trusted(keys: list[str]) -> "list[Verifier]":
