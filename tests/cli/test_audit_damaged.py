@@ -106,3 +106,9 @@ def test_a_time_that_is_none_beside_a_record_is_said(command, time, rulecap, log
     if ran.code:
         assert "is no time" in ran.err
         assert "rulecap audit verify" in ran.err
+
+
+def test_a_record_by_a_version_that_is_no_text_is_damaged(rulecap, log):
+    change(log, "UPDATE records SET body = CAST(json_set(body, '$.engine', json('{\"a\":1}')) AS BLOB) WHERE seq = 2")
+    ran = rulecap("audit", "replay", "--log", log)
+    assert (ran.code, ran.out.splitlines()[0]) == (1, "record 2 is no record: DamagedRecord")
