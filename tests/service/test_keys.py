@@ -148,7 +148,7 @@ def test_neither_keys_nor_balances_are_logged_at_any_level(served, file, caplog,
     said = [record for record in caplog.records if record.name.startswith("rulecap")]
     assert any(record.name == "rulecap.service.requests" for record in said)
     text = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in said)
-    for secret in (token, token.removeprefix("rulecap_desk_"), "98765", "87654"):
+    for secret in (token, token.removeprefix("rulecap_desk_"), "98765.43", "87654.32"):
         assert secret not in text
     assert logging.getLogger("rulecap.service.requests").isEnabledFor(logging.DEBUG)
 
