@@ -3,6 +3,7 @@
 import re
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from errno import ELOOP
 from pathlib import Path
 from typing import Protocol
 
@@ -77,7 +78,11 @@ class OnDisk:
     def content(self, name: str) -> bytes:
         """Return a file's bytes; a link that leads out of the folder, a pipe and a device are not read."""
         path = self.folder / name
-        if not path.resolve().is_relative_to(self.folder.resolve()):
+        try:
+            found = path.resolve()
+        except RuntimeError as error:  # Python before 3.13; later ones find it when they open the file
+            raise OSError(ELOOP, "Too many levels of symbolic links") from error
+        if not found.is_relative_to(self.folder.resolve()):
             raise OSError(f"{name} leads out of the policy's folder")
         if path.exists() and not path.is_file():
             raise OSError(f"{name} is no regular file")

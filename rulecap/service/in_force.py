@@ -9,15 +9,18 @@ from typing import Any
 
 from rulecap.engine.cases import case_files, run_files
 from rulecap.engine.policy import Policy, load_policy
+from rulecap.location import Location
 from rulecap.policy.document import parse_document
 from rulecap.policy.nodes import Mapping, Scalar
 from rulecap.policy.shelf import NoPolicyError, OnDisk, find_policy, on_disk
-from rulecap.problems import PolicyError, Problem
-from rulecap.service.failing import steadily
+from rulecap.problems import PolicyError, Problem, shown
+from rulecap.service.failing import place_of, steadily
 
 log = logging.getLogger("rulecap.service")
 # What an answer has beside the decision's outputs.
 ENVELOPE = ("as_of", "snapshot_age_seconds", "policy_digest", "decision_id", "problems")
+TESTS_FAIL = "tests-fail"
+MOST_READINGS = 5
 Fingerprint = tuple[tuple[str, int, int, int], ...]
 
 
@@ -37,16 +40,15 @@ class PolicyInForce:
             PolicyError: it cannot be used.
         """
         self._where, self._reading = where, threading.Lock()
-        self._seen = fingerprint(where)
+        self._seen = self._looked = fingerprint(where)
         self.failure: PolicyError | None = None
-        self._take(read(where))
+        policy = read(where)
+        self._take(policy, tested(policy, where))
 
-    def _take(self, policy: Policy) -> None:
-        self.policy, self.tests = policy, tested(policy, self._where)
-        if self.tests["failed"]:
-            log.warning(
-                "%s of the tests beside the policy in force fail", self.tests["failed"], extra={"code": "tests-fail"}
-            )
+    def _take(self, policy: Policy, tests: dict[str, Any]) -> None:
+        self.policy, self.tests = policy, tests
+        if tests["failed"]:
+            log.warning("%s of the tests beside the policy in force fail", tests["failed"], extra={"code": TESTS_FAIL})
 
     async def watch(self, seconds: float, reloaded: Callable[[bool], None]) -> None:
         """Look for edits again and again, until cancelled.
@@ -57,7 +59,7 @@ class PolicyInForce:
         """
 
         async def look() -> None:
-            if await asyncio.to_thread(self.edited):
+            if await asyncio.to_thread(self.rested):
                 reloaded(await asyncio.to_thread(self.reload))
 
         await steadily(look, seconds)
@@ -65,6 +67,11 @@ class PolicyInForce:
     def edited(self) -> bool:
         """Return whether the files are others than those that were read last."""
         return fingerprint(self._where) != self._seen
+
+    def rested(self) -> bool:
+        """Return whether the files were edited, and no more since the last look: half an edit may be a policy too."""
+        before, self._looked = self._looked, fingerprint(self._where)
+        return self._looked != self._seen and self._looked == before
 
     def reload(self) -> bool:
         """Read the files again; return whether they are a policy that is in force now.
@@ -75,24 +82,50 @@ class PolicyInForce:
             return self._reload()
 
     def _reload(self) -> bool:
-        self._seen = fingerprint(self._where)
         try:
-            policy = read(self._where)
+            policy, tests = self._read()
         except PolicyError as error:
-            self.failure = error
-            first = error.problems[0].render().splitlines()[0]
-            log.error(
-                "the edited policy cannot be used, %s stays in force: %s",
-                self.policy.digest[:12],
-                first,
-                extra={"code": "bad-policy"},
-            )
-            return False
-        self.failure = None
+            return self._refuse(error)
+        except Exception as error:  # noqa: BLE001  # an edit that nobody foresaw is one that cannot be used
+            log.error("%s", place_of(error), extra={"code": "internal"})
+            return self._refuse(PolicyError([Problem("internal", f"reading it fails: {type(error).__name__}")]))
         if policy.digest != self.policy.digest:
-            self._take(policy)
+            if tests["failed"]:
+                return self._refuse(PolicyError(failing(tests)))
+            self._take(policy, tests)
             log.info("the policy %s %s is in force", policy.name, policy.version, extra={"digest": policy.digest})
+        else:
+            self._again(tests)
+        self.failure = None
         return True
+
+    def _read(self) -> tuple[Policy, dict[str, Any]]:
+        """Return what the files say, and how the tests beside them go; all of it from between two edits.
+
+        Raises:
+            PolicyError: it cannot be used.
+        """
+        for _ in range(MOST_READINGS):
+            self._seen = fingerprint(self._where)
+            policy = read(self._where)
+            tests = tested(policy, self._where)
+            if fingerprint(self._where) == self._seen:
+                return policy, tests
+        raise PolicyError([Problem("still-edited", "the files change each time that they are read", path=self._where)])
+
+    def _again(self, tests: dict[str, Any]) -> None:
+        """Say that the files are the policy in force again, and how their tests go now."""
+        if self.failure is not None:
+            log.info("the policy's files are the one in force again", extra={"digest": self.policy.digest})
+        if tests != self.tests:
+            self._take(self.policy, tests)
+
+    def _refuse(self, error: PolicyError) -> bool:
+        self.failure = error
+        first = error.problems[0].render().splitlines()[0]
+        told = "the edited policy cannot be used, %s stays in force: %s"
+        log.error(told, self.policy.digest[:12], first, extra={"code": "bad-policy"})
+        return False
 
 
 def read(where: str) -> Policy:
@@ -121,8 +154,18 @@ def tested(policy: Policy, where: str) -> dict[str, Any]:
     return {"passed": len(results) - len(failed), "failed": len(failed), "failures": failed}
 
 
+def failing(tests: dict[str, Any]) -> list[Problem]:
+    """Return the problem that each test is which fails."""
+    return [
+        Problem(
+            TESTS_FAIL, f"the test {shown(one['name'])} beside the policy fails", Location(one["file"], one["line"], 1)
+        )
+        for one in tests["failures"]
+    ]
+
+
 def fingerprint(where: str) -> Fingerprint:
-    """Return what changes when a file of the policy, or of one that it extends, is edited."""
+    """Return what changes when a file of the policy, of one that it extends, or of its tests is edited."""
     found = []
     for path in _files(where):
         try:
@@ -137,6 +180,10 @@ def _files(where: str) -> Iterator[Path]:
     for shelf in _shelves(where):
         yield shelf.folder / shelf.main
         yield from (shelf.folder / name for name in sorted(shelf.others()))
+    try:
+        yield from case_files(where)
+    except PolicyError:  # loading says what is wrong
+        return
 
 
 def _shelves(where: str) -> Iterator[OnDisk]:

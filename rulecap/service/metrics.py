@@ -58,8 +58,11 @@ class Metrics:
                 ("rulecap_audit_failing", "1 while the audit log cannot be written."),
                 ("rulecap_source_failing", "1 while the account cannot be read."),
                 ("rulecap_policy_edit_refused", "1 while the policy's files are not the policy in force."),
+                ("rulecap_policy_tests_failing", "How many of the tests beside the policy in force fail."),
+                ("rulecap_keys_edit_refused", "1 while the file of keys is not what counts."),
             )
         }
+        self._gauges["rulecap_snapshot_age_seconds"].set(NAN)
         self._latest: dict[str, str] = {}
 
     def follow(self, name: str, value: Callable[[], float | None]) -> None:

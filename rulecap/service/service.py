@@ -64,6 +64,9 @@ class Service:
         self._follower: Follower | None = None
         self._folder: TemporaryDirectory[str] | None = None
         self.metrics.in_force(self.in_force.policy)
+        self.metrics.follow("rulecap_policy_edit_refused", lambda: float(self.in_force.failure is not None))
+        self.metrics.follow("rulecap_policy_tests_failing", lambda: float(self.in_force.tests["failed"]))
+        self.metrics.follow("rulecap_keys_edit_refused", lambda: float(self.keys_failure is not None))
 
     @property
     def desk(self) -> Desk:
@@ -163,7 +166,6 @@ class Service:
         self.metrics.follow("rulecap_source_failing", lambda: float(view.failure is not None))
         self.metrics.follow("rulecap_audit_waiting", lambda: float(recorder.waiting))
         self.metrics.follow("rulecap_audit_failing", lambda: float(recorder.ledger.failure is not None))
-        self.metrics.follow("rulecap_policy_edit_refused", lambda: float(self.in_force.failure is not None))
 
     def _beside(self) -> list[Any]:
         """Return what runs beside the requests."""

@@ -613,6 +613,24 @@ def test_a_link_does_not_lead_out_of_its_folder(tmp_path: Path) -> None:
     assert "bad-include" in {problem.code for problem in refused(folder, json.dumps(head))}
 
 
+def test_a_link_that_leads_to_itself_is_no_file(tmp_path: Path) -> None:
+    folder = put(tmp_path / "p", "")
+    try:
+        (folder / "round.yaml").symlink_to("round.yaml")
+    except OSError:
+        pytest.skip("no links here")
+    decisions = {"asked_for": {"title": "D", "outputs": {"answer": "as_of"}, "on_error": {"answer": "none"}}}
+    head = {
+        "language": 1,
+        "policy": "p",
+        "version": "1.0.0",
+        "title": "T",
+        "include": ["round.yaml"],
+        "decisions": decisions,
+    }
+    assert "bad-include" in {problem.code for problem in refused(folder, json.dumps(head))}
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
 def test_a_pipe_is_no_file(tmp_path: Path) -> None:
     """Reading it would wait for ever."""

@@ -8,10 +8,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from starlette.testclient import TestClient
 
 from rulecap.audit.clock import now
 from rulecap.service import in_force
+from rulecap.service.app import create_app
+from rulecap.service.settings import read_settings
 from rulecap.service.sources import Lacking, SourceError
+from tests.service.conftest import ROOT
 from tests.service.test_keys import wait
 from tests.service.test_refusals import refused
 from tests.service.told import SPECIFIED
@@ -216,3 +220,107 @@ def test_a_key_is_answered_as_any_other_while_nothing_is_recorded_and_has_its_fi
     view.account = whole
     pass_time(400)  # of when its figures were, the answer says
     assert client.post(POSITION, json=SPECIFIED, headers=key).content == first.content
+
+
+FAILING = "tests:\n  - name: {name}\n    decision: state\n    expect: {{band: {band}}}\n"
+
+
+def metric(client, name):
+    return next(line.split()[1] for line in client.get("/metrics").text.splitlines() if line.startswith(name + " "))
+
+
+def test_that_a_bad_edit_is_taken_back_is_told_in_the_log_too(served, tmp_path, caplog):
+    caplog.set_level("INFO", logger="rulecap")
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    client = served(policy=str(overlay), reload_seconds=0.02)
+    overlay.write_text("language: [")
+    wait(lambda: client.get("/ready").json()["policy"]["edit"] == "refused")
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    wait(lambda: client.get("/ready").json()["policy"]["edit"] == "none")
+    assert "in force again" in caplog.text
+
+
+def test_an_edit_that_fails_its_own_tests_is_a_bad_edit(served, tmp_path):
+    overlay, tests = tmp_path / "desk.yaml", tmp_path / "tests" / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    tests.parent.mkdir()
+    (tmp_path / "tests" / "calm.json").write_bytes((ROOT / "policies/default/tests/calm.json").read_bytes())
+    tests.write_text("snapshot: calm.json\n" + FAILING.format(name="of the band", band="LARGE"))
+    client = served(policy=str(overlay), reload_seconds=0.02)
+    first = client.get("/api/policy").json()
+    assert (first["tests"]["passed"], metric(client, "rulecap_policy_tests_failing")) == (1, "0.0")
+    # The tests alone are edited: the policy is as it was, and they fail.
+    tests.write_text("snapshot: calm.json\n" + FAILING.format(name="of the band", band="SMALL"))
+    wait(lambda: client.get("/ready").json()["policy"]["tests_failed"] == 1)
+    assert (client.get("/ready").json()["status"], client.get("/ready").json()["policy"]["edit"]) == (
+        "degraded",
+        "none",
+    )
+    assert metric(client, "rulecap_policy_tests_failing") == "1.0"
+    # Now the policy is edited, and does not do what its tests say.
+    overlay.write_text(overlay_of("desk", "1.0.1"))
+    wait(lambda: client.get("/ready").json()["policy"]["edit"] == "refused")
+    told = client.get("/ready").json()
+    assert (told["status"], told["policy"]["digest"]) == ("degraded", first["digest"])
+    assert [one["code"] for one in told["policy"]["edit_problems"]] == ["tests-fail"]
+    assert metric(client, "rulecap_policy_edit_refused") == "1.0"
+    tests.write_text("snapshot: calm.json\n" + FAILING.format(name="of the band", band="LARGE"))
+    wait(lambda: client.get("/api/policy").json()["version"] == "1.0.1")
+    assert client.get("/ready").json()["status"] == "ok"
+
+
+def test_half_an_edit_that_is_a_policy_too_is_not_taken(tmp_path):
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    policy = in_force.PolicyInForce(str(overlay))
+    overlay.write_text(overlay_of("desk", "1.0.1"))
+    assert not policy.rested()
+    overlay.write_text(overlay_of("desk", "1.0.2"))
+    assert not policy.rested()
+    assert policy.rested()
+    assert policy.reload()
+    assert (policy.policy.version, policy.rested()) == ("1.0.2", False)
+
+
+def test_files_that_change_while_they_are_read_are_read_again(tmp_path, monkeypatch):
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    policy = in_force.PolicyInForce(str(overlay))
+    overlay.write_text(overlay_of("desk", "1.0.1"))
+    read = in_force.read
+
+    def meanwhile(where):
+        found = read(where)
+        if found.version == "1.0.1":
+            overlay.write_text(overlay_of("desk", "1.0.2"))
+        return found
+
+    monkeypatch.setattr(in_force, "read", meanwhile)
+    assert policy.reload()
+    assert (policy.policy.version, policy.edited()) == ("1.0.2", False)
+
+
+def test_what_nobody_foresaw_in_an_edit_is_told_as_one_that_is_refused(served, tmp_path, monkeypatch):
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    client = served(policy=str(overlay), reload_seconds=0.02)
+
+    def unforeseen(where):
+        raise RuntimeError("a figure: 5000")
+
+    monkeypatch.setattr(in_force, "read", unforeseen)
+    overlay.write_text(overlay_of("desk", "1.0.1"))
+    wait(lambda: client.get("/ready").json()["policy"]["edit"] == "refused")
+    assert client.get("/ready").json()["policy"]["edit_problems"][0]["code"] == "internal"
+    refused(client.post("/api/policy/reload"), 409, "bad-policy")
+
+
+def test_without_an_account_the_metrics_tell_of_a_bad_edit_too(tmp_path):
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    settings = read_settings(policy=str(overlay), reload_seconds=0.02)
+    with TestClient(create_app(settings), base_url="http://localhost") as client:
+        assert metric(client, "rulecap_snapshot_age_seconds") == "NaN"
+        overlay.write_text("language: [")
+        wait(lambda: metric(client, "rulecap_policy_edit_refused") == "1.0")

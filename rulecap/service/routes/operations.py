@@ -24,13 +24,15 @@ async def ready(request: Request) -> Response:
     """Tell whether entries can be decided: the log is written, the account is read. A refused edit is told too."""
     service = service_of(request)
     reasons = reasons_against(service)
-    edit = service.in_force.failure is not None or service.keys_failure is not None
+    tests_failed = service.in_force.tests["failed"]
+    edit = service.in_force.failure is not None or service.keys_failure is not None or tests_failed > 0
     policy = told(service.in_force, files=False)
+    shown = {name: policy[name] for name in ("name", "version", "digest", "edit", "edit_problems")}
     about = {
         "ready": not reasons,
         "status": "failing" if reasons else "degraded" if edit else "ok",
         "reasons": reasons,
-        "policy": {name: policy[name] for name in ("name", "version", "digest", "edit", "edit_problems")},
+        "policy": {**shown, "tests_failed": tests_failed},
         "keys": {"edit": "refused" if service.keys_failure else "none"},
         "snapshot_age_seconds": service.desk.view.age() if service.has_account else None,
     }
