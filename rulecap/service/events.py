@@ -58,6 +58,12 @@ def _event(
 
 
 Missed = Callable[[], Awaitable[Sequence[Event]]]
+MayListen = Callable[[], bool]
+
+
+def anybody() -> bool:
+    """Return that who listens may go on."""
+    return True
 
 
 class Events:
@@ -65,7 +71,7 @@ class Events:
 
     def __init__(self) -> None:
         """Begin with nobody listening."""
-        self._listeners: set[asyncio.Queue[Event | None]] = set()
+        self._listeners: dict[asyncio.Queue[Event | None], MayListen] = {}
         self._closed = False
 
     @property
@@ -83,24 +89,33 @@ class Events:
 
     def _let_go(self, queue: "asyncio.Queue[Event | None]") -> None:
         """End a stream once what waits is told; there is always room for the end."""
-        self._listeners.discard(queue)
+        self._listeners.pop(queue, None)
         queue.put_nowait(None)
 
-    async def listen(self, missed: Missed | None = None) -> AsyncGenerator[bytes, None]:
+    def ask_who_may(self) -> None:
+        """End the streams of those who may not listen any more."""
+        for queue, may in list(self._listeners.items()):
+            if not may():
+                self._let_go(queue)
+
+    async def listen(self, missed: Missed | None = None, may: MayListen = anybody) -> AsyncGenerator[bytes, None]:
         """Yield what the stream says until it ends: first what was missed, then what happens, each event once.
 
         Args:
             missed: gives what was missed; asked once what happens is kept for this stream.
+            may: returns whether the listener may be told anything; asked before each event.
         """
         queue: asyncio.Queue[Event | None] = asyncio.Queue(MOST_WAITING + 1)
         if self._closed:
             return
-        self._listeners.add(queue)
+        self._listeners[queue] = may
         last = -1
         try:
             before = await missed() if missed is not None else ()
             yield RETRY
             for event in before:
+                if not may():
+                    return
                 yield event.written()
                 last = event.number
             while True:
@@ -113,12 +128,12 @@ class Events:
                 except TimeoutError:
                     yield KEEP_ALIVE
                     continue
-                if event_or_end is None:
+                if event_or_end is None or not may():
                     return
                 if event_or_end.number > last:  # else it happened while what was missed was read
                     yield event_or_end.written()
         finally:
-            self._listeners.discard(queue)
+            self._listeners.pop(queue, None)
 
     def close(self) -> None:
         """End every stream, and begin no other."""

@@ -5,7 +5,7 @@ What this service records itself is told at once where it is the log's next reco
 
 from collections.abc import AsyncIterator, Callable
 
-from rulecap.service.events import RETRY, Event, Events, recorded
+from rulecap.service.events import RETRY, Event, Events, MayListen, anybody, recorded
 from rulecap.service.problems import Refused
 from rulecap.service.reading import Reader
 
@@ -27,12 +27,13 @@ class Follower:
         self._reader, self._events, self._accounts = reader, events, accounts
         self._told: int | None = None  # the last record that was looked at; none while nobody listens
 
-    async def listen(self, last: str | None = None) -> AsyncIterator[bytes]:
+    async def listen(self, last: str | None = None, may: MayListen = anybody) -> AsyncIterator[bytes]:
         """Yield a stream: what was recorded after the event `last`, then what is recorded from now on.
 
-        It ends where the log cannot be read, or the account is not known yet; who listens comes back.
+        It ends where the log cannot be read, or the account is not known yet; who listens comes back. It ends for good
+        where the listener may not be told any more.
         """
-        stream = self._events.listen(lambda: self._begun(last))
+        stream = self._events.listen(lambda: self._begun(last), may)
         try:
             async for text in stream:
                 yield text

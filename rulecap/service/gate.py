@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rulecap.service.failing import place_of
-from rulecap.service.keys import SCOPES, KeyRing
+from rulecap.service.keys import SCOPES, Key, KeyRing
 from rulecap.service.limits import RateLimit
 from rulecap.service.metrics import Metrics
 from rulecap.service.problems import Refused
@@ -37,6 +37,7 @@ class Caller:
 
     name: str
     scopes: frozenset[str]
+    key: Key | None = None
 
 
 class Straight(NamedTuple):
@@ -149,7 +150,7 @@ class Gate:
         key = ring.find(token)
         if key is None:
             raise self._stranger(address, "the API key is unknown or revoked")
-        return Caller(key.id, frozenset(key.scopes))
+        return Caller(key.id, frozenset(key.scopes), key)
 
     def _stranger(self, address: str, detail: str) -> Refused:
         """Return the refusal of a request without a key that counts; the log has it once a minute for an address."""

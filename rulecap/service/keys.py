@@ -64,6 +64,11 @@ class KeyRing:
         same = hmac.compare_digest(digest, key.sha256 if key else NOBODY)
         return key if same and key is not None and not key.revoked else None
 
+    def lets(self, found: Key, scope: Scope) -> bool:
+        """Return whether a key that was found earlier still counts, and has the scope."""
+        key = self._keys.get(found.id)
+        return key is not None and key.sha256 == found.sha256 and not key.revoked and scope in key.scopes
+
 
 def read_keys(path: Path) -> KeyFile:
     """Return the keys in a YAML (or JSON) file.

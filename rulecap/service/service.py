@@ -19,8 +19,9 @@ from rulecap.service.desk import NO_ACCOUNT, Desk
 from rulecap.service.events import Events, decided
 from rulecap.service.failing import steadily
 from rulecap.service.follower import Accounts, Follower
+from rulecap.service.gate import Caller
 from rulecap.service.in_force import PolicyInForce
-from rulecap.service.keys import KeyRing, UnusableKeys, read_keys
+from rulecap.service.keys import KeyRing, Scope, UnusableKeys, read_keys
 from rulecap.service.loops import check
 from rulecap.service.metrics import Metrics
 from rulecap.service.problems import Refused
@@ -216,7 +217,14 @@ class Service:
             self.keys_failure = error
             log.error("the edited keys cannot be used, the last good ones count: %s", error, extra={"code": "bad-keys"})
         else:
+            if self.keys_failure is not None:
+                log.info("the file of keys can be used again")
             self.ring, self.keys_failure = ring, None
+            self.events.ask_who_may()
+
+    def lets(self, caller: Caller, scope: Scope) -> bool:
+        """Return whether who was let in may still do what asks for a scope."""
+        return self.ring is None or (caller.key is not None and self.ring.lets(caller.key, scope))
 
     def _reloaded(self, fine: bool) -> None:
         self.metrics.reloaded(fine, self.in_force.policy)

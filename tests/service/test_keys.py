@@ -213,3 +213,43 @@ def test_a_wrong_key_is_in_the_log_once_a_minute_for_an_address_and_without_the_
     assert token not in caplog.text
     told = client.get("/metrics", headers=bearer(token)).text
     assert 'rulecap_request_seconds_count{method="",route="unmatched",status="401"} 20.0' in told
+
+
+def test_a_stream_ends_when_its_key_is_revoked_or_loses_the_scope(tmp_path, told, file):
+    """What is told afterwards is told to the others alone, also of what waited already."""
+    import asyncio
+
+    from rulecap.service.gate import Caller
+    from rulecap.service.service import Service
+    from rulecap.service.settings import read_settings
+
+    async def listen():
+        log = f"sqlite:///{tmp_path / 'log.sqlite3'}"
+        service = Service(
+            read_settings(log=log, keys=file, apart=False, reload_seconds=0.02, record_seconds=3600.0), told
+        )
+        found = {name: service.ring.find(token) for name, token in tokens.items()}
+        callers = {name: Caller(key.id, frozenset(key.scopes), key) for name, key in found.items()}
+        ends = {}
+
+        async def hear(name):
+            async for _ in service.follower.listen(None, lambda: service.lets(callers[name], "read")):
+                pass
+            ends[name] = True
+
+        async with service.running():
+            await service.desk.view.read_once.wait()
+            tasks = [asyncio.create_task(hear(name)) for name in callers]
+            await asyncio.sleep(0.2)
+            revoke_key(file, "gone")
+            file.write_text(file.read_text().replace("  - admin\n  - read\n", "  - admin\n"))
+            await asyncio.wait_for(asyncio.gather(*tasks[:2]), 10)
+            assert "stays" not in ends
+        await asyncio.gather(*tasks)
+
+    tokens = {
+        "gone": add_key(file, "gone", ("read",)),
+        "less": add_key(file, "less", ("admin", "read")),
+        "stays": add_key(file, "stays", ("read",)),
+    }
+    asyncio.run(listen())

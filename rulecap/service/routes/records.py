@@ -10,6 +10,7 @@ from starlette.responses import StreamingResponse
 from rulecap.audit.clock import microseconds
 from rulecap.audit.review.moments import EVER, NoMoment, Span
 from rulecap.audit.review.selection import Selection
+from rulecap.service.gate import CALLER
 from rulecap.service.problems import Refused
 from rulecap.service.reading import Question, cursor
 from rulecap.service.routes.common import ReadRoute, as_json, service_of
@@ -109,6 +110,7 @@ async def decision(request: Request, id: Id, trace: Trace = False) -> Response: 
 @reads.get("/events", name="events", response_class=StreamingResponse)
 async def events(request: Request, last_event_id: Last = None) -> StreamingResponse:
     """Tell states and decisions as they are recorded, as server-sent events."""
-    stream = service_of(request).follower.listen(last_event_id)
+    service, caller = service_of(request), request.scope[CALLER]
+    stream = service.follower.listen(last_event_id, lambda: service.lets(caller, "read"))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(stream, 200, headers, "text/event-stream")
