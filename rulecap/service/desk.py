@@ -140,7 +140,7 @@ class Desk:
         check_key(decided)
         if key is not None and decided.record_id is not None and decided.snapshot is not snapshot:
             record = await self._reader.record(decided.record_id)
-            if record is not None:
+            if record is not None and (decided.ok or record.fields["verdict"] is not None):
                 return recorded_answer(record)
         if failure is not None and not decided.ok:
             if policy.verdict_of(decided) is None:

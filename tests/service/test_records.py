@@ -180,3 +180,34 @@ def test_one_who_listens_as_quickly_as_there_is_time_to_is_told_everything():
         return len(await listening) - 1
 
     assert asyncio.run(listen()) == 2 * MOST_WAITING
+
+
+PARITY = {"assets": [{"symbol": "BTC", "volatility_pct": 2.5}]}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "other"),
+    [
+        ("position-size/kelly", {"win_rate": 0.6}, {"win_rate": 0.5}),
+        ("position-size/kelly", {"win_rate": 0.6, "symbol": "BTCUSDT"}, {"win_rate": 0.6, "symbol": "ETHUSDT"}),
+        ("allocation/risk-parity", PARITY, {"assets": [{"symbol": "BTC", "volatility_pct": 3.0}]}),
+    ],
+)
+def test_every_question_that_goes_on_record_takes_an_idempotency_key(client, path, body, other):
+    key = {"Idempotency-Key": f"order of {body}"}
+    first = client.post(f"/api/capital/{path}", json=body, headers=key)
+    again = client.post(f"/api/capital/{path}", json=body, headers=key)
+    assert (first.status_code, first.content) == (200, again.content)
+    refused(client.post(f"/api/capital/{path}", json=other, headers=key), 422, "idempotency-conflict")
+
+
+def test_what_was_refused_under_a_key_is_refused_again(client):
+    key, body = {"Idempotency-Key": "no such regime"}, {"win_rate": 0.6, "market_regime": "SIDEWAYS"}
+    first = client.post("/api/capital/position-size/kelly", json=body, headers=key)
+    again = client.post("/api/capital/position-size/kelly", json=body, headers=key)
+    assert (first.status_code, first.json()) == (422, again.json())
+
+
+def test_two_idempotency_keys_are_none(client):
+    two = [("Idempotency-Key", "one"), ("Idempotency-Key", "two")]
+    refused(client.post(POSITION, json=SPECIFIED, headers=two), 400, "bad-idempotency-key")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from rulecap.service.answers import UNDECIDED
-from rulecap.service.bodies import Allocation, Kelly, Recommendation, Record, read_body
+from rulecap.service.bodies import Allocation, Body, Kelly, Recommendation, Record, read_body
 from rulecap.service.contract import ACCOUNT_PATHS, KELLY, LEVERAGE, POSITION, RISK_PARITY, STATE
 from rulecap.service.problems import Refused, malformed
 from rulecap.service.routes.common import ReadRoute, RecommendRoute, as_json, service_of, takes
@@ -73,42 +73,55 @@ async def leverage(request: Request, symbol: SymbolInPath, record: Annotated[Rec
     return as_json(await desk.about_trade(LEVERAGE, market, record.signal(market)))
 
 
-@recommends.post(
-    "/recommendation/position",
-    name="position",
-    openapi_extra={**takes(Recommendation), "parameters": [IDEMPOTENCY_KEY]},
-)
+def _takes(model: type[Body]) -> dict[str, Any]:
+    return {**takes(model), "parameters": [IDEMPOTENCY_KEY]}
+
+
+def _under(request: Request, body: Body) -> tuple[str | None, bytes | None]:
+    """Return the caller's idempotency key, and what it asks under it; neither where it sends none.
+
+    Raises:
+        Refused: it sends two.
+    """
+    keys = request.headers.getlist("idempotency-key")
+    if not keys:
+        return None, None
+    if len(keys) > 1:
+        raise Refused(400, "bad-idempotency-key", f"a request has one idempotency key, not {len(keys)}")
+    return keys[0], body.model_dump_json().encode()
+
+
+@recommends.post("/recommendation/position", name="position", openapi_extra=_takes(Recommendation))
 async def position(request: Request) -> Response:
     """Return whether to enter a trade, how large, at what leverage, how to execute it, and why."""
     body = read_body(Recommendation, await request.body())
-    desk, key = service_of(request).desk, request.headers.get("idempotency-key")
+    desk, (key, asked) = service_of(request).desk, _under(request, body)
     symbol = await desk.symbol(body.symbol)
-    asked = body.model_dump_json().encode() if key is not None else None
     return as_json(await desk.about_trade(POSITION, symbol, body.signal(symbol), key, asked))
 
 
-@recommends.post("/position-size/kelly", name="kelly", openapi_extra=takes(Kelly))
+@recommends.post("/position-size/kelly", name="kelly", openapi_extra=_takes(Kelly))
 async def kelly(request: Request) -> Response:
     """Return how much of the wallet Kelly puts on a record of trades."""
     body = read_body(Kelly, await request.body())
-    desk = service_of(request).desk
+    desk, (key, asked) = service_of(request).desk, _under(request, body)
     symbol = await desk.symbol(body.symbol) if body.symbol is not None else None
     signal = body.of_nothing() if symbol is None else body.signal(symbol)
-    return as_json(await desk.about(KELLY, await desk.snapshot(signal)))
+    return as_json(await desk.about(KELLY, await desk.snapshot(signal), key, asked))
 
 
-@recommends.post("/allocation/risk-parity", name="risk_parity", openapi_extra=takes(Allocation))
+@recommends.post("/allocation/risk-parity", name="risk_parity", openapi_extra=_takes(Allocation))
 async def risk_parity(request: Request) -> Response:
     """Return how capital is divided such that every asset carries the same risk."""
     body = read_body(Allocation, await request.body())
-    desk = service_of(request).desk
+    desk, (key, asked) = service_of(request).desk, _under(request, body)
     snapshot = await desk.snapshot()
     allocated = {"assets": body.assets, "correlation": body.correlation}
     read = read_snapshot({**dict(snapshot), **allocated})
     if not isinstance(read, Snapshot):
         raise malformed(read)
     try:
-        return as_json(await desk.about(RISK_PARITY, read))
+        return as_json(await desk.about(RISK_PARITY, read, key, asked))
     except Refused as refused:
         if refused.code != UNDECIDED:
             raise
