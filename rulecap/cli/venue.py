@@ -7,10 +7,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rulecap.audit import LogError
+from rulecap.audit import LogError, open_log
+from rulecap.audit.review.deposits import deposits_on_record
 from rulecap.audit.review.scores import EntryScores, Scores
+from rulecap.audit.review.selection import looking
 from rulecap.cli.usage import NotFine, UsageError
-from rulecap.exchange import ExchangeSettings, Extras, VenueError, open_exchange
+from rulecap.exchange import Deposits, ExchangeSettings, Extras, VenueError, open_exchange
 from rulecap.exchange.errors import CALLERS
 from rulecap.snapshot import Position, Snapshot
 
@@ -40,7 +42,7 @@ def read_venue(
 
     async def read() -> Snapshot:
         async with open_exchange(settings) as exchange:
-            view = await exchange.account_view()
+            view = await exchange.account_view(_deposits(asked.log, settings.account_name))
             scores = _scores(asked.log, settings.account_name, [one.position for one in view.held])
             return await exchange.snapshot(symbol, signal=signal, account=view, extras=Extras(scores=scores))
 
@@ -50,6 +52,21 @@ def read_venue(
         if error.code in CALLERS:
             raise UsageError(error.message) from None
         raise NotFine(error.problems or [error.problem()]) from None
+
+
+def _deposits(url: str, account: str) -> Deposits | None:
+    """Return what the log knows of an account's deposits and withdrawals, to be counted on from; none without a log.
+
+    What was paid in or out since its last record would else be taken for a profit or a loss.
+    """
+    try:
+        with open_log(url) as log, looking(log):
+            known = deposits_on_record(log, account)
+    except LogError as error:
+        if error.code == "no-log":
+            return None
+        raise UsageError(str(error)) from error
+    return Deposits(*known) if known is not None else None
 
 
 def _scores(url: str, account: str, positions: list[Position]) -> Scores:

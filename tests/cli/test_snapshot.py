@@ -152,3 +152,17 @@ def test_one_half_of_a_key_is_a_usage_error(rulecap, monkeypatch):
     ran = rulecap("snapshot", "binanceusdm")
     assert (ran.code, KEY in ran.err) == (2, False)
     assert "the secret is missing" in ran.err
+
+
+@pytest.mark.parametrize("amount", ["-3000", "3000"])
+def test_what_was_paid_in_or_out_since_the_last_record_is_no_profit_or_loss(reach, venue, tmp_path, amount):
+    log = ("--log", f"sqlite:///{tmp_path / 'log.sqlite3'}")
+    asked = ("eval", "--exchange", "binanceusdm", "--decision", "drawdown", "--record", "--json", *log)
+    venue.set_wallet("10000")
+    before = json.loads(reach(*asked).out)["outputs"]
+    venue.deposit(amount)
+    after = json.loads(reach(*asked).out)["outputs"]
+    assert (before["drawdown_pct"], after["drawdown_pct"]) == (0.0, pytest.approx(0.0, abs=1e-9))
+    assert after["peak_equity"] == pytest.approx(before["peak_equity"] + float(amount))
+    told = json.loads(reach("snapshot", "binanceusdm", "--json", *log).out)
+    assert told["account"]["net_deposits"] == float(amount)
