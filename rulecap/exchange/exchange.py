@@ -243,8 +243,13 @@ class Exchange:
         return await ask(what, call, self.settings.retries, self._keys.redacted)
 
     async def _clock(self) -> VenueClock:
-        clock = await self._ask("the venue's time", self._reference.clock)
-        return clock.checked(self.settings.max_clock_skew_seconds)
+        """Return the venue's clock; where ours seems wrong, it is asked for anew: either may have been set since."""
+        most, kept = self.settings.max_clock_skew_seconds, await self._ask("the venue's time", self._reference.clock)
+        try:
+            return kept.checked(most)
+        except VenueError:
+            self._reference.doubt_clock()
+        return (await self._ask("the venue's time", self._reference.clock)).checked(most)
 
     async def _markets(self, lacking: bool = False) -> reading.Markets:
         return await self._ask("the markets", lambda: self._reference.markets(lacking))

@@ -79,6 +79,10 @@ class Reference:
         """Have the list read again when it is asked for next, though not more often than once a minute."""
         self._listed_at = -math.inf
 
+    def doubt_clock(self) -> None:
+        """Have the venue's time asked for again."""
+        self._kept.pop(("clock", ""), None)
+
     async def tiers(self, symbol: str) -> Sequence[Mapping[str, Any]] | None:
         """Return the leverage tiers of a market; None where the venue has none to tell, or only with a key."""
         has = self._client.has

@@ -111,6 +111,20 @@ def test_a_wrong_clock_is_named_with_how_wrong_it_is(venue, offset):
     assert re.search(r" (5\d|60)\.\d s ", failure.message)
 
 
+def test_a_clock_that_is_set_right_counts_at_once(venue):
+    """Ours or the venue's; a machine that slept, too, whose own clock does not count the sleep."""
+
+    async def look(exchange):
+        venue.clock_offset_ms = 30_000
+        with pytest.raises(VenueError) as raised:
+            await exchange.account_view()
+        venue.clock_offset_ms = 0
+        return raised.value.code, await exchange.account_view()
+
+    code, view = asked(venue, look)
+    assert (code, view.account.total_wallet_balance > 0) == ("clock-skew", True)
+
+
 def test_a_clock_that_the_venue_refuses_is_named_too(binance):
     binance.clock_offset_ms = -4_000
     failure = refused(binance, whole)
