@@ -18,7 +18,7 @@ from rulecap.monitor.changes import (
     STALE,
     WITHIN,
     WRITTEN,
-    changed,
+    Change,
     watched,
 )
 from rulecap.monitor.clock import Clock
@@ -27,7 +27,7 @@ from rulecap.monitor.execution import CAPPED, LATE, NO_ORDER, TWICE, Decided, Ex
 from rulecap.monitor.journal import JournalError
 from rulecap.monitor.notices import notice_of
 from rulecap.monitor.orders import NOT_SENT, REFUSED, Order
-from rulecap.monitor.outbox import Outbox
+from rulecap.monitor.outbox import Notice, Outbox
 from rulecap.monitor.report import Report, Trouble, order_troubles
 from rulecap.monitor.settings import MonitorSettings
 from rulecap.service.failing import place_of
@@ -162,12 +162,13 @@ class Monitor:
     def _tell(self, report: Report, found: Found) -> None:
         """Put what has changed into the outbox; the notice and that it was told are durable together."""
         parts = self._parts
-        changes = changed(parts.outbox.told, found)
-        if not changes:
-            return
+
+        def composed(changes: list[Change]) -> Notice | None:
+            return notice_of(report, changes, parts.clock.now()) if parts.telling else None
+
+        changes, durable = parts.outbox.tell(found, composed, parts.clock.seconds())
         report.changes += changes
-        notice = notice_of(report, changes, parts.clock.now()) if parts.telling else None
-        if not parts.outbox.put(notice, changes, parts.clock.seconds()):
+        if changes and not durable:
             report.troubles.append(Trouble("journal", "what has changed is told from memory: the journal fails"))
         for one in changes:
             log.warning("%s changed", one.what, extra={"from": _shown(one.before), "to": _shown(one.after)})

@@ -3,15 +3,16 @@
 import json
 import logging
 from collections import deque
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from rulecap.monitor.changes import Change
+from rulecap.monitor.changes import Change, changed
 from rulecap.monitor.journal import Journal, JournalError
 
 log = logging.getLogger("rulecap.monitor")
 MOST_WAITING = 1000
+SAVE_VALUE = "INSERT OR REPLACE INTO told VALUES (?, ?)"
+Found = Mapping[str, tuple[object, str | None]]
 
 
 class Notice(NamedTuple):
@@ -19,6 +20,9 @@ class Notice(NamedTuple):
 
     id: str
     body: str
+
+
+Composed = Callable[[list[Change]], Notice | None]
 
 
 class Outbox:
@@ -39,32 +43,77 @@ class Outbox:
             name: json.loads(value) for name, value in journal.run("SELECT name, value FROM told")
         }
         self._unsaved: deque[Notice] = deque(maxlen=MOST_WAITING)
+        self._unsaved_values: dict[str, object] = {}
+
+    def tell(self, found: Found, composed: Composed, written: float) -> tuple[list[Change], bool]:
+        """Keep what is not as it was last told, and the notice of it, in one.
+
+        What another monitor on the same journal has told meanwhile is not told again.
+
+        Args:
+            found: how it is now.
+            composed: returns the notice of changes; none where nobody is told.
+            written: the time.
+
+        Returns:
+            The changes, and whether they are durable.
+        """
+        taken = None
+        try:
+            with self._journal.together():
+                self._learn()
+                taken = self._taken(found, composed)
+                if self._unsaved or self._unsaved_values:
+                    self._save(written)
+        except JournalError:
+            return (self._taken(found, composed) if taken is None else taken), False
+        self._saved()
+        return taken, True
 
     def put(self, notice: Notice | None, changes: Sequence[Change], written: float) -> bool:
         """Keep a notice, and what is told by it, in one; return whether that is durable."""
+        self._take(notice, changes)
+        try:
+            with self._journal.together():
+                self._save(written)
+        except JournalError:
+            return False
+        self._saved()
+        return True
+
+    def _learn(self) -> None:
+        """Read what was told by whoever it was; what could not be put down yet is younger."""
+        rows = self._journal.run("SELECT name, value FROM told")
+        self.told |= {name: json.loads(value) for name, value in rows if name not in self._unsaved_values}
+
+    def _taken(self, found: Found, composed: Composed) -> list[Change]:
+        changes = changed(self.told, found)
+        if changes:
+            self._take(composed(changes), changes)
+        return changes
+
+    def _take(self, notice: Notice | None, changes: Sequence[Change]) -> None:
         values = {change.what: change.after for change in changes}
         self.told |= values
+        self._unsaved_values |= values
         if notice is not None:
             if len(self._unsaved) == MOST_WAITING:
                 _give_up(1)
             self._unsaved.append(notice)
-        try:
-            self._save(values, written)
-        except JournalError:
-            return False
-        self._unsaved.clear()
-        return True
 
-    def _save(self, values: Mapping[str, object], written: float) -> None:
+    def _save(self, written: float) -> None:
         """Make what is told durable, and all notices that are not yet, in their order."""
-        with self._journal.together():
-            for name, value in values.items():
-                self._journal.run("INSERT OR REPLACE INTO told VALUES (?, ?)", (name, json.dumps(value)))
-            for notice in self._unsaved:
-                statement = "INSERT OR IGNORE INTO notices (id, written, body) VALUES (?, ?, ?)"
-                self._journal.run(statement, (notice.id, written, notice.body))
-            if self._unsaved:
-                self._bound()
+        for name, value in self._unsaved_values.items():
+            self._journal.run(SAVE_VALUE, (name, json.dumps(value)))
+        for notice in self._unsaved:
+            statement = "INSERT OR IGNORE INTO notices (id, written, body) VALUES (?, ?, ?)"
+            self._journal.run(statement, (notice.id, written, notice.body))
+        if self._unsaved:
+            self._bound()
+
+    def _saved(self) -> None:
+        self._unsaved.clear()
+        self._unsaved_values.clear()
 
     def _bound(self) -> None:
         """Give up the oldest where too many wait."""
@@ -76,8 +125,12 @@ class Outbox:
     def note(self, name: str, value: object) -> None:
         """Keep a value that nobody is told; in memory where the journal fails, which the next notice says."""
         self.told[name] = value
-        with suppress(JournalError):
-            self._journal.run("INSERT OR REPLACE INTO told VALUES (?, ?)", (name, json.dumps(value)))
+        try:
+            self._journal.run(SAVE_VALUE, (name, json.dumps(value)))
+        except JournalError:
+            self._unsaved_values[name] = value
+        else:
+            self._unsaved_values.pop(name, None)
 
     def oldest(self) -> Notice | None:
         """Return the notice that waits longest; none where none does.

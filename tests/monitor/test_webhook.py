@@ -275,3 +275,36 @@ def test_a_stop_does_not_wait_for_all_that_a_slow_receiver_was_not_told_yet(full
     slow = Slow(clock, stops_after=3)
     assert not asyncio.run(Delivery(full, slow, clock).flush())
     assert len(slow.got) == 3
+
+
+def test_two_monitors_on_one_journal_tell_a_change_once(tmp_path):
+    """As where cron starts the second one before the first has come to its end: both know what was told before."""
+    here, there = Outbox(Journal(tmp_path / "j.sqlite3")), Outbox(Journal(tmp_path / "j.sqlite3"))
+    orange, green = ({"margin.zone": (zone, None)} for zone in ("ORANGE_ZONE", "GREEN_ZONE"))
+
+    def composed(changes):
+        return Notice(f"evt {changes[0].before} {changes[0].after}", "{}")
+
+    assert [len(one.tell(orange, composed, 0.0)[0]) for one in (here, there, here)] == [1, 0, 0]
+    assert there.waiting() == 1
+    # What the other one told since is what it is a change from.
+    assert [one.tell(green, composed, 0.0)[0][0].before for one in (there,)] == ["ORANGE_ZONE"]
+    assert [one.tell(orange, composed, 0.0)[0][0].before for one in (here,)] == ["GREEN_ZONE"]
+
+
+def test_what_was_told_from_memory_is_not_told_again_after_a_restart(tmp_path, monkeypatch):
+    journal = Journal(tmp_path / "j.sqlite3")
+    outbox = Outbox(journal)
+    run = journal.run
+    monkeypatch.setattr(journal, "run", failing)
+    zone, state = {"margin.zone": ("ORANGE_ZONE", None)}, {"drawdown.state": ("HEAVY", None)}
+    changes, durable = outbox.tell(zone, lambda _: None, 0.0)
+    assert ([one.what for one in changes], durable) == (["margin.zone"], False)
+    monkeypatch.setattr(journal, "run", run)
+    assert outbox.tell(zone, lambda _: None, 0.0) == ([], True)
+    assert outbox.tell(state, lambda _: None, 0.0)[1]
+    assert Outbox(journal).told == {"margin.zone": "ORANGE_ZONE", "drawdown.state": "HEAVY"}
+
+
+def failing(*_):
+    raise JournalError("it cannot be written")
