@@ -253,3 +253,25 @@ def test_a_stream_ends_when_its_key_is_revoked_or_loses_the_scope(tmp_path, told
         "stays": add_key(file, "stays", ("read",)),
     }
     asyncio.run(listen())
+
+
+def test_who_may_not_read_is_told_codes_alone_of_what_is_wrong(served, told, file, tmp_path):
+    from rulecap.service.sources import SourceError
+    from tests.service.test_faults import overlay_of
+
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    told.failure = SourceError("venue-error", "the venue said: balance 4711.5 USDT")
+    reader, narrow = add_key(file, "reader", ("read",)), add_key(file, "bot", ("recommend",))
+    client = served(keys=file, policy=str(overlay), reload_seconds=0.02)
+    overlay.write_text(overlay_of("desk", "1.0.1", "nothing.value: 1"))
+    wait(lambda: client.get("/ready").json()["policy"]["edit"] == "refused")
+    for headers in ({}, bearer(narrow)):
+        answer = client.get("/ready", headers=headers)
+        assert (answer.status_code, answer.json()["reasons"]) == (503, [{"code": "no-snapshot"}])
+        assert [set(one) for one in answer.json()["policy"]["edit_problems"]] == [{"code"}]
+        assert "4711" not in answer.text
+        assert "nothing" not in answer.text
+    whole = client.get("/ready", headers=bearer(reader)).json()
+    assert "4711" in whole["reasons"][0]["detail"]
+    assert "nothing" in whole["policy"]["edit_problems"][0]["message"]

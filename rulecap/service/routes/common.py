@@ -79,9 +79,14 @@ def check_scope(request: Request, scope: Scope) -> None:
     Raises:
         Refused: it has not.
     """
-    caller: Caller | None = request.scope.get(CALLER)
-    if scope not in (caller.scopes if caller else NOBODY):
+    if not may(request, scope):
         raise Refused(403, "forbidden", f"this needs a key with the scope {scope}")
+
+
+def may(request: Request, scope: Scope) -> bool:
+    """Return whether the caller has a scope."""
+    caller: Caller | None = request.scope.get(CALLER)
+    return scope in (caller.scopes if caller else NOBODY)
 
 
 def service_of(request: Request) -> Service:

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from rulecap.service.metrics import CONTENT_TYPE
-from rulecap.service.routes.common import OpenRoute, ReadRoute, as_json, service_of
+from rulecap.service.routes.common import OpenRoute, ReadRoute, as_json, may, service_of
 from rulecap.service.routes.evaluation import told
 from rulecap.service.service import Service
 
@@ -21,13 +21,19 @@ async def health() -> Response:
 
 @anybody.get("/ready", name="ready", responses={503: {"description": "Entries are refused; `reasons` says why."}})
 async def ready(request: Request) -> Response:
-    """Tell whether entries can be decided: the log is written, the account is read. A refused edit is told too."""
+    """Tell whether entries can be decided: the log is written, the account is read. A refused edit is told too.
+
+    Whoever may not read is told the codes alone: the rest may repeat what the venue answered, or what the policy says.
+    """
     service = service_of(request)
     reasons = reasons_against(service)
     tests_failed = service.in_force.tests["failed"]
     edit = service.in_force.failure is not None or service.keys_failure is not None or tests_failed > 0
     policy = told(service.in_force, files=False)
     shown = {name: policy[name] for name in ("name", "version", "digest", "edit", "edit_problems")}
+    if not may(request, "read"):
+        reasons = [{"code": one["code"]} for one in reasons]
+        shown["edit_problems"] = [{"code": one["code"]} for one in shown["edit_problems"]]
     about = {
         "ready": not reasons,
         "status": "failing" if reasons else "degraded" if edit else "ok",
