@@ -10,10 +10,10 @@ from pydantic import BaseModel
 from rulecap.service.bodies import Allocation, Kelly, Recommendation
 from rulecap.service.problems import MEDIA_TYPE
 from rulecap.service.routes.common import COMPONENT, OpenRoute, ReadRoute, as_json
+from rulecap.service.shapes import SHAPES, TEXT
 from rulecap.snapshot import Snapshot
 
 BODIES: tuple[type[BaseModel], ...] = (Recommendation, Kelly, Allocation, Snapshot)
-TEXT: dict[str, Any] = {"type": "string"}
 PROBLEM = {
     "type": "object",
     "description": "A problem document (RFC 9457).",
@@ -43,7 +43,15 @@ ANSWER = {
 ANSWERED = frozenset({
     "state", "margin", "scaling", "drawdown", "multi_tier", "leverage", "kelly", "risk_parity", "position", "evaluate",
 })  # fmt: skip
-KEY = {"type": "http", "scheme": "bearer", "description": "An API key; not asked for where the service has none."}
+ABOUT_KEYS = "An API key; not asked for where the service has none."
+SCHEMES = {
+    "key": {"type": "http", "scheme": "bearer", "description": ABOUT_KEYS},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": ABOUT_KEYS},
+}
+HEADERS = {
+    "401": {"WWW-Authenticate": {"schema": TEXT}},
+    "429": {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}},
+}
 KINDS = {"events": "text/event-stream", "metrics": "text/plain"}
 
 
@@ -73,12 +81,12 @@ def _made(app: FastAPI, routers: tuple[APIRouter, ...]) -> dict[str, Any]:
     schemas = made.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    schemas |= {"Problem": PROBLEM, "Answer": ANSWER}
+    schemas |= {"Problem": PROBLEM, "Answer": ANSWER, **{_name(route): told for route, told in SHAPES.items()}}
     for model in BODIES:
         schema = model.model_json_schema(ref_template=COMPONENT + "{model}")
         schemas |= schema.pop("$defs", {})
         schemas[model.__name__] = schema
-    made["components"]["securitySchemes"] = {"key": KEY}
+    made["components"]["securitySchemes"] = SCHEMES
     for route in routes:
         for method in route.methods or ():
             _complete(made["paths"][route.path_format][method.lower()], route)
@@ -90,20 +98,36 @@ def _complete(operation: dict[str, Any], route: APIRoute) -> None:
     responses = operation["responses"]
     responses.pop("422", None)
     kind = KINDS.get(route.name, "application/json")
-    schema = {"$ref": COMPONENT + "Answer"} if route.name in ANSWERED else {"type": "object"}
+    schema = _answer(route.name)
     responses["200"]["content"] = {kind: {"schema": schema if kind == "application/json" else TEXT}}
-    for status in _failures(route):
+    if route.name == "ready":
+        responses["503"]["content"] = responses["200"]["content"]
+    for status in map(str, _failures(route)):
         content = {MEDIA_TYPE: {"schema": {"$ref": COMPONENT + "Problem"}}}
-        responses[str(status)] = {"description": "See `code`.", "content": content}
+        told = {"headers": HEADERS[status]} if status in HEADERS else {}
+        responses[status] = {"description": "See `code`.", **told, "content": content}
+    operation["operationId"] = route.name
     scope = route.scope if isinstance(route, OpenRoute) else None
-    operation["security"] = [{"key": []}] if scope else []
+    operation["security"] = [{name: []} for name in SCHEMES] if scope else []
     if scope:
         operation["x-scope"] = scope
+
+
+def _name(route: str) -> str:
+    """Return what the schema of a route's answer is called."""
+    return route.capitalize() + "Answer"
+
+
+def _answer(route: str) -> dict[str, Any]:
+    """Return the schema of a route's answer."""
+    if route in ANSWERED:
+        return {"$ref": COMPONENT + "Answer"}
+    return {"$ref": COMPONENT + _name(route)} if route in SHAPES else {"type": "object"}
 
 
 def _failures(route: APIRoute) -> tuple[int, ...]:
     """Return the statuses of the problem documents that a route may answer with."""
     if route.name in ("health", "ready"):
-        return 401, 429, 500
+        return 401, 421, 429, 500
     with_body = (400, 413, 415) if "POST" in (route.methods or ()) else (400,)
-    return (*with_body, 401, 403, 404, 409, 422, 429, 500, 503)
+    return (*with_body, 401, 403, 404, 409, 421, 422, 429, 500, 503)

@@ -4,6 +4,7 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from rulecap.service.keys import add_key
@@ -59,3 +60,25 @@ def test_every_endpoint_of_the_contract_is_in_the_document(client):
         "/metrics": "get",
     }
     assert {path: method for path, method in contract.items() if method not in paths.get(path, {})} == {}
+
+
+def test_whatever_is_answered_is_in_the_document(client):
+    """With its shape, so that a program which is generated from the document can read it."""
+    document = client.get("/openapi.json").json()
+    names = [one["operationId"] for path in document["paths"].values() for one in path.values()]
+    assert sorted(names) == sorted(set(names))
+    assert {"state", "position", "ready"} <= set(names)
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            responses = operation["responses"]
+            assert all(one.get("content") for one in responses.values()), path
+            assert {"401", "421", "429"} <= responses.keys()
+            assert "Retry-After" in responses["429"]["headers"]
+            shown = responses["200"]["content"].get("application/json", {}).get("schema", {})
+            assert "$ref" in shown or operation["operationId"] in ("openapi", "metrics", "events"), path
+    wrong = client.get("/health", headers={"Host": "elsewhere.example"})
+    assert str(wrong.status_code) in document["paths"]["/health"]["get"]["responses"]
+    for path in ("/ready", "/health", "/api/capital/history", "/api/capital/analysis/complete", "/api/decisions"):
+        shape = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        jsonschema.validate(client.get(path).json(), {**shape, "components": document["components"]})
+    assert {one["type"] for one in document["components"]["securitySchemes"].values()} == {"http", "apiKey"}
