@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from rulecap.service.facade import CapitalOrchestrator, DynamicCapitalManager, MarginMonitor
     from rulecap.service.settings import ServiceSettings, read_settings
     from rulecap.service.sources import AccountPart, MarketPart, Source, SourceError, UnknownSymbol
+    from rulecap.service.venue import exchange_source
 
 # Each public name and the module that has it, imported when first needed: the command line's own keys need no FastAPI.
 _HOMES = {
@@ -23,6 +24,7 @@ _HOMES = {
     "SourceError": "rulecap.service.sources",
     "UnknownSymbol": "rulecap.service.sources",
     "create_app": "rulecap.service.app",
+    "exchange_source": "rulecap.service.venue",
     "read_settings": "rulecap.service.settings",
 }
 
@@ -38,6 +40,7 @@ __all__ = [
     "SourceError",
     "UnknownSymbol",
     "create_app",
+    "exchange_source",
     "read_settings",
 ]
 

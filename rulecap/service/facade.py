@@ -21,6 +21,7 @@ from rulecap.problems import Problem
 from rulecap.service.bodies import Recommendation
 from rulecap.service.contract import MARGIN, POSITION, STATE
 from rulecap.service.problems import shown_problem
+from rulecap.service.resuming import resume
 from rulecap.service.settings import ServiceSettings
 from rulecap.service.sources import Source
 from rulecap.service.view import SharedView
@@ -41,10 +42,16 @@ class Office:
 
         Raises:
             PolicyError: the policy cannot be used.
-            LogError: the log cannot be opened.
+            LogError: the log cannot be opened or read.
         """
         self._policy, self._view = load_policy(policy), SharedView(source, ServiceSettings())
         self._ledger = open_ledger(log) if log else None
+        if log:
+            try:
+                resume(source, log, self._policy)
+            except BaseException:
+                self.close()
+                raise
 
     async def _decide(self, decision: str, symbol: str | None = None, signal: Signal | None = None) -> Decision:
         """Return the decision, on record where there is a log.

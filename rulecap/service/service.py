@@ -11,7 +11,6 @@ from typing import Any
 
 from rulecap.audit import open_ledger
 from rulecap.audit.ledger import Asked
-from rulecap.audit.review.scores import EntryScores
 from rulecap.engine.decision import Decision
 from rulecap.service.apart import LedgerApart
 from rulecap.service.demo import DemoSource
@@ -25,8 +24,9 @@ from rulecap.service.keys import KeyRing, Scope, UnusableKeys, read_keys
 from rulecap.service.loops import check
 from rulecap.service.metrics import Metrics
 from rulecap.service.problems import Refused
-from rulecap.service.reading import Reader, last_deposits, last_memory
+from rulecap.service.reading import Reader, last_memory
 from rulecap.service.recorder import Answering, LedgerHere, Recorder
+from rulecap.service.resuming import resume
 from rulecap.service.settings import ServiceSettings
 from rulecap.service.sources import Source
 from rulecap.service.venue import ExchangeSource, exchange_source
@@ -153,12 +153,9 @@ class Service:
         ledger: Answering = LedgerApart(url, self.in_force.policy) if apart else LedgerHere(open_ledger(url))
         self.recorder = Recorder(ledger, self._answered)
         if isinstance(source, ExchangeSource):
-            known = last_deposits(url, source.account_name)
-            if known is not None:
-                source.resume(*known)
+            resume(source, url, self.in_force.policy)
             name = self.in_force.policy.name
             ledger.recall(source.account_name, name, last_memory(url, source.account_name, name))
-            source.score_by(EntryScores(url, source.account_name, [self.in_force.policy]))
         self.reader = Reader(url)
         view = SharedView(source, self.settings)
         self._desk = Desk(self.in_force, view, self.recorder, self.reader, self.settings.oldest_seconds)

@@ -392,3 +392,28 @@ def test_where_a_position_is_not_counted_either_what_depends_on_deposits_is_left
     reduced = client.post(POSITION, json={"symbol": "ETHUSDT", "side": "SELL", "reduce_only": True}).json()
     assert (reduced["quantity"], reduced["problems"][0]["code"]) == (1.2, "position-untold")
     assert reduced["drawdown_state"] is None
+
+
+def test_the_specifications_objects_count_deposits_on_from_the_log_too(venue, tmp_path):
+    """Each start builds them anew, as a bot's does; what was paid in meanwhile is no profit."""
+    from rulecap.service import CapitalOrchestrator, DynamicCapitalManager, exchange_source
+    from rulecap.service.reading import last_deposits
+
+    log = f"sqlite:///{tmp_path / 'log.sqlite3'}"
+
+    async def once():
+        source = exchange_source({"venue": "binanceusdm", "origin": venue.origin, "milliseconds_per_weight": 0})
+        manager, orchestrator = DynamicCapitalManager(source, log=log), CapitalOrchestrator(source, log=log)
+        state = await manager.get_capital_state()
+        told = await orchestrator.get_position_recommendation(**SPECIFIED)
+        manager.close()
+        orchestrator.close()
+        await source.close()
+        return state["total_wallet_balance"], told["drawdown_pct"], told["recommendation"]
+
+    before = asyncio.run(once())
+    venue.deposit("-6000")
+    after = asyncio.run(once())
+    assert (before[0], after[0]) == (12000.0, 6000.0)
+    assert after[1] == pytest.approx(0.0, abs=1e-9)
+    assert last_deposits(log, "binanceusdm")[0] == -6000.0
