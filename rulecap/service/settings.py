@@ -103,7 +103,8 @@ def check(settings: ServiceSettings) -> None:
     if settings.keys is None and settings.host not in LOOPBACK:
         raise BadSettings(
             f"without API keys the service listens on loopback only, not on {settings.host}: whoever reaches it could"
-            " read the account. Make a key (`rulecap keys new FILE --scope read`) and name the file with --keys"
+            " read the account. Make a key (`rulecap keys new FILE --id NAME --scope read`) and name the file"
+            " with --keys"
         )
     if settings.demo and settings.exchange is not None:
         raise BadSettings("the demo account and an exchange cannot both be served: leave one out")

@@ -275,3 +275,19 @@ def test_who_may_not_read_is_told_codes_alone_of_what_is_wrong(served, told, fil
     whole = client.get("/ready", headers=bearer(reader)).json()
     assert "4711" in whole["reasons"][0]["detail"]
     assert "nothing" in whole["policy"]["edit_problems"][0]["message"]
+
+
+def test_the_command_that_is_named_where_keys_are_missing_makes_one(tmp_path):
+    import re
+    import subprocess
+    import sys
+
+    from rulecap.service.settings import BadSettings, read_settings
+
+    with pytest.raises(BadSettings) as raised:
+        read_settings(host="0.0.0.0", demo=True)
+    command = (
+        re.search("`rulecap (.*?)`", str(raised.value))[1].replace("FILE", "keys.yaml").replace("NAME", "desk").split()
+    )
+    subprocess.run([sys.executable, "-m", "rulecap", *command], cwd=tmp_path, check=True, capture_output=True)
+    assert len(read_keys(tmp_path / "keys.yaml").keys) == 1
