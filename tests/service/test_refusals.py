@@ -143,3 +143,10 @@ def test_what_goes_wrong_inside_is_told_without_its_text(client, monkeypatch, ca
     refused(answer, 500, "internal")
     assert "ValueError" in caplog.text
     assert "5000" not in caplog.text + answer.text
+
+
+@pytest.mark.parametrize("path", ["/api/capital/history", "/api/capital/analysis/complete"])
+def test_a_misspelt_parameter_is_not_answered_with_the_default(client, path):
+    refused(client.get(path, params={"hour": 1}), 422, "unknown-field")
+    refused(client.get(path, params={"hours": "nan"}), 422, "finite-number")
+    assert client.get(path, params={"hours": 1}).status_code == 200

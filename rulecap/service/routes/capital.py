@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from rulecap.service.answers import UNDECIDED
 from rulecap.service.bodies import Allocation, Body, Kelly, Recommendation, Record, read_body
@@ -24,7 +25,16 @@ IDEMPOTENCY_KEY = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": PRINTABLE},
     "description": "Within 24 hours the same key gets the first answer again; 422 for another request.",
 }
-Hours = Annotated[float, Query(gt=0, le=24 * 366, allow_inf_nan=False, description="How far back.")]
+
+
+class Back(BaseModel):
+    """How far back a history goes; a misspelt name is no default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    hours: Annotated[float, Field(gt=0, le=24 * 366, description="How far back.")] = 24.0
+
+
 SymbolInPath = Annotated[str, Path(min_length=1, max_length=64, description="`BTCUSDT`, or `BTC/USDT:USDT`.")]
 
 
@@ -43,10 +53,10 @@ for _path, _decision in ACCOUNT_PATHS.items():
 
 
 @reads.get("/history", name="history")
-async def history(request: Request, hours: Hours = 24.0) -> Response:
+async def history(request: Request, back: Annotated[Back, Query()]) -> Response:
     """Return the account's states as they were recorded, oldest first."""
     service = service_of(request)
-    return as_json({"hours": hours, **await _history(service, hours)})
+    return as_json({"hours": back.hours, **await _history(service, back.hours)})
 
 
 async def _history(service: Service, hours: float) -> dict[str, Any]:
@@ -55,14 +65,14 @@ async def _history(service: Service, hours: float) -> dict[str, Any]:
 
 
 @reads.get("/analysis/complete", name="complete")
-async def complete(request: Request, hours: Hours = 24.0) -> Response:
+async def complete(request: Request, back: Annotated[Back, Query()]) -> Response:
     """Return everything about the account at once, and the recorded states of the last hours."""
     service = service_of(request)
     desk = service.desk
     snapshot = await desk.snapshot()
     asked = [*ACCOUNT_PATHS.values(), *([RISK_PARITY] if snapshot.assets else [])]
     answers = {decision: await desk.about_account(decision) for decision in asked if desk.knows(decision)}
-    return as_json({**answers, **await _history(service, hours)})
+    return as_json({**answers, **await _history(service, back.hours)})
 
 
 @reads.get("/leverage/optimal/{symbol:path}", name="leverage")
