@@ -20,7 +20,8 @@ ENGINE = to_json(__version__)
 # What stands in every body, as far as readers go into it. What else a record has to be, `said` holds it to.
 PARTS: dict[str, type | tuple[type, ...]] = {
     "id": str, "time": str, "account": str, "decision": str, "answered_by": str, "verdict": (str, type(None)),
-    "ok": bool, "policy": dict, "engine": str, "snapshot": object, "memory": object, "outputs": dict, "steps": dict, "problems": list,
+    "ok": bool, "policy": dict, "engine": str, "snapshot": object, "memory": object, "outputs": dict, "steps": dict,
+    "problems": list,
 }  # fmt: skip
 POLICY_PARTS = ("name", "version", "digest")
 
