@@ -86,6 +86,11 @@ class PolicyInForce:
             policy, tests = self._read()
         except PolicyError as error:
             return self._refuse(error)
+        except OSError as error:
+            why = f"it cannot be read: {error.strerror}"
+            return self._refuse(
+                PolicyError([Problem("unreadable-policy", why, path=str(error.filename or self._where))])
+            )
         except Exception as error:  # noqa: BLE001  # an edit that nobody foresaw is one that cannot be used
             log.error("%s", place_of(error), extra={"code": "internal"})
             return self._refuse(PolicyError([Problem("internal", f"reading it fails: {type(error).__name__}")]))
@@ -182,7 +187,7 @@ def _files(where: str) -> Iterator[Path]:
         yield from (shelf.folder / name for name in sorted(shelf.others()))
     try:
         yield from case_files(where)
-    except PolicyError:  # loading says what is wrong
+    except (PolicyError, OSError):  # loading says what is wrong
         return
 
 

@@ -324,3 +324,21 @@ def test_without_an_account_the_metrics_tell_of_a_bad_edit_too(tmp_path):
         assert metric(client, "rulecap_snapshot_age_seconds") == "NaN"
         overlay.write_text("language: [")
         wait(lambda: metric(client, "rulecap_policy_edit_refused") == "1.0")
+
+
+def test_a_folder_that_may_not_be_read_any_more_is_a_bad_edit(tmp_path, monkeypatch):
+    """Looking for the policy in it fails then, and not only reading it; the monitor goes on with the last good one."""
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    policy = in_force.PolicyInForce(str(overlay))
+
+    def denied(where):
+        raise PermissionError(13, "Permission denied", str(where))
+
+    for name in ("find_policy", "case_files", "load_policy"):
+        monkeypatch.setattr(in_force, name, denied)
+    assert policy.edited()
+    assert not policy.reload()
+    assert [one.code for one in policy.failure.problems] == ["unreadable-policy"]
+    monkeypatch.undo()
+    assert (policy.edited(), policy.reload(), policy.failure) == (True, True, None)
