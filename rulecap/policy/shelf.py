@@ -7,7 +7,7 @@ from errno import ELOOP
 from pathlib import Path
 from typing import Protocol
 
-from rulecap.problems import PolicyError, Problem, did_you_mean
+from rulecap.problems import PolicyError, Problem, did_you_mean, shown
 from rulecap.resources import resource_folder
 
 MAIN = "policy.yaml"
@@ -132,8 +132,16 @@ def find_policy(where: str | Path) -> Path:
     """Return the folder or overlay file of a policy, by its path or by the name of a shipped one.
 
     Raises:
-        PolicyError: there is no such policy.
+        PolicyError: there is no such policy, or it is where nothing may be looked for.
     """
+    try:
+        return _found(where)
+    except OSError as error:
+        text = f"the policy at {shown(str(where))} cannot be looked for: {error.strerror}"
+        raise PolicyError([Problem("no-such-policy", text, path=shown(str(where)))]) from error
+
+
+def _found(where: str | Path) -> Path:
     path = Path(where)
     if len(str(where)) > LONGEST_PATH:
         raise PolicyError([Problem("no-such-policy", "the name of a policy's place is too long")])

@@ -941,3 +941,14 @@ def test_a_deep_tree_is_computed_or_refused(tmp_path: Path, depth: int) -> None:
     answer = policy.evaluate(CALM, "asked_for")
     hold_answered(answer)
     assert answer.outputs == {"answer": "LAST"}
+
+
+def test_a_folder_that_may_not_be_looked_into_has_no_policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", denied)
+    with pytest.raises(PolicyError) as raised:
+        load_policy(tmp_path / "p")
+    assert [problem.code for problem in raised.value.problems] == ["no-such-policy"]
+    assert "Permission denied" in raised.value.problems[0].message
