@@ -12,7 +12,7 @@ import pytest
 
 from rulecap import load_policy
 from rulecap.audit import open_ledger, open_log
-from rulecap.audit.asked import EPOCH
+from rulecap.audit.clock import EPOCH
 from rulecap.audit.merkle import leaf_hash, verify_inclusion
 from rulecap.audit.review.export import columns, harmless, write_csv, write_jsonl, write_parquet
 from rulecap.audit.review.finding import found, way_of
