@@ -10,6 +10,7 @@ from rulecap.service.contract import NO_SYMBOL, SIGNAL_NAMES
 from rulecap.service.problems import malformed
 from rulecap.snapshot import Asset, Signal
 from rulecap.snapshot.findings import problems_of
+from rulecap.snapshot.model import with_values
 from rulecap.snapshot.values import MOST_ASSETS, MOST_TRADES, Correlation
 
 
@@ -39,7 +40,7 @@ NEEDED = ("signal_score", "expected_return_pct", "market_regime", "win_rate")
 
 def signal_of(fields: Mapping[str, Any]) -> Signal:
     """Return the signal of fields that were validated."""
-    return BLANK.model_copy(update=fields)
+    return with_values(BLANK, fields)
 
 
 class Body(BaseModel):

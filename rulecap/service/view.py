@@ -15,6 +15,7 @@ from rulecap.service.failing import steadily
 from rulecap.service.settings import ServiceSettings
 from rulecap.service.sources import AccountPart, MarketPart, Source, SourceError, UnknownSymbol, plain_symbol
 from rulecap.snapshot import Market, Signal, Snapshot, read_snapshot
+from rulecap.snapshot.model import with_values
 
 log = logging.getLogger("rulecap.service")
 MOST_MARKETS = 200
@@ -178,7 +179,7 @@ class SharedView:
         try:
             part = await self.market(symbol)
         except SourceError as error:
-            bare = self._base.model_copy(update={"market": self._held(symbol)})
+            bare = with_values(self._base, {"market": self._held(symbol)})
             return self._aged(bare, self.account.read_at, signal), error
         return self._aged(self._with_market(part), min(self.account.read_at, part.read_at), signal), None
 
@@ -193,7 +194,7 @@ class SharedView:
         return known[2]
 
     def _aged(self, snapshot: Snapshot, read_at: datetime, signal: Signal | None) -> Snapshot:
-        return snapshot.model_copy(update={"age_seconds": self._age_of(read_at), "signal": signal})
+        return with_values(snapshot, {"age_seconds": self._age_of(read_at), "signal": signal})
 
     def _age_of(self, moment: datetime) -> float:
         return round(max(0.0, (self._clock() - moment).total_seconds()), 3)

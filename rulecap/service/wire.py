@@ -22,6 +22,7 @@ from rulecap.engine.policy import Policy, policy_from_files
 from rulecap.problems import Problem
 from rulecap.service.bodies import signal_of
 from rulecap.snapshot import Snapshot
+from rulecap.snapshot.model import with_values
 
 LENGTH = Struct(">Q")
 HEAD = LENGTH.size
@@ -183,7 +184,7 @@ class Receiver:
     def _one(self, sent: Sent) -> Asked:
         signal = None if sent.signal is None else signal_of(sent.signal)
         own = {"as_of": sent.as_of, "age_seconds": sent.age_seconds, "signal": signal, "facts": sent.facts}
-        snapshot = self._base(sent.parts).model_copy(update=own)
+        snapshot = with_values(self._base(sent.parts), own)
         return Asked(self._policies[sent.policy], snapshot, sent.decision, sent.key, sent.request)
 
     def _base(self, numbers: tuple[int, ...]) -> Snapshot:

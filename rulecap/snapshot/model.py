@@ -5,8 +5,10 @@ a whole market has, though a reduction needs nothing of it. The models follow JS
 no number, true is no 1, a time is ISO-8601 text (or an aware datetime) with its zone.
 """
 
+from collections.abc import Mapping
+from copy import deepcopy
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -31,6 +33,25 @@ class Part(BaseModel):
     """What every part of a snapshot is: frozen, strict, finite, without unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy, with other values where they are given; these are validated, as in any other part.
+
+        Raises:
+            ValidationError: one of them cannot be there.
+        """
+        if not update:
+            return super().model_copy(deep=deep)
+        told = {name: value for name, value in self.__dict__.items() if name in self.model_fields_set}
+        return type(self).model_validate({**(deepcopy(told) if deep else told), **update})
+
+
+Kind = TypeVar("Kind", bound=Part)
+
+
+def with_values(part: Kind, values: Mapping[str, Any]) -> Kind:
+    """Return a copy of a part with other values, which were validated elsewhere: they are not looked at again."""
+    return BaseModel.model_copy(part, update=values)
 
 
 class Account(Part):

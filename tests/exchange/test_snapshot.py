@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from rulecap import load_policy
-from rulecap.exchange import Extras
+from rulecap.exchange import Extras, VenueError
 from rulecap.exchange.clock import moment
 from rulecap.snapshot import Signal, read_snapshot
 from tests.exchange.conftest import asked, refused, whole
@@ -73,6 +73,14 @@ def test_a_score_is_what_was_recorded_else_absent(binance):
     extras = Extras(scores={"BTCUSDT": 71.0, ("ETHUSDT", "LONG"): 5.0})
     snapshot = asked(binance, lambda exchange: exchange.snapshot(extras=extras))
     assert [one.score for one in snapshot.positions] == [71.0, None]
+
+
+@pytest.mark.parametrize("score", [float("nan"), 101.0, "71"])
+def test_a_score_that_is_none_is_named(binance, score):
+    extras = Extras(scores={"BTCUSDT": score})
+    with pytest.raises(VenueError, match="BTCUSDT: score: ") as caught:
+        asked(binance, lambda exchange: exchange.snapshot(extras=extras))
+    assert (caught.value.code, [one.path for one in caught.value.problems]) == ("not-a-snapshot", ["score"])
 
 
 def test_facts_and_the_assets_to_allocate_to_are_the_callers(binance):

@@ -124,6 +124,32 @@ def test_a_snapshot_is_frozen() -> None:
         snapshot.account.margin_used = 0.0  # type: ignore[misc]
 
 
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_copy_with_other_values_is_validated_as_anything_else(deep: bool) -> None:
+    """A bot that copies has no way around the models: NaN in a wallet was a green zone."""
+    snapshot = read(whole())
+    for part, other in (
+        (snapshot.account, {"total_wallet_balance": math.nan}),
+        (snapshot.account, {"total_wallet_balance": "5000"}),
+        (snapshot.account, {"balance": 1.0}),
+        (snapshot.positions[0], {"score": 101.0}),
+        (snapshot.book, {"bids": [[12.0, 1.0]]}),
+        (snapshot, {"signal": {}}),
+        (snapshot, {"account": None}),
+        (snapshot, {"correlation": ((1.0, 2.0), (0.5, 1.0))}),
+    ):
+        assert part is not None
+        with pytest.raises(ValidationError):
+            part.model_copy(update=other, deep=deep)
+    signal = {"symbol": "BTCUSDT", "score": 80.0}
+    richer = snapshot.account.model_copy(update={"total_wallet_balance": 6000}, deep=deep)
+    copied = snapshot.model_copy(update={"account": richer, "signal": signal}, deep=deep)
+    account = {**whole()["account"], "total_wallet_balance": 6000}
+    assert copied == read({**whole(), "account": account, "signal": signal})
+    assert copied.model_fields_set == snapshot.model_fields_set | {"signal"}
+    assert snapshot.model_copy(deep=deep) == snapshot
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_the_shipped_examples_are_snapshots(path: Path) -> None:
     assert isinstance(read_snapshot(path.read_bytes()), Snapshot)
