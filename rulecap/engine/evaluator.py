@@ -122,8 +122,14 @@ class Evaluator:
         return self._fallen(asked, snapshot, memory, [failure.problem], fallen)
 
     def _fall_back(self, snapshot: Snapshot, remembered: Mapping[str, Any], unusable: frozenset[str]) -> Fallen:
+        made: dict[int, Compiled] = {}  # this call's own: another thread may compile the same at the same time
+
+        def plan_without(leaving_out: frozenset[str]) -> Plan:
+            plan, made[id(plan)] = self._without(leaving_out)
+            return plan
+
         def run(plan: Plan, given: Mapping[str, Any]) -> Answer | Failure:
-            compiled = next(code for made, code in self._partial.values() if made is plan)
+            compiled = made[id(plan)]
             try:
                 answer = compiled.run(snapshot, given)
             except Exception as error:  # noqa: BLE001  # as above
@@ -132,13 +138,15 @@ class Evaluator:
                 return Answer(None, {})
             return Answer(answer[0], dict(zip(compiled.names, answer[2], strict=True)))
 
-        return fall_back(self.decision, self._plan_without, run, remembered, unusable)
+        return fall_back(self.decision, plan_without, run, remembered, unusable)
 
-    def _plan_without(self, unusable: frozenset[str]) -> Plan:
-        if unusable not in self._partial:
-            plan = plan_of(self.policy, without(self.policy, self.decision, unusable), advances=False)
-            self._partial[unusable] = (plan, compile_plan(self.policy, plan))
-        return self._partial[unusable][0]
+    def _without(self, unusable: frozenset[str]) -> tuple[Plan, Compiled]:
+        """Return what is left of the decision without something, compiled once, and kept for good."""
+        known = self._partial.get(unusable)
+        if known is not None:
+            return known
+        plan = plan_of(self.policy, without(self.policy, self.decision, unusable), advances=False)
+        return self._partial.setdefault(unusable, (plan, compile_plan(self.policy, plan)))
 
     def _fallen(self, asked: str, snapshot: Snapshot, memory: object, known: list[Problem], fallen: Fallen) -> Decision:
         problems = [*known, *fallen.problems]
