@@ -99,12 +99,12 @@ class OpenEvaluator(Evaluator):
         self._parts = parts
         parts.enter(self.compiled)
 
-    def _plan_without(self, unusable: frozenset[str]) -> Plan:
+    def _without(self, unusable: frozenset[str]) -> tuple[Plan, Compiled]:
         known = unusable in self._partial
-        plan = super()._plan_without(unusable)
+        plan, compiled = super()._without(unusable)
         if not known:
-            self._parts.enter(self._partial[unusable][1])
-        return plan
+            self._parts.enter(compiled)
+        return plan, compiled
 
 
 class OpenPolicy(Policy):
