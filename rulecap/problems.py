@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 from rulecap.location import Location
 
@@ -81,9 +82,17 @@ class PolicyError(Exception):
 LONGEST_SHOWN = 64
 
 
+def text_of(value: object) -> str | None:
+    """Return what is a text, of a derived class too, as exactly a text; none of the value's own code is run."""
+    text: Any = value
+    return str.__getitem__(text, slice(None)) if issubclass(type(value), str) else None
+
+
 def shown(value: object) -> str:
     """Return a caller's text cut to a length that a message can hold, and such that it can be written anywhere."""
-    text = value if isinstance(value, str) else f"a {type(value).__name__}"
+    text = text_of(value)
+    if text is None:
+        text = f"a {type(value).__name__}"
     return text[:LONGEST_SHOWN].encode(errors="backslashreplace").decode()
 
 

@@ -62,7 +62,7 @@ class Evaluator:
         except Exception as error:  # noqa: BLE001  # whatever goes wrong, a bot gets its fail-closed answer, the reason named
             return self._failed(asked, snapshot, memory, remembered, error)
         if answer is None:
-            return self.refused(asked, memory, refusals(self.policy, self.plan, snapshot), snapshot)
+            return self.refused(asked, memory, self._refusals(self.plan, snapshot), snapshot)
         return Decision(asked, self._name, answer[0], answer[1], (), True, snapshot, (self, answer[2]))
 
     def partially(
@@ -104,6 +104,13 @@ class Evaluator:
             steps=(self, None),
             partial=partial,
         )
+
+    def _refusals(self, plan: Plan, snapshot: Snapshot) -> list[Problem]:
+        """Return why a snapshot was refused."""
+        try:
+            return refusals(self.policy, plan, snapshot)
+        except Exception as error:  # noqa: BLE001  # a snapshot that nobody validated may hold anything
+            return [Problem("not-a-snapshot", f"its values are none of a snapshot ({type(error).__name__})", path="")]
 
     def _without_memory(self, asked: str, snapshot: Snapshot, memory: object, problems: list[Problem]) -> Decision:
         """What needs no memory is answered all the same; the memory stays as it is, what is wrong with it is said."""
@@ -151,7 +158,7 @@ class Evaluator:
     def _fallen(self, asked: str, snapshot: Snapshot, memory: object, known: list[Problem], fallen: Fallen) -> Decision:
         problems = [*known, *fallen.problems]
         if fallen.outputs is None:
-            unfit = [] if fallen.problems else refusals(self.policy, fallen.plan, snapshot)
+            unfit = [] if fallen.problems else self._refusals(fallen.plan, snapshot)
             return self.refused(asked, memory, list(dict.fromkeys([*problems, *unfit])), snapshot, fallen.values)
         kept, said = unchanged(memory), warnings(problems)
         steps = (self, None)

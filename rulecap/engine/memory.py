@@ -5,13 +5,15 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from itertools import islice
+from typing import Any, TypeGuard
 
 from rulecap.language import types as t
 from rulecap.policy.typed import TypedMemory
 from rulecap.problems import Problem, did_you_mean, shown
 
 MOST_PROBLEMS = 50
+MOST_NAMES = 100_000  # a caller's own mapping may never come to its end
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -26,17 +28,18 @@ class MemoryReader:
         """Return the remembered values by name, and what is wrong with them; never raises."""
         if memory is None:
             return {}, []
-        if not isinstance(memory, Mapping):
-            return {}, [
-                Problem("wrong-type", f"a memory is a mapping, this is a {type(memory).__name__}", path="memory")
-            ]
         values: dict[str, Any] = {}
         problems: list[Problem] = []
         try:
-            for name, value in memory.items():
+            if not _is_mapping(memory):
+                said = f"a memory is a mapping, this is a {type(memory).__name__}"
+                return {}, [Problem("wrong-type", said, path="memory")]
+            for name, value in islice(memory.items(), MOST_NAMES):
                 problem = self._read_one(name, value, values)
-                if problem is not None and len(problems) < MOST_PROBLEMS:
+                if problem is not None:
                     problems.append(problem)
+                if len(problems) >= MOST_PROBLEMS:  # it is not used anyway
+                    break
         except Exception as error:  # noqa: BLE001  # a caller's own mapping may raise anything; a bot still gets its answer
             return {}, [Problem("wrong-type", f"the memory cannot be read: {type(error).__name__}", path="memory")]
         return values, problems
@@ -53,12 +56,17 @@ class MemoryReader:
         return None
 
 
+def _is_mapping(memory: object) -> TypeGuard[Mapping[Any, Any]]:
+    """Return whether a memory is a mapping, by its type: what it says of itself is not asked."""
+    return issubclass(type(memory), Mapping)
+
+
 def unchanged(memory: object) -> dict[str, Any]:
     """Return a caller's memory as it was given; what is not JSON cannot be given back as JSON and is left out."""
-    if not isinstance(memory, Mapping):
-        return {}
     try:
-        return {name: value for name, value in memory.items() if _is_json(name, value)}
+        if not _is_mapping(memory):
+            return {}
+        return {name: value for name, value in islice(memory.items(), MOST_NAMES) if _is_json(name, value)}
     except Exception:  # noqa: BLE001  # the same mapping that `read` has named
         return {}
 
@@ -66,7 +74,7 @@ def unchanged(memory: object) -> dict[str, Any]:
 def _is_json(name: object, value: object) -> bool:
     if not isinstance(name, str):
         return False
-    if value is None or value.__class__ in (str, bool, int):
+    if value is None or type(value) is bool or type(value) is str:
         return True
     try:
         json.dumps(value, allow_nan=False)

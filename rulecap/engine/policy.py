@@ -11,7 +11,7 @@ from rulecap.policy.load import Loaded, load, load_files
 from rulecap.policy.nodes import Mapping as Document
 from rulecap.policy.reading import reading_of
 from rulecap.policy.typed import TypedPolicy
-from rulecap.problems import PolicyError, Problem, did_you_mean, shown
+from rulecap.problems import PolicyError, Problem, did_you_mean, shown, text_of
 from rulecap.snapshot import Snapshot, read_snapshot
 
 
@@ -83,12 +83,14 @@ class Policy:
             The decision. Where the snapshot, the memory or the decision's name is wrong, `ok` is false, `problems` name
             what is wrong, the outputs are the decision's `on_error`, and the memory comes back unchanged.
         """
-        evaluator = self._evaluators.get(decision) if isinstance(decision, str) else None
+        # By `type`, here and below: an object's own `__class__` may say anything, or raise.
+        evaluator = self._evaluators.get(decision) if type(decision) is str else None
         if evaluator is None:
-            evaluator = self._compile(decision) if isinstance(decision, str) else None
+            evaluator = self._named(decision)
             if evaluator is None:
                 return self._unknown(decision, memory)
-        if snapshot.__class__ is not Snapshot:
+            decision = evaluator.decision.name
+        if type(snapshot) is not Snapshot:
             read = read_snapshot(snapshot)
             if isinstance(read, list):
                 return evaluator.refused(decision, memory, read)
@@ -121,9 +123,10 @@ class Policy:
             The decision, with the `on_error` value in place of each output that depends on what is unknown, and the
             problem as a warning. One that is not about reductions is refused.
         """
-        evaluator, read = self._compile(decision), read_snapshot(snapshot)
+        evaluator, read = self._named(decision), read_snapshot(snapshot)
         if evaluator is None:
             return self._unknown(decision, memory)
+        decision = evaluator.decision.name
         if isinstance(read, list):
             return evaluator.refused(decision, memory, read)
         if evaluator.hands_over is not None:
@@ -136,10 +139,10 @@ class Policy:
 
     def refused(self, decision: str, problem: Problem, memory: Mapping[str, Any] | None = None) -> Decision:
         """Return a decision's fail-closed answer, for a reason outside of the policy; the memory stays."""
-        evaluator = self._compile(decision)
+        evaluator = self._named(decision)
         if evaluator is None:
             return Decision(shown(decision), "", {}, unchanged(memory), (problem,), ok=False)
-        return evaluator.refused(decision, memory, [problem])
+        return evaluator.refused(evaluator.decision.name, memory, [problem])
 
     def verdict_of(self, decision: Decision) -> str | None:
         """Return the verdict of one of this policy's decisions, none where the one that answered has none.
@@ -182,16 +185,22 @@ class Policy:
         """Return what `evaluate` returns, by the slow reference evaluator that the compiled one is held against."""
         from rulecap.engine.by_reference import evaluate_by_reference
 
-        evaluator = self._compile(decision)
+        evaluator = self._named(decision)
         read = read_snapshot(snapshot)
         if evaluator is None or isinstance(read, list):
             return self.evaluate(snapshot, decision, memory)
+        decision = evaluator.decision.name
         if evaluator.hands_over is not None:
             target = evaluator.hands_over(read)
             if isinstance(target, Problem):
                 return evaluator.refused(decision, memory, [target], read)
             evaluator = self._compile(target or decision) or evaluator
         return evaluate_by_reference(evaluator, decision, read, memory)
+
+    def _named(self, decision: object) -> Evaluator | None:
+        """Return what evaluates the decision of a name, none where the policy has no such decision."""
+        name = text_of(decision)
+        return None if name is None else self._compile(name)
 
     def _compile(self, decision: str) -> Evaluator | None:
         known = self._evaluators.get(decision)

@@ -3,18 +3,22 @@
 import copy
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from enum import StrEnum
+from itertools import cycle
 from pathlib import Path
 from random import Random
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rulecap import Policy
+from rulecap import Policy, Problem, Snapshot
 from rulecap.engine.decision import Decision
+from rulecap.snapshot import read_snapshot
 from tests.patience import patience
 from tests.promises.shipped import SHIPPED, bits, shipped
 from tests.snapshots import random_snapshot, sequence
@@ -355,6 +359,7 @@ JUNK_MEMORY: list[Any] = [
     {"peak_equity": math.nan},
     {"peak_equity": math.inf},
     {"peak_equity": 10**400},
+    {"peak_equity": 10**5000},
     {"peak_equity": [1]},
     {"peak_equity": {}},
     {"drawdown_state": "DOOM"},
@@ -398,6 +403,23 @@ def test_junk_memory_is_answered(junk: int) -> None:
                 assert answer.outputs == on_error(policy, decision)
         if answer.problems and type(memory) is dict and _is_json(memory):
             assert bits(answer.memory) == bits(memory)
+
+
+class Endless(dict[str, Any]):
+    """A mapping that never comes to its end."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__({name: 1.0})
+
+    def items(self) -> Any:
+        return cycle(super().items())
+
+
+@pytest.mark.parametrize("name", ["peak_equity", "nothing"])
+def test_a_memory_without_an_end_is_answered(name: str) -> None:
+    for decision in ("position", "margin"):
+        shipped("default").evaluate(_whole(), decision, Endless(name))
+        shipped("default").evaluate({}, decision, Endless(name))
 
 
 def _is_json(value: Any) -> bool:
@@ -457,6 +479,83 @@ def test_a_decision_that_is_none_is_answered(name: int) -> None:
 def test_a_decision_that_cannot_even_be_looked_up_is_answered(decision: Any) -> None:
     answer = shipped("default").evaluate(_whole(), decision)
     assert [problem.code for problem in answer.problems] == ["unknown-decision"]
+
+
+class Veiled:
+    """An object that does not even say what it is."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError("nothing to see")
+
+
+class OddText(str):
+    """A text that cannot be looked up."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        raise RuntimeError("no hash")
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("nothing to compare")
+
+
+class Asked(StrEnum):
+    """Decisions as a bot may name them."""
+
+    POSITION = "position"
+
+
+HIDING: dict[str, Callable[[], Any]] = {
+    "veiled": Veiled,
+    "mock of a snapshot": lambda: MagicMock(spec=Snapshot),
+    "mock of a dict": lambda: MagicMock(spec=dict),
+    "odd text": lambda: OddText("position"),
+}
+
+
+@pytest.mark.parametrize("kind", HIDING)
+def test_an_object_that_hides_what_it_is_gets_its_answer(kind: str) -> None:
+    """As a snapshot, a memory or a decision, through every way in."""
+    odd = HIDING[kind]()
+    policy, snapshot, why = shipped("default"), _whole(), Problem("stale", "too old")
+    for asked in ("position", "margin"):
+        assert not policy.evaluate(odd, asked).ok
+        assert not policy.reference(odd, asked).ok
+        assert not policy.partially(odd, asked, frozenset(), why).ok
+        answer = policy.evaluate(snapshot, asked, odd)
+        assert answer.ok == (asked == "margin")
+        assert [(problem.code, problem.path) for problem in answer.problems] == [("wrong-type", "memory")]
+        assert policy.partially(snapshot, asked, frozenset(), why, odd).memory == {}
+    if kind != "odd text":
+        for ask in (policy.evaluate, policy.reference):
+            assert [problem.code for problem in ask(snapshot, odd).problems] == ["unknown-decision"]
+        assert policy.partially(snapshot, odd, frozenset(), why).problems[0].code == "unknown-decision"
+        assert not policy.refused(odd, why).ok
+
+
+@pytest.mark.parametrize("kind", [Asked, OddText])
+def test_a_decision_may_be_named_by_a_text_of_another_class(kind: Any) -> None:
+    answer = shipped("default").evaluate(_whole(), kind("position"))
+    assert answer.ok
+    assert type(answer.decision) is str
+    assert bits(answer.outputs) == bits(shipped("default").evaluate(_whole()).outputs)
+
+
+@pytest.mark.parametrize("part", ["account", "market", "signal", "book"])
+def test_a_snapshot_that_nobody_validated_is_answered(part: str) -> None:
+    """As `model_construct` makes one: pydantic says that its values are the caller's to answer for."""
+    policy, snapshot = shipped("default"), read_snapshot(_whole())
+    assert isinstance(snapshot, Snapshot)
+    told, kind = snapshot.__dict__, type(getattr(snapshot, part))
+    for name in kind.model_fields:
+        for wrong in ("5", None, [], {}, b"5", object()):
+            odd = kind.model_construct(**{**getattr(snapshot, part).__dict__, name: wrong})
+            for lacking in ({}, {"assets": None}):  # what is missing is asked for first
+                for asked in policy.decisions:
+                    policy.evaluate(Snapshot.model_construct(**{**told, part: odd, **lacking}), asked)
+    for asked in policy.decisions:
+        policy.evaluate(Snapshot.model_construct(), asked)
 
 
 def test_absurd_names_stand_in_outputs_as_they_are() -> None:
