@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import to_json
 
 from rulecap.audit.clock import microseconds
 from rulecap.audit.written import Written
+from rulecap.problems import text_of
 from rulecap.snapshot import Snapshot, read_snapshot
 
 LARGEST_KEPT = 4 * 1024 * 1024
@@ -48,11 +49,22 @@ class Input:
 
 def input_of(value: object, written: Written | None = None) -> Input:
     """Return the input that a value is; never raises. `written` keeps what other inputs have in common with it."""
-    read = value if value.__class__ is Snapshot else read_snapshot(value)
+    read = value if type(value) is Snapshot else read_snapshot(value)
     if isinstance(read, Snapshot):
-        return Input(read, (written or Written()).json(read), nameable(read.account.id))
+        known = _known(read, written or Written())
+        if known is not None:
+            return known
     given = _unreadable(value)
     return Input(given, json.dumps(given, ensure_ascii=False).encode(), nameable(_account(given)))
+
+
+def _known(snapshot: Snapshot, written: Written) -> Input | None:
+    """Return a snapshot as input, none where nobody validated it, and it cannot even be written or told the time of."""
+    try:
+        told = Input(snapshot, written.json(snapshot), nameable(snapshot.account.id))
+        return None if told.as_of is None else told
+    except Exception:  # noqa: BLE001  # it may hold anything
+        return None
 
 
 def nameable(name: str) -> str:
@@ -75,13 +87,14 @@ def _unreadable(value: object) -> str:
 
 
 def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value.encode(errors="backslashreplace").decode()
-    if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value).decode(errors="backslashreplace")
+    text = text_of(value)
+    if text is not None:
+        return text.encode(errors="backslashreplace").decode()
     try:
+        if isinstance(value, bytes | bytearray | memoryview):
+            return bytes(value).decode(errors="backslashreplace")
         return to_json(value, inf_nan_mode="constants", fallback=lambda other: f"a {type(other).__name__}").decode()
-    except (PydanticSerializationError, ValueError, TypeError, RecursionError, UnicodeError) as error:
+    except Exception as error:  # noqa: BLE001  # a caller's own objects may do anything when looked at
         return f"a {type(value).__name__} that JSON cannot write: {type(error).__name__}"
 
 

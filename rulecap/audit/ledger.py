@@ -20,9 +20,11 @@ from rulecap.audit.writer import Clock, Question, Writer
 from rulecap.audit.written import Written
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy
-from rulecap.problems import Problem, shown
+from rulecap.problems import Problem, shown, text_of
 
 LONGEST_KEY = 255
+A_KEY = f"an idempotency key is a printable text of 1 to {LONGEST_KEY} characters"
+A_REQUEST = "what was asked under an idempotency key is handed in as bytes"
 # A caller may wait for one transaction of another caller's before its own, each bounded by the database's patience.
 WAITS = 3.0
 
@@ -232,19 +234,15 @@ class Ledger:
 
 def _question(asked: Asked, written: Written) -> Question | Decision:
     """Return the question, or the refusal where its key cannot be used."""
-    given, request, decision = input_of(asked.snapshot, written), None, asked.decision
+    given, request, decision = input_of(asked.snapshot, written), None, text_of(asked.decision)
     if decision not in asked.policy.decisions:
-        decision = nameable(shown(decision))
+        decision = nameable(shown(asked.decision))
     if asked.idempotency_key is not None:
-        problem = _unusable(asked.idempotency_key)
-        if problem is not None:
-            return asked.policy.refused(decision, problem)
+        key = text_of(asked.idempotency_key)
+        if key is None or not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
+            return asked.policy.refused(decision, Problem("bad-idempotency-key", A_KEY))
+        if asked.request is not None and not issubclass(type(asked.request), bytes | bytearray):
+            return asked.policy.refused(decision, Problem("bad-request", A_REQUEST, hint="encode a text"))
         digest = given.digest if asked.request is None else sha256(asked.request).hexdigest()
-        request = Request(asked.idempotency_key, digest)
+        request = Request(key, digest)
     return Question(asked.policy, given, decision, request)
-
-
-def _unusable(key: object) -> Problem | None:
-    if isinstance(key, str) and 0 < len(key) <= LONGEST_KEY and key.isprintable():
-        return None
-    return Problem("bad-idempotency-key", f"an idempotency key is a printable text of 1 to {LONGEST_KEY} characters")

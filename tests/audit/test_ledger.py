@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from random import Random
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -13,6 +14,7 @@ from rulecap.audit import LogError, open_ledger, open_log
 from rulecap.audit.opening import begin
 from rulecap.audit.replay import replayed
 from rulecap.audit.verify import verify
+from rulecap.snapshot import Snapshot, read_snapshot
 from tests.audit.counting import counting, snapshot
 from tests.snapshots import random_snapshot, sequence
 
@@ -128,6 +130,61 @@ def test_a_circle_is_refused_and_on_record(policy, url):
     with open_ledger(url) as ledger:
         assert not ledger.evaluate(policy, circle).ok
         assert ledger.head.size == 1
+
+
+class Veiled:
+    """An object that does not even say what it is."""
+
+    def __getattribute__(self, name):
+        raise RuntimeError("nothing to see")
+
+
+def released():
+    view = memoryview(b"{}")
+    view.release()
+    return view
+
+
+ODD = {
+    "veiled": Veiled,
+    "released": released,
+    "mock": lambda: MagicMock(spec=Snapshot),
+    "nothing in it": Snapshot.model_construct,
+    "no account": lambda: unvalidated(account=None),
+    "no time": lambda: unvalidated(as_of="2026"),
+    "cannot be written": lambda: unvalidated(facts={"x": object()}),
+}
+
+
+def unvalidated(**values):
+    return Snapshot.model_construct(**{**read_snapshot(snapshot(1)).__dict__, **values})
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_what_cannot_even_be_looked_at_is_refused_and_on_record(policy, url, kind):
+    with open_ledger(url) as ledger:
+        decision = ledger.evaluate(policy, ODD[kind]())
+        assert ledger.evaluate(policy, snapshot(2)).ok
+    assert not decision.ok
+    assert decision.problems
+    with open_log(url) as log:
+        assert replayed(log.record(1), policy) is None
+        assert verify(log).fine
+
+
+def test_a_decision_a_key_or_a_request_of_the_wrong_type_is_refused(policy, url):
+    """A request as text is a bot's first slip; what it is about is entered by nobody."""
+    codes = {}
+    with open_ledger(url) as ledger:
+        codes["decision"] = ledger.evaluate(policy, snapshot(1), Veiled())
+        codes["key"] = ledger.evaluate(policy, snapshot(2), "position", Veiled())
+        codes["request"] = ledger.evaluate(policy, snapshot(3), "position", "order 1", '{"side": "BUY"}')
+    assert {what: [one.code for one in given.problems] for what, given in codes.items()} == {
+        "decision": ["unknown-decision"],
+        "key": ["bad-idempotency-key"],
+        "request": ["bad-request"],
+    }
+    assert not any(given.ok for given in codes.values())
 
 
 def test_a_refusal_shows_under_its_account_where_that_can_be_told(policy, url):
