@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Self
 
 from rulecap.location import Location
 
@@ -77,6 +77,10 @@ class PolicyError(Exception):
         """Keep the findings as a tuple; the text is all of them rendered."""
         self.problems = tuple(problems)
         super().__init__("\n".join(problem.render() for problem in self.problems))
+
+    def __reduce__(self) -> tuple[type[Self], tuple[tuple[Problem, ...]]]:
+        """Have copies, and what another process raised, made of the findings again."""
+        return type(self), (self.problems,)
 
 
 LONGEST_SHOWN = 64

@@ -1,5 +1,7 @@
 """Why a log cannot be read or written: one exception with a stable code."""
 
+from typing import Self
+
 
 class LogError(Exception):
     """A log cannot be used.
@@ -14,3 +16,7 @@ class LogError(Exception):
         """Keep code and words."""
         super().__init__(f"{reason} [{code}]")
         self.code, self.reason = code, reason
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        """Have copies, and what another process raised, made of code and words again."""
+        return type(self), (self.code, self.reason)

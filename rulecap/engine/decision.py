@@ -1,7 +1,8 @@
 """A decision: what to do, what was wrong, what to remember, and how it came about."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rulecap.problems import Problem
 
@@ -99,6 +100,25 @@ class Decision:
         from rulecap.engine.trace import Trace
 
         return Trace(self, self._snapshot, self._steps, self._partial or {})
+
+    def __copy__(self) -> "Decision":
+        """Return another decision with outputs and memory of its own."""
+        return self.__deepcopy__({})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Decision":
+        """Return another decision with outputs and memory of its own; what its trace is made of is the same."""
+        outputs, memory = deepcopy(self.outputs, memo), deepcopy(self.memory, memo)
+        parts = self.problems, self.ok, self._snapshot, self._steps, self._partial
+        copied = Decision(self.decision, self.answered_by, outputs, memory, *parts)
+        copied.record_id = self.record_id
+        return copied
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled: what the trace is made of is compiled code."""
+        raise TypeError(
+            "a decision cannot be sent to another process, since its trace is made by the compiled policy: "
+            "send its outputs, memory and problems, and trace.to_json() where the trace is wanted"
+        )
 
     def __repr__(self) -> str:
         """Return a short text."""

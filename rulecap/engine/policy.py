@@ -1,8 +1,9 @@
 """A loaded policy: what a bot holds on to."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rulecap.engine.decision import Decision
 from rulecap.engine.evaluator import Evaluator, Uncompiled
@@ -13,6 +14,9 @@ from rulecap.policy.reading import reading_of
 from rulecap.policy.typed import TypedPolicy
 from rulecap.problems import PolicyError, Problem, did_you_mean, shown, text_of
 from rulecap.snapshot import Snapshot, read_snapshot
+
+Files = tuple[tuple[str, bytes], ...]
+MOST_SENT = 16
 
 
 class Policy:
@@ -225,6 +229,18 @@ class Policy:
         if problems:
             raise PolicyError(problems)
 
+    def __copy__(self) -> Self:
+        """Return the policy itself: it is immutable."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return the policy itself."""
+        return self
+
+    def __reduce__(self) -> tuple[Callable[[Files], "Policy"], tuple[Files]]:
+        """Have another process load it from its files, once for however many questions it is sent along with."""
+        return _sent, (tuple(self.files.items()),)
+
     def __repr__(self) -> str:
         """Return name, version and the digest's beginning."""
         return f"Policy({self.name!r}, version={self.version!r}, digest={self.digest[:12]!r})"
@@ -252,3 +268,9 @@ def policy_from_files(files: Mapping[str, bytes]) -> Policy:
         PolicyError: with every problem, also where the files do not make up one policy.
     """
     return Policy(load_files(files))
+
+
+@lru_cache(maxsize=MOST_SENT)
+def _sent(files: Files) -> Policy:
+    """Return the policy that another process has sent as its files."""
+    return policy_from_files(dict(files))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from types import MappingProxyType
+from typing import Any, Self
 
 from rulecap.problems import Problem
 
@@ -78,6 +79,10 @@ class VenueError(Exception):
         self.code, self.message, self.path, self.problems = code, message, path, problems
         self.retry_after: float | None = None
         self.status: int | None = None
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Any, ...], dict[str, Any]]:
+        """Have copies, and what another process raised, made of the parts again."""
+        return type(self), (self.code, self.message, self.path, self.problems), self.__dict__
 
     @property
     def retriable(self) -> bool:

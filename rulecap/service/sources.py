@@ -27,6 +27,10 @@ class SourceError(Exception):
         super().__init__(message)
         self.code = code
 
+    def __reduce__(self) -> tuple[type["SourceError"], tuple[str, ...]]:
+        """Have copies, and what another process raised, made of code and words again."""
+        return SourceError, (self.code, str(self))
+
 
 class UnknownSymbol(SourceError):
     """There is no market of that name."""
@@ -34,6 +38,10 @@ class UnknownSymbol(SourceError):
     def __init__(self, message: str) -> None:
         """Keep what is wrong."""
         super().__init__("unknown-symbol", message)
+
+    def __reduce__(self) -> tuple[type["SourceError"], tuple[str, ...]]:
+        """As for every `SourceError`, of the words alone."""
+        return UnknownSymbol, (str(self),)
 
 
 class Lacking(NamedTuple):
