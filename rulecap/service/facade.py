@@ -9,7 +9,7 @@ Each is built in one line, over an account that is told by any source:
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, TypedDict, Unpack
 
 from pydantic import ValidationError
 
@@ -75,15 +75,30 @@ class Office:
             self._ledger.close()
 
 
+class SignalFields(TypedDict, total=False):
+    """What a signal may say beside its symbol, as a REST body has it; a reduction does without the first four."""
+
+    signal_score: float | None
+    expected_return_pct: float | None
+    market_regime: str | None
+    win_rate: float | None
+    side: Literal["BUY", "SELL"]
+    win_loss_ratio: float | None
+    trades: int | None
+    stop_distance_pct: float | None
+    reduce_only: bool
+    quantity: float | None
+
+
 class CapitalOrchestrator(Office):
     """Recommends positions."""
 
-    async def get_position_recommendation(self, symbol: str, **signal: Any) -> dict[str, Any]:
+    async def get_position_recommendation(self, symbol: str, **signal: Unpack[SignalFields]) -> dict[str, Any]:
         """Return the recommendation for a signal, with its outputs and `decision_id`.
 
         Args:
             symbol: `BTCUSDT` or `BTC/USDT:USDT`.
-            signal: signal_score, expected_return_pct, market_regime, win_rate, and what else the REST body may have.
+            signal: signal_score, expected_return_pct, market_regime, win_rate, and what else `SignalFields` has.
 
         Raises:
             SourceError: the account cannot be read, or there is no such market.
@@ -138,7 +153,8 @@ class MarginMonitor:
             total_wallet_balance: in USD.
 
         Raises:
-            ValueError: one of them is no finite number. No zone is the safe one to answer with.
+            ValueError: one of them is no finite number, or no zone follows from them. None is the safe one to answer
+                with.
         """
         figures = {
             "margin_used_pct": margin_used_pct,
@@ -146,7 +162,7 @@ class MarginMonitor:
             "total_wallet_balance": total_wallet_balance,
         }
         for name, figure in figures.items():
-            if isinstance(figure, bool) or not isinstance(figure, int | float) or not math.isfinite(figure):
+            if not _is_finite(figure):
                 raise ValueError(f"{name} must be a finite number, got {describe(figure)}")
         margin = margin_of(margin_used_pct, total_wallet_balance)
         account = Account(
@@ -157,7 +173,17 @@ class MarginMonitor:
             unrealized_pnl=float(unrealized_pnl),
         )
         decided = self._policy.evaluate(Snapshot(as_of=now(), account=account), MARGIN)
+        if decided.outputs.get("zone") is None:
+            raise ValueError("no zone follows from these figures: " + "; ".join(map(str, decided.problems)))
         return dict(decided.outputs)
+
+
+def _is_finite(figure: object) -> bool:
+    """Return whether a figure is a number that a float can hold."""
+    try:
+        return type(figure) is not bool and isinstance(figure, int | float) and math.isfinite(figure)
+    except OverflowError:
+        return False
 
 
 def margin_of(percent: float, wallet: float) -> float:

@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from rulecap.service import CapitalOrchestrator, DemoSource, DynamicCapitalManager, MarginMonitor
+from rulecap.service.bodies import Recommendation
 from rulecap.service.demo import read_recording, shipped_recording
-from rulecap.service.facade import margin_of
+from rulecap.service.facade import SignalFields, margin_of
 from rulecap.service.sources import SourceError, UnknownSymbol
 from tests.service.conftest import ROOT
 from tests.service.test_capital import trades
@@ -144,10 +145,29 @@ def test_what_the_policy_refuses_is_told_with_what_is_wrong():
     assert [one["code"] for one in answer["problems"]] == ["not-allowed"]
 
 
-@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), "16", None, True])
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), "16", None, True, 10**400])
 @pytest.mark.parametrize("which", [0, 1, 2])
 def test_no_zone_is_told_of_figures_that_are_none(which, wrong):
     figures = [16.0, -50.0, 5000.0]
     figures[which] = wrong
     with pytest.raises(ValueError, match="must be a finite number, got"):
         MarginMonitor().analyze_margin_status(*figures)
+
+
+def test_figures_from_which_no_zone_follows_raise():
+    """A loop that compares the zone with the red one would have gone on."""
+    with pytest.raises(ValueError, match=r"no zone follows from these figures: .*not a finite number"):
+        MarginMonitor().analyze_margin_status(-1e308, 0.0, 5000.0)
+
+
+def test_what_a_signal_may_say_is_what_a_request_may():
+    """Tools that check types know by it what a bot may hand in."""
+    assert {"symbol", *SignalFields.__annotations__} == set(Recommendation.model_fields)
+
+
+def test_one_object_serves_one_loop_after_another():
+    orchestrator = CapitalOrchestrator(DemoSource())
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            asyncio.run(asyncio.wait_for(orchestrator.get_position_recommendation(**SPECIFIED), 0))
+        assert asyncio.run(orchestrator.get_position_recommendation(**SPECIFIED))["recommendation"] == "ENTER"
