@@ -58,7 +58,8 @@ class Body(BaseModel):
 def _whole_or_reducing(schema: dict[str, Any]) -> None:
     """Say in the schema what is needed: all that the specification's body has, unless the order only reduces."""
     reducing = {"properties": {"reduce_only": {"const": True}}, "required": ["reduce_only"]}
-    schema["anyOf"] = [{"required": list(NEEDED)}, reducing]
+    # Not as `anyOf`: generated clients would have a class for each way, and one of them without a field.
+    schema |= {"if": reducing, "else": {"required": list(NEEDED)}}
     for name in NEEDED:  # null stands for absent, which is enough for a reduction alone
         schema["properties"][name] = _without_null(schema["properties"][name])
 

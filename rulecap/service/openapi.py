@@ -39,6 +39,7 @@ ANSWER = {
         "decision_id": {"type": ["string", "null"], "description": "The record in the audit log."},
         "problems": {"type": "array", "items": {"type": "object"}},
     },
+    "additionalProperties": True,  # said, because generated clients drop what is not
 }
 ANSWERED = frozenset({
     "state", "margin", "scaling", "drawdown", "multi_tier", "leverage", "kelly", "risk_parity", "position", "evaluate",
@@ -85,7 +86,8 @@ def _made(app: FastAPI, routers: tuple[APIRouter, ...]) -> dict[str, Any]:
     for model in BODIES:
         schema = model.model_json_schema(ref_template=COMPONENT + "{model}")
         schemas |= schema.pop("$defs", {})
-        schemas[model.__name__] = schema
+        # Generated clients call classes by title: of two with the same they leave one out.
+        schemas[model.__name__] = {**schema, "title": model.__name__}
     made["components"]["securitySchemes"] = SCHEMES
     for route in routes:
         for method in route.methods or ():

@@ -9,6 +9,7 @@ import pytest
 
 from rulecap.service.keys import add_key
 from tests.service.test_running import Served, ready
+from tests.service.told import SPECIFIED
 
 SCHEMATHESIS = Path(sysconfig.get_path("scripts")) / "schemathesis"
 CONFIG = Path(__file__).with_name("schemathesis.toml")
@@ -82,3 +83,25 @@ def test_whatever_is_answered_is_in_the_document(client):
         shape = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
         jsonschema.validate(client.get(path).json(), {**shape, "components": document["components"]})
     assert {one["type"] for one in document["components"]["securitySchemes"].values()} == {"http", "apiKey"}
+
+
+def test_clients_can_be_generated(client):
+    """They call classes by title and functions by operation, leave out what is named twice, and drop unsaid fields."""
+    made = client.get("/openapi.json").json()
+    schemas = made["components"]["schemas"]
+    titles = {name: schema["title"] for name, schema in schemas.items() if "title" in schema}
+    assert titles == {name: name for name in titles}
+    assert {"Recommendation", "Kelly", "Allocation", "Snapshot"} <= set(titles)
+    assert schemas["Answer"]["additionalProperties"] is True
+    operations = [one["operationId"] for path in made["paths"].values() for one in path.values()]
+    assert len(set(operations)) == len(operations)
+    assert {"position", "kelly", "risk_parity", "evaluate", "state"} <= set(operations)
+    wanted = schemas["Recommendation"]
+    assert "anyOf" not in wanted
+    check = jsonschema.Draft202012Validator(wanted)
+    assert check.is_valid(SPECIFIED)
+    assert check.is_valid({"symbol": "BTCUSDT", "reduce_only": True})
+    for lacking in SPECIFIED:
+        assert not check.is_valid({name: value for name, value in SPECIFIED.items() if name != lacking})
+    assert not check.is_valid({"symbol": "BTCUSDT", "reduce_only": False})
+    assert not check.is_valid({"symbol": "BTCUSDT"})
