@@ -213,7 +213,12 @@ class Policy:
             return known
         try:
             made: Evaluator = Evaluator(self._loaded.policy, typed, self._reader)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # too deep or too long for Python
+        except (
+            RecursionError,
+            MemoryError,
+        ) as error:  # the caller's depth may be why, so the next question tries again
+            return Uncompiled(self._loaded.policy, typed, self._reader, error)
+        except (SyntaxError, ValueError) as error:  # too deep or too long for Python
             made = Uncompiled(self._loaded.policy, typed, self._reader, error)
         # Two threads may both compile at first; one result is kept, and both are the same.
         return self._evaluators.setdefault(decision, made)

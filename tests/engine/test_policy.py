@@ -1,12 +1,15 @@
 """What a loaded policy says of its decisions: which output is the verdict, whatever way the answer came about."""
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
-from rulecap import Policy, load_policy
+from rulecap import Policy, PolicyError, load_policy
+from rulecap.engine import policy as engine
 from tests.promises.policies import put
 from tests.promises.shipped import SHIPPED, shipped
 from tests.snapshots import random_snapshot
@@ -98,3 +101,34 @@ def test_the_shipped_policies_name_their_verdicts(name: str) -> None:
             answer = policy.evaluate(snapshot, asked)
             output = VERDICTS[answer.answered_by]
             assert policy.verdict_of(answer) == (answer.outputs[output] if output else None)
+
+
+def at_depth(left: int, ask: Callable[[], Any]) -> Any:
+    return ask() if left <= 0 else at_depth(left - 1, ask)
+
+
+def test_a_question_from_too_deep_is_no_word_on_the_next_one(judging: Policy) -> None:
+    """What could not be compiled there, for want of stack, was refused for as long as the process lived."""
+    for spare in range(sys.getrecursionlimit()):
+        try:
+            answer = at_depth(sys.getrecursionlimit() - spare, lambda: judging.evaluate(SNAPSHOT, "asked"))
+        except RecursionError:
+            continue  # not even enough to be asked
+        if answer.ok:
+            break
+    assert judging.evaluate(SNAPSHOT, "asked").ok
+
+
+@pytest.mark.parametrize("error", [RecursionError, MemoryError])
+def test_what_could_not_be_compiled_for_want_of_room_is_compiled_later(
+    judging: Policy, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def no_room(*given: Any) -> Any:
+        raise error("no room")
+
+    with monkeypatch.context() as once:
+        once.setattr(engine, "Evaluator", no_room)
+        assert [problem.code for problem in judging.evaluate(SNAPSHOT, "asked").problems] == ["too-large"]
+        with pytest.raises(PolicyError, match="no room"):
+            judging.compile()
+    assert judging.evaluate(SNAPSHOT, "asked").ok
