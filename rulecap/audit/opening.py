@@ -125,6 +125,8 @@ def connect(url: str, *, write: bool, create: bool, patience: float) -> Database
     Raises:
         LogError: the address is none, or the database cannot be reached.
     """
+    if not isinstance(url, str):
+        raise LogError("bad-log-address", f"a {type(url).__name__} is no log's address: write {HINT}")
     if url.startswith(SQLITE):
         from rulecap.audit.sqlite import SqliteDatabase
 

@@ -9,6 +9,7 @@ Each is built in one line, over an account that is told by any source:
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
 from pydantic import ValidationError
@@ -37,7 +38,7 @@ NEXT_TRIES = 8
 class Office:
     """What decides about an account: a policy, a view that is read anew for each question, a log."""
 
-    def __init__(self, source: Source, policy: str = SHIPPED, log: str | None = None) -> None:
+    def __init__(self, source: Source, policy: str | Path = SHIPPED, log: str | None = None) -> None:
         """Take where account and markets come from, the policy, and the log's address; none: nothing is recorded.
 
         Raises:
@@ -134,7 +135,7 @@ class DynamicCapitalManager(Office):
 class MarginMonitor:
     """Tells in which zone a share of used margin is; it knows no positions, so it names no actions."""
 
-    def __init__(self, policy: str = SHIPPED) -> None:
+    def __init__(self, policy: str | Path = SHIPPED) -> None:
         """Take the policy.
 
         Raises:

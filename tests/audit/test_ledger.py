@@ -4,6 +4,7 @@ import json
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
 from unittest.mock import MagicMock
 
@@ -295,6 +296,14 @@ def test_a_replay_that_differs_names_the_first_step(policy, url, tmp_path):
     (tmp_path / "other" / "policy.yaml").write_text(text)
     found = replayed(record, load_policy(tmp_path / "other"))
     assert (found.part, found.step, found.recorded, found.computed) == ("steps", "word", "NO", "GO")
+
+
+@pytest.mark.parametrize("address", [None, Path("risk.sqlite3"), b"sqlite:///risk.sqlite3"])
+def test_an_address_that_is_no_text_is_named(address):
+    """As of a variable of the environment that is not set."""
+    for opened in (open_ledger, open_log):
+        with pytest.raises(LogError, match=f"a {type(address).__name__} is no log's address: write sqlite:///"):
+            opened(address)
 
 
 class TestOpening:
