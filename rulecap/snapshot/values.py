@@ -30,7 +30,9 @@ def _utc(value: object) -> datetime:
     if moment.tzinfo is None or moment.utcoffset() is None:
         raise PydanticCustomError("naive-time", "has no time zone: end it with Z (UTC) or an offset such as +02:00")
     try:
-        return moment.astimezone(UTC)
+        utc = moment.astimezone(UTC)
+        # pandas' Timestamp is a datetime too, with nanoseconds that no record holds.
+        return utc if type(utc) is datetime else datetime.combine(utc.date(), utc.time(), UTC)
     except OverflowError:
         raise PydanticCustomError("out-of-range", "must be a time within the years 1 to 9999 in UTC") from None
 

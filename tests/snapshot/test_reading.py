@@ -150,6 +150,21 @@ def test_a_copy_with_other_values_is_validated_as_anything_else(deep: bool) -> N
     assert snapshot.model_copy(deep=deep) == snapshot
 
 
+class Stamp(datetime):
+    """A derived datetime with more to it, as pandas' Timestamp is."""
+
+    def isoformat(self, *given: Any) -> str:
+        return super().isoformat(*given) + "000000500"
+
+
+def test_a_derived_time_becomes_a_plain_one_however_the_snapshot_is_made() -> None:
+    moment = Stamp(2026, 1, 1, 12, 0, 0, 5, tzinfo=timezone(timedelta(hours=2)))
+    account = Account.model_validate(ACCOUNT)
+    for snapshot in (Snapshot(as_of=moment, account=account), read({**minimal(), "as_of": str(moment)[:32]})):
+        assert type(snapshot.as_of) is datetime
+        assert snapshot.as_of == datetime(2026, 1, 1, 10, 0, 0, 5, tzinfo=UTC)
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_the_shipped_examples_are_snapshots(path: Path) -> None:
     assert isinstance(read_snapshot(path.read_bytes()), Snapshot)
