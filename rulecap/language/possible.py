@@ -1,7 +1,8 @@
 """What conditions leave possible: whether one can still hold where others hold, or have failed.
 
 It reasons about comparisons of one expression with fixed values, of two expressions with each other, about names and
-flags, joined by `and`, `or`, `not`. Where it cannot tell, all is possible.
+flags, joined by `and`, `or`, `not`. Where it cannot tell, all is possible. A parameter that is a flag or a name, or
+a number at the end of what an input may be, switches something: that is left alone, as it may be another one tomorrow.
 """
 
 import math
@@ -13,6 +14,7 @@ from rulecap.language import types as t
 from rulecap.language.terms import Compare, Const, Listing, Logic, Member, Not, Read, Term
 
 Key = tuple[object, ...]
+DECLARED = "declared"  # in front of the key of what is held to a range; only values that are written out narrow that
 OPPOSITE = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "=="}
 MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "==", "!=": "!="}
 
@@ -62,7 +64,7 @@ Facts: TypeAlias = Mapping[Key, Span | Among]
 def declared(ranges: Iterable[tuple[str, float | None, float | None]]) -> Facts:
     """Return what is known where paths of the snapshot are held to ranges, both ends included."""
     return {
-        key_of(Read(t.UNKNOWN, 0, path)): Span(
+        (DECLARED, key_of(Read(t.UNKNOWN, 0, path))): Span(
             low=-math.inf if low is None else low, high=math.inf if high is None else high
         )
         for path, low, high in ranges
@@ -88,7 +90,7 @@ def given(facts: Facts, condition: Term, truth: bool) -> Facts | None:
             pairs = tuple(_pairs(condition))
             return _joined(facts, pairs, truth, all_of=truth) if len(pairs) > 1 else _compared(facts, pairs[0], truth)
         case Member(item=item, container=Listing(items=items), negated=negated):
-            values = [one.value for one in items if isinstance(one, Const) and isinstance(one.value, str)]
+            values = [one.value for one in items if isinstance(one, Const) and _is_written(one)]
             known = len(values) == len(items)
             return _among(facts, item, "==" if negated is not truth else "!=", frozenset(values)) if known else facts
     return _among(facts, condition, "==", frozenset({truth})) if condition.type == t.FLAG else facts
@@ -120,23 +122,34 @@ def _compared(facts: Facts, pair: Compare, truth: bool) -> Facts | None:
         return facts
     if isinstance(right, Const):
         if isinstance(right.value, str | bool):
-            return _among(facts, left, operator, frozenset({right.value}))
-        return _spanned(facts, key_of(left), operator, right.value) if _is_number(right.value) else facts
+            return _among(facts, left, operator, frozenset({right.value})) if not right.name else facts
+        return _spanned(facts, key_of(left), operator, right) if _is_number(right.value) else facts
     a, b = key_of(left), key_of(right)
     if repr(a) > repr(b):
         a, b, operator = b, a, MIRRORED[operator]
-    return _spanned(facts, ("between", a, b), operator, 0.0)
+    return _spanned(facts, ("between", a, b), operator, Const(t.BARE, 0, 0.0))
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float)
 
 
-def _spanned(facts: Facts, key: Key, operator: str, value: object) -> Facts | None:
-    assert isinstance(value, int | float)  # it was looked at
-    known = facts.get(key, Span())
-    left = known.where(operator, value) if isinstance(known, Span) else known
-    return None if left is None else {**facts, key: left}
+def _is_written(name: Const) -> bool:
+    return isinstance(name.value, str) and not name.name
+
+
+def _spanned(facts: Facts, key: Key, operator: str, bound: Const) -> Facts | None:
+    assert isinstance(bound.value, int | float)  # it was looked at
+    told: dict[Key, Span | Among] = {}
+    for one in (key, (DECLARED, key)):
+        known = facts.get(one, Span() if one is key else None)
+        if not isinstance(known, Span) or (one is not key and bound.name):
+            continue
+        left = known.where(operator, bound.value)
+        if left is None:
+            return None
+        told[one] = left
+    return {**facts, **told}
 
 
 def _among(facts: Facts, term: Term, operator: str, values: frozenset[object]) -> Facts | None:

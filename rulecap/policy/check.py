@@ -119,8 +119,9 @@ def check_policy(node: Mapping, problems: list[Problem]) -> TypedPolicy:
         problems[before:] = [one for one in problems[before:] if one.code not in NAMES_MISSING]
     # Where a path of its `requires` is wrong, which is reported, nobody knows what a decision lacks.
     sound = [one for name, one in decisions.items() if set(text.decisions[name].requires) <= set(one.requires)]
-    check_coverage(policy, [plan_of(policy, decision) for decision in sound], problems)
-    check_reach(policy, problems)
+    plans = [plan_of(policy, decision) for decision in sound]
+    check_coverage(policy, plans, problems)
+    check_reach(policy, plans, problems)
     return policy
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from rulecap.language.expression import Expression
 from rulecap.language.possible import Facts, declared, given
 from rulecap.language.terms import Choice, Const, Logic, Term, children
+from rulecap.policy.plan import Plan
 from rulecap.policy.typed import TypedPolicy
 from rulecap.problems import Problem
 from rulecap.rules.formula import TypedFormula
@@ -20,15 +21,18 @@ FIXED = (
 )
 
 
-def check_reach(policy: TypedPolicy, problems: list[Problem]) -> None:
+def check_reach(policy: TypedPolicy, plans: Sequence[Plan], problems: list[Problem]) -> None:
     """Note, as warnings, what can never come about; only where nothing else is wrong."""
     if any(problem.severity == "error" for problem in problems):
         return
     found: list[Problem] = []
-    facts = declared(
-        (one.path, one.low, one.high) for one in policy.inputs if one.low is not None or one.high is not None
-    )
-    for rule in policy.rules.values():
+    ranges = [one for one in policy.inputs if one.low is not None or one.high is not None]
+    held = declared((one.path, one.low, one.high) for one in ranges)
+    always_held = declared((one.path, one.low, one.high) for one in ranges if one.type is not None)
+    anyway = {name for plan in plans if plan.decision.anyway for name in plan.names}
+    for name, rule in policy.rules.items():
+        # A decision that answers anyway does so whatever the ranges say, but those of facts.
+        facts = always_held if name in anyway else held
         if isinstance(rule, TypedTree):
             found += _beyond(rule.root, facts)
         if isinstance(rule, TypedFormula):
