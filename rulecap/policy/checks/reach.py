@@ -34,7 +34,7 @@ def check_reach(policy: TypedPolicy, plans: Sequence[Plan], problems: list[Probl
         # A decision that answers anyway does so whatever the ranges say, but those of facts.
         facts = always_held if name in anyway else held
         if isinstance(rule, TypedTree):
-            found += _beyond(rule.root, facts)
+            found += _beyond(rule.root, facts, facts)
         if isinstance(rule, TypedFormula):
             found += _passed_over(rule.formula, rule.term, facts, facts)
         for condition in rule.conditions():
@@ -42,7 +42,7 @@ def check_reach(policy: TypedPolicy, plans: Sequence[Plan], problems: list[Probl
     problems += [replace(one, severity="warning") for one in found]
 
 
-def _beyond(node: Fork | Value, facts: Facts) -> Iterator[Problem]:
+def _beyond(node: Fork | Value, facts: Facts, base: Facts) -> Iterator[Problem]:
     """Yield the branches of a tree that are never reached; what stands within such a branch is not looked at."""
     if isinstance(node, Value):
         return
@@ -50,13 +50,13 @@ def _beyond(node: Fork | Value, facts: Facts) -> Iterator[Problem]:
     for condition, term, then in node.branches[:MOST_BRANCHES]:
         within = _reaching(facts, term, above)
         if within is None:
-            yield from _unreached((condition, term), above, facts)
+            yield from _unreached((condition, term), above, facts, base)
         else:
-            yield from _beyond(then, within)
+            yield from _beyond(then, within, base)
             above.append((condition, term))
     left = _failed(facts, above)
     if left is not None:
-        yield from _beyond(node.otherwise, left)
+        yield from _beyond(node.otherwise, left, base)
 
 
 def _reaching(facts: Facts, term: Term, above: Sequence[Condition]) -> Facts | None:
@@ -76,18 +76,18 @@ def _failed(facts: Facts, conditions: Sequence[Condition]) -> Facts | None:
     return left
 
 
-def _unreached(branch: Condition, above: Sequence[Condition], facts: Facts) -> Iterator[Problem]:
+def _unreached(branch: Condition, above: Sequence[Condition], facts: Facts, base: Facts) -> Iterator[Problem]:
     condition, term = branch
-    if given(facts, term, True) is None:
-        yield from _fixed(branch, facts)
+    if given(base, term, True) is None:
+        yield from _fixed(branch, base)
         return
-    first = next((one for one in above if _reaching(facts, term, [one]) is None), None)
-    message = (
-        f"wherever it holds, `{first[0].text}` above it holds first"
-        if first
-        else "the branches above it take all cases"
-    )
     hint = "put the narrower condition first, or take one out"
+    if given(facts, term, True) is None:
+        message, hint = "it never holds where the tree gets this far", "correct it, or take it out"
+    elif first := next((one for one in above if _reaching(facts, term, [one]) is None), None):
+        message = f"wherever it holds, `{first[0].text}` above it holds first"
+    else:
+        message = "the branches above it take all cases"
     yield condition.problem(0, "never-reached", f"this branch is never reached: {message}", hint)
 
 
