@@ -19,6 +19,11 @@ UNIT_LIKE = re.compile(
     r"|\s?(?:percent|dollars?|hours?|minutes?|seconds?|days?|times|basis points?))\Z"
 )
 COMMA_IN = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+,\d{1,2})\s?(?:%|bp|x|h|s|USD)?\Z")
+APART = re.compile(r"(?P<digits>[-+]?\d{1,3}(?:[\s'’]\d{3})+(?:\.\d+)?)(?P<unit>\s?(?:%|bp|x|h|s|USD)?)\Z")
+SHORTENED = re.compile(r"(?P<number>[-+]?\d+(?:\.\d+)?)\s?(?P<size>[kKmM])\s?USD\Z")
+UNIT_FIRST = re.compile(r"USD\s(?P<number>[-+]?\d[\d.,_]*)\Z")
+QUOTED_ELSEWHERE = re.compile(r"(?P<mark>[“”„‟‘’‚‛«»‹›])(?P<name>.*?)[“”„‟‘’‚‛«»‹›]\Z")
+THOUSANDS = {"k": 1_000, "m": 1_000_000}
 A_NAME = re.compile(r"\d{4}-\d\d-\d\d|\d+[A-Z]{2,}")
 LONGEST_TEXT = 400
 
@@ -61,20 +66,30 @@ def _scalar(node: Scalar, problems: list[Problem]) -> Literal:
         return _bounded(number, node, problems) or Literal(number, t.NUMBERS[unit], node)
     strange = _no_number_here(value)
     if strange:
-        code, message = strange
-        problems.append(problem_at(node, code, message, written_here(value)))
+        problems.append(problem_at(node, *strange))
         return Literal(None, t.UNKNOWN, node)
     if len(value) > LONGEST_TEXT:
         problems.append(problem_at(node, "out-of-range", f"a name has at most {LONGEST_TEXT} characters"))
     return Literal(value, t.Text(frozenset({value})), node)
 
 
-def _no_number_here(text: str) -> tuple[str, str] | None:
-    """Return what is wrong with a number that is written as elsewhere; none where the text is a name."""
+def _no_number_here(text: str) -> tuple[str, str, str] | None:
+    """Return what is wrong with a number or name that is written as elsewhere, with a hint; none where it is a name."""
     if COMMA_IN.match(text):
-        return "wrong-form", f"{text} is no number: one has a point and no comma"
+        return "wrong-form", f"{text} is no number: one has a point and no comma", written_here(text)
     if UNIT_LIKE.match(text) and not A_NAME.match(text):
-        return "wrong-unit", f"{text} has a unit that the language does not know"
+        return "wrong-unit", f"{text} has a unit that the language does not know", written_here(text)
+    if apart := APART.match(text):
+        digits = re.sub(r"[\s'’]", "", apart["digits"])
+        return "wrong-form", f"{text} is no number: its digits stand together", f"write {digits}{apart['unit']}"
+    if shortened := SHORTENED.match(text):
+        number = float(shortened["number"]) * THOUSANDS[shortened["size"].lower()]
+        return "wrong-form", f"{text} is no number: it is written out", f"write {number:.15g} USD"
+    if first := UNIT_FIRST.match(text):
+        return "wrong-unit", f"{text} has its unit before the number", written_here(f"{first['number']} USD")
+    if quoted := QUOTED_ELSEWHERE.match(text):
+        message = f"`{quoted['mark']}` is no quotation mark here: it would be part of the name"
+        return "wrong-form", message, f"write {quoted['name']}"
     return None
 
 
