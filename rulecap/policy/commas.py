@@ -1,11 +1,17 @@
-"""The trap of YAML's braces: a comma inside a formula's parentheses ends the text.
+"""The traps of YAML's braces: a comma inside a formula's parentheses, or in a number, ends the text.
 
-`{at_most: max(a, b)}` is, to YAML, `at_most: max(a` and an empty key `b)`. The reader says so, once, instead of
-reporting half a formula and an unknown key.
+`{at_most: max(a, b)}` is, to YAML, `at_most: max(a` and an empty key `b)`; `{size: 0,5}` is `size: 0` and an empty key
+`5`; `{below:5%}` is an empty key. The reader says so, once, instead of reporting half a formula and an unknown key.
 """
+
+import re
 
 from rulecap.policy.nodes import Node, Scalar, problem_at
 from rulecap.problems import Problem
+
+WHOLE = re.compile(r"[-+]?\d+\Z")
+GROUP, REST = re.compile(r"\d{3}\Z"), re.compile(r"(?P<digits>\d+)(?P<behind>(?:\.\d+)?\s?(?:%|[A-Za-z]{1,4})?)\Z")
+CLOSE_COLON = re.compile(r"(?P<key>[a-z][a-z0-9_]*):\s*(?P<value>\S.*)\Z")
 
 
 def join_at_commas(children: list[Node]) -> tuple[list[Node], list[Problem]]:
@@ -16,11 +22,18 @@ def join_at_commas(children: list[Node]) -> tuple[list[Node], list[Problem]]:
     while index < len(children):
         kept += children[index : index + 2]
         value = children[index + 1]
+        if _is_empty(value) and (close := _close_colon(children[index])):
+            problems.append(close)
+            del kept[-2:]
         index += 2
         end = _end_of_cut(children, index, _left_open(value))
         if end > index:
             problems.append(_cut(value, children[end - 2]))
             index = end
+        elif number := _cut_number(value, children, index):
+            problems.append(number)
+            while index < len(children) and _is_empty(children[index + 1]) and _digits(children[index]):
+                index += 2
     return kept, problems
 
 
@@ -53,3 +66,32 @@ def _cut(value: Node, last: Node) -> Problem:
     whole = text[begin : last.source.index(last.line, last.column) + len(last.text)]
     message = f"inside braces the comma ends the text `{value.text}`"
     return problem_at(value, "yaml-syntax", message, f'put it in quotes: "{whole}"', offset=len(value.text))
+
+
+def _cut_number(value: Node, children: list[Node], index: int) -> Problem | None:
+    """Return the finding that a comma within a number cut it: keys of digits without a value stand behind."""
+    if not isinstance(value, Scalar) or value.style is not None or not WHOLE.match(value.text):
+        return None
+    behind: list[str] = []
+    while index < len(children) and _is_empty(children[index + 1]) and (digits := _digits(children[index])):
+        behind.append(digits)
+        index += 2
+    if not behind:
+        return None
+    last = REST.match(behind[-1])
+    grouped = all(GROUP.match(one) for one in behind[:-1]) and last is not None and GROUP.match(last["digits"])
+    whole = value.text + ("" if grouped else ".") + "".join(behind)
+    message = f"inside braces the comma ends the number `{value.text}`"
+    return problem_at(value, "yaml-syntax", message, f"write {whole}", offset=len(value.text))
+
+
+def _digits(node: Node) -> str:
+    return node.text if isinstance(node, Scalar) and node.style is None and REST.match(node.text) else ""
+
+
+def _close_colon(key: Node) -> Problem | None:
+    found = CLOSE_COLON.match(key.text) if isinstance(key, Scalar) and key.style is None else None
+    if not found:
+        return None
+    message = f"behind `{found['key']}:` a space is missing"
+    return problem_at(key, "yaml-syntax", message, f"write {found['key']}: {found['value']}")
