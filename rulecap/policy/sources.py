@@ -17,6 +17,9 @@ from rulecap.problems import PolicyError, Problem, did_you_mean, shown
 
 SECTIONS = ("inputs", "parameters", "memory", "decisions", "rules", "history")
 DEEPEST_EXTENDS = 8
+OF_A_POLICY = ("language", "policy", "version")
+NO_POLICY = "this file is no policy by itself: it has neither `language` nor `policy` nor `version`"
+NAME_THE_FOLDER = "a file that a policy includes is checked with it: name the policy's folder"
 
 
 @dataclass(slots=True)
@@ -169,6 +172,9 @@ def _file(shelf: Shelf, name: str, prefix: str, sources: Sources, asked: Scalar 
     if isinstance(node, Mapping):
         places = {problem.location for problem in problems}
         part = "include" if asked else "overlay" if "extends" in node else "policy"
+        if part == "policy" and name != MAIN and not any(key in node for key in OF_A_POLICY):
+            sources.problems.append(problem_at(node, "missing-key", NO_POLICY, NAME_THE_FOLDER))
+            return None
         sources.problems += [found for found in validate(node, part=part) if found.location not in places]
         return node
     if node is not None:
