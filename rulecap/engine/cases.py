@@ -4,6 +4,7 @@ The format is `schemas/tests.schema.json`; what an expectation may be is in `rul
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from rulecap.problems import Problem, did_you_mean
 Json = Any
 EXPECTATIONS = ("expect", "memory_after", "trace", "problems")
 DEFAULT_DECISION = "position"
+INDEX = re.compile(r"\[(\d+)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class CaseResult:
 
 
 def case_files(where: str) -> list[Path]:
-    """Return a policy's test files: tests/*.yaml in its folder; for an overlay x.yaml, tests/x.yaml beside it.
+    """Return test files: tests/*.yaml (or .yml) in the folder; for an overlay x.yaml tests/x.yaml beside it.
 
     Raises:
         PolicyError: there is no such policy.
@@ -88,7 +90,7 @@ def case_files(where: str) -> list[Path]:
     here = Path.cwd()
     if place.is_relative_to(here):
         place = place.relative_to(here)
-    beside = sorted((place / "tests").glob("*.yaml")) if place.is_dir() else [place.parent / "tests" / place.name]
+    beside = sorted((place / "tests").glob("*.y*ml")) if place.is_dir() else [place.parent / "tests" / place.name]
     return [path for path in beside if path.is_file()]
 
 
@@ -142,7 +144,8 @@ def _differences(step: Step, decision: Decision) -> Iterator[Mismatch]:
     if sorted(set(plain(expected) if expected else ())) != codes:
         said = "; ".join(problem.render() for problem in decision.problems) or "none"
         wanted = ", ".join(plain(expected)) if expected else "none"
-        yield Mismatch(f"{step.label}problems", wanted, said, (expected or step.expected).location)
+        place = expected or _given(step.expected, decision.problems) or step.expected
+        yield Mismatch(f"{step.label}problems", wanted, said, place.location)
     values = {entry["rule"]: entry["value"] for entry in decision.trace.steps} if "trace" in step.expected else {}
     found = {"expect": decision.outputs, "memory_after": decision.memory, "trace": values}
     for part, got in found.items():
@@ -150,6 +153,18 @@ def _differences(step: Step, decision: Decision) -> Iterator[Mismatch]:
             prefix = step.label if part == "expect" else f"{step.label}{part}: "
             for difference in mismatches(wanted_node, got):
                 yield Mismatch(f"{prefix}{difference.path}", difference.expected, difference.got, difference.location)
+
+
+def _given(written: Mapping, problems: Iterable[Problem]) -> Node | None:
+    """Return where the test itself gives what the first of the problems is about; none where it does not."""
+    for problem in problems:
+        path = INDEX.sub(r".\1", problem.path or "")
+        for part, before in (("set", ""), ("memory", "memory.")):
+            node = written.get(part)
+            for key, _ in node.entries if isinstance(node, Mapping) else ():
+                if f"{path}.".startswith(f"{before}{key.text}."):
+                    return key
+    return None
 
 
 class _Reader:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +11,11 @@ from rulecap.language.values import is_number
 from rulecap.location import Location
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, plain
 from rulecap.problems import did_you_mean
+from rulecap.units import LITERAL
 
 RELATIVE, ABSOLUTE = 1e-9, 1e-12
 LONGEST_SHOWN = 300
+WITH_UNIT = re.compile(rf"[-+]?(?:{LITERAL.pattern})\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,4 +134,18 @@ def _same(wanted: Any, got: Any) -> bool:
 
 def _mismatch(expected: Node, got: Any, path: str) -> Mismatch:
     wanted = plain(expected)
-    return Mismatch(path, shown(None if wanted == "none" else wanted), shown(got), expected.location)
+    return Mismatch(
+        path,
+        shown(None if wanted == "none" else wanted),
+        shown(got) + _written_otherwise(wanted, got),
+        expected.location,
+    )
+
+
+def _written_otherwise(wanted: Any, got: Any) -> str:
+    """Return, where a number was expected in a form that none has here, how it is written."""
+    if not is_number(got):
+        return ""
+    if isinstance(wanted, dict) and wanted.keys() & {"near", "within"}:
+        return " (near and within stand together: {near: …, within: …})"
+    return " (numbers stand here without their unit)" if isinstance(wanted, str) and WITH_UNIT.match(wanted) else ""

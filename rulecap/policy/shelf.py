@@ -91,7 +91,7 @@ class OnDisk:
 
     def others(self) -> Iterable[str]:
         """Return the YAML files beside the main one."""
-        return [path.name for path in self.folder.glob("*.yaml") if path.is_file() and path.name != MAIN]
+        return [path.name for path in self.folder.glob("*.y*ml") if path.is_file() and path.name != MAIN]
 
     def parts(self) -> list[str]:
         """Return those of them that are no overlays; what cannot be read is none either."""

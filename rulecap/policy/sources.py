@@ -67,7 +67,8 @@ def read_sources(where: str | Path) -> Sources:
 def _forgotten(name: str, content: bytes) -> Problem:
     """A file that looks like a part of the policy and is none: whoever wrote it thinks that it counts."""
     message = f"{_written(name)} lies in the policy's folder and is not included: nothing in it counts"
-    hint = f"add it to `include` in {MAIN}, or move it away"
+    named = "" if name.endswith(".yaml") else "give it a name that ends with .yaml, and "
+    hint = f"{named}add it to `include` in {MAIN}, or move it away"
     line = next(iter(content.decode("utf-8", "replace").splitlines()), "")
     return Problem("not-included", message, Location(_written(name), 1, 1), None, hint, line, "warning")
 

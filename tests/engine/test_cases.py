@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rulecap import load_policy
-from rulecap.engine.cases import load_cases, run_files
+from rulecap.engine.cases import case_files, load_cases, run_files
 
 POLICY = """\
 language: 1
@@ -148,3 +148,25 @@ def test_positions_in_a_case_file(tmp_path):
     cases, problems = load_cases(Path(path))
     assert not problems
     assert (cases[0].location.line, cases[0].steps[0].decision) == (5, "position")
+
+
+@pytest.mark.parametrize(
+    ("test", "place"),
+    [
+        ("  - {name: a, set: {account.margin_used: 5%}, expect: {bet: none}}", (5, 21)),
+        ("  - {name: a, memory: {lost: 5}, expect: {bet: none, last: none}}", (5, 5)),
+        ("  - {name: a, memory: {last: 5 USD}, expect: {bet: none}}", (5, 24)),
+        ("  - {name: a, set: {positions: [{symbol: 5}]}, expect: {bet: none}}", (5, 21)),
+        ("  - {name: a, steps: [{expect: {bet: 50}}, {set: {account.margin_used: x}, expect: {bet: none}}]}", (5, 51)),
+    ],
+)
+def test_a_problem_of_what_a_test_gives_is_shown_where_it_gives_it(run, test, place):
+    (result,) = run(HEAD + test + "\n")
+    found = next(one for one in result.mismatches if one.path.endswith("problems"))
+    assert (found.location.line, found.location.column) == place
+
+
+def test_files_with_the_short_ending_are_tests_too(run, tmp_path):
+    run(HEAD + "  - {name: a, expect: {bet: 50}}\n")
+    (tmp_path / "tests" / "more.yml").write_text(HEAD + "  - {name: b, expect: {bet: 51}}\n")
+    assert [path.name for path in case_files(str(tmp_path))] == ["more.yml", "t.yaml"]

@@ -55,6 +55,14 @@ def test_matches(text, got):
         ("{a: {contains: big}}", {"a": "small"}, ("a", 'something with "big"', '"small"')),
         ("{a: {near: 45, within: 0.05}}", {"a": 45.1}, ("a", "45 ± 0.05", "45.1")),
         ("{a: {near: 45, within: 0.05}}", {"a": None}, ("a", "45 ± 0.05", "none")),
+        (
+            "{a: {near: 45, tol: 0.05}}",
+            {"a": 45},
+            ("a", '{"near": 45, "tol": 0.05}', "45 (near and within stand together: {near: …, within: …})"),
+        ),
+        ("{a: 40 USD}", {"a": 40.0}, ("a", '"40 USD"', "40.0 (numbers stand here without their unit)")),
+        ("{a: -5%}", {"a": 5.0}, ("a", '"-5%"', "5.0 (numbers stand here without their unit)")),
+        ("{a: 5%}", {"a": "5"}, ("a", '"5%"', '"5"')),
     ],
 )
 def test_says_what_differs(text, got, expected):
