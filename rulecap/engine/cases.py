@@ -81,7 +81,7 @@ class CaseResult:
 
 
 def case_files(where: str) -> list[Path]:
-    """Return test files: tests/*.yaml (or .yml) in the folder; for an overlay x.yaml tests/x.yaml beside it.
+    """Return test files: tests/*.yaml (or .yml) in the folder; for an overlay x.yaml, tests/x.yaml beside it.
 
     Raises:
         PolicyError: there is no such policy.

@@ -100,7 +100,7 @@ def check_policy(node: Mapping, problems: list[Problem]) -> TypedPolicy:
     decisions = {name: check_decision(name, one, words) for name, one in text.decisions.items()}
     check_hand_overs(text, problems)
     inputs = check_inputs(text, snapshot, problems)
-    history = check_history(text, words.rules, problems)
+    history = check_history(text, words.rules, _keys(node, "rules"), problems)
     policy = TypedPolicy(
         text,
         snapshot,

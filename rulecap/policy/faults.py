@@ -1,7 +1,7 @@
 """A schema validator's errors as single faults: one for each place, without those that only echo another one."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ class Fault:
         key: the key that is missing, unknown or misnamed; none where the value itself is wrong.
         schema: the schema that demands it.
         value: what stands at the path.
+        meant: the missing key that an unknown one may stand for.
     """
 
     path: Path
@@ -31,6 +32,7 @@ class Fault:
     key: str | None
     schema: dict[str, Any]
     value: Any
+    meant: str | None = None
 
     def unlisted(self) -> list[str]:
         """Return the keys that are there and that the schema does not name."""
@@ -50,7 +52,27 @@ def faults(errors: "Iterable[ValidationError]") -> list[Fault]:
             if _rank(fault) < _rank(known):
                 told[fault.path, fault.key] = fault
     unknown = {(fault.path, fault.key) for fault in told.values() if fault.keyword == "unknown"}
-    return [fault for fault in told.values() if not _echoes(fault, unknown)]
+    return _by_another_word([fault for fault in told.values() if not _echoes(fault, unknown)])
+
+
+def _by_another_word(found: list[Fault]) -> list[Fault]:
+    """Return the faults such that a single unknown key where a single one is missing is one fault, not two."""
+    kept = list(found)
+    for lacking in [fault for fault in found if fault.keyword == "required"]:
+        here = [fault for fault in found if fault.path == lacking.path and fault.keyword in ("required", "unknown")]
+        strange = next((fault for fault in here if fault.keyword == "unknown"), None)
+        if strange is None or len(here) != 2 or not _stands_for(strange, lacking):
+            continue
+        kept.remove(lacking)
+        kept[kept.index(strange)] = replace(strange, meant=lacking.key)
+    return kept
+
+
+def _stands_for(strange: Fault, lacking: Fault) -> bool:
+    """Tell whether an unknown key may be another word for a missing one: it holds a value, and resembles no third."""
+    others = [key for key in strange.schema.get("properties", {}) if key not in strange.value and key != lacking.key]
+    holds = not isinstance(strange.value[strange.key], dict | list)
+    return holds and not get_close_matches(strange.key or "", others, n=1, cutoff=0.6)
 
 
 def _faults_of(error: "ValidationError") -> Iterator[Fault]:

@@ -42,7 +42,10 @@ def _unknown(fault: Fault, node: Node, _: Definitions) -> Said:
         hint = "it changes values with `set`; to add something, copy the folder that it extends"
         return "unknown-key", f"an overlay has no key `{fault.key}`", hint
     allowed = [key for key in fault.schema.get("properties", {}) if key not in fault.value]
-    return "unknown-key", f"{_whole(fault)} has no key `{_quoted(fault.key)}`", did_you_mean(str(fault.key), allowed)
+    hint = did_you_mean(str(fault.key), allowed)
+    if fault.meant is not None:
+        hint = f"is it meant to be `{fault.meant}`, which is missing?"
+    return "unknown-key", f"{_whole(fault)} has no key `{_quoted(fault.key)}`", hint
 
 
 def _missing(fault: Fault, node: Node, definitions: Definitions) -> Said:

@@ -135,7 +135,8 @@ def _extend(main: Mapping, extends: Scalar, prefix: str, sources: Sources, chain
     document, problems = overlay.apply(sources.document, main)
     sources.problems += problems
     sources.document = _renamed(document, main)
-    sources.problems += validate(sources.document)
+    places = {problem.location for problem in sources.problems}
+    sources.problems += [found for found in validate(sources.document) if found.location not in places]
 
 
 def base_prefix(extends: str) -> str:

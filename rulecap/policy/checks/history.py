@@ -1,6 +1,6 @@
 """The history of an account: which rules a policy shows over time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from rulecap.language import types as t
 from rulecap.policy.model import Panel, PolicyText
@@ -10,13 +10,25 @@ from rulecap.problems import Problem, did_you_mean
 from rulecap.rules.code import unit_name
 from rulecap.rules.typed import Typed
 
-
-def check_history(text: PolicyText, rules: Mapping[str, Typed], problems: list[Problem]) -> tuple[TypedPanel, ...]:
-    """Return the panels; a rule that is not there, or of another kind, is a finding at its name."""
-    return tuple(_panel(name, panel, rules, problems) for name, panel in text.history.items())
+Rules = Mapping[str, Typed | None]
 
 
-def _panel(name: str, panel: Panel, rules: Mapping[str, Typed], problems: list[Problem]) -> TypedPanel:
+def check_history(
+    text: PolicyText, rules: Mapping[str, Typed], written: Set[str], problems: list[Problem]
+) -> tuple[TypedPanel, ...]:
+    """Return the panels; a rule that is not there, or of another kind, is a finding at its name.
+
+    Args:
+        text: the policy.
+        rules: its rules.
+        written: the names of its rules, also of those that could not be read, which is reported.
+        problems: what is wrong goes there.
+    """
+    known = {**dict.fromkeys(written), **rules}
+    return tuple(_panel(name, panel, known, problems) for name, panel in text.history.items())
+
+
+def _panel(name: str, panel: Panel, rules: Rules, problems: list[Problem]) -> TypedPanel:
     units: dict[str, str] = {}
     for label, node in panel.lines.items():
         rule = _rule(node, rules, problems)
@@ -44,13 +56,12 @@ def _panel(name: str, panel: Panel, rules: Mapping[str, Typed], problems: list[P
     return TypedPanel(name, title, next(iter(units.values()), ""), names, states, flags)
 
 
-def _rule(node: Scalar, rules: Mapping[str, Typed], problems: list[Problem]) -> Typed | None:
-    rule = rules.get(node.text)
-    if rule is None:
+def _rule(node: Scalar, rules: Rules, problems: list[Problem]) -> Typed | None:
+    if node.text not in rules:
         problems.append(
             problem_at(node, "unknown-name", f"there is no rule {node.text}", did_you_mean(node.text, rules))
         )
-    return rule
+    return rules.get(node.text)
 
 
 def _unit(node: Scalar, rule: Typed, problems: list[Problem]) -> str | None:
