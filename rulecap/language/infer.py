@@ -1,16 +1,17 @@
 """Inference: from a syntax tree to a typed term, with every unit, name and possible absence checked."""
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from rulecap.language import types as t
 from rulecap.language.calls import infer_call
 from rulecap.language.expression import Expression
+from rulecap.language.functions import ALL_NAMES
 from rulecap.language.grammar import CAPITALS, CONSTANTS, Refusal, offset_of
-from rulecap.language.paths import dotted, read_path
+from rulecap.language.paths import NOTHING, dotted, named, read_path
 from rulecap.language.presence import proven
-from rulecap.language.scope import Scope
+from rulecap.language.scope import Scope, lacking
 from rulecap.language.terms import Binary, Choice, Compare, Const, Listing, Logic, Member, Negative, Not, Read, Term
 from rulecap.language.unit_errors import as_unit, clash, misuse, what, written
 from rulecap.problems import did_you_mean
@@ -67,7 +68,8 @@ class Inference:
             return term.type.inner
         name = written(node)
         guard = f" or guard it with known({name})" if dotted(node) else ""
-        self.wrong(node, "optional-not-discharged", f"{name} may be none here", f"write default({name}, …){guard}")
+        why = lacking(self.scope, term)
+        self.wrong(node, "optional-not-discharged", f"{name} may be none here{why}", f"write default({name}, …){guard}")
         return t.UNKNOWN
 
     def number(self, node: ast.AST, term: Term) -> t.Number | None:
@@ -183,20 +185,34 @@ class Inference:
         if isinstance(node.ops[-1], ast.In | ast.NotIn):
             return self._member(node)
         nodes = [node.left, *node.comparators]
-        nothing = next((one for one in nodes if isinstance(one, ast.Name) and one.id == "none"), None)
+        nothing = next((one for one in nodes if isinstance(one, ast.Name) and one.id in ("none", *NOTHING)), None)
         if nothing is not None:
             other = next((written(one) for one in nodes if one is not nothing), "x")
             not_known = "" if isinstance(node.ops[0], ast.NotEq) else "not "
             return self.wrong(
                 nothing, "wrong-type", "nothing is compared with none", f"write {not_known}known({other})"
             )
-        terms = [self.infer(operand) for operand in nodes]
+        terms = [self._operand(operand, nodes) for operand in nodes]
         for (a, left), (b, right), op in zip(
             zip(nodes, terms, strict=True), list(zip(nodes, terms, strict=True))[1:], node.ops, strict=False
         ):
             self._comparable(a, left, b, right, isinstance(op, ast.Eq | ast.NotEq))
         operators = tuple(OPERATORS.get(type(op), "in") for op in node.ops)
         return Compare(t.FLAG, offset_of(node), tuple(terms), operators)
+
+    def _operand(self, node: ast.expr, nodes: Sequence[ast.expr]) -> Term:
+        """Return the term of what is compared; a name in small letters that nothing has may be a case's."""
+        if not isinstance(node, ast.Name) or not node.id.islower() or node.id in named(self) | ALL_NAMES:
+            return self.infer(node)
+        others = [one for one in nodes if isinstance(one, ast.Name | ast.Attribute | ast.Call) and one is not node]
+        kinds = [
+            t.strip(self.infer(one).type) for one in others if not isinstance(one, ast.Name) or one.id in named(self)
+        ]
+        for kind in kinds:
+            if isinstance(kind, t.Text) and (kind.options is None or node.id.upper() in kind.options):
+                hint = f"write {node.id.upper()}, or in quotes what is no word in capitals: '{node.id}'"
+                return self.wrong(node, "unknown-name", f"nothing is named {node.id}", hint)
+        return self.infer(node)
 
     def _comparable(self, a: ast.AST, left: Term, b: ast.AST, right: Term, equality: bool) -> None:
         x, y = self.need(a, left), self.need(b, right)
@@ -232,7 +248,7 @@ class Inference:
         item, holder = self.infer(node.left), node.comparators[0]
         kind = self.need(node.left, item)
         if isinstance(holder, ast.List):
-            elements = [self.infer(element) for element in holder.elts]
+            elements = [self._operand(element, [node.left, element]) for element in holder.elts]
             for element, one in zip(holder.elts, elements, strict=True):
                 self._comparable(node.left, item, element, one, True)
             container: Term = Listing(t.ListOf(kind), offset_of(holder), tuple(elements))

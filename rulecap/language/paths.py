@@ -1,6 +1,7 @@
 """Names and dotted paths: what each refers to, and its type."""
 
 import ast
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,13 @@ from rulecap.language.grammar import CONSTANTS, offset_of
 from rulecap.language.scope import Cases
 from rulecap.language.terms import Const, Dated, Field, Local, Lookup, Read, Remembered, Rows, RuleValue, Term
 from rulecap.language.unit_errors import rewritten, what, written
-from rulecap.problems import did_you_mean
+from rulecap.problems import did_you_mean, nearest
 
 if TYPE_CHECKING:
     from rulecap.language.infer import Inference
+
+WRITTEN_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+NOTHING = ("null", "nil", "None")  # what `none` is called elsewhere
 
 
 def dotted(node: ast.AST) -> str:
@@ -58,8 +62,31 @@ def _name(inference: "Inference", node: ast.Name) -> Term:
         return inference.wrong(node, "unknown-name", "value is the running value in the steps of an adjust rule")
     if name in ALL_NAMES:
         return inference.wrong(node, "unknown-name", f"{name} is a function", f"write {name}(…)")
-    known = {*scope.locals, *words.rule_names(), *words.parameters, *words.snapshot.fields, *CONSTANTS, "memory"}
-    return inference.wrong(node, "unknown-name", f"nothing is named {name}", did_you_mean(name, known))
+    return _nothing(inference, node, name)
+
+
+def _nothing(inference: "Inference", node: ast.AST, name: str) -> Term:
+    """Note a name that nothing has; where a rule has it in a form that none may have, that is noted there already."""
+    near = nearest(name, named(inference))
+    if near is not None and near in inference.scope.vocabulary.rule_names() and not WRITTEN_NAME.match(near):
+        return Const(t.UNKNOWN, offset_of(node), None)
+    words = inference.scope.vocabulary
+    facts = t.strip(words.snapshot.fields.get("facts", t.NOTHING))
+    hint = did_you_mean(name, named(inference))
+    if name in NOTHING:
+        hint = "what is absent is `none`; whether something is, known(…) asks"
+    elif isinstance(facts, t.Record) and name in facts.fields:
+        hint = f"did you mean facts.{name}?"
+    elif name in words.memory_names():
+        hint = f"did you mean memory.{name}?"
+    return inference.wrong(node, "unknown-name", f"nothing is named {name}", hint)
+
+
+def named(inference: "Inference") -> frozenset[str]:
+    """Return all names that have a meaning where an expression stands."""
+    words = inference.scope.vocabulary
+    parts = (inference.scope.locals, words.rule_names(), words.parameters, words.snapshot.fields, CONSTANTS, ["memory"])
+    return frozenset(name for part in parts for name in part)
 
 
 def _attribute(inference: "Inference", node: ast.Attribute) -> Term:

@@ -2,7 +2,7 @@
 
 import ast
 
-from rulecap.language.paths import dotted
+from rulecap.language.paths import NOTHING, dotted
 
 
 def proven(node: ast.AST, truth: bool) -> frozenset[str]:
@@ -16,6 +16,12 @@ def proven(node: ast.AST, truth: bool) -> frozenset[str]:
             return frozenset().union(*(proven(value, True) for value in values))
         case ast.BoolOp(op=ast.Or(), values=values) if not truth:
             return frozenset().union(*(proven(value, False) for value in values))
+        case ast.Compare(left=one, ops=[ast.NotEq() | ast.Eq() as how], comparators=[ast.Name(id=name)]) if name in (
+            "none",
+            *NOTHING,
+        ):
+            # It is refused, for known(…) is how that is written; what it was meant to prove is not refused as well.
+            return with_prefixes(dotted(one)) if isinstance(how, ast.NotEq) is truth else frozenset()
     return frozenset()
 
 

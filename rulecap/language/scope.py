@@ -1,11 +1,12 @@
 """What the names of an expression mean where it stands."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from rulecap.language.expression import Expression
-from rulecap.language.types import Record, Type
+from rulecap.language.terms import Field, RuleValue, Term
+from rulecap.language.types import Optional, Record, Type
 from rulecap.problems import Problem
 
 
@@ -63,6 +64,25 @@ class Vocabulary(Protocol):
 
     def memory_type(self, name: str) -> Type:
         """Return the type of a remembered value."""
+
+
+def lacking(scope: "Scope", term: Term) -> str:
+    """Return, of a column that is absent in some cases of a bands or table rule, which ones; empty for all else."""
+    path: list[str] = []
+    while isinstance(term, Field):
+        path.insert(0, term.name)
+        term = term.base
+    cases = scope.vocabulary.cases(term.name) if isinstance(term, RuleValue) else None
+    if cases is None or not path or isinstance(term.type, Optional):
+        return ""
+    without = [name for name, (value, _) in cases.rows.items() if _at(value, path) is None]
+    return f": {', '.join(without)} has none" if len(without) == 1 else f": {', '.join(without)} have none"
+
+
+def _at(value: object, path: Sequence[str]) -> object:
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 @dataclass(slots=True)

@@ -74,7 +74,8 @@ def as_unit(value: float, kind: t.Type, other: t.Type) -> str:
     if other in COMPUTED_ONLY:
         return COMPUTED_ONLY[other]
     if kind == t.BARE and other in WRITTEN:
-        return f"write {WRITTEN[other].format(_plain(value))}"
+        share = f", or {_plain(value * 100)}% where {_plain(value)} is a share" if other == t.PERCENT else ""
+        return f"write {WRITTEN[other].format(_plain(value))}{share if 0 < abs(value) < 1 else ''}"
     if other.tag not in t.ADAPTS or other.powers != t.PURE or other == t.BARE:
         return ""
     return f"write {_plain(value / 100 if kind == t.PERCENT and other == t.RATIO else value)}"

@@ -52,6 +52,8 @@ class AdjustRule(Rule):
         checker = Checker(scope, self)
         start = checker.number(self.start)
         kind = checker.declared(self.start, start)
+        if kind == t.UNKNOWN:  # the steps are held against what is declared all the same
+            kind = t.declared(self.unit or "")
         within = scope.bind(value=kind)
         steps = tuple(_step(checker, step, within, kind) for step in self.steps)
         return TypedAdjust(self, kind, self.start, start, steps)

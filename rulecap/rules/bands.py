@@ -95,7 +95,8 @@ def _bounds(rule: BandsRule, checker: Checker, of: t.Type) -> list[Bound]:
         final = number == len(rule.cases) - 1
         value = _bound(case, final, checker, of)
         inclusive = case.below is None and case.up_to is not None
-        if value is not None and last is not None and value <= last:
+        twice = any(one.name == case.name for one in rule.cases[:number])  # a copy, which is noted as that
+        if value is not None and last is not None and value <= last and not twice:
             hint = "bounds go up from case to case"
             checker.scope.problems.append(
                 problem_at(

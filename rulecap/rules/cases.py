@@ -8,7 +8,7 @@ from rulecap.language.literals import Literal, literal
 from rulecap.language.types import Record, Type
 from rulecap.language.unit_errors import as_unit
 from rulecap.language.values import is_number
-from rulecap.policy.nodes import Node, Scalar, problem_at
+from rulecap.policy.nodes import Mapping, Node, Scalar, problem_at
 from rulecap.problems import Problem
 from rulecap.rules.code import spot
 from rulecap.rules.parts import Case
@@ -38,6 +38,11 @@ def join(cases: Sequence[tuple[Case, dict[str, Literal]]], problems: list[Proble
 
 def _clash(name: str, node: Node, value: object, kind: Type, others: Type) -> Problem:
     others = t.strip(others)
+    if isinstance(others, t.Record) and isinstance(kind, t.Record) and isinstance(node, Mapping):
+        for field in kind.fields:
+            inner, other = kind.fields[field], others.fields.get(field, t.UNKNOWN)
+            if t.unify(inner, other) is None and isinstance(value, dict):
+                return _clash(f"{name}.{field}", node.get(field) or node, value[field], inner, other)
     numbers = isinstance(kind, t.Number) and isinstance(others, t.Number)
     hint = as_unit(float(value), kind, others) if is_number(value) else ""
     message = f"{name} is {t.described(kind)} here, above it is {t.described(others)}"

@@ -67,23 +67,27 @@ def _declared(checker: Checker, root: "Fork") -> t.Type:
     """Return the type that the rule declares; every value is held against it."""
     wanted = t.declared(checker.rule.unit or "")
     absent = False
+    fits = True
     for leaf in root.leaves():
-        checker.hold(leaf.expression, leaf.term, wanted)
+        fits = checker.hold(leaf.expression, leaf.term, wanted) and fits
         absent = absent or leaf.term.type == t.NOTHING or isinstance(leaf.term.type, t.Optional)
-    return t.optional(wanted) if absent else wanted
+    return (t.optional(wanted) if absent else wanted) if fits else t.UNKNOWN
 
 
 def _joined(checker: Checker, root: "Fork") -> t.Type:
     """Return the type that holds the values of all branches."""
     kind: t.Type = t.UNKNOWN
     good = True
+    told: set[str] = set()
     for leaf in root.leaves():
         joined = t.unify(kind, leaf.term.type)
         if joined is None:
             numbers = isinstance(t.strip(kind), t.Number) and isinstance(t.strip(leaf.term.type), t.Number)
             message = f"this gives {t.described(leaf.term.type)}, the branches above {t.described(kind)}"
             code = "wrong-unit" if numbers else "wrong-type"
-            checker.scope.problems.append(leaf.expression.problem(0, code, message))
+            if message not in told:  # where the first value is the odd one, all others differ from it alike
+                checker.scope.problems.append(leaf.expression.problem(0, code, message))
+            told.add(message)
         good = good and joined is not None
         kind = joined or kind
     first = next(root.leaves())

@@ -9,7 +9,7 @@ from rulecap.language.emit import local_of, reads
 from rulecap.language.expression import Expression
 from rulecap.language.grammar import Syntax
 from rulecap.language.infer import infer
-from rulecap.language.scope import Cases, Scope
+from rulecap.language.scope import Cases, Scope, lacking
 from rulecap.language.terms import (
     Aggregate,
     Compare,
@@ -132,9 +132,8 @@ class Checker:
             scope.demands.setdefault(term.path, (expression, term.offset))
         else:
             hint = f"write default({expression.text}, …)"
-            scope.problems.append(
-                expression.problem(term.offset, "optional-not-discharged", f"{expression.text} may be none here", hint)
-            )
+            message = f"{expression.text} may be none here{lacking(scope, term)}"
+            scope.problems.append(expression.problem(term.offset, "optional-not-discharged", message, hint))
             return replace(term, type=t.UNKNOWN)
         return replace(term, type=term.type.inner)
 
@@ -155,17 +154,19 @@ class Checker:
                 self._missing_unit(expression, inferred)
             return term.type
         wanted = t.declared(unit)
-        self.hold(expression, term, wanted)
+        if not self.hold(expression, term, wanted):
+            return t.UNKNOWN  # which of both is right nobody knows: what reads the rule is not held against either
         return t.optional(wanted) if isinstance(term.type, t.Optional) or term.type == t.NOTHING else wanted
 
-    def hold(self, expression: Expression, term: Term, wanted: t.Type) -> None:
-        """Note a finding where a value is not of the type that the rule declares."""
-        inferred = t.strip(term.type)
+    def hold(self, expression: Expression, term: Term, wanted: t.Type) -> bool:
+        """Tell whether a value is of the type that the rule declares; where not, it is a finding."""
+        inferred, before = t.strip(term.type), len(self.scope.problems)
         if isinstance(wanted, t.Number) and isinstance(inferred, t.Number):
             self.same_unit(expression, term, wanted, self.rule.name)
         elif inferred != t.NOTHING and t.unify(wanted, inferred) is None:
             message = f"{self.rule.name} is declared as {wanted}, this is {t.described(inferred)}"
             self.scope.problems.append(expression.problem(0, "wrong-type", message))
+        return len(self.scope.problems) == before
 
     def _missing_unit(self, expression: Expression, unit: t.Number) -> None:
         if unit not in t.NAMES_OF:
