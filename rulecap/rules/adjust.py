@@ -1,5 +1,6 @@
 """`kind: adjust` — a start value and its adjustments, each one on record."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -15,6 +16,7 @@ from rulecap.language.values import show
 from rulecap.rules.code import Code, computes, place_source, record, spot, template_terms, unit_name
 from rulecap.rules.parts import Formula, Items, Part, Rule, Words
 from rulecap.rules.typed import Checker, Typed, coerced
+from rulecap.units import LITERAL, NUMBER
 
 OPERATIONS = (
     "times",
@@ -25,6 +27,9 @@ OPERATIONS = (
     "round_down_to",
 )  # in the order in which a step does them
 SYMBOLS = {"times": "*", "plus": "+", "minus": "-"}
+
+A_NUMBER = re.compile(rf"\s*-?(?:{LITERAL.pattern}|{NUMBER})\s*\Z")
+LONGEST_SHOWN = 100
 
 
 class Step(Part):
@@ -207,7 +212,7 @@ def _operation(code: Code, name: str, term: Term, written: Expression, kind: t.T
 def lines(detail: dict[str, Any]) -> list[str]:
     """Return the explanation of a step: a waterfall."""
     unit = detail["unit"]
-    told = [f"{'start':<28} {show(detail['start'], unit):>14}"]
+    told = [f"{'start':<28} {show(detail['start'], unit):>14}{_from(detail['formula'])}"]
     for step in detail["steps"]:
         if not step["applies"]:
             told.append(f"{step['name']:<28} {'—':>14}  (only when {step['when']})")
@@ -220,6 +225,14 @@ def lines(detail: dict[str, Any]) -> list[str]:
         why = f" — {step['why']}" if step["why"] and step["changed"] else ""
         told.append(f"{step['name']:<28} {show(step['to'], unit):>14}  ({same}{by}){why}")
     return told
+
+
+def _from(formula: str) -> str:
+    """Return what a start value was computed from, as it is written; of a number that is written out, nothing."""
+    if A_NUMBER.match(formula):
+        return ""
+    text = " ".join(formula.split())
+    return f"  = {text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + '…'}"
 
 
 def _unit(operation: dict[str, Any], unit: str | None) -> str | None:

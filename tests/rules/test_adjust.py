@@ -111,3 +111,22 @@ amounts = st.floats(0, 1e6)
 def test_a_cap_holds_whatever_the_floor_and_the_start(start: float, low: float, high: float, step: float) -> None:
     outputs = decide(CAPPED, facts={"start": start, "low": low, "high": high, "step": step}).outputs
     assert outputs["a"] <= high + 1e-9 * step
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        ("12x", "start                                   12x"),
+        ("-3x", "start                                   -3x"),
+        ("facts.base", "start                                    4x  = facts.base"),
+        ("2 * facts.base", "start                                    8x  = 2 * facts.base"),
+        (
+            " + ".join(["facts.base"] * 20),
+            "start                                   80x  = " + "facts.base + " * 7 + "facts.ba…",
+        ),
+    ],
+)
+def test_where_the_start_comes_from_is_said(start, said) -> None:
+    rule = f"  a: {{kind: adjust, unit: leverage, start: {start}, steps: [{{name: cap, at_most: 90x}}]}}\n"
+    text = f"inputs: {{facts.base: {{unit: leverage}}}}\nrules:\n{rule}"
+    assert f"  {said}\n" in decide(text, facts={"base": 4}).trace.explain()
