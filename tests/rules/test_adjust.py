@@ -110,7 +110,7 @@ amounts = st.floats(0, 1e6)
 @given(amounts, amounts, amounts, st.sampled_from([0.01, 0.1, 1, 5]))
 def test_a_cap_holds_whatever_the_floor_and_the_start(start: float, low: float, high: float, step: float) -> None:
     outputs = decide(CAPPED, facts={"start": start, "low": low, "high": high, "step": step}).outputs
-    assert outputs["a"] <= high + 1e-9 * step
+    assert outputs["a"] <= high + 1e-9 * step + 1e-14 * high  # what rounding takes for a whole step
 
 
 @pytest.mark.parametrize(
