@@ -7,7 +7,7 @@ checks, or by positions in a list that count from 0: `drawdown.HEAVY.size`, `all
 from dataclasses import dataclass
 
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
-from rulecap.problems import Problem, did_you_mean
+from rulecap.problems import A_SLIP, Problem, did_you_mean, nearest
 
 SECTIONS = ("inputs", "parameters", "memory", "decisions", "rules", "history")
 OTHERWISE = "otherwise"
@@ -46,12 +46,12 @@ def _change(base: Mapping, key: Scalar, value: Node) -> Change | Problem:
     segments = key.text.split(".")
     start = _start(base, segments[0])
     if start is None:
-        return _leads_nowhere(base, key, base, segments[:1])
+        return _leads_nowhere(base, key, base, segments[:1], value)
     node, steps, used = *start, 1
     while used < len(segments):
         found = _step(node, segments[used:])
         if found is None:
-            return _leads_nowhere(base, key, node, segments[: used + 1])
+            return _leads_nowhere(base, key, node, segments[: used + 1], value)
         node, steps, used = _descend(node, found[0]), steps + found[0], used + found[1]
     if not isinstance(node, Mapping) or len(steps) > len(("section", "entry")):
         return Change(key, steps, value)
@@ -180,17 +180,21 @@ def _clashes(changes: list[Change]) -> list[Problem]:
     return problems
 
 
-def _leads_nowhere(base: Mapping, key: Scalar, node: Node, segments: list[str]) -> Problem:
+def _leads_nowhere(base: Mapping, key: Scalar, node: Node, segments: list[str], value: Node) -> Problem:
     """Return the finding at the segment of a path, its last one here, that names nothing."""
     *way, wrong = segments
     place = len(".".join(way)) + bool(way)
+    known = _beginnings(base) if not way else [] if isinstance(node, Scalar) else _names(node)
+    hint = did_you_mean(wrong, known)
+    if isinstance(value, Mapping) and ("kind" in value or "name" in value) and not nearest(wrong, known, A_SLIP):
+        hint = "it changes what is there; to add something, copy the folder that it extends"
     if not way:
         message = f"there is no rule, parameter or section `{wrong}`"
-        return problem_at(key, "bad-overlay-path", message, did_you_mean(wrong, _beginnings(base)), place)
+        return problem_at(key, "bad-overlay-path", message, hint, place)
     message = f"`{'.'.join(way)}` has nothing that is called `{wrong}`"
     if isinstance(node, Scalar):
         return problem_at(key, "bad-overlay-path", message, f"it is a single value: {node.text}", place)
-    return problem_at(key, "bad-overlay-path", message, did_you_mean(wrong, _names(node)), place)
+    return problem_at(key, "bad-overlay-path", message, hint, place)
 
 
 def _beginnings(base: Mapping) -> list[str]:

@@ -13,6 +13,7 @@ from rulecap.language.presence import proven
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Term
 from rulecap.language.values import show
+from rulecap.policy.nodes import problem_at
 from rulecap.rules.code import Code, computes, place_source, record, spot, template_terms, unit_name
 from rulecap.rules.parts import Formula, Items, Part, Rule, Words
 from rulecap.rules.typed import Checker, Typed, coerced
@@ -55,6 +56,12 @@ class AdjustRule(Rule):
     def check(self, scope: Scope) -> "TypedAdjust":
         """Return the rule with its type; every step keeps the unit."""
         checker = Checker(scope, self)
+        for number, step in enumerate(self.steps):
+            if any(one.name == step.name for one in self.steps[:number]):
+                message = f"there is a step named {step.name} already"
+                node = step.node.get("name") or step.node
+                hint = "every step has a name of its own; overlays name it by that"
+                scope.problems.append(problem_at(node, "duplicate-case", message, hint))
         start = checker.number(self.start)
         kind = checker.declared(self.start, start)
         if kind == t.UNKNOWN:  # the steps are held against what is declared all the same

@@ -237,7 +237,7 @@ def test_an_overlay_that_sets_nothing_changes_nothing(text):
             "bad-overlay-path",
             9,
             "`rules` has nothing that is called `new`",
-            "known here: choice",
+            "it changes what is there",
         ),
         (
             "most: 3%",
