@@ -212,6 +212,8 @@ def _syntax(text: str, masked: str, error: Exception, lead: int) -> Refusal:
         )
     offset = min(max((getattr(error, "offset", None) or 1) - 1 + lead, 0), max(len(text) - 1, 0))
     reason = error.msg if isinstance(error, SyntaxError) else "too deeply nested"
+    if reason == "invalid syntax":
+        reason = "what stands here does not follow on what stands before it"
     return Refusal(offset, "not-an-expression", f"this is not an expression: {reason}", _instead(outside))
 
 
@@ -276,10 +278,21 @@ def _allow(node: ast.AST, masked: Masked, parent: ast.AST | None = None) -> None
     elif not isinstance(node, NODES):
         word = _WORDS.get(type(node), type(node).__name__)
         hint = _HINTS.get(type(node), "an expression computes one value from names, numbers and functions")
-        place = parent if isinstance(node, ast.operator | ast.unaryop | ast.cmpop) and parent is not None else node
-        raise _Refused(place, f"{word} does not belong to the language", hint)
+        raise _Refused(_behind(node, parent), f"{word} does not belong to the language", hint)
     for child in ast.iter_child_nodes(node):
         _allow(child, masked, node)
+
+
+def _behind(node: ast.AST, parent: ast.AST | None) -> ast.AST:
+    """Return the node at whose place another is refused: operators have none, a comma is behind the first value."""
+    match node, parent:
+        case ast.Tuple(elts=[_, second, *_]), _:
+            return second
+        case ast.operator(), ast.BinOp(right=right):
+            return right
+        case ast.cmpop(), ast.Compare(ops=operators, comparators=operands):
+            return next(right for operator, right in zip(operators, operands, strict=True) if operator is node)
+    return parent if isinstance(node, ast.unaryop) and parent is not None else node
 
 
 def _constant(node: ast.Constant, masked: Masked, parent: ast.AST | None) -> None:
@@ -366,7 +379,7 @@ _SPECIAL: dict[type[ast.AST], Callable[[Any, Masked, ast.AST | None], None]] = {
 }
 _WORDS = {
     ast.Lambda: "lambda", ast.Subscript: "[…] behind a name", ast.Dict: "a mapping", ast.Set: "a set",
-    ast.Tuple: "a tuple", ast.ListComp: "[… for …]", ast.JoinedStr: "an f-string", ast.NamedExpr: ":=",
+    ast.Tuple: "a comma between values", ast.ListComp: "[… for …]", ast.JoinedStr: "an f-string", ast.NamedExpr: ":=",
     ast.Await: "await", ast.Yield: "yield",
     ast.Mod: "modulo", ast.FloorDiv: "//", ast.Is: "is", ast.IsNot: "is not", ast.UAdd: "a leading +", ast.Invert: "~",
     ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^", ast.LShift: "<<", ast.RShift: ">>", ast.MatMult: "@",

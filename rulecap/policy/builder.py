@@ -215,7 +215,12 @@ class Builder:
         """Report a tag that is not of the core schema or does not fit what it stands before."""
         self._doubt()
         tag = event.tag.replace(CORE_TAG, "!!")
-        self._report(event, "yaml-tag", f"the tag `{tag}` does not fit here", "leave the tag out")
+        self._report(
+            event,
+            "yaml-tag",
+            f"the tag `{tag}` does not fit here",
+            "leave the tag out; the opposite of a condition is written `not …`",
+        )
 
     def _doubt(self) -> None:
         """Refuse the whole text, if the parser is lenient."""

@@ -15,6 +15,11 @@ QUOTE_IT = 'put the whole text in quotes: "…"'
 ALIGN = "indent it by spaces, exactly as far as the lines that it belongs to"
 
 
+BEHIND = "this stands behind the end of a value"
+BEHIND_HINT = "put the whole value in quotes, or write a remark behind ` #`"
+CLOSING = {"{": "}", "[": "]"}
+
+
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """One of the parser's complaints.
@@ -63,6 +68,10 @@ def syntax_problem(source: SourceFile, error: Exception) -> Problem:
             place = _place(source, error, meaning.begins)
             if meaning.message == SECOND_COLON and _is_first_colon(source, place):
                 return source.problem("yaml-syntax", INDENTED, place, ALIGN)
+            if closer := _odd_bracket(source, error, place):
+                return closer
+            if meaning.hint == ALIGN and source.line(place.line)[: place.column - 1].strip(" -"):
+                return source.problem("yaml-syntax", BEHIND, place, BEHIND_HINT)
             message, hint = _filled(meaning.message, found), _filled(meaning.hint, found)
             opened = getattr(error, "context_mark", None)
             if meaning.hint == SEPARATE and opened is not None and opened.line + 1 < place.line:
@@ -70,6 +79,28 @@ def syntax_problem(source: SourceFile, error: Exception) -> Problem:
             return source.problem("yaml-syntax", message, place, hint)
     message = f"this cannot be read as YAML: {complaint.strip('; ')}"
     return source.problem("yaml-syntax", message, _place(source, error, begins=False))
+
+
+def _odd_bracket(source: SourceFile, error: Exception, place: Location) -> Problem | None:
+    """Return the finding that a bracket closes nothing, or that one of an earlier line is never closed."""
+    line = source.line(place.line)
+    here = line[place.column - 1 : place.column]
+    opened = getattr(error, "context_mark", None)
+    if here in CLOSING.values():
+        if opened is None or source.line(opened.line + 1)[opened.column : opened.column + 1] not in CLOSING:
+            return source.problem("yaml-syntax", f"this `{here}` closes nothing", place, "take it out")
+    elif (
+        here in CLOSING
+        and opened is not None
+        and opened.line + 1 < place.line
+        and line[: place.column - 1].strip() == "-"
+    ):
+        bracket = source.line(opened.line + 1)[opened.column : opened.column + 1]
+        if bracket in CLOSING:
+            begin = Location(source.name, opened.line + 1, opened.column + 1)
+            message = f"this `{bracket}` is not closed before the next entry, on line {place.line}"
+            return source.problem("yaml-syntax", message, begin, f"close it with `{CLOSING[bracket]}`")
+    return None
 
 
 def _filled(message: str, found: re.Match[str]) -> str:
