@@ -83,7 +83,9 @@ def _reserved(rule: BandsRule, scope: Scope) -> None:
                         key,
                         "name-taken",
                         f"{name} is where the case begins or ends",
-                        "take another name for the column",
+                        "a bound is written below or up_to"
+                        if name == "to"
+                        else "a case begins where the one before ends",
                     )
                 )
 
@@ -113,6 +115,8 @@ def _bounds(rule: BandsRule, checker: Checker, of: t.Type) -> list[Bound]:
 
 def _bound(case: Band, final: bool, checker: Checker, of: t.Type) -> float | None:
     problems = checker.scope.problems
+    if case.bound is None and "to" in case.columns:  # the bound by another word, which is reported as that
+        return None
     if (case.bound is None) != final:
         name = case.node.get("name")
         assert isinstance(name, Scalar)  # the schema asks for it

@@ -24,6 +24,7 @@ def join(cases: Sequence[tuple[Case, dict[str, Literal]]], problems: list[Proble
     joined: dict[str, Type] = {}
     for name in dict.fromkeys(name for _, parts in cases for name in parts):
         kind: Type = t.UNKNOWN
+        clash = False
         for _, parts in cases:
             if name not in parts:
                 kind = t.optional(kind) if kind != t.UNKNOWN else t.NOTHING
@@ -31,8 +32,9 @@ def join(cases: Sequence[tuple[Case, dict[str, Literal]]], problems: list[Proble
             both = t.unify(kind, parts[name].type)
             if both is None:
                 problems.append(_clash(name, parts[name].node, parts[name].value, parts[name].type, kind))
+            clash = clash or both is None
             kind = both or kind
-        joined[name] = kind
+        joined[name] = t.UNKNOWN if clash else kind  # which case is right nobody knows
     return joined
 
 

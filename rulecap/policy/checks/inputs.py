@@ -1,5 +1,7 @@
 """Inputs: what the policy expects of the snapshot beyond its schema, and the facts that it declares."""
 
+from collections.abc import Mapping as MappingType
+
 from rulecap.language import types as t
 from rulecap.language.inputs import snapshot_type
 from rulecap.language.literals import literal
@@ -18,7 +20,8 @@ def declared_snapshot(policy: PolicyText, problems: list[Problem]) -> t.Record:
     section = policy.node.get("inputs")
     paths = [path for path, _ in section.items()] if isinstance(section, Mapping) else []
     unread = [path for path in paths if path.startswith(FACTS) and path not in policy.inputs]
-    facts: dict[str, t.Type] = {path.removeprefix(FACTS): t.UNKNOWN for path in unread}
+    bare = [path for path, written in policy.inputs.items() if _is_bare_fact(path, written, fields)]
+    facts: dict[str, t.Type] = {path.removeprefix(FACTS): t.UNKNOWN for path in (*unread, *bare)}
     for path, written in policy.inputs.items():
         if not path.startswith(FACTS):
             continue
@@ -41,6 +44,11 @@ def declared_snapshot(policy: PolicyText, problems: list[Problem]) -> t.Record:
         if written.one_of is not None and not path.startswith(FACTS):
             record = _narrowed(record, path.split("."), t.Text(_names(written, [])))
     return record
+
+
+def _is_bare_fact(path: str, written: Input, fields: MappingType[str, object]) -> bool:
+    """Tell whether a fact seems to be declared without what its path begins with, which is reported."""
+    return "." not in path and path not in fields and (written.unit or written.type) is not None
 
 
 def _narrowed(record: t.Record, path: list[str], kind: t.Type) -> t.Record:
@@ -125,6 +133,8 @@ def _resolve(policy: PolicyText, path: str, snapshot: t.Record, problems: list[P
         hint = did_you_mean(wrong, known)
         if path.startswith(FACTS):
             hint = f"a fact has one name: {FACTS}{path.removeprefix(FACTS).replace('.', '_')}"
+        elif _is_bare_fact(path, policy.inputs[path], snapshot.fields):
+            hint = f"did you mean {FACTS}{path}?"
         problems.append(problem_at(node, "unknown-name", f"the snapshot has no {path}", hint))
     return kind
 
