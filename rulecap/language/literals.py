@@ -22,7 +22,8 @@ COMMA_IN = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+,\d{1,2})\s?(?:%
 APART = re.compile(r"(?P<digits>[-+]?\d{1,3}(?:[\s'’]\d{3})+(?:\.\d+)?)(?P<unit>\s?(?:%|bp|x|h|s|USD)?)\Z")
 SHORTENED = re.compile(r"(?P<number>[-+]?\d+(?:\.\d+)?)\s?(?P<size>[kKmM])\s?USD\Z")
 UNIT_FIRST = re.compile(r"USD\s(?P<number>[-+]?\d[\d.,_]*)\Z")
-QUOTED_ELSEWHERE = re.compile(r"(?P<mark>[“”„‟‘’‚‛«»‹›])(?P<name>.*?)[“”„‟‘’‚‛«»‹›]\Z")
+QUOTED_ELSEWHERE = re.compile(r"(?P<mark>[“”„‟‘’‚‛«»‹›])(?P<name>[^“”„‟‘’‚‛«»‹›]*)[“”„‟‘’‚‛«»‹›'\"]\Z")
+SPACE_AROUND = re.compile(r"[^\S\n]|.*[^\S\n]\Z", re.DOTALL)
 THOUSANDS = {"k": 1_000, "m": 1_000_000}
 A_NAME = re.compile(r"\d{4}-\d\d-\d\d|\d+[A-Z]{2,}")
 LONGEST_TEXT = 400
@@ -90,6 +91,8 @@ def _no_number_here(text: str) -> tuple[str, str, str] | None:
     if quoted := QUOTED_ELSEWHERE.match(text):
         message = f"`{quoted['mark']}` is no quotation mark here: it would be part of the name"
         return "wrong-form", message, f"write {quoted['name']}"
+    if SPACE_AROUND.match(text):
+        return "wrong-form", f"a space begins or ends `{text}` and would be part of the name", f"write {text.strip()}"
     return None
 
 
