@@ -425,6 +425,7 @@ def test_a_memory_without_an_end_is_answered(name: str) -> None:
 def _is_json(value: Any) -> bool:
     try:
         json.dumps(value, allow_nan=False)
+        bits(value)  # newer Pythons write deeper than this goes
     except (TypeError, ValueError, RecursionError):
         return False
     return all(isinstance(name, str) for name in value)

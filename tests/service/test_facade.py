@@ -59,9 +59,10 @@ def names(tmp_path, monkeypatch):
         "logging": logging,
     }
     exec(blocks()[0], given)
+    opened = given["capital_orchestrator"], given["dynamic_capital_manager"]  # a test may put another one in its place
     yield given
-    given["capital_orchestrator"].close()
-    given["dynamic_capital_manager"].close()
+    for one in opened:
+        one.close()
 
 
 def test_a_trade_is_asked_for_before_it_is_opened(names):
