@@ -12,7 +12,9 @@ COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
 
 def shape(description: str, **fields: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of an object that has all of these fields, and may have more."""
-    return {"type": "object", "description": description, "required": list(fields), "properties": fields}
+    # That it may is said, because generated clients drop what is not.
+    known = {"type": "object", "description": description, "required": list(fields), "properties": fields}
+    return {**known, "additionalProperties": True}
 
 
 def many(schema: dict[str, Any]) -> dict[str, Any]:

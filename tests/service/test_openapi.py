@@ -92,10 +92,9 @@ def test_clients_can_be_generated(client):
     titles = {name: schema["title"] for name, schema in schemas.items() if "title" in schema}
     assert titles == {name: name for name in titles}
     assert {"Recommendation", "Kelly", "Allocation", "Snapshot"} <= set(titles)
-    assert schemas["Answer"]["additionalProperties"] is True
-    operations = [one["operationId"] for path in made["paths"].values() for one in path.values()]
-    assert len(set(operations)) == len(operations)
-    assert {"position", "kelly", "risk_parity", "evaluate", "state"} <= set(operations)
+    answers = [schemas[name] for name in schemas if name.endswith("Answer")]
+    assert len(answers) > 1
+    assert all(one["additionalProperties"] is True for one in answers)
     wanted = schemas["Recommendation"]
     assert "anyOf" not in wanted
     check = jsonschema.Draft202012Validator(wanted)
