@@ -41,7 +41,9 @@ def account_of(
             first(told.available, unified.available), "account.available_balance", f"how much {quote} is free"
         ),
         margin_used=needed(
-            first(told.used, unified.used), "account.margin_used", f"how much {quote} is used as margin"
+            first(told.used, unified.used if venue.unified_used else None),
+            "account.margin_used",
+            f"how much {quote} is used as margin",
         ),
         unrealized_pnl=needed(
             first(told.unrealized, unified.unrealized), "account.unrealized_pnl", "the unrealized PnL"

@@ -31,6 +31,7 @@ class Venue:
     Attributes:
         balance_total: whether ccxt's `total` is the wallet balance, or the equity (with unrealized PnL); None: unknown.
         pool: reads what the unified balance lacks.
+        unified_used: whether ccxt's `used` is the venue's word; else a margin that is not told is not there.
         options: options of ccxt's client.
         demo: whether the test environment for futures is ccxt's demo trading.
         positions: what to ask for positions with, given the quote currency.
@@ -47,6 +48,7 @@ class Venue:
 
     balance_total: str | None = None
     pool: Callable[[Mapping[str, Any], str], Pool] = lambda balance, quote: Pool()
+    unified_used: bool = True
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     demo: bool = False
     positions: Callable[[str], dict[str, Any]] = lambda quote: {}
@@ -102,6 +104,8 @@ BINANCE = Venue(
 BYBIT = Venue(
     balance_total=WALLET,
     pool=_bybit,
+    # ccxt's is a sum in which what is not told is zero: in portfolio margin no coin's margin is.
+    unified_used=False,
     options=MappingProxyType({"fetchMarkets": {"types": ["linear", "inverse"]}}),
     positions=lambda quote: {"settleCoin": quote, "limit": 200},
     most_positions=200,

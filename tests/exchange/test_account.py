@@ -26,6 +26,14 @@ def test_an_isolated_bybit_account_tells_nothing_that_is_available(bybit):
     assert (failure.code, failure.path) == ("missing-field", "account.available_balance")
 
 
+@pytest.mark.parametrize("gone", [dropped("totalPositionIM"), put(totalPositionIM="", totalOrderIM="")])
+def test_a_margin_that_bybit_does_not_tell_is_not_zero(bybit, gone):
+    # As in portfolio margin; ccxt adds what is told of locked and used up, and takes the rest for nothing.
+    bybit.fault("wallet-balance", "then", change=gone)
+    failure = refused(bybit, account)
+    assert (failure.code, failure.path) == ("missing-field", "account.margin_used")
+
+
 def test_a_free_balance_of_zero_is_zero(binance):
     binance.fault("account", "then", change=put(availableBalance="0.00000000"))
     assert asked(binance, account).account.available_balance == 0
