@@ -91,11 +91,11 @@ class Exchange:
         began = moment(clock.now_ms())
         await self._markets()
         for _ in range(READINGS_OF_A_MOVING_ACCOUNT):
-            before = await self._held()
+            before = await self._held_anywhere()
             if not partial:
                 before.all()
             balance = await self._ask("the balance", self._client.fetch_balance)
-            if _sizes(await self._held()) == _sizes(before):
+            if _sizes(await self._held_anywhere()) == _sizes(before):
                 break
             began = moment(clock.now_ms())
         else:
@@ -265,11 +265,27 @@ class Exchange:
                 raise
         return find_market(again.values(), symbol, quote, traded)
 
-    async def _held(self) -> Holdings:
+    async def _held(self, where: Mapping[str, Any] | None = None) -> Holdings:
+        """Return the open positions in the account's currency, or where the venue is asked for them."""
         await self._markets()
-        return await self._ask(
-            "the positions", lambda: reading.positions(self._client, self._venue, self._reference, self.settings.quote)
+        client, venue, quote = self._client, self._venue, self.settings.quote
+        asked = venue.positions(quote) if where is None else where
+        return await self._ask("the positions", lambda: reading.positions(client, venue, self._reference, quote, asked))
+
+    async def _held_anywhere(self) -> Holdings:
+        """Return all open positions of the account; one in another currency cannot be counted, and is not left out."""
+        elsewhere = self._venue.elsewhere(self.settings.quote)
+        found = await together(self._held(), *map(self._held_elsewhere, elsewhere))
+        return Holdings(
+            tuple(one for part in found for one in part.held), tuple(one for part in found for one in part.untold)
         )
+
+    async def _held_elsewhere(self, where: Mapping[str, Any]) -> Holdings:
+        """Return the positions in another currency; where it is not known whether there are any, that is told."""
+        try:
+            return await self._held(where)
+        except VenueError as error:
+            return Holdings((), (error,))
 
     async def _symbol_held(self, name: str, positions: Holdings) -> str:
         """Return the snapshot's symbol of a position's market, which need not be listed or traded any more."""

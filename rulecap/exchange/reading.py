@@ -15,7 +15,7 @@ from rulecap.exchange.numbers import number
 from rulecap.exchange.positions import Holdings, held_positions, leverage_table
 from rulecap.exchange.settings import ExchangeSettings
 from rulecap.exchange.symbols import is_traded
-from rulecap.exchange.venues import Venue
+from rulecap.exchange.venues import ASKED, Venue
 
 # Limits, brackets and fees change by the day, not by the second.
 REFERENCE_SECONDS = 3_600.0
@@ -135,29 +135,29 @@ class Reference:
             raise
 
 
-async def positions(client: Any, venue: Venue, reference: Reference, quote: str) -> Holdings:
-    """Return the open positions; their leverage is asked for where they do not tell it.
+async def positions(client: Any, venue: Venue, reference: Reference, quote: str, where: Mapping[str, Any]) -> Holdings:
+    """Return the open positions that are told where one asks; their leverage is asked for where they do not tell it.
 
     A position in a market that is not listed is looked at again once the list is read anew: ccxt has another name for
     it then. One whose market is not traded, too: it may be traded again.
     """
-    answer, markets = await _positions(client, venue, quote), await reference.markets()
+    answer, markets = await _positions(client, venue, where), await reference.markets()
     held = [markets.get(str(one.get("symbol"))) for one in answer if number(one.get("contracts")) != 0]
     if any(market is None or not is_traded(market) for market in held):
         again = await reference.markets(lacking=True)
         if again is not markets:
-            answer, markets = await _positions(client, venue, quote), again
+            answer, markets = await _positions(client, venue, where), again
     leverages = {}
     if any(number(one.get("leverage")) is None for one in answer) and client.has.get("fetchLeverages"):
         leverages = leverage_table(await client.fetch_leverages())
     return held_positions(answer, markets.get, quote, leverages, venue)
 
 
-async def _positions(client: Any, venue: Venue, quote: str) -> list[Mapping[str, Any]]:
-    answer: list[Mapping[str, Any]] = await client.fetch_positions(None, venue.positions(quote))
+async def _positions(client: Any, venue: Venue, where: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    answer: list[Mapping[str, Any]] = await client.fetch_positions(None, dict(where))
     if venue.most_positions is not None and len(answer) >= venue.most_positions:
         raise VenueError("not-supported", f"{len(answer)} positions or more: the venue's answer may be cut there")
-    return answer
+    return [{**one, ASKED: where} for one in answer]
 
 
 async def ticker(client: Any, symbol: str) -> Mapping[str, Any]:

@@ -11,6 +11,8 @@ from typing import Any
 from rulecap.exchange.numbers import number, part, total
 
 WALLET, EQUITY = "wallet", "equity"
+# Under which name a position has what it was asked for with.
+ASKED = "asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Venue:
         options: options of ccxt's client.
         demo: whether the test environment for futures is ccxt's demo trading.
         positions: what to ask for positions with, given the quote currency.
+        elsewhere: what to ask with for those of the same account that settle in other currencies.
         most_positions: how many one answer holds at most.
         flow_types: the ledger's own types of money that comes in or goes out, where ccxt's do not tell it apart.
         flow_until: the name of the end of a span of the ledger.
@@ -52,6 +55,7 @@ class Venue:
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     demo: bool = False
     positions: Callable[[str], dict[str, Any]] = lambda quote: {}
+    elsewhere: Callable[[str], tuple[dict[str, Any], ...]] = lambda quote: ()
     most_positions: int | None = None
     flow_types: frozenset[str] = frozenset()
     flow_until: str = "until"
@@ -92,6 +96,12 @@ def _bybit(balance: Mapping[str, Any], quote: str) -> Pool:
     )
 
 
+def _bybit_elsewhere(quote: str) -> tuple[dict[str, Any], ...]:
+    """Ask for linear contracts in the other currency that Bybit has, and for all that settle in a coin."""
+    others = [one for one in ("USDT", "USDC") if one != quote]
+    return (*({"settleCoin": one, "limit": 200} for one in others), {"subType": "inverse", "limit": 200})
+
+
 BINANCE = Venue(
     balance_total=EQUITY,
     pool=_binance,
@@ -108,14 +118,14 @@ BYBIT = Venue(
     unified_used=False,
     options=MappingProxyType({"fetchMarkets": {"types": ["linear", "inverse"]}}),
     positions=lambda quote: {"settleCoin": quote, "limit": 200},
+    elsewhere=_bybit_elsewhere,
     most_positions=200,
     flow_types=frozenset({"TRANSFER_IN", "TRANSFER_OUT"}),
     flow_until="endTime",
     flow_limit=50,
     open_orders_by_client_id="orderLinkId",
     most_market=("lotSizeFilter", "maxMktOrderQty"),
-    # `positions` asks for linear contracts that settle in this currency alone.
-    settles=lambda position, quote: quote,
+    settles=lambda position, quote: position.get(ASKED, {}).get("settleCoin"),
     linear_contract=1.0,
     # `positionValue` is the size times the average entry price.
     notional_at_mark=False,

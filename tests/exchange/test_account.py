@@ -86,6 +86,42 @@ def test_both_sides_of_a_market_are_two_positions_in_hedge_mode(venue):
     assert {one.hedged for one in held} == {True}
 
 
+ELSEWHERE = [
+    ("linear", "USDC", "BTCPERP", "not-the-quote-currency", "settles in USDC"),
+    ("inverse", "BTC", "BTCUSD", "inverse-contract", "margin and PnL are in BTC"),
+    ("linear", "USDC", "GONEPERP", "not-the-quote-currency", "settles in USDC"),
+    ("inverse", "ETH", "GONEUSD", "unknown-symbol", "GONEUSD"),
+]
+
+
+@pytest.mark.parametrize(("category", "settle", "symbol", "code", "said"), ELSEWHERE)
+def test_a_position_in_another_currency_of_the_same_account_is_seen(bybit, category, settle, symbol, code, said):
+    bybit.set_elsewhere(category, settle, symbol, "0.5")
+    failure = refused(bybit, account)
+    assert (failure.code, said in failure.message) == (code, True)
+    view = asked(bybit, lambda exchange: exchange.account_view(partial=True))
+    assert [one.position.symbol for one in view.held] == ["BTCUSDT", "ETHUSDT"]
+    assert [one.code for one in view.untold] == [code]
+
+
+def test_where_the_venue_does_not_say_what_is_held_in_other_currencies_the_account_is_not_whole(bybit):
+    def unsupported(answer):
+        none = {"retCode": 10001, "retMsg": "category is not supported", "result": {}}
+        return none if answer["result"].get("category") == "inverse" else answer
+
+    bybit.fault("position/list", "then", 99, change=unsupported)
+    view = asked(bybit, lambda exchange: exchange.account_view(partial=True))
+    assert [one.position.symbol for one in view.held] == ["BTCUSDT", "ETHUSDT"]
+    assert "category is not supported" in view.untold[0].message
+    assert refused(bybit, account).code == view.untold[0].code
+
+
+def test_what_is_held_in_other_currencies_is_not_asked_for_when_an_order_is_sent(bybit):
+    action = {"symbol": "BTCUSDT", "side": "LONG", "quantity": 0.1, "reduce_only": True}
+    assert asked(bybit, lambda exchange: exchange.place_reduction(action, "one")).quantity == 0.1
+    assert [one.params.get("settleCoin") for one in bybit.asked("position/list")] == ["USDT"]
+
+
 def test_an_isolated_position_keeps_its_own_margin(binance):
     binance.set_position("BTCUSDT", "LONG", "0.2", "31480", leverage=8, isolated=True)
     assert asked(binance, account).held[0].position.margin == pytest.approx(0.2 * 32_310 / 8)

@@ -142,6 +142,7 @@ def test_a_position_that_settles_in_another_currency_is_not_counted_in_this_one(
 )
 def test_it_is_named_as_a_listed_one_would_be(symbol, named, base):
     raw = {"symbol": symbol, "side": "long", "contracts": 2.0, "entryPrice": 9.0, "markPrice": 10.0, "leverage": 5.0}
+    raw["asked"] = {"settleCoin": "USDT"}
     (held,) = held_positions([raw], {}.get, "USDT", {}, venue_of("bybit")).all()
     assert (held.position.symbol, held.position.base, held.position.quantity) == (named, base, 2.0)
 

@@ -159,4 +159,9 @@ def order_path(venue: Venue) -> str:
     return "v1/order" if venue.positions_path == "positionRisk" else "order/create"
 
 
-__all__ = ["ORANGE", "RED", "Desk", "Running", "changes", "codes", "fill", "order_path", "quantities"]
+def ledger_path(venue: Venue) -> str:
+    """Return the path by which the venue tells what was paid in or out."""
+    return "v1/income" if venue.positions_path == "positionRisk" else "transaction-log"
+
+
+__all__ = ["ORANGE", "RED", "Desk", "Running", "changes", "codes", "fill", "ledger_path", "order_path", "quantities"]

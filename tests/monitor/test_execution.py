@@ -8,7 +8,7 @@ import pytest
 from rulecap.monitor.execution import Decided
 from rulecap.monitor.journal import JournalError
 from rulecap.monitor.orders import CANCELLED, FILLED, NOT_SENT, REFUSED, UNCERTAIN, Orders
-from tests.monitor.conftest import ORANGE, RED, changes, codes, order_path, quantities
+from tests.monitor.conftest import ORANGE, RED, changes, codes, ledger_path, order_path, quantities
 from tests.monitor.model import acted
 from tests.venue.venue import READ_ONLY_KEY, READ_ONLY_SECRET
 
@@ -162,9 +162,8 @@ def test_a_partly_filled_order_is_followed_then_cancelled_and_decided_anew(desk,
 
 def test_a_position_that_is_gone_is_noted_and_the_others_are_reduced(desk, venue):
     venue.set_wallet(ORANGE)
-    path = venue.positions_path
-    # It is there while the account is read (twice), and gone when the order is made.
-    venue.after(path, lambda: venue.after(path, lambda: venue.set_position("BTCUSDT", "LONG", "0", "1")))
+    # It is there while the account is read, and gone when the order is made.
+    venue.after(ledger_path(venue), lambda: venue.set_position("BTCUSDT", "LONG", "0", "1"))
     report = desk.one()
     states = {one.action["symbol"]: one.order.state for one in report.outcomes}
     assert states == {"BTCUSDT": NOT_SENT, "ETHUSDT": FILLED, "SOLUSDT": FILLED, "SUSHIUSDT": FILLED}

@@ -7,7 +7,7 @@ import pytest
 
 from rulecap.audit import LogError, UnusableKey, open_log
 from rulecap.monitor import deciding
-from tests.monitor.conftest import ORANGE, changes, codes, quantities
+from tests.monitor.conftest import ORANGE, changes, codes, ledger_path, quantities
 
 FAULTS = {
     "timeout": ({"kind": "timeout"}, "venue-timeout"),
@@ -208,10 +208,6 @@ def test_staleness_is_told_in_time_though_the_clock_was_ahead_at_first(desk, ven
     assert changes(desk.one()) == {}
     desk.clock.pass_time(91)
     assert changes(desk.one()) == {"monitor.account": ("FRESH", "STALE")}
-
-
-def ledger_path(venue):
-    return "v1/income" if venue.positions_path == "positionRisk" else "transaction-log"
 
 
 def test_a_ledger_that_cannot_be_read_stops_no_reduction_and_puts_nothing_wrong_on_record(desk, venue):

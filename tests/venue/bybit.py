@@ -24,6 +24,13 @@ INVERSE = {
     "lotSizeFilter": {"maxOrderQty": "1000000", "minOrderQty": "1", "qtyStep": "1"},
     "leverageFilter": {"minLeverage": "1", "maxLeverage": "100", "leverageStep": "0.01"},
 }
+USDC = INVERSE | {
+    "symbol": "BTCPERP",
+    "contractType": "LinearPerpetual",
+    "quoteCoin": "USDC",
+    "settleCoin": "USDC",
+    "lotSizeFilter": {"maxOrderQty": "100", "minOrderQty": "0.001", "qtyStep": "0.001"},
+}
 
 
 class Refused(Exception):
@@ -34,13 +41,22 @@ class Refused(Exception):
 
 
 class Bybit(Venue):
-    """The venue; `available` may be taken away as in isolated margin mode, where Bybit sends an empty text."""
+    """The venue; `available` may be taken away as in isolated margin mode, where Bybit sends an empty text.
+
+    `elsewhere` has the positions that do not settle in USDT, by category and currency.
+    """
 
     positions_path = "position/list"
 
     def __init__(self) -> None:
         super().__init__()
         self.isolated_account = False
+        self.elsewhere: dict[tuple[str, str], list[dict[str, Any]]] = {}
+
+    def set_elsewhere(self, category: str, settle: str, symbol: str, quantity: str) -> None:
+        """Open a position that settles in another currency."""
+        held = Holding("BTCUSDT", "LONG", Decimal(quantity), Decimal(32_000))
+        self.elsewhere[category, settle] = [self._position(held) | {"symbol": symbol}]
 
     def answer(self, asked: Asked) -> Answer:
         route = f"{asked.method} {asked.path.removeprefix('/v5/')}"
@@ -87,7 +103,7 @@ class Bybit(Venue):
         if sent.get("status") == "PreLaunch":
             return {"category": sent["category"], "list": [], "nextPageCursor": ""}
         linear = sent["category"] == "linear"
-        markets = [_market(spec) for spec in self.listed().values()] if linear else [INVERSE]
+        markets = [*map(_market, self.listed().values()), USDC] if linear else [INVERSE]
         return {"category": sent["category"], "list": markets, "nextPageCursor": ""}
 
     def _tickers(self, sent: dict[str, Any]) -> Any:
@@ -162,10 +178,14 @@ class Bybit(Venue):
         return {"list": [account]}
 
     def _positions(self, sent: dict[str, Any]) -> Any:
-        if "symbol" not in sent and "settleCoin" not in sent:
+        category, settle = sent["category"], sent.get("settleCoin")
+        if category == "linear" and "symbol" not in sent and settle is None:
             raise Refused(10001, "Illegal category: symbol or settleCoin is required")
-        found = [held for held in self.holdings() if sent.get("symbol") in (None, held.symbol)]
-        return {"category": "linear", "list": [self._position(held) for held in found], "nextPageCursor": ""}
+        here = self.holdings() if category == "linear" and settle in (None, "USDT") else []
+        found = [self._position(held) for held in here if sent.get("symbol") in (None, held.symbol)]
+        for (where, currency), held in self.elsewhere.items():
+            found += held if where == category and settle in (None, currency) else []
+        return {"category": category, "list": found, "nextPageCursor": ""}
 
     def _position(self, held: Holding) -> dict[str, Any]:
         mark, price = self.mark(held.symbol), self.liquidation(held)
@@ -238,6 +258,8 @@ class Bybit(Venue):
         if bool(sent.get("positionIdx", 0)) is not self.account.hedged:
             raise Refused(10001, "position idx not match position mode")
         held = self.account.reducible(order)
+        if self.account.hedged and sent["positionIdx"] != (1 if side == "SELL" else 2):
+            raise Refused(110007, "ab not enough for new order")  # this one would open the other side
         if held is None:
             raise Refused(110017, "current position is zero, cannot fix reduce-only order qty")
         order.quantity = min(quantity, held.quantity)
