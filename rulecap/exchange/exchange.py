@@ -84,21 +84,32 @@ class Exchange:
                 all the same: enough to reduce these, and for nothing else.
 
         Raises:
-            VenueError: `account-moving`, positions change faster than they can be read; why a position cannot be
-                counted, unless `partial`.
+            VenueError: `account-moving`, positions or deposits change faster than they can be read; why a position
+                cannot be counted, unless `partial`.
+        """
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                return await self._view_at_rest(deposits, partial)
+            except VenueError as error:
+                if error.code != "account-moving" or tries == READINGS_OF_A_MOVING_ACCOUNT:
+                    raise
+
+    async def _view_at_rest(self, deposits: Deposits | None, partial: bool) -> AccountView:
+        """Return balance and positions, read once.
+
+        Raises:
+            VenueError: as `account_view`.
         """
         clock = await self._clock()
-        began = moment(clock.now_ms())
         await self._markets()
-        for _ in range(READINGS_OF_A_MOVING_ACCOUNT):
-            before = await self._held_anywhere()
-            if not partial:
-                before.all()
-            balance = await self._ask("the balance", self._client.fetch_balance)
-            if _sizes(await self._held_anywhere()) == _sizes(before):
-                break
-            began = moment(clock.now_ms())
-        else:
+        began = moment(clock.now_ms())
+        before = await self._held_anywhere()
+        if not partial:
+            before.all()
+        balance = await self._ask("the balance", self._client.fetch_balance)
+        if _sizes(await self._held_anywhere()) != _sizes(before):
             raise VenueError("account-moving", "positions changed each time while the account was read")
         after = await self.deposits(deposits, began) if deposits is not None else None
         net = (after or deposits or Deposits(0.0, began)).net
@@ -110,14 +121,15 @@ class Exchange:
 
         Args:
             before: what was known.
-            now: until when the ledger is read.
+            now: when reading the account began that they belong to.
 
         Raises:
-            VenueError: the ledger cannot be read.
+            VenueError: the ledger cannot be read; `account-moving`, money moved since.
         """
         if not self._client.has.get("fetchLedger"):
             return None
-        entries = await reading.ledger(self._client, self._venue, self.settings.quote, (before.since, now), self._ask)
+        span = before.since, moment((await self._clock()).now_ms())  # to see also what moved since the account was read
+        entries = await reading.ledger(self._client, self._venue, self.settings.quote, span, self._ask)
         return counted(before, entries, self._venue, self.settings.quote, now)
 
     async def symbol(self, name: str) -> str:

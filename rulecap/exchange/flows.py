@@ -45,20 +45,24 @@ def counted(
 
     Args:
         before: what was known.
-        entries: ccxt's ledger entries of `before.since` until now, in any order, more than once if need be.
+        entries: ccxt's ledger entries from `before.since` on, in any order, more than once if need be.
         venue: how the venue tells money in or out from results.
         quote: entries in other currencies are no flow of this account.
-        now: until when the ledger was read.
+        now: when reading the account began, to which the deposits belong.
 
     Raises:
-        VenueError: `half-an-answer`, an entry of money in or out lacks its time, amount or direction.
+        VenueError: `half-an-answer`, an entry of money in or out lacks its time, amount or direction;
+            `account-moving`, one is of later than `now`: whether the balance has it in it, nobody knows.
     """
     net, seen = exact(before.net), set()
+    through, until = (one.timestamp() * 1000 for one in (before.through, now))
     for entry in entries:
         if entry.get("currency") != quote or not _is_flow(entry, venue):
             continue
         name, moment, amount = _read(entry)
-        known = moment <= before.through.timestamp() * 1000 if before.seen is None else name in before.seen
+        if moment > until:
+            raise VenueError("account-moving", "money was paid in or out while the account was read")
+        known = moment <= through if before.seen is None else name in before.seen
         if not known and name not in seen:
             net += exact(amount)
         seen.add(name)

@@ -72,6 +72,9 @@ class ExchangeAccount:
         """Return the account; its time is the venue's when reading began."""
         view = await self.exchange.account_view(partial=True)
         doubt = await self._read_ledger(view.read_at)
+        if doubt is not None and doubt.code == "account-moving":  # once more: money seldom moves twice in a row
+            view = await self.exchange.account_view(partial=True)
+            doubt = await self._read_ledger(view.read_at)
         account = view.account.model_copy(update={"net_deposits": self._deposits.net})
         age = max(0.0, (self._clock.now() - view.read_at).total_seconds())
         positions = [one.position for one in view.held]

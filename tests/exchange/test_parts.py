@@ -1,6 +1,7 @@
 """The pure parts: ccxt's unified fields into parts of a snapshot."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -362,6 +363,29 @@ def test_an_entry_that_comes_late_counts_too():
     late = counted(known, [entry(50, 10), entry(60, 7)], BINANCE, "USDT", after(200))
     assert late.net == 17
     assert known.since == after(100) - OVERLAP
+
+
+def test_money_that_moved_after_the_account_was_read_is_neither_counted_nor_passed_over():
+    moved = [entry(50, 10), entry(101, 7)]
+    with pytest.raises(VenueError, match="paid in or out while") as raised:
+        counted(Deposits(0.0, START), moved, BINANCE, "USDT", after(100))
+    assert (raised.value.code, raised.value.retriable) == ("account-moving", True)
+    assert counted(Deposits(0.0, START), moved, BINANCE, "USDT", after(101)).net == 17
+    trade = entry(101, 5) | {"type": "trade"}
+    assert counted(Deposits(0.0, START), [trade], BINANCE, "USDT", after(100)).net == 0
+
+
+@pytest.mark.parametrize("amount", ["6000", "-6000"])
+def test_the_account_is_read_again_when_money_moves_meanwhile(venue, amount):
+    def move():
+        time.sleep(0.2)  # later than reading began, by any clock
+        venue.deposit(amount)
+
+    venue.after(venue.positions_path, move)
+    known = Deposits(0.0, moment(venue.now()))
+    view = asked(venue, lambda exchange: exchange.account_view(known))
+    assert view.account.total_wallet_balance == 12_000 + float(amount)
+    assert view.account.net_deposits == float(amount)
 
 
 def test_what_is_no_flow_of_this_account_does_not_count():

@@ -1,6 +1,7 @@
 """What fails outside fails one pass at the most: no order on what is not known, and the next pass goes on."""
 
 import sqlite3
+import time
 from contextlib import closing
 
 import pytest
@@ -191,6 +192,33 @@ def test_deposits_are_counted_on_from_where_the_log_ended(desk, venue):
     report = desk.one()
     assert report.snapshot.account.net_deposits == -3000
     assert report.verdicts()["drawdown"] == "NORMAL"
+
+
+@pytest.mark.parametrize("amount", ["6000", "-6000"])
+def test_money_that_moves_while_the_account_is_read_is_no_profit_and_no_loss(desk, venue, amount):
+    def move():
+        time.sleep(0.2)  # later than reading began, by any clock
+        venue.deposit(amount)
+
+    reports = desk.steps(lambda: venue.after(venue.positions_path, move), lambda: None)
+    assert [report.snapshot.account.net_deposits for report in reports] == [0, float(amount), float(amount)]
+    assert all(report.ok for report in reports)
+    for report in reports:
+        (drawdown,) = [one for one in report.decided if one.decision == "drawdown"]
+        assert (drawdown.outputs["state"], drawdown.outputs["breaker_open"]) == ("NORMAL", False)
+
+
+def test_where_money_never_rests_nothing_that_depends_on_it_is_decided(desk, venue):
+    def move():
+        time.sleep(0.1)
+        venue.deposit("100")
+        venue.after(venue.positions_path, move)
+
+    desk.one()
+    venue.after(venue.positions_path, move)
+    report = desk.one()
+    assert set(codes(report)) == {"deposits-unknown"}
+    assert all(one.record_id is None for one in report.decided)
 
 
 def test_an_account_that_was_never_read_is_stale_after_a_while_too(desk, venue):
