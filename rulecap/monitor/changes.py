@@ -10,9 +10,10 @@ from rulecap.engine.policy import Policy
 FRESH, PARTIAL, STALE = "FRESH", "PARTIAL", "STALE"
 WRITTEN, FAILING = "WRITTEN", "FAILING"
 WITHIN, REACHED = "WITHIN", "REACHED"
-ACCOUNT, LOG, CAP = "monitor.account", "monitor.log", "monitor.cap"
+TAKEN, NOT_TAKEN = "TAKEN", "REFUSED"
+ACCOUNT, LOG, CAP, POLICY = "monitor.account", "monitor.log", "monitor.cap", "monitor.policy"
 # How it is while nothing was told: no news.
-AT_FIRST: Mapping[str, object] = {ACCOUNT: FRESH, LOG: WRITTEN, CAP: WITHIN}
+AT_FIRST: Mapping[str, object] = {ACCOUNT: FRESH, LOG: WRITTEN, CAP: WITHIN, POLICY: TAKEN}
 DECIDED = "decided"
 
 

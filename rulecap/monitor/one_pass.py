@@ -13,9 +13,12 @@ from rulecap.monitor.changes import (
     FAILING,
     FRESH,
     LOG,
+    NOT_TAKEN,
     PARTIAL,
+    POLICY,
     REACHED,
     STALE,
+    TAKEN,
     WITHIN,
     WRITTEN,
     Change,
@@ -31,7 +34,7 @@ from rulecap.monitor.outbox import Notice, Outbox
 from rulecap.monitor.report import Report, Trouble, order_troubles
 from rulecap.monitor.settings import MonitorSettings
 from rulecap.service.failing import place_of
-from rulecap.service.in_force import PolicyInForce
+from rulecap.service.in_force import TESTS_FAIL, PolicyInForce
 from rulecap.service.sources import WHOLE
 
 log = logging.getLogger("rulecap.monitor")
@@ -90,15 +93,24 @@ class Monitor:
 
     async def _pass(self, report: Report) -> None:
         parts = self._parts
-        if parts.in_force.edited():
-            parts.in_force.reload()
-        report.policy = parts.in_force.policy
+        self._look_at_policy(report)
         if parts.execution is not None:
             await self._follow(report, parts.execution)
         # Before the account is read: deposits are counted on from what is on record.
         await asyncio.to_thread(parts.office.ready)
         if await self._read(report):
             await self._decide(report)
+
+    def _look_at_policy(self, report: Report) -> None:
+        """Take an edit that has rested since the last pass; tell of one that is not taken, and of tests that fail."""
+        parts, in_force = self._parts, self._parts.in_force
+        if in_force.rested():
+            in_force.reload()
+        report.policy = in_force.policy
+        self._tell(report, {POLICY: (NOT_TAKEN if in_force.failure else TAKEN, None)})
+        if parts.execution is not None and in_force.unproven:
+            text = f"{in_force.tests['failed']} of the tests beside the policy fail: nothing is sent by it"
+            report.troubles.append(Trouble(TESTS_FAIL, text))
 
     async def _follow(self, report: Report, execution: Execution) -> None:
         """Ask about orders first: what they did is then in the account that is read next."""
@@ -142,7 +154,7 @@ class Monitor:
 
     async def _act(self, report: Report, decided: Decided) -> None:
         execution = self._parts.execution
-        if execution is None:
+        if execution is None or self._parts.in_force.unproven:
             report.outcomes += would(decided)
             return
         outcomes: list[Outcome] = []

@@ -31,6 +31,7 @@ class PolicyInForce:
         policy: swapped as a whole; who has taken it goes on with it.
         failure: what is wrong with the files as they are now; none where they are the policy in force.
         tests: how the policy's own tests went, as JSON types.
+        unproven: whether it came into force although its tests failed, as at the start, and they have not passed since.
     """
 
     def __init__(self, where: str) -> None:
@@ -42,11 +43,13 @@ class PolicyInForce:
         self._where, self._reading = where, threading.Lock()
         self._seen = self._looked = fingerprint(where)
         self.failure: PolicyError | None = None
+        self.unproven = True
         policy = read(where)
         self._take(policy, tested(policy, where))
 
     def _take(self, policy: Policy, tests: dict[str, Any]) -> None:
         self.policy, self.tests = policy, tests
+        self.unproven = self.unproven and bool(tests["failed"])
         if tests["failed"]:
             log.warning("%s of the tests beside the policy in force fail", tests["failed"], extra={"code": TESTS_FAIL})
 

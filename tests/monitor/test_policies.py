@@ -1,9 +1,11 @@
 """What is watched and sent is the policy's: another policy, and an edit of it, change it without a line of Python."""
 
 import asyncio
+import shutil
+from pathlib import Path
 
 from rulecap import load_policy
-from tests.monitor.conftest import ORANGE, changes
+from tests.monitor.conftest import ORANGE, changes, codes
 
 OVERLAY = """\
 language: 1
@@ -14,6 +16,7 @@ title: A desk
 set:
   {}
 """
+CALM = Path("policies/default/tests/calm.json")
 WIDE = "zone.ORANGE_ZONE.reduce: 50%"
 
 
@@ -36,7 +39,7 @@ def test_the_share_that_is_sent_is_the_policys(at_binance, binance, tmp_path):
     assert [float(order.quantity) for order in binance.orders] == [0.025, 0.25, 20, 8]
 
 
-def test_an_edit_is_in_force_at_the_next_pass_and_a_bad_one_is_not(at_binance, tmp_path, caplog):
+def test_an_edit_is_in_force_once_its_files_have_rested_for_a_pass_and_a_bad_one_is_not(at_binance, tmp_path, caplog):
     path = written(tmp_path, 0, WIDE)
 
     async def look():
@@ -44,11 +47,75 @@ def test_an_edit_is_in_force_at_the_next_pass_and_a_bad_one_is_not(at_binance, t
             versions = [(await running.one_pass()).policy.version]
             for version, change in ((1, WIDE), (2, "nothing.at.all: 1"), (3, WIDE)):
                 written(tmp_path, version, change)
-                versions.append((await running.one_pass()).policy.version)
+                versions += [(await running.one_pass()).policy.version for _ in range(2)]
             return versions
 
-    assert asyncio.run(look()) == ["1.0.0", "1.0.1", "1.0.1", "1.0.3"]
+    assert asyncio.run(look()) == ["1.0.0", "1.0.0", "1.0.1", "1.0.1", "1.0.1", "1.0.1", "1.0.3"]
     assert "stays in force" in caplog.text
+
+
+def test_no_order_is_made_of_half_an_edit(at_binance, binance, tmp_path):
+    path = written(tmp_path, 0, WIDE)
+
+    def half():
+        binance.set_wallet(ORANGE)
+        written(tmp_path, 1, "zone.ORANGE_ZONE.reduce: 90%")
+
+    at_binance.steps(half, lambda: written(tmp_path, 2, WIDE), policy=str(path))
+    assert [float(order.quantity) for order in binance.orders][:4] == [0.025, 0.25, 20, 8]
+
+
+def test_an_edit_that_is_not_taken_is_told_and_so_is_its_end(at_binance, tmp_path):
+    path = written(tmp_path, 0, WIDE)
+    bad, good = (lambda: written(tmp_path, 1, "nothing.at.all: 1")), (lambda: written(tmp_path, 2, WIDE))
+    reports = at_binance.steps(bad, lambda: None, lambda: None, good, lambda: None, policy=str(path))
+    assert [changes(one).get("monitor.policy") for one in reports] == [
+        None,
+        None,
+        ("TAKEN", "REFUSED"),
+        None,
+        None,
+        ("REFUSED", "TAKEN"),
+    ]
+
+
+TESTS = """\
+title: A desk
+snapshot: calm.json
+tests:
+  - name: three quarters are orange
+    decision: margin
+    set: {{account.total_wallet_balance: 1000, account.margin_used: 760, account.unrealized_pnl: 0}}
+    expect: {{zone: {}}}
+"""
+
+
+def with_tests(folder, zone):
+    tests = folder / "tests"
+    tests.mkdir(exist_ok=True)
+    shutil.copy(CALM, tests)
+    (tests / "desk.yaml").write_text(TESTS.format(zone))
+
+
+def test_nothing_is_sent_by_a_policy_that_fails_its_own_tests_until_they_pass(at_binance, binance, tmp_path):
+    path = written(tmp_path, 0, WIDE)
+    with_tests(tmp_path, "GREEN_ZONE")
+    binance.set_wallet(ORANGE)
+    mend = lambda: with_tests(tmp_path, "ORANGE_ZONE")  # noqa: E731
+    first, resting, mended = at_binance.steps(mend, lambda: None, policy=str(path))
+    assert [codes(one) for one in (first, resting, mended)] == [["tests-fail"], ["tests-fail"], []]
+    assert {one.did for one in (*first.outcomes, *resting.outcomes)} == {"would-send"}
+    assert {one.did for one in mended.outcomes} == {"sent"}
+    assert first.verdicts()["margin"] == "ORANGE_ZONE"  # it is watched all the same
+
+
+def test_tests_that_are_edited_take_no_orders_from_the_policy_that_has_passed_them(at_binance, binance, tmp_path):
+    path = written(tmp_path, 0, WIDE)
+    with_tests(tmp_path, "ORANGE_ZONE")
+    reports = at_binance.steps(
+        lambda: with_tests(tmp_path, "GREEN_ZONE"), lambda: binance.set_wallet(ORANGE), policy=str(path)
+    )
+    assert {one.did for one in reports[-1].outcomes} == {"sent"}
 
 
 def test_a_number_that_a_policy_has_watched_is_told_and_not_logged(at_binance, binance, tmp_path, caplog):
