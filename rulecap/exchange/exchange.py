@@ -22,6 +22,7 @@ from rulecap.exchange.markets import book_of, market_of
 from rulecap.exchange.orders import OrderState, Reduction, position_to_reduce
 from rulecap.exchange.placing import cancel_order, find_order, of_an_order, reduction
 from rulecap.exchange.positions import Holdings
+from rulecap.exchange.rest import Rest
 from rulecap.exchange.settings import ExchangeSettings
 from rulecap.exchange.symbols import find_market, is_traded, snapshot_symbol
 from rulecap.exchange.venues import venue_of
@@ -56,6 +57,7 @@ class Exchange:
         self._keys, self._client = keys, client
         self._venue = venue_of(settings.venue)
         self._reference = reading.Reference(client, keys.present)
+        self._rest = Rest()
 
     def __repr__(self) -> str:
         """Return the account's name, no key."""
@@ -219,11 +221,12 @@ class Exchange:
             text = f"what is held in {wanted.symbol} was not read within {within_seconds:g} s: nothing was sent"
             raise VenueError("too-late", text) from None
         held = position_to_reduce(positions, symbol, wanted.side)
-        send = reduction(self._client, self._venue, held, wanted.quantity, client_order_id)
+        send = self._rest.kept(reduction(self._client, self._venue, held, wanted.quantity, client_order_id))
         # Asked once: a second order would reduce twice.
         state, failure = await attempt(f"the order {client_order_id}", send, self._keys.redacted)
         if failure is not None or state is None:
             said = of_an_order(failure or VenueError("half-an-answer", "there is no answer"))
+            self._rest.note(said)
             if said.code in ("order-refused", "unknown-symbol"):
                 self._reference.doubt_markets()  # trading may have ended there since they were listed
             raise said
@@ -252,7 +255,11 @@ class Exchange:
         )
 
     async def _ask(self, what: str, call: Callable[[], Awaitable[T]]) -> T:
-        return await ask(what, call, self.settings.retries, self._keys.redacted)
+        try:
+            return await ask(what, self._rest.kept(call), self.settings.retries, self._keys.redacted)
+        except VenueError as error:
+            self._rest.note(error)
+            raise
 
     async def _clock(self) -> VenueClock:
         """Return the venue's clock; where ours seems wrong, it is asked for anew: either may have been set since."""

@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import re
+import time
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from rulecap.exchange import ExchangeSettings, Retries, VenueError, open_exchange
+from rulecap.exchange import ExchangeSettings, Retries, VenueError, open_exchange, rest
 from rulecap.exchange.calls import ask, together
 from rulecap.exchange.errors import CODES, RETRIABLE
 from tests.exchange.conftest import asked, refused, settings_of, whole
@@ -86,6 +88,55 @@ def test_a_banned_address_does_not_ask_again(binance):
     failure = refused(binance, whole)
     assert (failure.code, failure.retriable) == ("venue-banned", False)
     assert len(binance.asked("positionRisk")) == 1
+
+
+def banned(*, body="{}", **headers):
+    return {"status": 418, "body": body, "headers": {name.replace("_", "-"): value for name, value in headers.items()}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds"),
+    [
+        (banned(Retry_After="1800"), 1800),
+        (banned(body='{"code":-1003,"msg":"Way too many requests; IP(1.2.3.4) banned until %d."}'), 900),
+        (banned(), 120),
+        ({"status": 429, "body": "{}", "headers": {"Retry-After": "77"}}, 77),
+    ],
+)
+def test_a_venue_that_wishes_to_be_left_alone_is_not_asked_before_that(binance, monkeypatch, answer, seconds):
+    """Whoever asks on is banned for longer, and sees nothing of the account meanwhile."""
+    moments = [0.0]
+    clocks = SimpleNamespace(monotonic=lambda: time.monotonic() + moments[0], time=time.time)
+    monkeypatch.setattr(rest, "time", clocks)
+    if "%d" in answer["body"]:
+        answer = answer | {"body": answer["body"] % (1000 * (time.time() + seconds))}
+    action = {"symbol": "BTCUSDT", "side": "LONG", "quantity": 0.1, "reduce_only": True}
+
+    async def look(exchange):
+        await exchange.account_view()
+        binance.fault("", "status", **answer)
+        codes = []
+        for question in (
+            exchange.account_view,
+            exchange.account_view,
+            lambda: exchange.market_view("BTCUSDT"),
+            lambda: exchange.place_reduction(action, "one"),
+            lambda: exchange.order("one", "BTCUSDT"),
+        ):
+            with pytest.raises(VenueError) as raised:
+                await question()
+            codes.append((raised.value.code, len(binance.requests)))
+        moments[0] = seconds - 30.0
+        with pytest.raises(VenueError, match=f"not asked for (29|30) s: .*{answer['status']}"):
+            await exchange.account_view()
+        moments[0] = seconds + 1.0
+        return codes, await exchange.account_view()
+
+    codes, view = asked(binance, look)
+    assert len(set(codes)) == 1
+    assert codes[0][0] == ("venue-banned" if answer["status"] == 418 else "venue-rate-limited")
+    assert view.account.total_wallet_balance == 12_000
+    assert binance.orders == []
 
 
 @pytest.mark.parametrize("keys", [("no-such-key", "x" * 20), ("test-key-4f1c9b7a", "a-wrong-secret")])
