@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -142,16 +142,19 @@ class ExchangeSource:
         return self._symbols[written]
 
     async def market(self, symbol: str) -> MarketPart:
-        """Return a market; it is told to be from when it was asked for, which is no later than it was read."""
+        """Return a market; it is told to be from when it was asked for, or from its last trade where that is earlier."""
         from rulecap.exchange import VenueError
 
         asked_at = now()
+        # The account's own age is told apart.
+        account = replace(self._view, read_at=asked_at) if self._view else None
         try:
-            told = await self._exchange.snapshot(symbol, account=self._view)
+            told = await self._exchange.snapshot(symbol, account=account)
         except VenueError as error:
             raise _translated(error) from error
         assert told.market is not None  # a market was named
-        return MarketPart(told.market, told.book, asked_at, told.assets, told.correlation)
+        read_at = min(asked_at, told.as_of - timedelta(seconds=told.age_seconds or 0.0))
+        return MarketPart(told.market, told.book, read_at, told.assets, told.correlation)
 
     async def close(self) -> None:
         """Let go of connections."""

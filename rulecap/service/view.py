@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rulecap.audit.clock import now
 from rulecap.service.failing import steadily
@@ -47,6 +47,7 @@ class SharedView:
         self._base: Snapshot | None = None
         self.read_once = asyncio.Event()
         self.account: AccountPart | None = None
+        self._looked: tuple[datetime, float] | None = None
         self.failure: SourceError | None = None
 
     async def run(self) -> None:
@@ -72,7 +73,7 @@ class SharedView:
             self._base = _composed(account, None)
         except SourceError as error:
             return error
-        self.account = account
+        self.account, self._looked = account, (self._clock(), _moment())
         if account.lacking.why is not None:
             return account.lacking.why
         if self.failure is not None:
@@ -197,7 +198,14 @@ class SharedView:
         return with_values(snapshot, {"age_seconds": self._age_of(read_at), "signal": signal})
 
     def _age_of(self, moment: datetime) -> float:
-        return round(max(0.0, (self._clock() - moment).total_seconds()), 3)
+        return round(max(0.0, (self._now() - moment).total_seconds()), 3)
+
+    def _now(self) -> datetime:
+        """Return the time; a clock that was set back since the account was read makes no figure younger."""
+        if self._looked is None:
+            return self._clock()
+        then, moment = self._looked
+        return max(self._clock(), then + timedelta(seconds=_moment() - moment))
 
     @property
     def lacking(self) -> SourceError | None:

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from rulecap.audit.clock import now
 from rulecap.service import in_force
+from rulecap.service import view as view_module
 from rulecap.service.app import create_app
 from rulecap.service.settings import read_settings
 from rulecap.service.sources import Lacking, SourceError
@@ -79,6 +80,17 @@ def test_figures_that_are_too_old_answer_reductions_alone(late, told):
     assert client.get("/api/capital/margin/status").json()["zone"] == "GREEN_ZONE"
     ready = client.get("/ready")
     assert (ready.status_code, ready.json()["reasons"][0]["code"]) == (503, "snapshot-too-old")
+
+
+def test_a_clock_that_is_set_back_makes_no_figures_young(late, monkeypatch):
+    client, pass_time = late
+    assert client.post(POSITION, json=SPECIFIED).json()["recommendation"] == "ENTER"
+    steady = view_module._moment
+    monkeypatch.setattr(view_module, "_moment", lambda: steady() + 301)
+    pass_time(-3600)
+    answer = client.post(POSITION, json=SPECIFIED).json()
+    assert (answer["recommendation"], 301 <= answer["snapshot_age_seconds"] < 400) == ("REJECT", True)
+    assert client.get("/ready").json()["reasons"][0]["code"] == "snapshot-too-old"
 
 
 def test_a_policy_that_minds_no_age_is_not_asked_about_old_figures(served, told, tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ from tests.service.test_keys import wait
 from tests.service.test_refusals import refused
 from tests.service.told import SPECIFIED
 from tests.venue.binance import Binance
-from tests.venue.venue import KEY, SECRET
+from tests.venue.venue import KEY, SECRET, put
 
 POSITION = "/api/capital/recommendation/position"
 
@@ -85,6 +85,15 @@ def test_a_venue_that_goes_away_and_comes_back(client, venue, fault):
     without_the_venue(client, "rulecap_source_failing 1.0")
     venue._faults.clear()
     with_the_venue_again(client)
+
+
+def test_a_market_whose_last_trade_is_long_ago_is_not_entered_at_that_price(client, venue):
+    venue.fault("ticker/24hr", "then", 100_000, change=put(closeTime=venue.now() - 3_600_000))
+    answer = client.post(POSITION, json={**SPECIFIED, "symbol": "ETHUSDT"}).json()
+    assert (answer["recommendation"], 3600 <= answer["snapshot_age_seconds"] < 3700) == ("REJECT", True)
+    assert "old" in answer["reason"]
+    assert client.get("/ready").status_code == 200  # it is that market alone
+    assert client.get("/api/capital/state").json()["snapshot_age_seconds"] < 60
 
 
 def test_a_clock_that_is_wrong_for_a_while(client, venue):
