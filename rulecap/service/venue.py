@@ -142,7 +142,7 @@ class ExchangeSource:
         return self._symbols[written]
 
     async def market(self, symbol: str) -> MarketPart:
-        """Return a market; it is told to be from when it was asked for, or from its last trade where that is earlier."""
+        """Return a market; it is from when it was asked for, or from its last trade where that is earlier."""
         from rulecap.exchange import VenueError
 
         asked_at = now()
