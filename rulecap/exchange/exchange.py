@@ -293,8 +293,8 @@ class Exchange:
 
     async def _held_anywhere(self) -> Holdings:
         """Return all open positions of the account; one in another currency cannot be counted, and is not left out."""
-        elsewhere = self._venue.elsewhere(self.settings.quote)
-        found = await together(self._held(), *map(self._held_elsewhere, elsewhere))
+        here = await self._held()  # first, and alone: where that is refused, nothing more is asked
+        found = [here, *await together(*map(self._held_elsewhere, self._venue.elsewhere(self.settings.quote)))]
         return Holdings(
             tuple(one for part in found for one in part.held), tuple(one for part in found for one in part.untold)
         )
