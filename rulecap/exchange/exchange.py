@@ -18,6 +18,7 @@ from rulecap.exchange.errors import VenueError
 from rulecap.exchange.flows import Deposits, counted
 from rulecap.exchange.history import History
 from rulecap.exchange.keys import Keys, read_keys
+from rulecap.exchange.ledger import Ledger
 from rulecap.exchange.markets import book_of, market_of
 from rulecap.exchange.orders import OrderState, Reduction, position_to_reduce
 from rulecap.exchange.placing import cancel_order, find_order, of_an_order, reduction
@@ -131,7 +132,8 @@ class Exchange:
         if not self._client.has.get("fetchLedger"):
             return None
         span = before.since, moment((await self._clock()).now_ms())  # to see also what moved since the account was read
-        entries = await reading.ledger(self._client, self._venue, self.settings.quote, span, self._ask)
+        ledger = Ledger(self._client, self._venue, self.settings.quote, self._ask)
+        entries = await ledger.entries(span)
         return counted(before, entries, self._venue, self.settings.quote, now)
 
     async def symbol(self, name: str) -> str:

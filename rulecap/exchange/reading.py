@@ -5,7 +5,6 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from rulecap.exchange.clock import VenueClock, local_clock
@@ -22,11 +21,9 @@ REFERENCE_SECONDS = 3_600.0
 # What the list of markets lacks may be listed since; more often than this the list is not read.
 LOOK_AGAIN_SECONDS = 60.0
 CLOCK_SECONDS = 60.0
-LONGEST_SPAN = timedelta(days=7)
 log = logging.getLogger("rulecap.exchange")
 T = TypeVar("T")
 Markets = Mapping[str, Mapping[str, Any]]
-Asking = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
 
 class Reference:
@@ -178,36 +175,6 @@ async def history(client: Any, symbol: str, settings: ExchangeSettings, now_ms: 
     since = int(now_ms) - 1000 * seconds_of(settings.timeframe) * wanted
     rows = await client.fetch_ohlcv(symbol, settings.timeframe, since, wanted + 1)
     return history_of(rows, settings.timeframe, settings.bars, now_ms)
-
-
-async def ledger(
-    client: Any, venue: Venue, quote: str, span: tuple[datetime, datetime], asking: Asking
-) -> list[Mapping[str, Any]]:
-    """Return the ledger's entries within a span: in parts of at most a week, each halved while its answer is full."""
-    began, ended = span
-    if ended <= began:
-        return []
-    if ended - began > LONGEST_SPAN:
-        middle = began + LONGEST_SPAN
-        return await _both(client, venue, quote, (began, middle, ended), asking)
-    since, until = (int(one.timestamp() * 1000) for one in span)
-    found: list[Mapping[str, Any]] = await asking(
-        "the ledger", lambda: client.fetch_ledger(quote, since, venue.flow_limit, {venue.flow_until: until})
-    )
-    if len(found) < venue.flow_limit:
-        return found
-    if until - since < 2:
-        raise VenueError("half-an-answer", "one millisecond of the ledger has more entries than one answer holds")
-    return await _both(client, venue, quote, (began, began + (ended - began) / 2, ended), asking)
-
-
-async def _both(
-    client: Any, venue: Venue, quote: str, times: tuple[datetime, datetime, datetime], asking: Asking
-) -> list[Mapping[str, Any]]:
-    """Return the entries of two spans that meet; one at the very moment is in both."""
-    began, middle, ended = times
-    earlier = await ledger(client, venue, quote, (began, middle), asking)
-    return earlier + await ledger(client, venue, quote, (middle, ended), asking)
 
 
 async def nothing() -> None:

@@ -40,6 +40,8 @@ class Venue:
         elsewhere: what to ask with for those of the same account that settle in other currencies.
         most_positions: how many one answer holds at most.
         flow_types: the ledger's own types of money that comes in or goes out, where ccxt's do not tell it apart.
+        flow_filter: the parameter that names one type of entries, and the venue's own types of money in or out: what is
+            asked for, type by type, where one answer does not hold all entries.
         flow_until: the name of the end of a span of the ledger.
         flow_limit: the most entries in one answer of the ledger.
         open_orders_by_client_id: the parameter that finds an order, where `fetch_order` knows only the venue's id.
@@ -58,6 +60,7 @@ class Venue:
     elsewhere: Callable[[str], tuple[dict[str, Any], ...]] = lambda quote: ()
     most_positions: int | None = None
     flow_types: frozenset[str] = frozenset()
+    flow_filter: tuple[str, tuple[str, ...]] = ("", ())
     flow_until: str = "until"
     flow_limit: int = 100
     open_orders_by_client_id: str = ""
@@ -107,6 +110,18 @@ BINANCE = Venue(
     pool=_binance,
     options=MappingProxyType({"fetchMarkets": {"types": ["linear"]}, "disableFuturesSandboxWarning": True}),
     demo=True,
+    # Those that ccxt calls deposit, withdrawal or transfer.
+    flow_filter=(
+        "incomeType",
+        (
+            "TRANSFER",
+            "INTERNAL_TRANSFER",
+            "CROSS_COLLATERAL_TRANSFER",
+            "STRATEGY_UMFUTURES_TRANSFER",
+            "COIN_SWAP_DEPOSIT",
+            "COIN_SWAP_WITHDRAW",
+        ),
+    ),
     flow_limit=1000,
     settles=_binance_settles,
     linear_contract=1.0,
@@ -121,6 +136,7 @@ BYBIT = Venue(
     elsewhere=_bybit_elsewhere,
     most_positions=200,
     flow_types=frozenset({"TRANSFER_IN", "TRANSFER_OUT"}),
+    flow_filter=("type", ("TRANSFER_IN", "TRANSFER_OUT")),
     flow_until="endTime",
     flow_limit=50,
     open_orders_by_client_id="orderLinkId",

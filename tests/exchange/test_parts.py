@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rulecap.exchange import Deposits, VenueError
 from rulecap.exchange.clock import moment
-from rulecap.exchange.flows import OVERLAP, counted
+from rulecap.exchange.flows import IN_OR_OUT, OVERLAP, counted
 from rulecap.exchange.history import allocation, history_of, seconds_of
 from rulecap.exchange.markets import (
     DECIMAL_PLACES,
@@ -27,7 +27,7 @@ from rulecap.exchange.markets import (
 from rulecap.exchange.numbers import exact, first, number, product, total
 from rulecap.exchange.positions import held_positions
 from rulecap.exchange.symbols import find_market, snapshot_symbol
-from rulecap.exchange.venues import BYBIT, Venue
+from rulecap.exchange.venues import BYBIT, Venue, venue_of
 from tests.exchange.conftest import asked
 from tests.recorded import brackets
 
@@ -423,6 +423,26 @@ def test_a_ledger_longer_than_an_answer_is_read_whole(bybit):
     assert view.account.net_deposits == 180
     sent = [json.dumps(one.params) for one in bybit.asked("transaction-log")]
     assert len(sent) > 4
+
+
+def test_what_is_asked_for_type_by_type_is_what_counts():
+    import ccxt
+
+    name = ccxt.binanceusdm().parse_ledger_entry_type
+    assert {name(kind) for kind in venue_of("binanceusdm").flow_filter[1]} == set(IN_OR_OUT)
+    assert set(venue_of("bybit").flow_filter[1]) == venue_of("bybit").flow_types
+
+
+@pytest.mark.parametrize("amount", ["300", "-300"])
+def test_however_much_was_traded_what_was_paid_in_or_out_is_found_in_a_few_questions(venue, amount):
+    """Else a busy account's ledger takes longer to be read than it is good for, at each reading."""
+    venue.trade(4_000, at=venue.now() - 300_000)
+    venue.deposit(amount, at=venue.now() - 200_000)
+    venue.trade(4_000, at=venue.now() - 100_000)
+    begin = moment(venue.now()) - timedelta(minutes=8)
+    view = asked(venue, lambda exchange: exchange.account_view(Deposits(0.0, begin)))
+    assert view.account.net_deposits == float(amount)
+    assert len(venue.asked("income") + venue.asked("transaction-log")) <= 7
 
 
 def test_nobody_asks_the_ledger_where_nobody_wants_to_know(venue):

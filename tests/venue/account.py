@@ -74,11 +74,12 @@ class Order:
 
 @dataclass
 class Flow:
-    """Money in (above zero) or out."""
+    """Money in (above zero) or out; or what a trade brought or cost."""
 
     amount: Decimal
     time: int
     id: int
+    traded: bool = False
 
 
 @dataclass

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from tests.recorded import brackets as recorded_brackets
-from tests.venue.account import Holding, Order, Spec
+from tests.venue.account import Flow, Holding, Order, Spec
 from tests.venue.figures import recorded_markets
 from tests.venue.server import Answer, Asked
 from tests.venue.venue import READ_ONLY_KEY, Venue, levels, text
@@ -196,11 +196,14 @@ class Binance(Venue):
 
     def _income(self, sent: dict[str, Any]) -> Any:
         since, until = int(sent.get("startTime", 0)), int(sent.get("endTime", self.now()))
-        found = [one for one in self.account.flows if since <= one.time <= until]
+        wanted = sent.get("incomeType")
+        found = [
+            one for one in self.account.flows if since <= one.time <= until and wanted in (None, _income_type(one))
+        ]
         return [
             {
                 "symbol": "",
-                "incomeType": "TRANSFER",
+                "incomeType": _income_type(one),
                 "income": text(one.amount, 8),
                 "asset": "USDT",
                 "time": one.time,
@@ -259,6 +262,10 @@ class Binance(Venue):
             raise Refused(-2019, "Margin is insufficient.")
         assert held is not None
         order.quantity = min(order.quantity, held.quantity)  # a reduce-only order never turns a position round
+
+
+def _income_type(flow: Flow) -> str:
+    return "COMMISSION" if flow.traded else "TRANSFER"
 
 
 def _quantity(sent: dict[str, Any], spec: Spec) -> Decimal:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from tests.venue.account import Holding, Order, Spec
+from tests.venue.account import Flow, Holding, Order, Spec
 from tests.venue.server import Answer, Asked
 from tests.venue.venue import READ_ONLY_KEY, Venue, levels, text
 
@@ -215,14 +215,15 @@ class Bybit(Venue):
         since, until = int(sent["startTime"]), int(sent["endTime"])
         if until - since > 7 * 86_400_000:
             raise Refused(10001, "The time range between startTime and endTime cannot exceed 7 days")
-        found = sorted((one for one in self.account.flows if since <= one.time <= until), key=lambda one: -one.time)
+        of_type = [one for one in self.account.flows if sent.get("type") in (None, _flow_type(one))]
+        found = sorted((one for one in of_type if since <= one.time <= until), key=lambda one: -one.time)
         rows = [
             {
                 "id": f"{one.id}_{one.id}",
                 "symbol": "",
                 "side": "None",
                 "category": "",
-                "type": "TRANSFER_IN" if one.amount > 0 else "TRANSFER_OUT",
+                "type": _flow_type(one),
                 "currency": "USDT",
                 "cashFlow": text(one.amount),
                 "change": text(one.amount),
@@ -265,6 +266,10 @@ class Bybit(Venue):
         order.quantity = min(quantity, held.quantity)
         self.place(order)
         return {"orderId": str(order.id), "orderLinkId": order.client_id}
+
+
+def _flow_type(flow: Flow) -> str:
+    return "TRADE" if flow.traded else "TRANSFER_IN" if flow.amount > 0 else "TRANSFER_OUT"
 
 
 def _market(spec: Spec) -> dict[str, Any]:
