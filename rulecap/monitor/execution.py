@@ -3,7 +3,7 @@
 An order is durable in the journal before it is sent. What cannot be put down there is not sent.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from rulecap.monitor.naming import order_name
 from rulecap.monitor.orders import INTENDED, NOT_SENT, REFUSED, UNCERTAIN, Order, Orders, reduction
 from rulecap.monitor.settings import MonitorSettings
 from rulecap.problems import shown
+from rulecap.snapshot import Position
 
 WOULD, SENT, WAITS, CAPPED, LATE, TWICE, NO_ORDER = (
     "would-send",
@@ -115,16 +116,25 @@ class Execution:
             return WAITS, "an order on this position is not at its end"
         if _any_on(resting, wanted):
             return WAITS, "an order on this position has only just ended"
-        pause = self._pause_after_refusals(wanted)
+        pause = self._pause_after_refusals(wanted.symbol, wanted.side)
         if pause > 0:
             return WAITS, f"the venue turned down the last orders on this position: again in {pause:.0f} s"
         if self._orders.taken_within_an_hour(now) >= settings.most_orders_per_hour:
             return CAPPED, f"{settings.most_orders_per_hour} orders were sent within an hour, which is the most"
         return None
 
-    def _pause_after_refusals(self, wanted: Reduction) -> float:
+    def turned_down(self, positions: Iterable[Position]) -> dict[tuple[str, str], float]:
+        """Return the positions that the venue goes on to turn orders down on, and for how long each is left alone.
+
+        Raises:
+            JournalError: that cannot be read.
+        """
+        pauses = {(one.symbol, one.side): self._pause_after_refusals(one.symbol, one.side) for one in positions}
+        return {name: pause for name, pause in pauses.items() if pause > 0}
+
+    def _pause_after_refusals(self, symbol: str, side: str) -> float:
         """Return how long a position is left alone: after a second refusal, and each time twice as long, to a bound."""
-        refused = self._orders.refused_in_a_row(wanted.symbol, wanted.side)
+        refused = self._orders.refused_in_a_row(symbol, side)
         if len(refused) < 2:
             return 0.0
         pause = min(self._settings.longest_pause_seconds, self._settings.every_seconds * 2.0 ** (len(refused) - 1))

@@ -40,6 +40,7 @@ from rulecap.service.sources import WHOLE
 log = logging.getLogger("rulecap.monitor")
 Found = dict[str, tuple[object, str | None]]
 READ_AT = "monitor.read_at"
+TURNED_DOWN = "turned-down"
 KEPT_BACK = (CAPPED, LATE, NO_ORDER, TWICE)
 
 
@@ -131,10 +132,33 @@ class Monitor:
             return False
         report.snapshot, report.read_at = reading.snapshot, now
         report.lacking = reading.lacking
+        self._leave_out(report)
         report.troubles += [Trouble(error.code, error.message) for error in reading.untold]
         self._tell(report, {ACCOUNT: (PARTIAL if reading.untold else FRESH, None)})
         parts.outbox.note(READ_AT, now)
         return True
+
+    def _leave_out(self, report: Report) -> None:
+        """Note, and tell, positions on which the venue goes on to turn orders down: the policy may choose others."""
+        execution, snapshot = self._parts.execution, report.snapshot
+        if execution is None or snapshot is None:
+            return
+        try:
+            left = execution.turned_down(snapshot.positions)
+        except JournalError as error:
+            report.troubles.append(Trouble("journal", str(error)))
+            return
+        for (symbol, side), seconds in left.items():
+            text = f"the venue turned down the last orders on {symbol} {side}: again in {seconds:.0f} s"
+            report.troubles.append(Trouble(TURNED_DOWN, text))
+        report.snapshot = snapshot.model_copy(
+            update={
+                "positions": tuple(
+                    one.model_copy(update={"tradable": False}) if (one.symbol, one.side) in left else one
+                    for one in snapshot.positions
+                )
+            }
+        )
 
     async def _decide(self, report: Report) -> None:
         parts, policy = self._parts, report.policy

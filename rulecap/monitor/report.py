@@ -15,7 +15,17 @@ from rulecap.snapshot import Snapshot
 
 # Messages of these are in our own words alone; any other may repeat figures of the account, or what a venue answered.
 OWN_WORDS = frozenset(
-    {"unlogged", "journal", "internal", "account-moving", "over-the-cap", "too-late", "sent-before", "tests-fail"}
+    {
+        "unlogged",
+        "journal",
+        "internal",
+        "account-moving",
+        "over-the-cap",
+        "too-late",
+        "sent-before",
+        "tests-fail",
+        "turned-down",
+    }
 )
 # An order that ends like this is no trouble: the position has gone, or the part is less than can be traded.
 NO_TROUBLE = frozenset({"", "nothing-to-reduce", "quantity-too-small"})

@@ -170,6 +170,38 @@ def test_a_position_that_is_gone_is_noted_and_the_others_are_reduced(desk, venue
     assert report.outcomes[0].order.code == "nothing-to-reduce"
 
 
+def test_where_the_venue_goes_on_to_turn_the_worst_down_the_next_worst_is_closed(desk, venue):
+    """As where an open stop order holds the position: in the red zone something has to shrink."""
+    venue.set_wallet("780")
+    venue.bind("BTCUSDT", "ETHUSDT")
+    wait = lambda: desk.clock.pass_time(31)  # noqa: E731
+    first, second, third, again = desk.steps(wait, wait, lambda: (wait(), venue.set_wallet("500")))
+    assert [one.order.state for report in (first, second) for one in report.outcomes] == [REFUSED] * 4
+    assert {one.action["symbol"]: one.order.state for one in third.outcomes} == {"SOLUSDT": FILLED, "SUSHIUSDT": FILLED}
+    assert {one.symbol for one in third.snapshot.positions if one.tradable is False} == {"BTCUSDT", "ETHUSDT"}
+    assert {one.symbol for one in again.snapshot.positions if one.tradable is False} == set()  # tried again
+    assert {one.order.state for one in again.outcomes} == {REFUSED}
+
+
+def test_a_pass_in_which_the_venue_has_orders_wait_is_not_fine(desk, venue):
+    venue.set_wallet("780")
+    venue.bind(*venue.specs)
+    wait = lambda: desk.clock.pass_time(31)  # noqa: E731
+    *_, waiting = desk.steps(wait, wait, wait, wait, wait)
+    assert len(venue.orders) == 0
+    assert (waiting.ok, set(codes(waiting))) == (False, {"turned-down"})
+    assert "BTCUSDT LONG" in waiting.troubles[0].message
+
+
+def test_an_order_that_is_taken_again_ends_the_waiting(desk, venue):
+    venue.set_wallet("780")
+    venue.bind("BTCUSDT")
+    wait = lambda: desk.clock.pass_time(301)  # noqa: E731
+    *_, taken = desk.steps(wait, wait, lambda: (wait(), venue.bind(), venue.set_wallet("300")))
+    assert taken.ok
+    assert {one.action["symbol"]: one.order.state for one in taken.outcomes}["BTCUSDT"] == FILLED
+
+
 def test_a_refusal_is_kept_with_the_venues_code(at_binance, binance):
     binance.set_wallet(ORANGE)
     binance.fault("v1/order", "status", status=400, body='{"code":-2022,"msg":"ReduceOnly Order is rejected."}')

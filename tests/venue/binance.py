@@ -256,7 +256,9 @@ class Binance(Venue):
         if not reducing and order.quantity * spec.price < spec.min_notional:
             text_ = f"Order's notional must be no smaller than {spec.min_notional} (unless you choose reduce only)."
             raise Refused(-4164, text_)
-        if reducing and (held is None or (self.account.hedged and order.quantity > held.quantity)):
+        if reducing and (
+            held is None or order.symbol in self.bound or (self.account.hedged and order.quantity > held.quantity)
+        ):
             raise Refused(-2022, "ReduceOnly Order is rejected.")
         if not reducing:
             raise Refused(-2019, "Margin is insufficient.")

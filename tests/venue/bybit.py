@@ -261,7 +261,7 @@ class Bybit(Venue):
         held = self.account.reducible(order)
         if self.account.hedged and sent["positionIdx"] != (1 if side == "SELL" else 2):
             raise Refused(110007, "ab not enough for new order")  # this one would open the other side
-        if held is None:
+        if held is None or order.symbol in self.bound:
             raise Refused(110017, "current position is zero, cannot fix reduce-only order qty")
         order.quantity = min(quantity, held.quantity)
         self.place(order)

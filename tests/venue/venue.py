@@ -30,6 +30,7 @@ class Venue(Server):
         self.bars: dict[str, list[Row]] = {}
         self.fill_share = Decimal(1)
         self.off: set[str] = set()
+        self.bound: set[str] = set()
 
     # What a test says.
 
@@ -75,6 +76,10 @@ class Venue(Server):
     def take_off(self, symbol: str) -> None:
         """Take a market off the list; what is held there stays until the venue settles it."""
         self.off.add(symbol)
+
+    def bind(self, *symbols: str) -> None:
+        """Refuse reductions in markets, as where an open stop order holds what there is."""
+        self.bound = set(symbols)
 
     def put_on(self, symbol: str) -> None:
         """List a market (again)."""
