@@ -30,6 +30,15 @@ class Deposits:
     through: datetime
     seen: frozenset[str] | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
+        return {"net": self.net, "through": self.through.isoformat(), "seen": sorted(self.seen or ())}
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> "Deposits":
+        """Return what `to_dict` gave."""
+        return cls(told["net"], datetime.fromisoformat(told["through"]), frozenset(told["seen"]))
+
     @property
     def since(self) -> datetime:
         """From when the next reading has to look."""

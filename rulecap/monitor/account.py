@@ -1,8 +1,9 @@
 """Where the monitor's snapshots come from: an account at an exchange, or the demo's."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rulecap.exchange.errors import VenueError
 from rulecap.monitor.clock import Clock
@@ -47,6 +48,13 @@ class Account(Protocol):
     def resume(self, net: float, since: datetime) -> None:
         """Go on counting deposits and withdrawals from what was on record at a moment."""
 
+    def recall(self, told: Mapping[str, Any] | None) -> None:
+        """Take what the journal knows of deposits, from an earlier `counted`."""
+
+    @property
+    def counted(self) -> Mapping[str, Any] | None:
+        """What is known of deposits, as JSON types; none where nobody counts."""
+
     async def close(self) -> None:
         """Let go of connections."""
 
@@ -61,12 +69,26 @@ class ExchangeAccount:
         self.exchange, self._clock = exchange, clock
         self.name = exchange.settings.account_name
         self._deposits = Deposits(0.0, clock.now())
+        self._recalled: Deposits | None = None
 
     def resume(self, net: float, since: datetime) -> None:
-        """Go on counting deposits and withdrawals from there."""
+        """Go on counting deposits and withdrawals from there; which entries were counted only the journal knows."""
         from rulecap.exchange import Deposits
 
-        self._deposits = Deposits(net, since)
+        known = self._recalled
+        same = known is not None and (known.net, known.through) == (net, since)
+        self._deposits = known if known is not None and same else Deposits(net, since)
+
+    def recall(self, told: Mapping[str, Any] | None) -> None:
+        """Take what the journal knows; it counts beside the record that it belongs to alone."""
+        from rulecap.exchange import Deposits
+
+        self._recalled = Deposits.of(told) if told else None
+
+    @property
+    def counted(self) -> Mapping[str, Any] | None:
+        """What is known of deposits."""
+        return self._deposits.to_dict()
 
     async def read(self) -> Reading:
         """Return the account; its time is the venue's when reading began."""
@@ -108,6 +130,14 @@ class DemoAccount:
 
     def resume(self, net: float, since: datetime) -> None:
         """Do nothing: nobody pays in."""
+
+    def recall(self, told: Mapping[str, Any] | None) -> None:
+        """Do nothing: nobody pays in."""
+
+    @property
+    def counted(self) -> Mapping[str, Any] | None:
+        """Nothing: nobody pays in."""
+        return None
 
     async def read(self) -> Reading:
         """Return the account."""

@@ -39,7 +39,7 @@ from rulecap.service.sources import WHOLE
 
 log = logging.getLogger("rulecap.monitor")
 Found = dict[str, tuple[object, str | None]]
-READ_AT = "monitor.read_at"
+READ_AT, DEPOSITS = "monitor.read_at", "monitor.deposits"
 TURNED_DOWN = "turned-down"
 KEPT_BACK = (CAPPED, LATE, NO_ORDER, TWICE)
 
@@ -136,6 +136,8 @@ class Monitor:
         report.troubles += [Trouble(error.code, error.message) for error in reading.untold]
         self._tell(report, {ACCOUNT: (PARTIAL if reading.untold else FRESH, None)})
         parts.outbox.note(READ_AT, now)
+        if reading.doubt is None:
+            parts.outbox.note(DEPOSITS, parts.account.counted)
         return True
 
     def _leave_out(self, report: Report) -> None:

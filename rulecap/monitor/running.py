@@ -19,7 +19,7 @@ from rulecap.monitor.journal import Journal
 from rulecap.monitor.lock import Lock
 from rulecap.monitor.loop import run, stop_on_signals
 from rulecap.monitor.metrics import Metrics, exposed
-from rulecap.monitor.one_pass import Monitor, Parts, summary
+from rulecap.monitor.one_pass import DEPOSITS, Monitor, Parts, summary
 from rulecap.monitor.orders import Orders
 from rulecap.monitor.outbox import Outbox
 from rulecap.monitor.report import Report
@@ -91,9 +91,10 @@ async def opened(wanted: Wanted, clock: Clock) -> AsyncIterator[Running]:
         account, execution = _account(wanted, exchange, journal, clock)
         stack.push_async_callback(account.close)
         journal.claim(account.name, wanted.exchange.place if wanted.exchange else account.name)
+        outbox = Outbox(journal)
+        account.recall(outbox.told.get(DEPOSITS))
         office = _office(settings.log, account)
         stack.callback(office.close)
-        outbox = Outbox(journal)
         parts = Parts(settings, in_force, account, office, outbox, execution, clock, wanted.webhook is not None)
         delivery = Delivery(outbox, wanted.webhook, clock) if wanted.webhook else None
         running = Running(wanted, Monitor(parts), delivery, clock)

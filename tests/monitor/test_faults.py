@@ -1,5 +1,6 @@
 """What fails outside fails one pass at the most: no order on what is not known, and the next pass goes on."""
 
+import json
 import sqlite3
 import time
 from contextlib import closing
@@ -9,6 +10,7 @@ import pytest
 from rulecap.audit import LogError, UnusableKey, open_log
 from rulecap.monitor import deciding
 from tests.monitor.conftest import ORANGE, changes, codes, ledger_path, quantities
+from tests.venue.venue import put
 
 FAULTS = {
     "timeout": ({"kind": "timeout"}, "venue-timeout"),
@@ -219,6 +221,30 @@ def test_where_money_never_rests_nothing_that_depends_on_it_is_decided(desk, ven
     report = desk.one()
     assert set(codes(report)) == {"deposits-unknown"}
     assert all(one.record_id is None for one in report.decided)
+
+
+def test_an_entry_that_comes_late_counts_though_each_pass_is_started_anew(desk, venue):
+    """As from cron: it is of before the last record, which does not make it known."""
+
+    def nothing_yet(answer):
+        return [] if isinstance(answer, list) else put(list=[])(answer)
+
+    desk.one()
+    venue.deposit("-3000")
+    venue.fault(ledger_path(venue), "then", 1, change=nothing_yet)
+    assert [desk.one().snapshot.account.net_deposits for _ in range(3)] == [0, -3000, -3000]
+    venue.deposit("500")
+    assert [desk.one().snapshot.account.net_deposits for _ in range(2)] == [-2500, -2500]
+
+
+def test_what_the_journal_knows_of_deposits_counts_only_beside_the_record_that_it_belongs_to(desk, venue):
+    desk.one()
+    told = json.dumps({"net": 77.0, "through": "2026-01-01T00:00:00Z", "seen": []})
+    with closing(sqlite3.connect(desk.journal)) as journal:
+        assert journal.execute("UPDATE told SET value = ? WHERE name = 'monitor.deposits'", (told,)).rowcount == 1
+        journal.commit()
+    venue.deposit("500")
+    assert desk.one().snapshot.account.net_deposits == 500
 
 
 def test_an_account_that_was_never_read_is_stale_after_a_while_too(desk, venue):
