@@ -24,11 +24,14 @@ class Deposits:
         through: the ledger was read up to this moment.
         seen: the entries already counted that the next reading may meet again; None where nobody kept them, so that
             whatever is not after `through` counts as known.
+        late: whether an entry of before the last reading came only with this one: what it moved was taken for a profit
+            or a loss until now.
     """
 
     net: float
     through: datetime
     seen: frozenset[str] | None = None
+    late: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON types."""
@@ -63,7 +66,7 @@ def counted(
         VenueError: `half-an-answer`, an entry of money in or out lacks its time, amount or direction;
             `account-moving`, one is of later than `now`: whether the balance has it in it, nobody knows.
     """
-    net, seen = exact(before.net), set()
+    net, seen, late = exact(before.net), set(), False
     through, until = (one.timestamp() * 1000 for one in (before.through, now))
     for entry in entries:
         if entry.get("currency") != quote or not _is_flow(entry, venue):
@@ -74,8 +77,9 @@ def counted(
         known = moment <= through if before.seen is None else name in before.seen
         if not known and name not in seen:
             net += exact(amount)
+            late = late or moment <= through
         seen.add(name)
-    return Deposits(float(net), now, frozenset(seen))
+    return Deposits(float(net), now, frozenset(seen), late)
 
 
 def _is_flow(entry: Mapping[str, Any], venue: Venue) -> bool:

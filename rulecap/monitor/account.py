@@ -23,11 +23,13 @@ class Reading:
         snapshot: what is told of it.
         untold: why it has positions that the snapshot lacks, one by one.
         doubt: why what was paid in or out since the last reading is not in the snapshot; none where it is.
+        late: whether money that moved before the last reading is counted only now.
     """
 
     snapshot: Snapshot
     untold: tuple[VenueError, ...] = ()
     doubt: VenueError | None = None
+    late: bool = False
 
     @property
     def lacking(self) -> Lacking:
@@ -102,7 +104,7 @@ class ExchangeAccount:
         positions = [one.position for one in view.held]
         found = read_snapshot({"as_of": view.read_at, "age_seconds": age, "account": account, "positions": positions})
         if isinstance(found, Snapshot):
-            return Reading(found, view.untold, doubt)
+            return Reading(found, view.untold, doubt, doubt is None and self._deposits.late)
         text = "; ".join(problem.render() for problem in found)
         raise VenueError("not-a-snapshot", f"this makes no snapshot: {text}", problems=tuple(found))
 

@@ -136,6 +136,9 @@ class Monitor:
         report.troubles += [Trouble(error.code, error.message) for error in reading.untold]
         self._tell(report, {ACCOUNT: (PARTIAL if reading.untold else FRESH, None)})
         parts.outbox.note(READ_AT, now)
+        if reading.late:
+            text = "money that moved before the last pass came into the ledger only now: it was profit or loss so far"
+            report.troubles.append(Trouble("deposits-late", text))
         if reading.doubt is None:
             parts.outbox.note(DEPOSITS, parts.account.counted)
         return True

@@ -25,6 +25,7 @@ OWN_WORDS = frozenset(
         "sent-before",
         "tests-fail",
         "turned-down",
+        "deposits-late",
     }
 )
 # An order that ends like this is no trouble: the position has gone, or the part is less than can be traded.

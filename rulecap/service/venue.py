@@ -107,6 +107,9 @@ class ExchangeSource:
         try:
             known = await asyncio.shield(counting)
             self._deposits = known or self._deposits
+            if known is not None and known.late:
+                text = "money that moved before the last reading came into the ledger only now"
+                log.warning(text, extra={"code": "deposits-late"})
         finally:
             if counting.done():
                 self._counting = None

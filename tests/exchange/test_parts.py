@@ -361,7 +361,8 @@ def test_every_entry_counts_once_however_often_the_ledger_is_read(flows, reading
 def test_an_entry_that_comes_late_counts_too():
     known = counted(Deposits(0.0, START), [entry(50, 10)], BINANCE, "USDT", after(100))
     late = counted(known, [entry(50, 10), entry(60, 7)], BINANCE, "USDT", after(200))
-    assert late.net == 17
+    assert (late.net, known.late, late.late) == (17, False, True)
+    assert counted(late, [entry(50, 10), entry(60, 7)], BINANCE, "USDT", after(300)).late is False
     assert known.since == after(100) - OVERLAP
 
 
