@@ -10,7 +10,7 @@ from rulecap.engine.policy import Policy
 FRESH, PARTIAL, STALE = "FRESH", "PARTIAL", "STALE"
 WRITTEN, FAILING = "WRITTEN", "FAILING"
 WITHIN, REACHED = "WITHIN", "REACHED"
-TAKEN, NOT_TAKEN = "TAKEN", "REFUSED"
+TAKEN, NOT_TAKEN, UNPROVEN = "TAKEN", "REFUSED", "UNPROVEN"
 ACCOUNT, LOG, CAP, POLICY = "monitor.account", "monitor.log", "monitor.cap", "monitor.policy"
 # How it is while nothing was told: no news.
 AT_FIRST: Mapping[str, object] = {ACCOUNT: FRESH, LOG: WRITTEN, CAP: WITHIN, POLICY: TAKEN}

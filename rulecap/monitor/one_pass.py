@@ -19,6 +19,7 @@ from rulecap.monitor.changes import (
     REACHED,
     STALE,
     TAKEN,
+    UNPROVEN,
     WITHIN,
     WRITTEN,
     Change,
@@ -108,10 +109,12 @@ class Monitor:
         if in_force.rested():
             in_force.reload()
         report.policy = in_force.policy
-        self._tell(report, {POLICY: (NOT_TAKEN if in_force.failure else TAKEN, None)})
+        failing = None
         if parts.execution is not None and in_force.unproven:
-            text = f"{in_force.tests['failed']} of the tests beside the policy fail: nothing is sent by it"
-            report.troubles.append(Trouble(TESTS_FAIL, text))
+            failing = f"{in_force.tests['failed']} of the tests beside the policy fail: nothing is sent by it"
+            report.troubles.append(Trouble(TESTS_FAIL, failing))
+        state = NOT_TAKEN if in_force.failure else UNPROVEN if failing else TAKEN
+        self._tell(report, {POLICY: (state, failing)})
 
     async def _follow(self, report: Report, execution: Execution) -> None:
         """Ask about orders first: what they did is then in the account that is read next."""

@@ -107,6 +107,8 @@ def test_nothing_is_sent_by_a_policy_that_fails_its_own_tests_until_they_pass(at
     assert {one.did for one in (*first.outcomes, *resting.outcomes)} == {"would-send"}
     assert {one.did for one in mended.outcomes} == {"sent"}
     assert first.verdicts()["margin"] == "ORANGE_ZONE"  # it is watched all the same
+    assert changes(first)["monitor.policy"] == ("TAKEN", "UNPROVEN")
+    assert changes(mended)["monitor.policy"] == ("UNPROVEN", "TAKEN")
 
 
 def test_tests_that_are_edited_take_no_orders_from_the_policy_that_has_passed_them(at_binance, binance, tmp_path):
