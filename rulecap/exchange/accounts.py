@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rulecap.exchange.errors import VenueError
-from rulecap.exchange.numbers import first, needed, number, part, total
+from rulecap.exchange.numbers import first, needed, not_below_zero, number, part, total
 from rulecap.exchange.positions import Held
 from rulecap.exchange.settings import ExchangeSettings
 from rulecap.exchange.venues import EQUITY, WALLET, Pool, venue_of
@@ -41,7 +41,7 @@ def account_of(
             first(told.available, unified.available), "account.available_balance", f"how much {quote} is free"
         ),
         margin_used=needed(
-            first(told.used, unified.used if venue.unified_used else None),
+            not_below_zero(first(told.used, unified.used if venue.unified_used else None)),
             "account.margin_used",
             f"how much {quote} is used as margin",
         ),

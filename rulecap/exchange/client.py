@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.keys import Keys, RedactingLogger
 from rulecap.exchange.settings import ExchangeSettings
-from rulecap.exchange.venues import venue_of
+from rulecap.exchange.venues import Venue, venue_of
 from rulecap.problems import did_you_mean, shown
 
 
@@ -19,6 +19,7 @@ def open_client(settings: ExchangeSettings, keys: Keys) -> Any:
     """
     client = _class_of(settings.venue)(_options(settings, keys))
     client.secrets_of(keys)
+    client.venue = venue_of(settings.venue)
     if settings.sandbox:
         _use_sandbox(client, settings)
     if settings.origin:
@@ -44,6 +45,8 @@ class Guarded:
 
     has: dict[str, Any]
     logger: Any
+    venue = Venue()
+    left_out: tuple[Any, ...] = ()  # of the latest answer about positions
     _keys = Keys()
 
     def secrets_of(self, keys: Keys) -> None:
@@ -63,6 +66,8 @@ class Guarded:
         status, headers, body, parsed = int(answer[0]), answer[4], answer[5], answer[6]
         if 200 <= status < 300 and parsed is None:
             raise VenueError("half-an-answer", f"the answer is no whole JSON: {len(body or '')} characters")
+        told = self.venue.left_out(answer[2], parsed)
+        self.left_out = self.left_out if told is None else told
         try:
             return super().handle_errors(*answer)  # type: ignore[misc]  # ccxt's class comes next, see _class_of
         except Exception as error:

@@ -35,6 +35,11 @@ def first(*values: float | None) -> float | None:
     return next((value for value in values if value is not None), None)
 
 
+def not_below_zero(value: float | None) -> float | None:
+    """Return a number, None for one below zero where there can be none: nonsense tells nothing."""
+    return None if value is None or value < 0 else value
+
+
 def total(values: Iterable[float | None]) -> float | None:
     """Return the sum, None where one of them is absent: a sum over some of them would look like one over all."""
     numbers = list(values)

@@ -154,6 +154,7 @@ async def _positions(client: Any, venue: Venue, where: Mapping[str, Any]) -> lis
     answer: list[Mapping[str, Any]] = await client.fetch_positions(None, dict(where))
     if venue.most_positions is not None and len(answer) >= venue.most_positions:
         raise VenueError("not-supported", f"{len(answer)} positions or more: the venue's answer may be cut there")
+    answer += [client.parse_position_risk(one) for one in client.left_out]
     return [{**one, ASKED: where} for one in answer]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 from rulecap.exchange.numbers import number, part, total
 
@@ -38,6 +39,8 @@ class Venue:
         demo: whether the test environment for futures is ccxt's demo trading.
         positions: what to ask for positions with, given the quote currency.
         elsewhere: what to ask with for those of the same account that settle in other currencies.
+        left_out: given an answer's address and content, the rows of positions in it that ccxt leaves out, though they
+            hold something; None: it is no answer about positions.
         most_positions: how many one answer holds at most.
         flow_types: the ledger's own types of money that comes in or goes out, where ccxt's do not tell it apart.
         flow_filter: the parameter that names one type of entries, and the venue's own types of money in or out: what is
@@ -58,6 +61,7 @@ class Venue:
     demo: bool = False
     positions: Callable[[str], dict[str, Any]] = lambda quote: {}
     elsewhere: Callable[[str], tuple[dict[str, Any], ...]] = lambda quote: ()
+    left_out: Callable[[str, Any], tuple[Any, ...] | None] = lambda address, answer: None
     most_positions: int | None = None
     flow_types: frozenset[str] = frozenset()
     flow_filter: tuple[str, tuple[str, ...]] = ("", ())
@@ -82,6 +86,14 @@ def _binance_settles(position: Mapping[str, Any], quote: str) -> str | None:
     """Read `GET /fapi/v3/positionRisk`; all of its contracts are linear."""
     told = part(position, "info", "marginAsset")
     return told if isinstance(told, str) and told else None
+
+
+def _binance_left_out(address: str, answer: Any) -> tuple[Any, ...] | None:
+    """Return the open positions that have no entry price."""
+    if not isinstance(answer, list) or not urlsplit(address).path.endswith("/positionRisk"):
+        return None
+    open_ones = [one for one in answer if number(part(one, "positionAmt")) != 0]
+    return tuple(one for one in open_ones if not (number(part(one, "entryPrice")) or 0.0) > 0)
 
 
 def _bybit(balance: Mapping[str, Any], quote: str) -> Pool:
@@ -123,6 +135,7 @@ BINANCE = Venue(
         ),
     ),
     flow_limit=1000,
+    left_out=_binance_left_out,
     settles=_binance_settles,
     linear_contract=1.0,
 )

@@ -68,6 +68,34 @@ def test_a_position_whose_size_is_not_told_is_no_empty_one(venue, field):
         assert "BTC/USDT:USDT" in failure.message
 
 
+@pytest.mark.parametrize("price", ["0", "0.00000000", "", None])
+def test_a_position_without_an_entry_price_is_not_left_out(binance, price):
+    """As ccxt leaves it out, and its margin with it."""
+
+    def without(answer):
+        return [one | {"entryPrice": price} if one["symbol"] == "BTCUSDT" else one for one in answer]
+
+    binance.fault("positionRisk", "then", 99, change=without)
+    failure = refused(binance, account)
+    assert (failure.code, failure.path) == ("missing-field", "positions[BTC/USDT:USDT].entry_price")
+    view = asked(binance, lambda exchange: exchange.account_view(partial=True))
+    assert [one.position.symbol for one in view.held] == ["ETHUSDT"]
+    assert len(view.untold) == 1
+
+
+def test_an_empty_position_is_none_whatever_its_entry_price(binance):
+    empty = {"symbol": "SOLUSDT", "positionAmt": "0", "entryPrice": "0.0", "notional": "0", "positionSide": "BOTH"}
+    binance.fault("positionRisk", "then", 99, change=lambda answer: [*answer, empty])
+    assert [one.position.symbol for one in asked(binance, account).held] == ["BTCUSDT", "ETHUSDT"]
+
+
+def test_a_margin_below_zero_is_none(venue):
+    path = "account" if venue.positions_path == "positionRisk" else "wallet-balance"
+    venue.fault(path, "then", change=put(initialMargin="-5", totalPositionIM="-5"))
+    failure = refused(venue, account)
+    assert (failure.code, failure.path) == ("missing-field", "account.margin_used")
+
+
 def test_bybit_leaves_out_a_profit_of_zero(bybit):
     bybit.set_mark("BTCUSDT", "31480")
     btc = asked(bybit, account).held[0].position
