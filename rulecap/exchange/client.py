@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.keys import Keys, RedactingLogger
+from rulecap.exchange.numbers import part
 from rulecap.exchange.settings import ExchangeSettings
 from rulecap.exchange.venues import Venue, venue_of
 from rulecap.problems import did_you_mean, shown
@@ -66,13 +67,23 @@ class Guarded:
         status, headers, body, parsed = int(answer[0]), answer[4], answer[5], answer[6]
         if 200 <= status < 300 and parsed is None:
             raise VenueError("half-an-answer", f"the answer is no whole JSON: {len(body or '')} characters")
-        told = self.venue.left_out(answer[2], parsed)
-        self.left_out = self.left_out if told is None else told
         try:
-            return super().handle_errors(*answer)  # type: ignore[misc]  # ccxt's class comes next, see _class_of
+            found = super().handle_errors(*answer)  # type: ignore[misc]  # ccxt's class comes next, see _class_of
         except Exception as error:
             _remember(error, status, headers)
             raise
+        if 200 <= status < 300:
+            self._look_at(str(answer[2]), parsed)
+        return found
+
+    def _look_at(self, address: str, parsed: Any) -> None:
+        """Refuse an answer without its list, and keep the positions that ccxt leaves out."""
+        path = urlsplit(address).path
+        for end, place in self.venue.lists.items():
+            if path.endswith(end) and not isinstance(part(parsed, *place), list):
+                raise VenueError("half-an-answer", f"the answer to {end} has no list")
+        told = self.venue.left_out(path, parsed)
+        self.left_out = self.left_out if told is None else told
 
     def handle_http_status_code(self, code: int, reason: str, url: str, method: str, body: str) -> None:
         """Raise what ccxt raises for a status, with the status."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
 
 from rulecap.exchange.numbers import number, part, total
 
@@ -39,7 +38,8 @@ class Venue:
         demo: whether the test environment for futures is ccxt's demo trading.
         positions: what to ask for positions with, given the quote currency.
         elsewhere: what to ask with for those of the same account that settle in other currencies.
-        left_out: given an answer's address and content, the rows of positions in it that ccxt leaves out, though they
+        lists: the ends of addresses whose answers have a list, and where: ccxt takes one that is not there for empty.
+        left_out: given an answer's path and content, the rows of positions in it that ccxt leaves out, though they
             hold something; None: it is no answer about positions.
         most_positions: how many one answer holds at most.
         flow_types: the ledger's own types of money that comes in or goes out, where ccxt's do not tell it apart.
@@ -61,7 +61,8 @@ class Venue:
     demo: bool = False
     positions: Callable[[str], dict[str, Any]] = lambda quote: {}
     elsewhere: Callable[[str], tuple[dict[str, Any], ...]] = lambda quote: ()
-    left_out: Callable[[str, Any], tuple[Any, ...] | None] = lambda address, answer: None
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    left_out: Callable[[str, Any], tuple[Any, ...] | None] = lambda path, answer: None
     most_positions: int | None = None
     flow_types: frozenset[str] = frozenset()
     flow_filter: tuple[str, tuple[str, ...]] = ("", ())
@@ -88,9 +89,9 @@ def _binance_settles(position: Mapping[str, Any], quote: str) -> str | None:
     return told if isinstance(told, str) and told else None
 
 
-def _binance_left_out(address: str, answer: Any) -> tuple[Any, ...] | None:
+def _binance_left_out(path: str, answer: Any) -> tuple[Any, ...] | None:
     """Return the open positions that have no entry price."""
-    if not isinstance(answer, list) or not urlsplit(address).path.endswith("/positionRisk"):
+    if not path.endswith("/positionRisk"):
         return None
     open_ones = [one for one in answer if number(part(one, "positionAmt")) != 0]
     return tuple(one for one in open_ones if not (number(part(one, "entryPrice")) or 0.0) > 0)
@@ -135,6 +136,7 @@ BINANCE = Venue(
         ),
     ),
     flow_limit=1000,
+    lists=MappingProxyType({"/positionRisk": (), "/income": ()}),
     left_out=_binance_left_out,
     settles=_binance_settles,
     linear_contract=1.0,
@@ -147,6 +149,9 @@ BYBIT = Venue(
     options=MappingProxyType({"fetchMarkets": {"types": ["linear", "inverse"]}}),
     positions=lambda quote: {"settleCoin": quote, "limit": 200},
     elsewhere=_bybit_elsewhere,
+    lists=MappingProxyType(
+        dict.fromkeys(("/position/list", "/transaction-log", "/order/realtime", "/order/history"), ("result", "list"))
+    ),
     most_positions=200,
     flow_types=frozenset({"TRANSFER_IN", "TRANSFER_OUT"}),
     flow_filter=("type", ("TRANSFER_IN", "TRANSFER_OUT")),

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from rulecap.exchange import ExchangeSettings, Retries, VenueError, open_exchange, rest
+from rulecap.exchange import Deposits, ExchangeSettings, Retries, VenueError, open_exchange, rest
 from rulecap.exchange.calls import ask, together
+from rulecap.exchange.clock import moment
 from rulecap.exchange.errors import CODES, RETRIABLE
 from tests.exchange.conftest import asked, refused, settings_of, whole
 from tests.venue.venue import KEY, SECRET
@@ -42,6 +43,26 @@ def test_an_answer_that_stays_half_is_no_empty_one(venue, kind):
         failure = refused(venue, whole)
         assert (failure.code, failure.retriable) == ("half-an-answer", True), path
         venue._faults.clear()
+
+
+LISTS = {"binanceusdm": ("positionRisk", "income"), "bybit": ("position/list", "transaction-log", "order/realtime")}
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize("left", [{}, {"result": {}}, {"result": {"list": None}}, {"positions": []}])
+def test_an_answer_that_has_no_list_is_no_empty_list(venue, left, number):
+    """Else an account has no positions, nothing was paid in, and an order that was taken was not."""
+    paths = LISTS["binanceusdm" if venue.positions_path == "positionRisk" else "bybit"]
+    path = paths[min(number, len(paths) - 1)]
+    venue.fault(path, "then", 99, change=lambda answer: left | ({"retCode": 0} if "bybit" in str(type(venue)) else {}))
+
+    async def look(exchange):
+        if "order" in path:
+            return await exchange.order("one", "BTCUSDT")
+        return await exchange.account_view(Deposits(0.0, moment(venue.now())))
+
+    assert refused(venue, look).code == "half-an-answer"
+    assert len(venue.asked(path)) == 3
 
 
 def test_a_time_out_is_named(binance):
