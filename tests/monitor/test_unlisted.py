@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 
 from rulecap.audit import open_log
-from tests.exchange.conftest import asked, refused
-from tests.monitor.conftest import ORANGE, RED, changes, codes, quantities
+from tests.exchange.conftest import VENUES, asked, refused
+from tests.monitor.conftest import ORANGE, RED, Desk, changes, codes, fill, quantities
 
 
 def states(report):
@@ -215,3 +215,14 @@ def test_nobody_but_who_asks_for_it_gets_a_part_of_an_account(venue):
     assert [one.position.symbol for one in view.held] == ["BTCUSDT", "SOLUSDT", "SUSHIUSDT"]
     assert [one.message for one in view.untold] == [failure.message]
     assert view.account.margin_used == pytest.approx(770.75, abs=1)
+
+
+def test_a_position_in_another_currency_is_told_and_the_others_are_reduced(tmp_path):
+    with VENUES["bybit"]() as venue:
+        fill(venue, ORANGE)
+        venue.set_elsewhere("inverse", "BTC", "BTCUSD", "100")
+        report = Desk(tmp_path, venue).one()
+        assert set(codes(report)) == {"inverse-contract", "position-untold"}
+        assert changes(report)["monitor.account"] == ("FRESH", "PARTIAL")
+        assert {order.symbol for order in venue.orders} == {"BTCUSDT", "ETHUSDT", "SOLUSDT", "SUSHIUSDT"}
+        assert all(one.record_id is None for one in report.decided)
