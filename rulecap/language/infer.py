@@ -192,7 +192,7 @@ class Inference:
             return self.wrong(
                 nothing, "wrong-type", "nothing is compared with none", f"write {not_known}known({other})"
             )
-        terms = [self._operand(operand, nodes) for operand in nodes]
+        terms = self._operands(nodes)
         for (a, left), (b, right), op in zip(
             zip(nodes, terms, strict=True), list(zip(nodes, terms, strict=True))[1:], node.ops, strict=False
         ):
@@ -200,14 +200,23 @@ class Inference:
         operators = tuple(OPERATORS.get(type(op), "in") for op in node.ops)
         return Compare(t.FLAG, offset_of(node), tuple(terms), operators)
 
-    def _operand(self, node: ast.expr, nodes: Sequence[ast.expr]) -> Term:
-        """Return the term of what is compared; a name in small letters that nothing has may be a case's."""
-        if not isinstance(node, ast.Name) or not node.id.islower() or node.id in named(self) | ALL_NAMES:
-            return self.infer(node)
-        others = [one for one in nodes if isinstance(one, ast.Name | ast.Attribute | ast.Call) and one is not node]
-        kinds = [
-            t.strip(self.infer(one).type) for one in others if not isinstance(one, ast.Name) or one.id in named(self)
-        ]
+    def _operands(self, nodes: Sequence[ast.expr]) -> list[Term]:
+        """Return the terms of what is compared, each looked at once; names that nothing has come last."""
+        known = {place: self.infer(node) for place, node in enumerate(nodes) if not self._is_strange(node)}
+        kinds = [t.strip(term.type) for place, term in known.items() if self._may_say(nodes[place])]
+        return [known[place] if place in known else self._strange(node, kinds) for place, node in enumerate(nodes)]
+
+    def _is_strange(self, node: ast.expr) -> bool:
+        """Tell whether it is a name in small letters that nothing has."""
+        return isinstance(node, ast.Name) and node.id.islower() and node.id not in named(self) | ALL_NAMES
+
+    def _may_say(self, node: ast.expr) -> bool:
+        """Tell whether something may say which names it can be, and is none of them itself."""
+        return node.id in named(self) if isinstance(node, ast.Name) else isinstance(node, ast.Attribute | ast.Call)
+
+    def _strange(self, node: ast.expr, kinds: Sequence[t.Type]) -> Term:
+        """Note a name that nothing has; in capitals it may be one of those that what it is compared with can be."""
+        assert isinstance(node, ast.Name)  # it was looked at
         for kind in kinds:
             if isinstance(kind, t.Text) and (kind.options is None or node.id.upper() in kind.options):
                 hint = f"write {node.id.upper()}, or in quotes what is no word in capitals: '{node.id}'"
@@ -248,7 +257,11 @@ class Inference:
         item, holder = self.infer(node.left), node.comparators[0]
         kind = self.need(node.left, item)
         if isinstance(holder, ast.List):
-            elements = [self._operand(element, [node.left, element]) for element in holder.elts]
+            kinds = [t.strip(item.type)] if self._may_say(node.left) else []
+            elements = [
+                self._strange(element, kinds) if self._is_strange(element) else self.infer(element)
+                for element in holder.elts
+            ]
             for element, one in zip(holder.elts, elements, strict=True):
                 self._comparable(node.left, item, element, one, True)
             container: Term = Listing(t.ListOf(kind), offset_of(holder), tuple(elements))

@@ -169,3 +169,14 @@ def test_what_is_wrong_is_named_at_its_place(log, text, code, column, hint):
     assert hint in first.hint
     if column is not None:
         assert (first.code, first.location.column) == (code, column)
+
+
+def test_what_a_name_of_nothing_is_compared_with_is_looked_at_once(tmp_path):
+    """Looked at twice, it is told twice, and within others of its kind 2, 4, 8 … times: a short text takes hours."""
+    (tmp_path / "policy.yaml").write_text(NESTED)
+    text = "missing"
+    for _ in range(8):
+        text = f"abs({text} == nobody) == nobody"
+    told = compiled(f"abs({text}) in [nobody, nowhere]", load_policy(tmp_path).typed, "position")
+    assert isinstance(told, list)
+    assert len(told) == len({(one.code, one.message, one.location) for one in told})
