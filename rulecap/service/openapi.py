@@ -108,7 +108,6 @@ def _complete(operation: dict[str, Any], route: APIRoute) -> None:
         content = {MEDIA_TYPE: {"schema": {"$ref": COMPONENT + "Problem"}}}
         told = {"headers": HEADERS[status]} if status in HEADERS else {}
         responses[status] = {"description": "See `code`.", **told, "content": content}
-    operation["operationId"] = route.name
     scope = route.scope if isinstance(route, OpenRoute) else None
     operation["security"] = [{name: []} for name in SCHEMES] if scope else []
     if scope:
