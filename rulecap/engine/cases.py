@@ -18,7 +18,7 @@ from rulecap.location import Location
 from rulecap.policy.document import parse_document
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, plain, problem_at
 from rulecap.policy.schema import validate
-from rulecap.policy.shelf import find_policy
+from rulecap.policy.shelf import find_policy, yaml_files
 from rulecap.problems import Problem, did_you_mean
 
 Json = Any
@@ -90,8 +90,10 @@ def case_files(where: str) -> list[Path]:
     here = Path.cwd()
     if place.is_relative_to(here):
         place = place.relative_to(here)
-    beside = sorted((place / "tests").glob("*.y*ml")) if place.is_dir() else [place.parent / "tests" / place.name]
-    return [path for path in beside if path.is_file()]
+    if place.is_dir():
+        return yaml_files(place / "tests")
+    beside = place.parent / "tests" / place.name
+    return [beside] if beside.is_file() else []
 
 
 def run_files(policy: Policy, files: Iterable[Path], word: str = "") -> list[CaseResult]:

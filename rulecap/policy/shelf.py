@@ -12,6 +12,7 @@ from rulecap.resources import resource_folder
 
 MAIN = "policy.yaml"
 AN_OVERLAY = re.compile(rb"^extends\s*:", re.MULTILINE)
+ENDINGS = (".yaml", ".yml")
 LARGEST_FILE = 1_048_576
 LONGEST_PATH = 1024
 
@@ -91,7 +92,7 @@ class OnDisk:
 
     def others(self) -> Iterable[str]:
         """Return the YAML files beside the main one."""
-        return [path.name for path in self.folder.glob("*.y*ml") if path.is_file() and path.name != MAIN]
+        return [path.name for path in yaml_files(self.folder) if path.name != MAIN]
 
     def parts(self) -> list[str]:
         """Return those of them that are no overlays; what cannot be read is none either."""
@@ -114,6 +115,11 @@ class OnDisk:
             return on_disk(beside)
         known = f"a shipped policy ({', '.join(shipped())}) or a path relative to this file"
         raise NoPolicyError(f"there is no policy {extends}", did_you_mean(extends, shipped()) or known)
+
+
+def yaml_files(folder: Path) -> list[Path]:
+    """Return the YAML files in a folder, by name; none where there is no folder."""
+    return sorted(path for path in folder.glob("*") if path.suffix in ENDINGS and path.is_file())
 
 
 def on_disk(place: Path) -> OnDisk:

@@ -170,3 +170,11 @@ def test_files_with_the_short_ending_are_tests_too(run, tmp_path):
     run(HEAD + "  - {name: a, expect: {bet: 50}}\n")
     (tmp_path / "tests" / "more.yml").write_text(HEAD + "  - {name: b, expect: {bet: 51}}\n")
     assert [path.name for path in case_files(str(tmp_path))] == ["more.yml", "t.yaml"]
+
+
+def test_a_file_that_only_has_such_an_ending_within_its_name_is_no_test_and_no_part(run, tmp_path):
+    run(HEAD + "  - {name: a, expect: {bet: 50}}\n")
+    for folder in (tmp_path, tmp_path / "tests"):
+        (folder / "t.yaml.html").write_text("<p>how the tests went</p>")
+    assert [path.name for path in case_files(str(tmp_path))] == ["t.yaml"]
+    assert load_policy(tmp_path).warnings == ()
