@@ -14,6 +14,7 @@ from rulecap.policy.document import parse_document
 from rulecap.policy.nodes import Mapping, Scalar
 from rulecap.policy.shelf import NoPolicyError, OnDisk, find_policy, on_disk
 from rulecap.problems import PolicyError, Problem, shown
+from rulecap.service.edits import State, state_of
 from rulecap.service.failing import place_of, steadily
 
 log = logging.getLogger("rulecap.service")
@@ -21,7 +22,7 @@ log = logging.getLogger("rulecap.service")
 ENVELOPE = ("as_of", "snapshot_age_seconds", "policy_digest", "decision_id", "problems")
 TESTS_FAIL = "tests-fail"
 MOST_READINGS = 5
-Fingerprint = tuple[tuple[str, int, int, int], ...]
+Fingerprint = tuple[tuple[str, State], ...]
 
 
 class PolicyInForce:
@@ -174,14 +175,8 @@ def failing(tests: dict[str, Any]) -> list[Problem]:
 
 def fingerprint(where: str) -> Fingerprint:
     """Return what changes when a file of the policy, of one that it extends, or of its tests is edited."""
-    found = []
-    for path in _files(where):
-        try:
-            state = path.stat()
-        except OSError:  # it was there a moment ago: its absence is an edit
-            continue
-        found.append((str(path), state.st_ino, state.st_mtime_ns, state.st_size))
-    return tuple(found)
+    states = ((str(path), state_of(path)) for path in _files(where))
+    return tuple((name, state) for name, state in states if state is not None)  # what went away meanwhile is an edit
 
 
 def _files(where: str) -> Iterator[Path]:

@@ -15,6 +15,7 @@ from rulecap.engine.decision import Decision
 from rulecap.service.apart import LedgerApart
 from rulecap.service.demo import DemoSource
 from rulecap.service.desk import NO_ACCOUNT, Desk
+from rulecap.service.edits import state_of
 from rulecap.service.events import Events, decided
 from rulecap.service.failing import steadily
 from rulecap.service.follower import Accounts, Follower
@@ -199,7 +200,7 @@ class Service:
 
         async def look() -> None:
             nonlocal seen
-            state = await asyncio.to_thread(_state, path)
+            state = await asyncio.to_thread(state_of, path)
             if state != seen:
                 seen = state
                 await self._read_keys(path)
@@ -254,11 +255,3 @@ def _source(settings: ServiceSettings) -> Source | None:
     if settings.exchange is not None:
         return exchange_source(settings.exchange)
     return DemoSource() if settings.demo else None
-
-
-def _state(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size

@@ -354,3 +354,22 @@ def test_a_folder_that_may_not_be_read_any_more_is_a_bad_edit(tmp_path, monkeypa
     assert [one.code for one in policy.failure.problems] == ["unreadable-policy"]
     monkeypatch.undo()
     assert (policy.edited(), policy.reload(), policy.failure) == (True, True, None)
+
+
+def test_an_edit_that_may_be_read_only_later_is_read_then(tmp_path, monkeypatch):
+    """Who may read a file is no part of it: it can be given when nothing else of the file changes any more."""
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    policy = in_force.PolicyInForce(str(overlay))
+    overlay.write_text(overlay_of("desk", "1.0.1"))
+    overlay.chmod(0o000)
+
+    def denied(where):
+        raise PermissionError(13, "Permission denied", str(where))
+
+    with monkeypatch.context() as patched:  # the tests' own user may read everything
+        patched.setattr(in_force, "load_policy", denied)
+        assert not policy.reload()
+    overlay.chmod(0o600)
+    assert policy.edited()
+    assert (policy.reload(), policy.policy.version) == (True, "1.0.1")

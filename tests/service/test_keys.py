@@ -76,6 +76,24 @@ def test_a_revoked_key_is_refused_without_a_restart_and_a_broken_file_changes_no
     wait(lambda: client.get("/api/capital/state", headers=bearer(token)).status_code == 401)
 
 
+def test_a_revocation_that_may_be_read_only_later_is_in_force_then(served, file, monkeypatch):
+    """As where root revokes a key, and gives the service the file only then."""
+
+    def as_the_service(path):
+        if not stat.S_IMODE(path.stat().st_mode):
+            raise UnusableKeys(f"cannot read the keys {path}: Permission denied")
+        return read_keys(path)
+
+    monkeypatch.setattr("rulecap.service.service.read_keys", as_the_service)
+    token = add_key(file, "desk", ("read",))
+    client = served(keys=file, reload_seconds=0.02)
+    file.chmod(0o000)
+    revoke_key(file, "desk")
+    wait(lambda: client.get("/ready").json()["keys"]["edit"] == "refused")
+    file.chmod(0o600)
+    wait(lambda: client.get("/api/capital/state", headers=bearer(token)).status_code == 401)
+
+
 def wait(holds, seconds=10):
     """Wait until something holds, for so many seconds at the most."""
     import time
