@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from rulecap.language import types as t
 from rulecap.language.terms import Compare, Const, Listing, Logic, Member, Not, Read, Term
+from rulecap.language.values import is_number
 
 Key = tuple[object, ...]
 DECLARED = "declared"  # in front of the key of what is held to a range; only values that are written out narrow that
@@ -123,15 +124,11 @@ def _compared(facts: Facts, pair: Compare, truth: bool) -> Facts | None:
     if isinstance(right, Const):
         if isinstance(right.value, str | bool):
             return _among(facts, left, operator, frozenset({right.value})) if not right.name else facts
-        return _spanned(facts, key_of(left), operator, right) if _is_number(right.value) else facts
+        return _spanned(facts, key_of(left), operator, right) if is_number(right.value) else facts
     a, b = key_of(left), key_of(right)
     if repr(a) > repr(b):
         a, b, operator = b, a, MIRRORED[operator]
     return _spanned(facts, ("between", a, b), operator, Const(t.BARE, 0, 0.0))
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float)
 
 
 def _is_written(name: Const) -> bool:

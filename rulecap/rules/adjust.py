@@ -56,12 +56,14 @@ class AdjustRule(Rule):
     def check(self, scope: Scope) -> "TypedAdjust":
         """Return the rule with its type; every step keeps the unit."""
         checker = Checker(scope, self)
-        for number, step in enumerate(self.steps):
-            if any(one.name == step.name for one in self.steps[:number]):
+        named: set[str] = set()
+        for step in self.steps:
+            if step.name in named:
                 message = f"there is a step named {step.name} already"
                 node = step.node.get("name") or step.node
                 hint = "every step has a name of its own; overlays name it by that"
                 scope.problems.append(problem_at(node, "duplicate-case", message, hint))
+            named.add(step.name)
         start = checker.number(self.start)
         kind = checker.declared(self.start, start)
         if kind == t.UNKNOWN:  # the steps are held against what is declared all the same

@@ -93,12 +93,14 @@ def _reserved(rule: BandsRule, scope: Scope) -> None:
 def _bounds(rule: BandsRule, checker: Checker, of: t.Type) -> list[Bound]:
     bounds: list[Bound] = []
     last: float | None = None
+    named: set[str] = set()
     for number, case in enumerate(rule.cases):
         final = number == len(rule.cases) - 1
         value = _bound(case, final, checker, of)
         inclusive = case.below is None and case.up_to is not None
-        twice = any(one.name == case.name for one in rule.cases[:number])  # a copy, which is noted as that
-        if value is not None and last is not None and value <= last and not twice:
+        copied = case.name in named  # which is noted as that
+        named.add(case.name)
+        if value is not None and last is not None and value <= last and not copied:
             hint = "bounds go up from case to case"
             checker.scope.problems.append(
                 problem_at(
