@@ -3,7 +3,7 @@
 import json
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from rulecap.monitor.changes import Change, changed
@@ -70,17 +70,6 @@ class Outbox:
         self._saved()
         return taken, True
 
-    def put(self, notice: Notice | None, changes: Sequence[Change], written: float) -> bool:
-        """Keep a notice, and what is told by it, in one; return whether that is durable."""
-        self._take(notice, changes)
-        try:
-            with self._journal.together():
-                self._save(written)
-        except JournalError:
-            return False
-        self._saved()
-        return True
-
     def _learn(self) -> None:
         """Read what was told by whoever it was; what could not be put down yet is younger."""
         rows = self._journal.run("SELECT name, value FROM told")
@@ -88,18 +77,16 @@ class Outbox:
 
     def _taken(self, found: Found, composed: Composed) -> list[Change]:
         changes = changed(self.told, found)
-        if changes:
-            self._take(composed(changes), changes)
-        return changes
-
-    def _take(self, notice: Notice | None, changes: Sequence[Change]) -> None:
-        values = {change.what: change.after for change in changes}
+        if not changes:
+            return []
+        notice, values = composed(changes), {change.what: change.after for change in changes}
         self.told |= values
         self._unsaved_values |= values
         if notice is not None:
             if len(self._unsaved) == MOST_WAITING:
                 _give_up(1)
             self._unsaved.append(notice)
+        return changes
 
     def _save(self, written: float) -> None:
         """Make what is told durable, and all notices that are not yet, in their order."""

@@ -7,7 +7,6 @@ import hmac
 import pytest
 
 from rulecap.monitor import webhook
-from rulecap.monitor.changes import Change
 from rulecap.monitor.delivery import ONCE_SECONDS, Delivery
 from rulecap.monitor.journal import Journal, JournalError
 from rulecap.monitor.outbox import MOST_WAITING, Notice, Outbox
@@ -32,6 +31,14 @@ def looked(desk, receiver, **given):
             return report
 
     return asyncio.run(look())
+
+
+def kept(outbox, notice, found=None):
+    """Have a notice tell of what is new; return whether it is durable."""
+    values = found or {notice.id: "NEW"}
+    changes, durable = outbox.tell({name: (value, None) for name, value in values.items()}, lambda _: notice, 0.0)
+    assert changes
+    return durable
 
 
 def told(receiver):
@@ -126,7 +133,7 @@ def test_a_failing_receiver_is_asked_ever_more_seldom(tmp_path):
     async def attempts():
         journal = Journal(tmp_path / "journal")
         outbox = Outbox(journal)
-        outbox.put(Notice("a", "{}"), [], 0.0)
+        kept(outbox, Notice("a", "{}"))
         delivery = Delivery(outbox, Failing("http://x"), Shifted())
         pauses = [delivery.pause()]
         for _ in range(12):
@@ -145,7 +152,7 @@ def test_no_more_notices_wait_than_there_is_room_for_and_the_log_says_what_is_gi
     outbox = Outbox(journal)
     for number in range(MOST_WAITING + 5):
         journal.run("INSERT INTO notices (id, written, body) VALUES (?, 0, '{}')", (f"old {number}",))
-    outbox.put(Notice("new", "{}"), [], 0.0)
+    kept(outbox, Notice("new", "{}"))
     assert outbox.waiting() == MOST_WAITING
     assert outbox.oldest().id == "old 6"
     assert caplog.messages == ["more than 1000 notices wait: the oldest 6 are given up, and nobody got them"]
@@ -158,7 +165,7 @@ def test_what_is_given_up_while_the_journal_fails_is_said_too(tmp_path, caplog):
     outbox = Outbox(journal)
     path.rename(tmp_path / "elsewhere")
     for number in range(MOST_WAITING + 1):
-        outbox.put(Notice(f"new {number}", "{}"), [], 0.0)
+        kept(outbox, Notice(f"new {number}", "{}"))
     assert outbox.oldest().id == "new 1"
     assert caplog.messages == ["more than 1000 notices wait: the oldest 1 are given up, and nobody got them"]
     journal.close()
@@ -169,8 +176,7 @@ def test_a_notice_that_the_journal_cannot_take_is_told_from_memory(tmp_path):
     journal = Journal(path)
     outbox = Outbox(journal)
     path.rename(tmp_path / "elsewhere")
-    change = Change("margin.zone", None, "GREEN_ZONE")
-    assert not outbox.put(Notice("a", "{}"), [change], 0.0)
+    assert not kept(outbox, Notice("a", "{}"), {"margin.zone": "GREEN_ZONE"})
     assert outbox.told["margin.zone"] == "GREEN_ZONE"
     assert outbox.oldest() == Notice("a", "{}")
     outbox.delivered(Notice("a", "{}"))
@@ -201,7 +207,7 @@ def test_a_journal_that_forgets_nothing_has_notices_told_no_more_often_than_to_o
     async def attempts():
         journal = Journal(tmp_path / "journal")
         outbox = Outbox(journal)
-        outbox.put(Notice("a", "{}"), [], 0.0)
+        kept(outbox, Notice("a", "{}"))
         journal.run("CREATE TRIGGER keeps BEFORE DELETE ON notices BEGIN SELECT RAISE(ABORT, 'kept'); END")
         delivery = Delivery(outbox, Got("http://x"), Shifted())
         pauses = []
@@ -220,12 +226,12 @@ def test_a_journal_that_forgets_nothing_has_notices_told_no_more_often_than_to_o
 def test_what_waits_in_memory_is_told_after_what_waits_in_the_journal_and_saved_when_it_can_be(tmp_path):
     journal = Journal(tmp_path / "journal")
     outbox = Outbox(journal)
-    outbox.put(Notice("a", "{}"), [], 0.0)
+    kept(outbox, Notice("a", "{}"))
     journal.run("CREATE TRIGGER full BEFORE INSERT ON notices BEGIN SELECT RAISE(ABORT, 'full'); END")
-    assert not outbox.put(Notice("b", "{}"), [], 0.0)
+    assert not kept(outbox, Notice("b", "{}"))
     assert outbox.oldest().id == "a"
     journal.run("DROP TRIGGER full")
-    assert outbox.put(Notice("c", "{}"), [], 0.0)
+    assert kept(outbox, Notice("c", "{}"))
     assert [one for (one,) in journal.run("SELECT id FROM notices ORDER BY number")] == ["a", "b", "c"]
     assert outbox.waiting() == 3
     journal.close()
@@ -251,7 +257,7 @@ def full(tmp_path):
     journal = Journal(tmp_path / "journal")
     outbox = Outbox(journal)
     for number in range(100):
-        outbox.put(Notice(f"evt_{number}", "{}"), [], 0.0)
+        kept(outbox, Notice(f"evt_{number}", "{}"))
     yield outbox
     journal.close()
 
