@@ -18,6 +18,7 @@ from rulecap.audit import open_ledger
 from rulecap.audit.clock import now
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import load_policy
+from rulecap.language.values import is_number
 from rulecap.problems import Problem
 from rulecap.service.bodies import Recommendation
 from rulecap.service.contract import MARGIN, POSITION, STATE
@@ -182,7 +183,7 @@ class MarginMonitor:
 def _is_finite(figure: object) -> bool:
     """Return whether a figure is a number that a float can hold."""
     try:
-        return type(figure) is not bool and isinstance(figure, int | float) and math.isfinite(figure)
+        return is_number(figure) and math.isfinite(figure)
     except OverflowError:
         return False
 

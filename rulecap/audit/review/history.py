@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from rulecap.audit.clock import iso_of, time_of
+from rulecap.audit.clock import MICROSECOND, iso_of, time_of
 from rulecap.audit.log import Log, Stored
 from rulecap.audit.review.damage import named
 from rulecap.audit.review.moments import EVER, Span
@@ -135,7 +135,7 @@ def history_of(records: Iterable[Stored], account: str, policy: TypedPolicy, eve
     """
     rules = {rule for panel in policy.history for rule in (*panel.lines.values(), *panel.flags.values())}
     rules |= {panel.states for panel in policy.history if panel.states is not None}
-    step = every // timedelta(microseconds=1) if every else 1
+    step = every // MICROSECOND if every else 1
     found: dict[int, Point] = {}
     first: dict[str, int] = {}
     for stored in records:
