@@ -60,6 +60,7 @@ def create_app(settings: ServiceSettings, source: Source | None = None) -> FastA
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,  # what generated clients call their functions
         # What FastAPI would tell of a request, wherever an OpenTelemetry of the machine sends it, may hold figures.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )

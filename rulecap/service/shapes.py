@@ -12,9 +12,8 @@ COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
 
 def shape(description: str, **fields: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of an object that has all of these fields, and may have more."""
-    # That it may is said, because generated clients drop what is not.
-    known = {"type": "object", "description": description, "required": list(fields), "properties": fields}
-    return {**known, "additionalProperties": True}
+    said = {"type": "object", "description": description, "required": list(fields), "properties": fields}
+    return {**said, "additionalProperties": True}  # said, because generated clients drop what is not
 
 
 def many(schema: dict[str, Any]) -> dict[str, Any]:
@@ -59,7 +58,7 @@ SHAPES: dict[str, dict[str, Any]] = {
         snapshot_age_seconds=perhaps({"type": "number", "minimum": 0}),
     ),
     "history": shape("Recorded states, oldest first.", hours={"type": "number"}, **HISTORY),
-    "complete": {**shape("The answer of each decision about the account, by its name.", **HISTORY)},
+    "complete": shape("The answer of each decision about the account, by its name.", **HISTORY),
     "policy": shape(
         "The policy in force.", **IN_FORCE, title=TEXT, meaning=TEXT, decisions=many(TEXT), files=OBJECT, tests=OBJECT
     ),
