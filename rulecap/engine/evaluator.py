@@ -145,7 +145,10 @@ class Evaluator:
                 return Answer(None, {})
             return Answer(answer[0], dict(zip(compiled.names, answer[2], strict=True)))
 
-        return fall_back(self.decision, plan_without, run, remembered, unusable)
+        try:
+            return fall_back(self.decision, plan_without, run, remembered, unusable)
+        except (RecursionError, MemoryError) as error:  # the caller's depth may be why: the next question tries again
+            return Fallen(None, self.plan, {}, [_too_large(self.decision, error)])
 
     def _without(self, unusable: frozenset[str]) -> tuple[Plan, Compiled]:
         """Return what is left of the decision without something, compiled once, and kept for good."""
@@ -172,8 +175,7 @@ class Uncompiled(Evaluator):
         """Keep the reason; nothing is planned."""
         self.policy, self.decision = policy, decision
         self.hands_over = None
-        reason = f"the decision {decision.name} is too large to be compiled: {error}"
-        self.problem = Problem("too-large", reason, decision.location, hint="split its largest rules")
+        self.problem = _too_large(decision, error)
 
     def evaluate(self, asked: str, snapshot: Snapshot, memory: Mapping[str, Any] | None) -> Decision:
         """Return the fail-closed answer."""
@@ -189,6 +191,11 @@ class Uncompiled(Evaluator):
     ) -> Decision:
         """Return the fail-closed answer."""
         return self.refused(asked, memory, [problem, self.problem], snapshot)
+
+
+def _too_large(decision: TypedDecision, error: Exception) -> Problem:
+    reason = f"the decision {decision.name} is too large to be compiled: {error}"
+    return Problem("too-large", reason, decision.location, hint="split its largest rules")
 
 
 def _hand_over(policy: TypedPolicy, decision: TypedDecision, plan: Plan) -> Callable[[Snapshot], str | Problem | None]:

@@ -213,10 +213,7 @@ class Policy:
             return known
         try:
             made: Evaluator = Evaluator(self._loaded.policy, typed, self._reader)
-        except (
-            RecursionError,
-            MemoryError,
-        ) as error:  # the caller's depth may be why, so the next question tries again
+        except (RecursionError, MemoryError) as error:  # the caller's depth may be why: the next question tries again
             return Uncompiled(self._loaded.policy, typed, self._reader, error)
         except (SyntaxError, ValueError) as error:  # too deep or too long for Python
             made = Uncompiled(self._loaded.policy, typed, self._reader, error)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rulecap import Policy, PolicyError, load_policy
+from rulecap.engine import evaluator
 from rulecap.engine import policy as engine
 from tests.promises.policies import put
 from tests.promises.shipped import SHIPPED, shipped
@@ -132,3 +133,22 @@ def test_what_could_not_be_compiled_for_want_of_room_is_compiled_later(
         with pytest.raises(PolicyError, match="no room"):
             judging.compile()
     assert judging.evaluate(SNAPSHOT, "asked").ok
+
+
+@pytest.mark.parametrize("error", [RecursionError, MemoryError])
+def test_where_there_is_no_room_to_compile_what_is_left_of_a_decision_it_is_refused_that_time(
+    judging: Policy, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    """It raised, though whoever asks is told that it never does."""
+    judging.compile()
+
+    def no_room(*given: Any) -> Any:
+        raise error("no room")
+
+    with monkeypatch.context() as once:
+        once.setattr(evaluator, "compile_plan", no_room)
+        answer = judging.evaluate(SNAPSHOT, "partly", {"count": "many"})
+        assert (answer.ok, answer.outputs) == (False, {"answer": None})
+        assert [problem.code for problem in answer.problems] == ["wrong-type", "too-large"]
+        assert answer.trace.to_json()
+    assert judging.evaluate(SNAPSHOT, "partly", {"count": "many"}).ok
