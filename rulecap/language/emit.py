@@ -121,6 +121,12 @@ class Emitter:
         name = self.temporary()
         return f"({otherwise} if ({name} := {value}) is None else {name})"
 
+    def known(self, term: Known) -> str:
+        """Return source of whether a value is there; Python warns of such a question about one that is written."""
+        if isinstance(term.value, Const):
+            return str(term.value.value is not None)
+        return f"({self.term(term.value)} is not None)"
+
     def call(self, term: Call) -> str:
         """Return source of a call; the plainest ones are written out."""
         arguments = [self.term(argument) for argument in term.arguments]
@@ -192,7 +198,7 @@ _WRITERS: dict[type[Term], Callable[..., str]] = {
     Call: Emitter.call,
     Aggregate: Emitter.aggregate,
     Default: Emitter.default,
-    Known: lambda emitter, term: f"({emitter.term(term.value)} is not None)",
+    Known: Emitter.known,
     Lookup: Emitter.lookup,
     Rows: Emitter.rows,
     Adjustments: lambda emitter, term: "[" + ", ".join(f"*x_{rule}" for rule in term.rules) + "]",

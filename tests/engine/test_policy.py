@@ -1,6 +1,7 @@
 """What a loaded policy says of its decisions: which output is the verdict, whatever way the answer came about."""
 
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -152,3 +153,23 @@ def test_where_there_is_no_room_to_compile_what_is_left_of_a_decision_it_is_refu
         assert [problem.code for problem in answer.problems] == ["wrong-type", "too-large"]
         assert answer.trace.to_json()
     assert judging.evaluate(SNAPSHOT, "partly", {"count": "many"}).ok
+
+
+ALWAYS_KNOWN = """
+language: 1
+policy: known
+version: 1.0.0
+parameters:
+  limit: {value: 5 USD}
+decisions:
+  asked: {outputs: {one: known(limit), other: known(none)}, on_error: {one: none, other: none}}
+"""
+
+
+def test_whether_a_written_value_is_known_is_asked_without_a_word_of_pythons(tmp_path: Path) -> None:
+    """Python warned of what was compiled, on standard error; where warnings are errors, the decision was refused."""
+    policy = load_policy(put(tmp_path, ALWAYS_KNOWN))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        answer = policy.evaluate(SNAPSHOT, "asked")
+    assert answer.outputs == {"one": True, "other": False}
