@@ -36,7 +36,7 @@ class Input:
     recorded: bytes
     account: str
 
-    @property
+    @cached_property
     def as_of(self) -> int | None:
         """The snapshot's time in microseconds since 1970, none where it cannot be read."""
         return microseconds(self.given.as_of) if isinstance(self.given, Snapshot) else None
