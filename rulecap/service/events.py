@@ -13,6 +13,7 @@ from rulecap.language.values import iso
 from rulecap.service.contract import STATE
 
 MOST_WAITING = 256
+LOOK_SECONDS = 0.002
 KEEP_ALIVE_SECONDS = 15.0
 KEEP_ALIVE = b": still here\n\n"
 RETRY = b"retry: 2000\n\n"
@@ -86,6 +87,13 @@ class Events:
                 queue.put_nowait(event)
             else:
                 self._let_go(queue)
+
+    async def room(self, count: int, seconds: float) -> None:
+        """Wait until so many events find room with everybody who listens, for some seconds at the longest."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while any(queue.qsize() + count > MOST_WAITING for queue in self._listeners) and loop.time() < until:
+            await asyncio.sleep(LOOK_SECONDS)
 
     def _let_go(self, queue: "asyncio.Queue[Event | None]") -> None:
         """End a stream once what waits is told; there is always room for the end."""

@@ -10,6 +10,7 @@ from rulecap.service.problems import Refused
 from rulecap.service.reading import Reader
 
 MOST_AT_ONCE = 200  # fewer than may wait for a listener
+LONGEST_WAIT = 1.0  # seconds that those who listen wait for one who reads slowly
 Accounts = tuple[str, ...] | None
 
 
@@ -76,3 +77,5 @@ class Follower:
             self._told = max(self._told, through)
             if through < began + MOST_AT_ONCE:
                 return
+            # The next part may be read sooner than this one is taken.
+            await self._events.room(MOST_AT_ONCE, LONGEST_WAIT)

@@ -46,11 +46,12 @@ class Listener:
         assert await anext(self.stream) == RETRY
         return self
 
-    async def until(self, count):
-        """Listen until so many events were told."""
+    async def until(self, count, seconds=0.0):
+        """Listen until so many events were told, and take some seconds for each."""
         async with asyncio.timeout(LONGEST):
             while len(self.told) < count:
                 self.told.append(number_of(await anext(self.stream)))
+                await asyncio.sleep(seconds)
         return self.told
 
 
@@ -158,14 +159,15 @@ def test_what_is_recorded_here_while_the_log_is_read_is_told_once(url):
     assert told == ours(url, before)
 
 
-def test_many_at_once_are_told_in_parts_and_in_order(url):
+@pytest.mark.parametrize("seconds", [0.0, 0.002])
+def test_many_at_once_are_told_in_parts_and_in_order(url, seconds):
     count = 2 * MOST_AT_ONCE + 50
 
     async def listen():
         async with serving(url) as service:
             before = await size_of(service)
             listener = await Listener(service).begin()
-            listening = asyncio.create_task(listener.until(count))
+            listening = asyncio.create_task(listener.until(count, seconds))
             await asyncio.to_thread(write, url, *["demo"] * count)
             return before, await listening
 
