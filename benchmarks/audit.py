@@ -149,7 +149,7 @@ def slowed(place: Path, extra: float) -> Iterator[Ledger]:
 
     open_ledger(f"sqlite:///{place}/log.sqlite3").close()
     kind = Slowed if extra else SqliteDatabase  # to sleep no time takes some
-    database = kind(place / "log.sqlite3", write=True)
+    database = kind(place / "log.sqlite3", write=True, create=False, patience=2.0)
     with Ledger(database, lambda: database, None, patience=2.0, clock=now) as ledger:
         yield ledger
 
