@@ -573,20 +573,18 @@ INCLUDES = [
 ]
 
 
+def including(name: str, answer: str = "as_of") -> str:
+    """Return a policy that includes a file, and answers with an expression."""
+    decisions = {"asked_for": {"title": "D", "outputs": {"answer": answer}, "on_error": {"answer": "none"}}}
+    head = {"language": 1, "policy": "p", "version": "1.0.0", "title": "T", "include": [name]}
+    return json.dumps({**head, "decisions": decisions})
+
+
 @pytest.mark.parametrize("include", INCLUDES)
 def test_an_include_stays_in_its_folder(tmp_path: Path, include: str) -> None:
     (tmp_path / "outside.yaml").write_text(GOOD)
     (tmp_path / "p" / "sub").mkdir(parents=True)
-    decisions = {"asked_for": {"title": "D", "outputs": {"answer": "as_of"}, "on_error": {"answer": "none"}}}
-    head = {
-        "language": 1,
-        "policy": "p",
-        "version": "1.0.0",
-        "title": "T",
-        "include": [include],
-        "decisions": decisions,
-    }
-    assert {problem.code for problem in refused(tmp_path / "p", json.dumps(head))} & {
+    assert {problem.code for problem in refused(tmp_path / "p", including(include))} & {
         "bad-include",
         "wrong-form",
         "too-few",
@@ -601,16 +599,7 @@ def test_a_link_does_not_lead_out_of_its_folder(tmp_path: Path) -> None:
         (folder / "inside.yaml").symlink_to(tmp_path / "outside.yaml")
     except OSError:
         pytest.skip("no links here")
-    decisions = {"asked_for": {"title": "D", "outputs": {"answer": "asked"}, "on_error": {"answer": "none"}}}
-    head = {
-        "language": 1,
-        "policy": "p",
-        "version": "1.0.0",
-        "title": "T",
-        "include": ["inside.yaml"],
-        "decisions": decisions,
-    }
-    assert "bad-include" in {problem.code for problem in refused(folder, json.dumps(head))}
+    assert "bad-include" in {problem.code for problem in refused(folder, including("inside.yaml", "asked"))}
 
 
 def test_a_link_that_leads_to_itself_is_no_file(tmp_path: Path) -> None:
@@ -619,16 +608,7 @@ def test_a_link_that_leads_to_itself_is_no_file(tmp_path: Path) -> None:
         (folder / "round.yaml").symlink_to("round.yaml")
     except OSError:
         pytest.skip("no links here")
-    decisions = {"asked_for": {"title": "D", "outputs": {"answer": "as_of"}, "on_error": {"answer": "none"}}}
-    head = {
-        "language": 1,
-        "policy": "p",
-        "version": "1.0.0",
-        "title": "T",
-        "include": ["round.yaml"],
-        "decisions": decisions,
-    }
-    assert "bad-include" in {problem.code for problem in refused(folder, json.dumps(head))}
+    assert "bad-include" in {problem.code for problem in refused(folder, including("round.yaml"))}
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
@@ -636,16 +616,7 @@ def test_a_pipe_is_no_file(tmp_path: Path) -> None:
     """Reading it would wait for ever."""
     folder = put(tmp_path / "p", "")
     os.mkfifo(folder / "pipe.yaml")
-    decisions = {"asked_for": {"title": "D", "outputs": {"answer": "as_of"}, "on_error": {"answer": "none"}}}
-    head = {
-        "language": 1,
-        "policy": "p",
-        "version": "1.0.0",
-        "title": "T",
-        "include": ["pipe.yaml"],
-        "decisions": decisions,
-    }
-    assert "bad-include" in {problem.code for problem in refused(folder, json.dumps(head))}
+    assert "bad-include" in {problem.code for problem in refused(folder, including("pipe.yaml"))}
 
 
 def test_overlays_in_a_circle_are_refused(tmp_path: Path) -> None:
