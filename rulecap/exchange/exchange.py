@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 
 from rulecap.exchange import reading
 from rulecap.exchange.accounts import account_of
+from rulecap.exchange.bans import Rest
 from rulecap.exchange.calls import ask, attempt, together
 from rulecap.exchange.client import open_client
 from rulecap.exchange.clock import VenueClock, moment
@@ -23,7 +24,6 @@ from rulecap.exchange.markets import book_of, market_of
 from rulecap.exchange.orders import OrderState, Reduction, position_to_reduce
 from rulecap.exchange.placing import cancel_order, find_order, of_an_order, reduction
 from rulecap.exchange.positions import Holdings
-from rulecap.exchange.rest import Rest
 from rulecap.exchange.settings import ExchangeSettings
 from rulecap.exchange.symbols import find_market, is_traded, snapshot_symbol
 from rulecap.exchange.venues import venue_of

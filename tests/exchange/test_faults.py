@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from rulecap.exchange import Deposits, ExchangeSettings, Retries, VenueError, open_exchange, rest
+from rulecap.exchange import Deposits, ExchangeSettings, Retries, VenueError, bans, open_exchange
 from rulecap.exchange.calls import ask, together
 from rulecap.exchange.clock import moment
 from rulecap.exchange.errors import CODES, RETRIABLE
@@ -128,7 +128,7 @@ def test_a_venue_that_wishes_to_be_left_alone_is_not_asked_before_that(binance, 
     """Whoever asks on is banned for longer, and sees nothing of the account meanwhile."""
     moments = [0.0]
     clocks = SimpleNamespace(monotonic=lambda: time.monotonic() + moments[0], time=time.time)
-    monkeypatch.setattr(rest, "time", clocks)
+    monkeypatch.setattr(bans, "time", clocks)
     if "%d" in answer["body"]:
         answer = answer | {"body": answer["body"] % (1000 * (time.time() + seconds))}
     action = {"symbol": "BTCUSDT", "side": "LONG", "quantity": 0.1, "reduce_only": True}
