@@ -52,7 +52,7 @@ class Journal:
         self.path = path
         with _said(path):
             # Orders and positions are nobody else's to read; the files that SQLite puts beside it are made like it.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
         try:
             self._begin()

@@ -28,7 +28,7 @@ class Lock:
             raise AlreadyRunning("orders are not sent from this system: it has no lock that ends with its process")
         journal = journal.resolve()  # by whatever name it was reached
         self.path = journal.with_name(f"{journal.name}.lock")
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
