@@ -33,7 +33,7 @@ STEPS: dict[str, str] = {
     "risk_pct": "min(risk_max_pct, max(risk_min_pct, min(5, max(0.5, by_regime_pct))))",
     "desired_notional": "max(0, wallet * risk_pct / 100)",
     # Drawdown
-    "flow": "net_deposits - remembered_deposits",
+    "flow": "net_deposits - remembered_deposits if equity > 0 or (equity >= 0 and wallet <= 0) else 0",
     "peak_before": (
         "remembered_peak if flow == 0 else equity if equity - flow <= 0 else remembered_peak * equity / (equity - flow)"
     ),

@@ -97,10 +97,12 @@ class Drawdown(NamedTuple):
     memory: Record
 
 
-def drawdown_of(as_of: datetime, equity: float, deposits: float, memory: Record | None) -> Drawdown:
+def drawdown_of(as_of: datetime, wallet: float, equity: float, deposits: float, memory: Record | None) -> Drawdown:
     """Return the drawdown from the high-water mark, recovery and circuit breaker."""
     old = memory or {}
     peak, trough = old.get("peak_equity", equity), old.get("trough_equity", equity)
+    if equity < 0.0 or (equity == 0.0 and wallet > 0.0):  # all is lost: no share is left by which the peak could move
+        deposits = old.get("net_deposits", deposits)
     flow = deposits - old.get("net_deposits", deposits)
     if flow:
         if equity - flow <= 0.0:

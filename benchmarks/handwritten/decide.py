@@ -48,7 +48,7 @@ def decide(snapshot: Snapshot, memory: Record | None) -> tuple[Record, Record]:
     margin_used_pct = margin_used_of(wallet, margin_used, positions)
     band, zone, base = band_of(wallet), zone_of(margin_used_pct), market.base or ""
     tier = TIERS[tier_name(base)]
-    drawdown = drawdown_of(snapshot.as_of, equity, account.net_deposits, memory)
+    drawdown = drawdown_of(snapshot.as_of, wallet, equity, account.net_deposits, memory)
     changes: list[Record] = []
 
     kelly, risk = kelly_of(signal, band, changes)

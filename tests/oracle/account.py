@@ -223,6 +223,9 @@ def drawdown(s: Snapshot, memory: Memory | None) -> tuple[Outputs, Memory]:
     """Return the outputs of the decision `drawdown`, and the next memory."""
     old, now, deposits = remembered(s, memory), equity(s), s["account"].get("net_deposits", 0.0)
     peak_before, trough_before = old["peak_equity"], old["trough_equity"]
+    all_lost = now < 0 or (now == 0 and s["account"]["total_wallet_balance"] > 0)
+    if all_lost:  # no share is left by which the peak could move: it moves once there is something again
+        deposits = old["net_deposits"]
     flow = deposits - old["net_deposits"]
     if flow != 0:
         if now - flow <= 0:

@@ -3,9 +3,9 @@
 A lever makes one thing worse and leaves all else as it is. What is compared is the order as placed and as it would be,
 and the leverage, of the market and of the account.
 
-One case is left out, because the rules settle it otherwise: where money was paid in or out and the equity before that
-is not above zero, nothing of the remembered high-water mark can be carried over. Peak and trough restart at equity
-then, and the drawdown is none.
+One case is left out, because the rules settle it otherwise: where money was paid in and the equity before that is not
+above zero, nothing of the remembered high-water mark can be carried over. Peak and trough restart at equity then, and
+the drawdown is none.
 """
 
 import copy
@@ -31,7 +31,8 @@ def lower_equity(rng: Random, snapshot: Json, memory: Json) -> bool:
     account = snapshot["account"]
     account["unrealized_pnl"] -= abs(account["total_wallet_balance"]) * rng.choice((1e-6, 0.01, 0.05, 0.1, 0.3, 2))
     flow = account.get("net_deposits", 0.0) - memory.get("net_deposits", 0.0)
-    restarts = flow != 0 and account["total_wallet_balance"] + account["unrealized_pnl"] - flow <= 0
+    equity = account["total_wallet_balance"] + account["unrealized_pnl"]
+    restarts = flow != 0 and equity > 0 and equity - flow <= 0
     return bool(memory) and not restarts  # without a memory the high-water mark would follow
 
 
