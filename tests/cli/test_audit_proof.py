@@ -2,6 +2,8 @@
 
 import errno
 import json
+import resource
+import signal
 import sqlite3
 import stat
 from contextlib import closing
@@ -12,6 +14,7 @@ import pytest
 from rulecap.audit import open_ledger, open_log
 from rulecap.audit.carry import carried_over
 from rulecap.audit.merkle import verify_consistency
+from rulecap.cli.audit import checkpoint
 from rulecap.version import __version__
 from tests.audit.counting import counting, snapshot
 from tests.audit.rewriting import changed
@@ -288,19 +291,50 @@ def test_an_unsigned_log_that_follows_another_is_nothing_to_be_said(rulecap, log
     assert rulecap("audit", "begin", "--after", LOG, "--log", "sqlite:///next.sqlite3").err == ""
 
 
-def test_a_checkpoint_that_cannot_be_kept_whole_leaves_the_kept_ones_as_they_were(rulecap, log, monkeypatch):
-    """Half of one would take the next one with it, for it would go on in the same line."""
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_checkpoint_that_cannot_be_kept_whole_takes_nothing_with_it(rulecap, log, monkeypatch, ended):
+    """Half of one would take the next one with it, for it would go on in the same line; a cut what others append."""
     assert rulecap("audit", "checkpoint", "--log", LOG, "--out", "kept.txt").code == 0
     kept = Path("kept.txt").read_bytes()
+    if not ended:
+        kept = kept.rstrip(b"\n")
+        Path("kept.txt").write_bytes(kept)
 
     def full(_):
+        with Path("kept.txt").open("ab") as file:
+            file.write(log.note.encode())  # by somebody else, meanwhile
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
         patched.setattr("os.fsync", full)
         ran = rulecap("audit", "checkpoint", "--log", LOG, "--out", "kept.txt")
     assert (ran.code, ran.err) == (2, "rulecap: cannot write kept.txt: No space left on device\n")
-    assert Path("kept.txt").read_bytes() == kept
+    left = Path("kept.txt").read_bytes()
+    assert left.startswith(kept)
+    assert left.removeprefix(kept).lstrip(b"\n") == log.note.encode()
+    said = rulecap("audit", "verify", "--log", LOG, "--checkpoint", "kept.txt")
+    assert (said.code, said.out.splitlines()[-1]) == (0, "2 checkpoints kept elsewhere agree")
+
+
+def test_a_checkpoint_of_which_a_piece_is_written_leaves_blank_lines_for_it(rulecap, log):
+    """As where the disk has room for a piece: here the kernel lets no file of the process grow any more."""
+    assert rulecap("audit", "checkpoint", "--log", LOG, "--out", "kept.txt").code == 0
+    kept = Path("kept.txt").read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(kept) + 20, hard))
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            checkpoint._keep(Path("kept.txt"), log.note.encode())
+        with pytest.raises(OSError, match="File too large"):  # not a byte
+            checkpoint._keep(Path("kept.txt"), log.note.encode())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert Path("kept.txt").read_bytes() == kept + b"\n" * 20
+    assert rulecap("audit", "checkpoint", "--log", LOG, "--out", "kept.txt").code == 0
+    said = rulecap("audit", "verify", "--log", LOG, "--checkpoint", "kept.txt")
+    assert (said.code, said.out.splitlines()[-1]) == (0, "2 checkpoints kept elsewhere agree")
 
 
 def test_a_checkpoint_begins_a_line_of_its_own_behind_what_was_kept_without_an_end(rulecap, log):

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import io
 import os
 import stat
 from pathlib import Path
@@ -48,7 +49,9 @@ def run(asked: argparse.Namespace) -> int:
 
 
 def _keep(path: Path, note: bytes) -> None:
-    """Append a checkpoint to those that are kept in a file; where it cannot be kept whole, they stay as they were.
+    """Append a checkpoint to those that are kept in a file; of one that cannot be kept whole, blank lines are left.
+
+    The file is never cut: what others have appended meanwhile would go too. Blank lines are no part of a checkpoint.
 
     Raises:
         OSError: it cannot be written.
@@ -57,23 +60,24 @@ def _keep(path: Path, note: bytes) -> None:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # a pipe or a terminal keeps nothing
             file.write(note)
             return
-        kept = os.fstat(file.fileno()).st_size
-        try:
-            written = note if _ends_a_line(path, kept) else b"\n" + note
-            if file.write(written) != len(written):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(file.fileno())
-        except BaseException:
-            file.truncate(kept)
-            raise
+        with path.open("r+b", buffering=0) as within:
+            text = note if _ends_a_line(within) else b"\n" + note
+            written = file.write(text)
+            try:
+                if written != len(text):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(file.fileno())
+            except OSError:
+                within.seek(file.tell() - written)  # wherever the end was when it was appended
+                within.write(b"\n" * written)
+                raise
 
 
-def _ends_a_line(path: Path, size: int) -> bool:
-    if not size:
+def _ends_a_line(file: io.FileIO) -> bool:
+    if not file.seek(0, os.SEEK_END):
         return True
-    with path.open("rb") as file:
-        file.seek(size - 1)
-        return file.read(1) == b"\n"
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
 
 
 def _prove(url: str, size: int) -> int:
