@@ -14,6 +14,7 @@ from rulecap.audit.clock import iso_of
 from rulecap.audit.database import blob
 from rulecap.audit.errors import LogError
 from rulecap.audit.findings import Findings
+from rulecap.audit.followed import followers, unlike
 from rulecap.audit.log import Head, Log, json_fields
 from rulecap.audit.record import DamagedRecord, Record
 from rulecap.audit.witness import origin_of
@@ -31,18 +32,14 @@ def carried_by(record: Record | None) -> dict[str, Any] | None:
 
 
 def carried_over(log: Log) -> bytes:
-    """Return what the first record of a log that follows this one holds, as JSON.
+    """Return what the first record of a log that follows this one holds, as JSON; in a transaction that is begun.
 
     Raises:
         LogError: the log cannot be read.
     """
-    log.database.look()
-    try:
-        head = log.head()
-        memories = {(one["account"], one["policy"]): one for one in _carried_before(log)}
-        memories |= {(one["account"], one["policy"]): one for one in _advanced(log)}
-    finally:
-        log.database.rollback()
+    head = log.head()
+    memories = {(one["account"], one["policy"]): one for one in _carried_before(log)}
+    memories |= {(one["account"], one["policy"]): one for one in _advanced(log)}
     about = {"log": origin_of(head.id), "size": head.size, "root": head.root.hex(), "note": head.note}
     return to_json({CARRIED: {**about, "memories": [memories[key] for key in sorted(memories)]}})
 
@@ -67,24 +64,32 @@ def _advanced(log: Log) -> list[dict[str, Any]]:
     return found
 
 
-def follows(first: Record | None, old: Log, findings: Findings) -> str:
-    """Compare what a log's first record carries over with what the log that it is to follow leaves.
+def follows(log: Log, old: Log, findings: Findings) -> tuple[str, ...]:
+    """Compare what a log's first record carries over with what the log that it is to follow leaves, and says.
 
     Returns:
-        What it follows, in words; empty where something was found.
+        What it follows, in words; nothing where something was found.
 
     Raises:
         LogError: the old log cannot be read.
     """
-    left, before = json.loads(carried_over(old))[CARRIED], findings.count
+    before = findings.count
+    old.database.look()
     try:
-        for said in _unlike(carried_by(first), left):
+        left, marked = json.loads(carried_over(old))[CARRIED], bool(followers(old))
+        for said in unlike(log, old):
+            findings.add("followed-by-another", said)
+    finally:
+        old.database.rollback()
+    try:
+        for said in _unlike(carried_by(log.record(1)), left):
             findings.add("carried-differs", said, 1)
     except (DamagedRecord, KeyError, TypeError, AttributeError) as error:
         findings.add("carried-differs", f"it cannot be read ({type(error).__name__})", 1)
     if findings.count > before:
-        return ""
-    return f"it follows {left['log']} at {left['size']:,} records, with the memories left there"
+        return ()
+    said = f"it follows {left['log']} at {left['size']:,} records, with the memories left there"
+    return (said,) if marked else (said, f"nothing in {left['log']} says which log follows it: another one may, too")
 
 
 def _unlike(carried: dict[str, Any] | None, left: dict[str, Any]) -> Iterator[str]:

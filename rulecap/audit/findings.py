@@ -11,7 +11,7 @@ class Finding:
         code: `record-altered`, `record-missing`, `record-inserted`, `record-moved`, `columns-differ`, `node-altered`,
             `head-differs`, `not-signed`, `bad-signature`, `checkpoint-differs`, `checkpoint-ahead`, `other-log`,
             `bad-checkpoint`, `policy-missing`, `policy-altered`, `memory-differs`, `index-differs`, `tables-differ`,
-            `carried-differs`, `log-damaged`.
+            `carried-differs`, `followed-by-another`, `log-damaged`.
         message: what is wrong, in words.
         seq: the record, none where it is about the log.
         last: the last record where it is about several; `seq` is then the first.

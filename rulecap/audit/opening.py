@@ -4,12 +4,14 @@ import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote
 
-from rulecap.audit.carry import carried_over
+from rulecap.audit.carry import carried_over, check_empty
 from rulecap.audit.clock import now
 from rulecap.audit.database import Database
 from rulecap.audit.errors import LogError
+from rulecap.audit.followed import check_free, mark
 from rulecap.audit.keys import read_signer
 from rulecap.audit.ledger import Ledger
 from rulecap.audit.log import Head, Log, begin_at_head, read_head
@@ -17,7 +19,7 @@ from rulecap.audit.merkle import EMPTY_ROOT
 from rulecap.audit.note import Signer
 from rulecap.audit.tables import CHECKPOINTS, FORMAT, definitions
 from rulecap.audit.trust import handover
-from rulecap.audit.witness import admit, checkpoint_of, head_note
+from rulecap.audit.witness import admit, checkpoint_of, head_note, origin_of
 from rulecap.audit.writer import SWAP, Clock
 
 PATIENCE = 2.0
@@ -77,23 +79,66 @@ def open_log(url: str) -> Log:
     return log
 
 
-def begin(url: str, after: str, key: str | Signer | None = None) -> Head:
+class Begun(NamedTuple):
+    """A log that follows another one; why that could not be written into the other one, none where it was."""
+
+    head: Head
+    unmarked: LogError | None
+
+
+def begin(url: str, after: str, key: str | Signer | None = None, instead: str = "") -> Begun:
     """Begin a log that goes on with the memories of another one, which nothing should write any more.
 
     Args:
         url: the new log's address.
         after: the old log's.
         key: what signs the new log, as in `open_ledger`.
+        instead: the id of a log that was begun to follow the old one, and is given up for the new one.
 
     Raises:
-        LogError: the old log cannot be read, or the new one has records already.
+        LogError: the old log cannot be read, or another log follows it, or the new one has records already.
         UnusableKey: the key cannot be read.
     """
     with open_log(after) as old:
-        carried = carried_over(old)
+        check_free(old, instead)  # before an empty log is left behind
     with open_ledger(url, key) as ledger:
-        ledger.begin_with(carried)
-        return ledger.head
+        check_empty(ledger.head, url)
+        old, unmarked = _held(after)
+        with old:
+            if old.head().id == ledger.head.id:
+                raise LogError("log-failed", f"{after} cannot follow itself")
+            given_up = check_free(old, instead)
+            ledger.begin_with(carried_over(old))
+            return Begun(ledger.head, unmarked or _marked(old, origin_of(ledger.head.id), given_up))
+
+
+def _held(url: str) -> tuple[Log, LogError | None]:
+    """Return a log that nobody else writes until it is closed; or that is only read, and why it cannot be written."""
+    try:
+        database = connect(url, write=True, create=False, patience=PATIENCE)
+        try:
+            begin_at_head(database)
+        except LogError:
+            database.close()
+            raise
+    except LogError as error:
+        if error.code != "log-read-only":
+            raise
+        log = open_log(url)
+        log.database.look()
+        return log, error
+    return Log(database), None
+
+
+def _marked(old: Log, follower: str, instead: str) -> LogError | None:
+    """Write into a log which one follows it; return why that cannot be done, for the new one is begun by now."""
+    head = old.head()
+    try:
+        old.database.insert({CHECKPOINTS: [(head.size, mark(checkpoint_of(head), follower, instead))]})
+        old.database.commit()
+    except LogError as error:
+        return error
+    return None
 
 
 def rotate(url: str, old: Signer, new: Signer) -> str:

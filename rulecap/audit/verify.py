@@ -7,10 +7,11 @@ elsewhere). The pass grows the tree from the bytes, beside the stored nodes; the
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
+from rulecap.audit import followed
 from rulecap.audit.chain import Chain
 from rulecap.audit.errors import LogError
 from rulecap.audit.findings import Findings, Report
-from rulecap.audit.held import Signed, Witness, check_head, check_witnesses, root_that_counts, trust, witnesses
+from rulecap.audit.held import WITHIN, Signed, Witness, check_head, check_witnesses, root_that_counts, trust, witnesses
 from rulecap.audit.log import Head, Log, Stored
 from rulecap.audit.merkle import EMPTY_ROOT, leaf_hash
 from rulecap.audit.note import Verifier
@@ -72,6 +73,7 @@ class Pass:
             kept = witnesses(self._log, head, checkpoints, self._findings)
             authority = trust(kept, trusted, self._findings)
             signed = check_head(head, authority, self._findings)
+            self._followed(head, kept)
             agreeing = self._compare(head, signed, kept, authority)
         except LogError as error:
             if error.code not in DAMAGE:
@@ -97,6 +99,14 @@ class Pass:
         agreement = check_witnesses(head, kept, self._roots, authority, self._findings)
         self._head(head, signed, tree, agreement.proven)
         return agreement.elsewhere
+
+    def _followed(self, head: Head, kept: Sequence[Witness]) -> None:
+        """Say which log follows this one; that two do is a finding."""
+        marks = [one.checkpoint for one in kept if one.where == WITHIN]
+        self._notes += followed.told(marks, head.size)
+        names = [one.log for one in followed.in_force(marks)]
+        if len(names) > 1:
+            self._findings.add("followed-by-another", f"only one log may follow it, and {' and '.join(names)} do")
 
     def _records(self, head: Head, tree: Regrown, sizes: set[int]) -> None:
         chain, add = Chain(self._log, self._findings), self._findings.add

@@ -12,8 +12,12 @@ import pytest
 
 from rulecap import load_policy
 from rulecap.audit import LogError, open_ledger, open_log
+from rulecap.audit.carry import follows
+from rulecap.audit.checkpoint import Checkpoint
+from rulecap.audit.findings import Findings
 from rulecap.audit.opening import begin
 from rulecap.audit.replay import replayed
+from rulecap.audit.tables import CHECKPOINTS
 from rulecap.audit.verify import verify
 from rulecap.snapshot import Snapshot, read_snapshot
 from tests.audit.counting import counting, snapshot
@@ -425,6 +429,67 @@ class TestALogThatFollowsAnother:
             other.evaluate(policy, snapshot(1))
         with pytest.raises(LogError, match="has 1 records already"):
             begin(new, after=url)
+
+    def test_is_the_only_one_that_follows(self, policy, url, new, tmp_path):
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+        head = begin(new, after=url).head
+        third = f"sqlite:///{tmp_path / 'third.sqlite3'}"
+        with pytest.raises(LogError, match=f"is followed by rulecap/{head.id} already, and by one log only"):
+            begin(third, after=url)
+        assert not (tmp_path / "third.sqlite3").exists()
+        with open_log(url) as log:
+            report = verify(log)
+        assert (report.findings, report.notes) == ((), (f"rulecap/{head.id} follows it at 1 records",))
+
+    def test_may_be_begun_in_place_of_one_that_is_given_up(self, policy, url, new, tmp_path):
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+        third = f"sqlite:///{tmp_path / 'third.sqlite3'}"
+        with pytest.raises(LogError, match="there is none in whose place another could be begun"):
+            begin(third, after=url, instead="0123")
+        first = begin(new, after=url).head
+        with pytest.raises(LogError, match=f"is followed by rulecap/{first.id} already"):
+            begin(third, after=url, instead="0123")
+        head = begin(third, after=url, instead=first.id).head
+        with open_log(url) as log:
+            expected = f"rulecap/{head.id} follows it at 1 records, in place of rulecap/{first.id}"
+            assert (verify(log).findings, verify(log).notes) == ((), (expected,))
+
+    def test_does_not_know_what_is_written_to_the_old_one_afterwards(self, policy, url, new):
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+            head = begin(new, after=url).head
+            ledger.evaluate(policy, snapshot(2))
+        with open_log(url) as log:
+            said = f"the records after those 1 are not known to rulecap/{head.id}"
+            assert (verify(log).findings, verify(log).notes[1:]) == ((), (said,))
+
+    def test_one_of_two_that_follow_is_found_by_both_logs(self, policy, url, new, tmp_path):
+        """As where they were begun of copies of the old log, whose marks somebody puts together."""
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+        with open_log(url) as log:
+            size, root, note = log.head().size, log.head().root, log.head().note.split("\n")[0]
+        begin(new, after=url)
+        ledger = open_ledger(url)
+        with ledger:
+            other = Checkpoint(note, size, root, ("rulecap-followed-by rulecap/other",)).to_text()
+            ledger._database.begin()
+            ledger._database.insert({CHECKPOINTS: [(size, other)]})
+            ledger._database.commit()
+        with open_log(url) as log:
+            assert [one.code for one in verify(log).findings] == ["followed-by-another"]
+        with open_log(new) as log, open_log(url) as old:
+            findings = Findings()
+            follows(log, old, findings)
+        assert [one.code for one in findings.kept] == ["followed-by-another"]
+        assert "was followed by rulecap/other, and this log is" in findings.kept[0].message
+
+    def test_cannot_follow_itself(self, url):
+        open_ledger(url).close()
+        with pytest.raises(LogError, match="cannot follow itself"):
+            begin(url, after=url)
 
     def test_shows_where_what_was_carried_is_changed(self, policy, url, new, tmp_path):
         with open_ledger(url) as ledger:

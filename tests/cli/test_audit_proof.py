@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rulecap.audit import open_ledger, open_log
+from rulecap.audit import LogError, open_ledger, open_log, opening
 from rulecap.audit.carry import carried_over
 from rulecap.audit.merkle import verify_consistency
 from rulecap.cli.audit import checkpoint
@@ -282,9 +282,12 @@ def test_an_unsigned_log_that_follows_a_signed_one_is_said(rulecap, policy, keys
     ask(policy, 1, key="desk.key")
     with_key = rulecap("audit", "begin", "--after", LOG, "--log", "sqlite:///next.sqlite3", "--key", "next.key")
     assert (with_key.code, with_key.err) == (0, "")
-    without = rulecap("audit", "begin", "--after", LOG, "--log", "sqlite:///other.sqlite3")
+    without = rulecap(
+        "audit", "begin", "--after", LOG, "--log", "sqlite:///other.sqlite3", "--instead", with_key.out.split()[1]
+    )
     assert without.code == 0
     assert without.err == "rulecap: log.sqlite3 is signed, and this log is not: no key was given (--key)\n"
+    assert rulecap("audit", "verify", "--log", LOG, "--key", keys[0]).code == 0  # what it is told is not signed
 
 
 def test_an_unsigned_log_that_follows_another_is_nothing_to_be_said(rulecap, log):
@@ -423,6 +426,44 @@ class TestVerifyAfter:
             database.execute("UPDATE records SET body = ?", (changed_body,))
         said = self.verified(rulecap)
         assert (said.code, "[carried-differs]" in said.out) == (1, True)
+
+    def test_finds_that_another_log_follows_and_says_where_it_cannot_know(self, rulecap, log, following):
+        """A copy of the old log can be followed by another one: whoever has both sees it."""
+        Path("copy.sqlite3").write_bytes(Path("log.sqlite3").read_bytes())
+        with closing(sqlite3.connect("copy.sqlite3")) as database, database:
+            database.execute("DELETE FROM checkpoints")
+        other, copy = "sqlite:///other.sqlite3", "sqlite:///copy.sqlite3"
+        said = rulecap("audit", "verify", "--log", self.NEXT, "--after", copy)
+        assert said.code == 0
+        nothing = f"nothing in rulecap/{log.id} says which log follows it: another one may, too"
+        assert said.out.splitlines()[-1] == nothing
+        refused = rulecap("audit", "begin", "--after", LOG, "--log", other)
+        assert (refused.code, "is followed by rulecap/" in refused.err) == (2, True)
+        assert rulecap("audit", "begin", "--after", copy, "--log", other).code == 0
+        said = self.verified(rulecap, other)
+        assert (said.code, said.out.splitlines()[0].endswith("[followed-by-another]")) == (1, True)
+        assert rulecap("audit", "verify", "--log", other, "--after", copy).code == 0
+
+    def test_is_begun_in_place_of_another(self, rulecap, log, following):
+        told = json.loads(rulecap("audit", "verify", "--log", self.NEXT, "--json").out)["log"]
+        other = "sqlite:///other.sqlite3"
+        assert rulecap("audit", "begin", "--after", LOG, "--log", other, "--instead", f"rulecap/{told}").code == 0
+        assert self.verified(rulecap, other).code == 0
+        assert "[followed-by-another]" in self.verified(rulecap).out
+
+    def test_says_where_the_old_log_cannot_be_told(self, rulecap, log, monkeypatch):
+        connect = opening.connect
+
+        def read_only(url, *, write, create, patience):
+            if write and url == LOG:
+                raise LogError("log-read-only", "log.sqlite3 may not be written")
+            return connect(url, write=write, create=create, patience=patience)
+
+        monkeypatch.setattr(opening, "connect", read_only)
+        said = rulecap("audit", "begin", "--after", LOG, "--log", self.NEXT)
+        expected = "rulecap: log.sqlite3 does not say that this log follows it, so that another one may, too: "
+        assert (said.code, said.err) == (0, f"{expected}log.sqlite3 may not be written [log-read-only]\n")
+        assert "says which log follows it" in self.verified(rulecap).out
 
     def test_finds_a_first_record_that_cannot_be_read(self, rulecap, log, following):
         with closing(sqlite3.connect("next.sqlite3")) as database, database:

@@ -26,7 +26,8 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument(
         "--checkpoint", metavar="FILE", action="append", default=[], help="checkpoints that were kept elsewhere"
     )
-    parser.add_argument("--after", metavar="URL", help="the log that it follows: compare the memories carried over")
+    after = "the log that it follows: compare the memories carried over, and which log that one says follows it"
+    parser.add_argument("--after", metavar="URL", help=after)
     add_json(parser)
     parser.set_defaults(run=run)
 
@@ -56,10 +57,10 @@ def _following(report: "Report", log: "Log", after: str) -> "Report":
 
     findings = Findings()
     with reading(after) as old:
-        said = follows(log.record(1), old, findings)
+        said = follows(log, old, findings)
     return replace(
         report,
-        notes=(*report.notes, *([said] if said else [])),
+        notes=(*report.notes, *said),
         findings=(*findings.in_order(), *report.findings),
         count=report.count + findings.count,
     )
