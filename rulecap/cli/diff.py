@@ -206,7 +206,7 @@ def _compared(asked: argparse.Namespace, log: "Log", policies: "tuple[Policy, Po
     from rulecap.engine.compare import compare
 
     counted = Recorded()
-    way = way_of(log, selection_of(asked), newest_first=False)
+    way = way_of(log, selection_of(asked, log), newest_first=False)
     for one in found(log, way, None, progress("comparing")):
         if not one.record.decides:
             continue

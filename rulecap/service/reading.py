@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ from rulecap.audit.review.finding import way_of
 from rulecap.audit.review.listing import listed
 from rulecap.audit.review.moments import Span
 from rulecap.audit.review.pages import Cursor, Way, page
-from rulecap.audit.review.selection import Selection, Unselectable, looking
+from rulecap.audit.review.selection import Selection, Unselectable, looking, meant
 from rulecap.audit.timeline import Last, last_on_record
 from rulecap.service.answers import recorded_answer
 from rulecap.service.condition import page_on
@@ -152,7 +152,7 @@ def _way(log: Log, question: Question) -> Way:
 
 
 def _page(log: Log, question: Question) -> dict[str, Any]:
-    way, told = _way(log, question), {}
+    way, told = _way(log, replace(question, selection=meant(log, question.selection))), {}
     if question.where is None:
         found = page(log, way, question.limit)
     else:

@@ -7,10 +7,14 @@ import json
 import sqlite3
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from tests.audit.review.made import write
+from rulecap.audit import open_ledger, open_log
+from rulecap.audit.opening import begin
+from rulecap.audit.review.deposits import deposits_on_record
+from tests.audit.review.made import limits, snapshot, write
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +101,30 @@ class TestQuery:
         ran = audit(*command.split(), "--since", since, "--until", until)
         assert (ran.code, ran.out) == (2, "")
         assert ran.err == f"rulecap: nothing lies between --since {since} and --until {until}, which is not after it\n"
+
+    def test_none_is_no_account_unless_one_is_named_so(self, rulecap, tmp_path):
+        """Whoever counts on from what an account named none has on record would take it from what has no account."""
+        url, policy = f"sqlite:///{tmp_path / 'named.sqlite3'}", limits(tmp_path / "limits")
+
+        def listed(command, *arguments):
+            ran = rulecap("audit", command, *arguments, "--log", url, "--json")
+            return ran.code or json.loads(ran.out)
+
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, "no snapshot")
+            assert [one["account"] for one in listed("query", "--account", "none")["records"]] == [""]
+        next_url = f"sqlite:///{tmp_path / 'next.sqlite3'}"
+        begin(next_url, after=url)
+        with open_log(next_url) as log:  # whose one record is of no account
+            assert deposits_on_record(log, "none") is None
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(Random(1), 1, "none"))
+        assert [one["account"] for one in listed("query", "--account", "none")["records"]] == ["none"]
+        assert [one["account"] for one in listed("query", "--account", "")["records"]] == [""]
+        both = listed("query", "--account", "", "--account", "none")["records"]
+        assert [one["account"] for one in both] == ["none", ""]
+        assert listed("stats", "--account", "none")["records"] == 1
+        assert listed("history", "--account", "none")["account"] == "none"
 
     def test_says_where_nothing_is_found(self, audit):
         assert audit("query", "--since", "2030-01-01").out == "no record is like that\n"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rulecap.audit.database import blob
 from rulecap.audit.log import Kind, Log
@@ -12,7 +12,7 @@ from rulecap.problems import did_you_mean, shown
 
 Kinds = Mapping[int, Kind]
 SHORTEST_DIGEST = 6
-NONE = "none"  # how a verdict or an account is asked for that is not there
+NONE = "none"  # how people ask for a verdict or an account that is not there
 
 
 class Unselectable(Exception):
@@ -24,9 +24,9 @@ class Selection:
     """What records are looked for by; of several values of one column any fits, and no value leaves it open.
 
     Attributes:
-        accounts: names of accounts; `none` for records without one.
+        accounts: names of accounts; empty text for records without one.
         decisions: which decisions were asked for.
-        verdicts: verdicts; `none` for records without one.
+        verdicts: verdicts; empty text for records without one.
         policies: names, `name@version`, or beginnings of digests.
         span: from when to when they were written.
     """
@@ -46,6 +46,25 @@ def looking(log: Log) -> Iterator[None]:
         yield
     finally:
         log.database.rollback()
+
+
+def meant(log: Log, selection: Selection) -> Selection:
+    """Return the selection that is meant by what a person wrote: `none` is no account or verdict, if none is named so.
+
+    Raises:
+        LogError: the log cannot be read.
+    """
+    kinds = log.kinds().values()
+    accounts, verdicts = {kind.account for kind in kinds}, {kind.verdict for kind in kinds}
+    return replace(
+        selection,
+        accounts=tuple(_meant(name, accounts) for name in selection.accounts),
+        verdicts=tuple(_meant(name, verdicts) for name in selection.verdicts),
+    )
+
+
+def _meant(name: str, known: set[str]) -> str:
+    return "" if name == NONE and NONE not in known else name
 
 
 def kinds_of(log: Log, selection: Selection) -> Kinds:
@@ -74,16 +93,15 @@ def kinds_of(log: Log, selection: Selection) -> Kinds:
 def _names(word: str, wanted: Iterable[str], known: set[str]) -> set[str]:
     chosen = set()
     for name in wanted:
-        value = "" if name == NONE and NONE not in known else name
-        if value not in known:
+        if name not in known:
             raise Unselectable(_unknown(word, name, known))
-        chosen.add(value)
+        chosen.add(name)
     return chosen
 
 
 def _unknown(word: str, name: str, known: Iterable[str]) -> str:
     hint = did_you_mean(name, (one or NONE for one in known))
-    return f"no record of this log has the {word} {shown(name)}: {hint}".removesuffix(": ")
+    return f"no record of this log has the {word} {shown(name) or NONE}: {hint}".removesuffix(": ")
 
 
 def _digests(log: Log, wanted: Iterable[str], kinds: Kinds) -> set[str]:

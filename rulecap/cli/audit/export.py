@@ -40,7 +40,7 @@ def run(asked: argparse.Namespace) -> int:
     if asked.format == "parquet" and not asked.out:
         raise UsageError("a Parquet file needs a name: --out FILE")
     with reviewing(asked.log) as log:
-        way = way_of(log, selection_of(asked), newest_first=False)
+        way = way_of(log, selection_of(asked, log), newest_first=False)
         where = filter_of(asked, log, way.kinds)
         named = columns(log, way.kinds) if asked.format != "jsonl" else {}
         _write(asked, found(log, way, where, progress("exporting")), named)

@@ -40,7 +40,7 @@ def run(asked: argparse.Namespace) -> int:
     every = _span(asked.every)
     picture = _picture(asked.picture)
     with reviewing(asked.log) as log:
-        way = way_of(log, selection_of(asked), newest_first=False)
+        way = way_of(log, selection_of(asked, log), newest_first=False)
         account, policy = account_of(way.kinds), policy_of(log, way.kinds, way.span)
         history = history_of(found(log, way, None, progress("reading")), account, policy, every)
     if picture is not None:

@@ -19,25 +19,27 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", metavar="TIME", help="written at this time or later: 2026-03-01, …T12:00Z, 24h, 7d")
     parser.add_argument("--until", metavar="TIME", help="written before this time")
     several = "; several times for several"
-    parser.add_argument("--account", metavar="A", action="append", default=[], help=f"of this account{several}")
+    parser.add_argument(
+        "--account", metavar="A", action="append", default=[], help=f"of this account, '' for none{several}"
+    )
     parser.add_argument("--decision", metavar="D", action="append", default=[], help=f"this decision{several}")
     parser.add_argument(
-        "--verdict", metavar="V", action="append", default=[], help=f"with this verdict, none for none{several}"
+        "--verdict", metavar="V", action="append", default=[], help=f"with this verdict, '' for none{several}"
     )
     parser.add_argument(
         "--policy", metavar="P", action="append", default=[], help=f"by NAME, NAME@VERSION or a digest's start{several}"
     )
 
 
-def selection_of(asked: argparse.Namespace) -> "Selection":
-    """Return what the arguments choose.
+def selection_of(asked: argparse.Namespace, log: "Log") -> "Selection":
+    """Return what the arguments choose in a log.
 
     Raises:
         UsageError: a time that is none, or an end that is not after its start.
     """
     from rulecap.audit.clock import now
     from rulecap.audit.review.moments import EVER, NoMoment, Span, moment
-    from rulecap.audit.review.selection import Selection
+    from rulecap.audit.review.selection import Selection, meant
 
     moment_now = now()
     try:
@@ -49,7 +51,8 @@ def selection_of(asked: argparse.Namespace) -> "Selection":
         raise UsageError(str(error)) from error
     if span.since >= span.until:
         raise UsageError(f"nothing lies between --since {asked.since} and --until {asked.until}, which is not after it")
-    return Selection(tuple(asked.account), tuple(asked.decision), tuple(asked.verdict), tuple(asked.policy), span)
+    accounts, decisions = tuple(asked.account), tuple(asked.decision)
+    return meant(log, Selection(accounts, decisions, tuple(asked.verdict), tuple(asked.policy), span))
 
 
 @contextmanager

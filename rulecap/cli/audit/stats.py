@@ -41,7 +41,7 @@ def run(asked: argparse.Namespace) -> int:
     except NoMoment as error:
         raise UsageError(f"--every: {error}") from error
     with reviewing(asked.log) as log:
-        way = way_of(log, selection_of(asked), newest_first=False)
+        way = way_of(log, selection_of(asked, log), newest_first=False)
         where = filter_of(asked, log, way.kinds)
         try:
             stats = stats_of(log, way.kinds, found(log, way, where, progress("counting")), every)

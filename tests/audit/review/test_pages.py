@@ -79,6 +79,8 @@ class TestWhatIsNotInTheLog:
         (Selection(accounts=("mian",)), "no record of this log has the account mian: did you mean main?"),
         (Selection(verdicts=("REJCT",)), "no record of this log has the verdict REJCT: did you mean REJECT?"),
         (Selection(decisions=("stat",)), "did you mean state?"),
+        (Selection(accounts=("none",)), "no record of this log has the account none"),
+        (Selection(accounts=("",)), "no record of this log has the account none"),
         (Selection(policies=("limit",)), "did you mean limits?"),
         (Selection(policies=("limits@2.0.0",)), "limits@1.0.0"),
         (Selection(policies=("abcdef0",)), "no record of this log has the policy abcdef0"),
