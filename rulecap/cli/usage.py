@@ -68,6 +68,6 @@ def add_venue(parser: "argparse._ActionsContainer") -> None:
     parser.add_argument("--url", metavar="URL", help="another address of it: scheme, host and port")
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
+def add_json(parser: "argparse._ActionsContainer") -> None:
     """Add `--json`."""
     parser.add_argument("--json", action="store_true", help="answer as JSON, with stable keys")

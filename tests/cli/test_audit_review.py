@@ -4,6 +4,7 @@ import csv
 import errno
 import io
 import json
+import re
 import sqlite3
 import sys
 from pathlib import Path
@@ -125,6 +126,23 @@ class TestQuery:
         assert [one["account"] for one in both] == ["none", ""]
         assert listed("stats", "--account", "none")["records"] == 1
         assert listed("history", "--account", "none")["account"] == "none"
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ("query", "--csv", "--json"),
+            ("history", "--account", "main", "--json", "--csv"),
+            ("history", "--account", "main", "--picture", "main.png", "--json"),
+            ("history", "--account", "main", "--csv", "--picture", "main.svg"),
+            ("export", "--format", "csv", "--json"),
+            ("export", "--format", "parquet", "--json", "--out", "main.parquet"),
+        ],
+    )
+    def test_answers_in_one_format(self, audit, arguments, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        ran = audit(*arguments)
+        assert (ran.code, ran.out, list(tmp_path.iterdir())) == (2, "", [])
+        assert re.search("not allowed with argument|are two formats: choose one", ran.err)
 
     def test_says_where_nothing_is_found(self, audit):
         assert audit("query", "--since", "2030-01-01").out == "no record is like that\n"

@@ -39,6 +39,8 @@ def run(asked: argparse.Namespace) -> int:
 
     if asked.format == "parquet" and not asked.out:
         raise UsageError("a Parquet file needs a name: --out FILE")
+    if asked.json and asked.format != "jsonl":
+        raise UsageError(f"--json and --format {asked.format} are two formats: choose one")
     with reviewing(asked.log) as log:
         way = way_of(log, selection_of(asked, log), newest_first=False)
         where = filter_of(asked, log, way.kinds)

@@ -26,9 +26,10 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser = commands.add_parser("history", help="an account over time", description=text, allow_abbrev=False)
     add_selection(parser)
     parser.add_argument("--every", metavar="SPAN", help="one point for each span: 15m, 1h, 1d (default: every record)")
-    parser.add_argument("--picture", metavar="FILE", help="draw it into a new .png or .svg file")
-    parser.add_argument("--csv", action="store_true", help="answer as CSV")
-    add_json(parser)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--picture", metavar="FILE", help="draw it into a new .png or .svg file")
+    form.add_argument("--csv", action="store_true", help="answer as CSV")
+    add_json(form)
     parser.set_defaults(run=run)
 
 

@@ -29,8 +29,9 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument("--after", metavar="CURSOR", help="go on where a page ended: its `next`")
     parser.add_argument("--oldest", action="store_true", help="the oldest first, not the newest")
     parser.add_argument("--count", action="store_true", help="also say how many records the columns select")
-    parser.add_argument("--csv", action="store_true", help="answer as CSV")
-    add_json(parser)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help="answer as CSV")
+    add_json(form)
     parser.set_defaults(run=run)
 
 
