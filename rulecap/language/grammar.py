@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from rulecap.language.thousands import either
 from rulecap.language.tokens import STRING, Masked, mask
 from rulecap.units import NUMBER, SUFFIXES
 
@@ -88,9 +89,9 @@ class Refusal:
 
 
 class _Refused(Exception):
-    def __init__(self, node: ast.AST, message: str, hint: str = "") -> None:
+    def __init__(self, node: ast.AST, message: str, hint: str = "", code: str = "not-allowed-here") -> None:
         super().__init__(message)
-        self.node, self.message, self.hint = node, message, hint
+        self.node, self.message, self.hint, self.code = node, message, hint, code
 
 
 @lru_cache(maxsize=4096)
@@ -120,7 +121,7 @@ def parse(text: str) -> Syntax | Refusal:
             )
         _allow(tree, masked)
     except _Refused as refused:
-        return Refusal(offset_of(refused.node), "not-allowed-here", refused.message, refused.hint)
+        return Refusal(offset_of(refused.node), refused.code, refused.message, refused.hint)
     return Syntax(text, tree)
 
 
@@ -316,6 +317,10 @@ def _constant(node: ast.Constant, masked: Masked, parent: ast.AST | None) -> Non
         raise _Refused(node, "a number is written in decimal and is at most 1e15")
     if offset in masked.units:
         unit, factor = masked.units[offset]
+        two_ways = either(written[0], unit) if written else None
+        if two_ways:
+            code, message, hint = two_ways
+            raise _Refused(node, message, hint, code)
         node.value = scaled(written[0], factor) if written else float(value)
         node.unit = unit  # type: ignore[attr-defined]  # our own mark on Python's node
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rulecap.language import types as t
 from rulecap.language.grammar import LARGEST, scaled, written_here
+from rulecap.language.thousands import either
 from rulecap.language.types import Record, Type
 from rulecap.language.values import ANY
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
@@ -19,7 +20,9 @@ UNIT_LIKE = re.compile(
     r"|\s?(?:percent|dollars?|hours?|minutes?|seconds?|days?|times|basis points?))\Z"
 )
 COMMA_IN = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+,\d{1,2})\s?(?:%|bp|x|h|s|USD)?\Z")
-APART = re.compile(r"(?P<digits>[-+]?\d{1,3}(?:[\s'’]\d{3})+(?:\.\d+)?)(?P<unit>\s?(?:%|bp|x|h|s|USD)?)\Z")
+APART = re.compile(
+    r"(?P<digits>[-+]?\d{1,3}(?:(?:[\s'’]\d{3})+(?:\.\d+)?|(?:\.\d{3}){2,}))(?P<unit>\s?(?:%|bp|x|h|s|USD)?)\Z"
+)
 SHORTENED = re.compile(r"(?P<number>[-+]?\d+(?:\.\d+)?)\s?(?P<size>[kKmM])\s?USD\Z")
 UNIT_FIRST = re.compile(r"USD\s(?P<number>[-+]?\d[\d.,_]*)\Z")
 QUOTED_ELSEWHERE = re.compile(r"(?P<mark>[“”„‟‘’‚‛«»‹›])(?P<name>[^“”„‟‘’‚‛«»‹›]*)[“”„‟‘’‚‛«»‹›'\"]\Z")
@@ -63,7 +66,10 @@ def _scalar(node: Scalar, problems: list[Problem]) -> Literal:
     with_unit = SIGNED.match(value)
     if with_unit:
         unit, factor = SUFFIXES[with_unit["suffix"]]
-        number = scaled(with_unit["sign"] + with_unit["number"], factor)
+        written = with_unit["sign"] + with_unit["number"]
+        number = scaled(written, factor)
+        if two_ways := either(written, unit):
+            problems.append(problem_at(node, *two_ways))
         return _bounded(number, node, problems) or Literal(number, t.NUMBERS[unit], node)
     strange = _no_number_here(value)
     if strange:
@@ -78,11 +84,12 @@ def _no_number_here(text: str) -> tuple[str, str, str] | None:
     """Return what is wrong with a number or name that is written as elsewhere, with a hint; none where it is a name."""
     if COMMA_IN.match(text):
         return "wrong-form", f"{text} is no number: one has a point and no comma", written_here(text)
-    if UNIT_LIKE.match(text) and not A_NAME.match(text):
-        return "wrong-unit", f"{text} has a unit that the language does not know", written_here(text)
     if apart := APART.match(text):
         digits = re.sub(r"[\s'’]", "", apart["digits"])
+        digits = digits.replace(".", "") if digits.count(".") > 1 else digits
         return "wrong-form", f"{text} is no number: its digits stand together", f"write {digits}{apart['unit']}"
+    if UNIT_LIKE.match(text) and not A_NAME.match(text):
+        return "wrong-unit", f"{text} has a unit that the language does not know", written_here(text)
     if shortened := SHORTENED.match(text):
         number = float(shortened["number"]) * THOUSANDS[shortened["size"].lower()]
         return "wrong-form", f"{text} is no number: it is written out", f"write {number:.15g} USD"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from rulecap.language import types as t
 from rulecap.language.grammar import LARGEST, Syntax, offset_of, parse
 from rulecap.language.literals import SIGNED, literal
+from rulecap.language.thousands import only_here
 from rulecap.location import Location
 from rulecap.policy.checks.parameters import edges
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence
@@ -61,7 +62,10 @@ class WrittenNumber:
 
     def rewritten(self, value: float) -> str:
         """Return the text with another number in its place, exactly."""
-        return self.text[: self.begin] + number_text(value) + self.suffix + self.text[self.end :]
+        return self.text[: self.begin] + self._number(value) + self.suffix + self.text[self.end :]
+
+    def _number(self, value: float) -> str:
+        return only_here(number_text(value), self.unit)
 
 
 def number_text(value: float) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from rulecap.language import types as t
 from rulecap.language.literals import Literal, literal
 from rulecap.language.scope import ParameterValue
+from rulecap.language.thousands import either
 from rulecap.language.unit_errors import as_unit
 from rulecap.language.values import is_number
 from rulecap.policy.model import Parameter, PolicyText
@@ -101,6 +102,11 @@ def _typed(name: str, parameter: Parameter, value: Literal, problems: list[Probl
 
 def fits(name: str, value: Literal, wanted: t.Type, problems: list[Problem]) -> bool:
     """Return whether a written value is of a type; note the finding where it is not."""
+    if value.type == t.BARE and isinstance(value.node, Scalar) and isinstance(wanted, t.Number):
+        unit = next((unit for unit, kind in t.NUMBERS.items() if kind == wanted), "")
+        if two_ways := either(value.node.text, unit):
+            problems.append(problem_at(value.node, *two_ways))
+            return False
     if value.type == t.UNKNOWN or t.unify(wanted, value.type) not in (None, t.UNKNOWN):
         return value.type != t.UNKNOWN
     hint = as_unit(value.value, value.type, wanted) if is_number(value.value) else ""
