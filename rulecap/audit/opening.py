@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from rulecap.audit.carry import carried_over, check_empty
+from rulecap.audit.carry import carried_over
 from rulecap.audit.clock import now
 from rulecap.audit.database import Database
 from rulecap.audit.errors import LogError
@@ -99,16 +99,13 @@ def begin(url: str, after: str, key: str | Signer | None = None, instead: str = 
         LogError: the old log cannot be read, or another log follows it, or the new one has records already.
         UnusableKey: the key cannot be read.
     """
-    with open_log(after) as old:
-        check_free(old, instead)  # before an empty log is left behind
-    with open_ledger(url, key) as ledger:
-        check_empty(ledger.head, url)
-        old, unmarked = _held(after)
-        with old:
+    old, unmarked = _held(after)
+    with old:
+        given_up, carried = check_free(old, instead), carried_over(old)
+        with open_ledger(url, key) as ledger:
             if old.head().id == ledger.head.id:
-                raise LogError("log-failed", f"{after} cannot follow itself")
-            given_up = check_free(old, instead)
-            ledger.begin_with(carried_over(old))
+                raise LogError("log-failed", f"{old.database.where} cannot follow itself")
+            ledger.begin_with(carried)
             return Begun(ledger.head, unmarked or _marked(old, origin_of(ledger.head.id), given_up))
 
 
