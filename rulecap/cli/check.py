@@ -1,15 +1,13 @@
 """`rulecap check`: everything that is wrong with a policy."""
 
 import argparse
-from collections.abc import Iterable
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rulecap.cli.here import from_here
 from rulecap.cli.usage import FINE, NOT_FINE, add_json
 
 if TYPE_CHECKING:
-    from rulecap.problems import PolicyError, Problem
+    from rulecap.problems import PolicyError
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -56,18 +54,6 @@ def refuse(asked: argparse.Namespace, error: "PolicyError") -> int:
         print("\n".join(style.problem(problem) for problem in from_here(error.problems, asked.policy)))
         print(style.bad(f"{asked.policy}: {_count(len(error.problems), 'problem')}"))
     return NOT_FINE
-
-
-def from_here(problems: "Iterable[Problem]", where: str | None) -> "list[Problem]":
-    """Return the findings with files as an editor or a shell finds them from here; others are called as they are."""
-    place = Path(where or "")
-    folder = place if place.is_dir() else place.parent
-    return [
-        replace(one, location=replace(one.location, file=str(folder / one.location.file)))
-        if where and one.location is not None and (folder / one.location.file).is_file()
-        else one
-        for one in problems
-    ]
 
 
 def _count(number: int, what: str) -> str:

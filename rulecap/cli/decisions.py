@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rulecap.cli.here import from_here
 from rulecap.cli.outline import INDENT, outline
 from rulecap.cli.terminal import Style
 from rulecap.engine.decision import Decision
@@ -22,10 +23,10 @@ def decision_as_json(policy: Policy, decision: Decision) -> dict[str, Any]:
     }
 
 
-def decision_as_text(policy: Policy, decision: Decision, style: Style) -> str:
-    """Return the headline, what the policy says of the answer, the outputs, and the problems where there are any."""
+def decision_as_text(policy: Policy, decision: Decision, style: Style, where: str) -> str:
+    """Return the headline, what the policy at `where` says of the answer, the outputs, and any problems."""
     sections = [[_headline(policy, decision, style)], decision.trace.said, _outputs(decision)]
-    return _joined([*sections, [style.problem(problem) for problem in decision.problems]])
+    return _joined([*sections, [style.problem(problem) for problem in from_here(decision.problems, where)]])
 
 
 def explained(policy: Policy, decision: Decision, style: Style) -> str:

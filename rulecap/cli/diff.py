@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rulecap.cli.audit.common import progress
 from rulecap.cli.audit.selected import add_selection, reviewing, selection_of
+from rulecap.cli.here import file_from_here
 from rulecap.cli.usage import FINE, NOT_FINE, UsageError, add_json
 
 if TYPE_CHECKING:
@@ -38,10 +39,9 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 def run(asked: argparse.Namespace) -> int:
     """Print the differences; not fine where a snapshot is none that any decision could be made on."""
     from rulecap.cli.terminal import Style, print_json
-    from rulecap.engine.policy import load_policy
     from rulecap.policy.differences import differences
 
-    policies = load_policy(asked.before), load_policy(asked.after)
+    policies = _loaded(asked, asked.before), _loaded(asked, asked.after)
     said = differences(policies[0].document, policies[1].document)
     decided = [(name, _on(policies, name, asked.decision)) for name in asked.snapshots]
     recorded = _recorded(asked, policies) if asked.on_record else None
@@ -59,18 +59,27 @@ def run(asked: argparse.Namespace) -> int:
         )
         return NOT_FINE if hopeless else FINE
     style = Style.of_output()
-    sections = [[*_values(policies, [_value(one) for one in said], style)]]
+    sections = [[*_values(policies, [_value(one) for one in said], (asked.before, asked.after), style)]]
     sections += [[*_decided(name, found, style)] for name, found in decided]
     sections += [[*recorded.lines(style)]] if recorded else []
     print("\n\n".join("\n".join(lines) for lines in sections))
     return NOT_FINE if hopeless else FINE
 
 
+def _loaded(asked: argparse.Namespace, where: str) -> "Policy":
+    from rulecap.engine.policy import load_policy
+
+    asked.policy = where  # whose problems are told where it has any
+    return load_policy(where)
+
+
 def _value(one: Any) -> dict[str, Any]:
     return {"path": one.path, "before": one.before, "after": one.after, "was_at": one.was_at, "is_at": one.is_at}
 
 
-def _values(policies: "tuple[Policy, Policy]", said: list[dict[str, Any]], style: "Style") -> Iterator[str]:
+def _values(
+    policies: "tuple[Policy, Policy]", said: list[dict[str, Any]], where: tuple[str, str], style: "Style"
+) -> Iterator[str]:
     before, after = (f"{one.name} {one.version}" for one in policies)
     same = "the same but for names and explaining texts" if policies[0].digest != policies[1].digest else "the same"
     count = f"{len(said)} value{'s differ' if len(said) != 1 else ' differs'}" if said else same
@@ -80,7 +89,9 @@ def _values(policies: "tuple[Policy, Policy]", said: list[dict[str, Any]], style
         change = (
             f"{was} → {new}" if was is not None and new is not None else f"new: {new}" if was is None else "left out"
         )
-        yield f"  {one['path']}: {change}  [{one['is_at'] or one['was_at']}]"
+        at, policy = (one["is_at"], where[1]) if one["is_at"] else (one["was_at"], where[0])
+        file, _, line = at.rpartition(":")
+        yield f"  {one['path']}: {change}  [{file_from_here(file, policy)}:{line}]"
 
 
 def _on(policies: "tuple[Policy, Policy]", name: str, chosen: list[str]) -> "list[Answers]":

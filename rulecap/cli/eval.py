@@ -31,5 +31,5 @@ def run(asked: argparse.Namespace) -> int:
     if asked.json:
         print_json(decision_as_json(policy, decision))
     else:
-        print(decision_as_text(policy, decision, Style.of_output()))
+        print(decision_as_text(policy, decision, Style.of_output(), asked.policy))
     return FINE if decision.ok else NOT_FINE

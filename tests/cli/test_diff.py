@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from rulecap import load_policy
 from rulecap.audit import open_ledger
 from tests.cli.conftest import POLICY, SNAPSHOT, write
@@ -17,7 +19,35 @@ def test_names_each_value_that_differs_and_where_it_stands(folder, rulecap):
     changed(folder)
     ran = rulecap("diff", "small", "other")
     assert ran.code == 0
-    assert ran.out == ("small 1.2.0 and small 1.2.0: 1 value differs\n  zone.CALM.below: 5% → 12%  [policy.yaml:26]\n")
+    assert ran.out == (
+        "small 1.2.0 and small 1.2.0: 1 value differs\n  zone.CALM.below: 5% → 12%  [other/policy.yaml:26]\n"
+    )
+
+
+def test_names_places_as_they_are_found_from_where_one_stands(folder, rulecap, monkeypatch):
+    changed(folder)
+    more = "      - {name: losses, times: zone.size}\n      - {name: cap, at_most: 4%}\n"
+    write(folder / "more" / "policy.yaml", POLICY.replace("      - {name: losses, times: zone.size}\n", more))
+    assert "[more/policy.yaml:35]" in rulecap("diff", "small", "more").out
+    left_out = rulecap("diff", "more", "small").out
+    assert ("left out" in left_out, "[more/policy.yaml:35]" in left_out) == (True, True)
+    write(folder / "desk.yaml", "language: 1\nextends: small\npolicy: desk\nversion: 1.0.0\nset: {most.value: 4%}\n")
+    (folder / "below").mkdir()
+    monkeypatch.chdir(folder / "below")
+    assert "  most: 5% → 4%  [../desk.yaml:5]" in rulecap("diff", "../small", "../desk.yaml").out.splitlines()
+    told = json.loads(rulecap("diff", "../small", "../other", "--json").out)
+    assert told["values"][0]["is_at"] == "policy.yaml:26"
+
+
+@pytest.mark.parametrize("chosen", [(), ("--policy", "small")])
+def test_says_which_of_the_two_has_problems_and_where(folder, rulecap, chosen):
+    changed(folder)
+    write(folder / "wrong" / "policy.yaml", POLICY.replace("below: 20%", "below: 20x"))
+    for arguments in (("small", "wrong"), ("wrong", "small")):
+        ran = rulecap("diff", *arguments, *chosen)
+        assert ran.code == 1
+        assert ran.out.startswith("wrong/policy.yaml:27:")
+        assert ran.out.endswith("wrong: 1 problem\n")
 
 
 def test_says_that_nothing_but_texts_differs(folder, rulecap):

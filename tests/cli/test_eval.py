@@ -7,6 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from rulecap.resources import resource_folder
+from tests.cli.conftest import SNAPSHOT, write
 
 SMALL = ("--policy", "small")
 
@@ -95,6 +96,15 @@ def test_a_policy_with_problems_decides_nothing(folder, rulecap):
     assert ran.code == 1
     assert "policy.yaml:24:9" in ran.out
     assert json.loads(rulecap("eval", "snapshot.json", *SMALL, "--json").out)["problems"][0]["line"] == 24
+
+
+def test_what_goes_wrong_in_a_policy_is_placed_as_it_is_found_from_here(folder, rulecap):
+    path = folder / "small" / "policy.yaml"
+    path.write_text(path.read_text().replace("_pnl, account", "_pnl, account.margin_used - account"))
+    write(folder / "snapshot.json", json.dumps({**SNAPSHOT, "account": {**SNAPSHOT["account"], "margin_used": 1000}}))
+    assert "\nsmall/policy.yaml:21:14: error [division-by-zero]" in rulecap("eval", "snapshot.json", *SMALL).out
+    told = json.loads(rulecap("eval", "snapshot.json", *SMALL, "--json").out)
+    assert told["problems"][0]["file"] == "policy.yaml"
 
 
 def test_explain_shows_the_rules_and_the_adjustments(folder, rulecap):

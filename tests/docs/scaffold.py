@@ -58,7 +58,7 @@ class Piece:
         policy = self.load()
         decision = evaluated(policy, snapshot)
         if "decisions" in self.keys(""):
-            return decision_as_text(policy, decision, Style())
+            return decision_as_text(policy, decision, Style(), policy.name)
         steps = [step for step in decision.trace.steps if step["rule"] in self.keys("rules")]
         return explain({"problems": [], "steps": steps}, []).replace("Every step, in order:\n", "")
 

@@ -27,7 +27,12 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
         "--verdict", metavar="V", action="append", default=[], help=f"with this verdict, '' for none{several}"
     )
     parser.add_argument(
-        "--policy", metavar="P", action="append", default=[], help=f"by NAME, NAME@VERSION or a digest's start{several}"
+        "--policy",
+        dest="policies",
+        metavar="P",
+        action="append",
+        default=[],
+        help=f"by NAME, NAME@VERSION or a digest's start{several}",
     )
 
 
@@ -52,7 +57,7 @@ def selection_of(asked: argparse.Namespace, log: "Log") -> "Selection":
     if span.since >= span.until:
         raise UsageError(f"nothing lies between --since {asked.since} and --until {asked.until}, which is not after it")
     accounts, decisions = tuple(asked.account), tuple(asked.decision)
-    return meant(log, Selection(accounts, decisions, tuple(asked.verdict), tuple(asked.policy), span))
+    return meant(log, Selection(accounts, decisions, tuple(asked.verdict), tuple(asked.policies), span))
 
 
 @contextmanager
