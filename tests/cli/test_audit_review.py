@@ -212,6 +212,16 @@ class TestStats:
 
 
 class TestHistory:
+    def test_says_which_letters_a_picture_has_as_codes(self, rulecap, tmp_path):
+        pytest.importorskip("matplotlib")
+        url = f"sqlite:///{tmp_path / 'named.sqlite3'}"
+        with open_ledger(url) as ledger:
+            ledger.evaluate(limits(tmp_path / "limits"), snapshot(Random(1), 1, "中"))
+        ran = rulecap("audit", "history", "--log", url, "--picture", str(tmp_path / "one.png"))
+        expected = "letters that the picture's font lacks stand as codes (中 is \\u4e2d); an .svg has them"
+        assert (ran.code, ran.err) == (0, f"rulecap: {expected}\n")
+        assert rulecap("audit", "history", "--log", url, "--picture", str(tmp_path / "one.svg")).err == ""
+
     def test_of_several_accounts_asks_which(self, audit):
         ran = audit("history")
         assert ran.code == 2

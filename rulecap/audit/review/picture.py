@@ -3,6 +3,7 @@
 The file is the same for the same history: no date, no random names.
 """
 
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from math import isnan
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from rulecap.audit.clock import EPOCH
 from rulecap.audit.review.history import History, Panel
+from rulecap.audit.review.letters import as_text, lacking, write_codes
 from rulecap.language.values import is_number
 
 FORMATS = (".png", ".svg")
@@ -21,16 +23,26 @@ BESIDE: dict[str, Any] = {"fontsize": 6.5, "color": "#444444"}
 SIGNS = {"percent": "%", "leverage": "x", "hours": "h", "seconds": "s"}
 
 
-def draw(history: History, path: Path) -> None:
+def draw(history: History, path: Path) -> str:
     """Write the picture, as the file's ending says: `.png` or `.svg`.
+
+    Returns:
+        The letters for which a PNG has their codes, because its font lacks them; an SVG then has its letters as text.
 
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
         OSError: the file cannot be written.
     """
-    metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+    figure = drawn(history)
+    letters = lacking(figure)
+    if path.suffix == ".svg":
+        with _style(), as_text() if letters else nullcontext():
+            figure.savefig(path, metadata={"Date": None})
+        return ""
+    write_codes(figure, letters)
     with _style():
-        drawn(history).savefig(path, dpi=144, metadata=metadata)
+        figure.savefig(path, dpi=144, metadata={"Software": None})
+    return letters
 
 
 def drawn(history: History) -> Any:

@@ -76,9 +76,9 @@ def _picture(name: str | None) -> Path | None:
 def _draw(history: "History", path: Path) -> None:
     from rulecap.audit.review.picture import draw
 
-    whole = False
+    whole, letters = False, ""
     try:
-        draw(history, path)
+        letters = draw(history, path)
         whole = True
     except ModuleNotFoundError as error:
         raise UsageError(f"{error.name} is missing: pip install 'rulecap[review]'") from error
@@ -88,6 +88,12 @@ def _draw(history: "History", path: Path) -> None:
         if not whole:  # half a picture would keep its name taken
             _remove(path)
     print(f"{path}: {len(history.points):,} point{'s' * (len(history.points) != 1)} of {history.account}")
+    if letters:
+        codes = ", ".join(f"{letter} is {letter.encode('unicode_escape').decode()}" for letter in letters)
+        print(
+            f"rulecap: letters that the picture's font lacks stand as codes ({codes}); an .svg has them",
+            file=sys.stderr,
+        )
 
 
 def _remove(path: Path) -> None:

@@ -190,6 +190,17 @@ class TestHistory:
             draw(replace(history, account=r"x$\frac$"), tmp_path / "picture.svg")
         assert r"x$\frac$, policy limits" in (tmp_path / "picture.svg").read_text()
 
+    @pytest.mark.filterwarnings("error")
+    def test_shows_letters_that_its_font_lacks_by_their_codes_or_as_text(self, history, tmp_path):
+        """Two accounts with names of boxes alone would look the same."""
+        pytest.importorskip("matplotlib")
+        named = replace(history, account="Жук 中文🦄")
+        assert draw(named, tmp_path / "one.png") == "中文🦄"
+        assert draw(replace(history, account=r"Жук \u4e2d\u6587\U0001f984"), tmp_path / "codes.png") == ""
+        assert (tmp_path / "one.png").read_bytes() == (tmp_path / "codes.png").read_bytes()
+        assert draw(named, tmp_path / "one.svg") == ""
+        assert "Жук 中文🦄, policy limits" in (tmp_path / "one.svg").read_text(encoding="utf-8")
+
     def test_shows_numbers_below_zero_where_no_state_begins_there(self, history):
         """A loss is drawn also where the only bound of the states is zero."""
         pytest.importorskip("matplotlib")
