@@ -1,7 +1,7 @@
 """What is wrong, where, and what to write instead: problems are values, gathered and reported together."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any, Self
 
@@ -22,6 +22,8 @@ class Problem:
         hint: what to write instead.
         source_line: the text of the line at `location`.
         severity: `error` or `warning`.
+        later: whether an earlier version took what this one refuses, and knew what it means: what is on record by it
+            can be computed again.
     """
 
     code: str
@@ -31,6 +33,7 @@ class Problem:
     hint: str = ""
     source_line: str = ""
     severity: str = "error"
+    later: bool = field(default=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Cut what repeats a very long text."""
@@ -68,6 +71,11 @@ class Problem:
             "path": self.path,
             "hint": self.hint,
         }
+
+
+def of_late(problem: Problem) -> Problem:
+    """Return a finding as one that earlier versions did not make."""
+    return replace(problem, later=True)
 
 
 class PolicyError(Exception):

@@ -8,7 +8,8 @@ class LogError(Exception):
 
     Attributes:
         code: `log-locked`, `log-full`, `log-read-only`, `log-gone`, `log-replaced`, `log-corrupt`, `log-unreachable`,
-            `log-failed`, `log-followed`, `no-log`, `not-a-log`, `bad-log-address` or `signing-key`.
+            `log-failed`, `log-followed`, `no-log`, `not-a-log`, `bad-log-address`, `policy-refused` or
+            `signing-key`.
         reason: what happened, in words.
     """
 

@@ -11,9 +11,10 @@ from rulecap.audit.errors import LogError
 from rulecap.audit.merkle import HASH_LENGTH
 from rulecap.audit.record import Record
 from rulecap.audit.tables import FORMAT
-from rulecap.engine.policy import Policy, policy_from_files
+from rulecap.engine.policy import Policy, policy_on_record
 from rulecap.policy.sources import digest_of
 from rulecap.problems import PolicyError, shown
+from rulecap.version import __version__
 
 HEAD = "SELECT format, id, size, root, note FROM log"
 
@@ -113,7 +114,7 @@ class Log:
         """Return a policy that the log keeps.
 
         Raises:
-            LogError: the log lacks it, or its files are not what the digest says, or they load no more.
+            LogError: the log lacks it, or its files are not what the digest says, or this version takes it no more.
         """
         if digest not in self._policies:
             self._policies[digest] = self._load(digest)
@@ -126,10 +127,11 @@ class Log:
         if digest_of(files) != digest:
             raise LogError("log-corrupt", f"the files kept for the policy {digest[:12]} have another digest")
         try:
-            return policy_from_files(files)
+            return policy_on_record(files)
         except PolicyError as error:
-            first = error.problems[0].render()
-            raise LogError("log-corrupt", f"the policy {digest[:12]} does not load: {first}") from error
+            why = next((one for one in error.problems if one.severity == "error" and not one.later), error.problems[0])
+            said = f"rulecap {__version__} does not take the policy {digest[:12]}, which was recorded as one: {why}"
+            raise LogError("policy-refused", said) from error
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -8,7 +8,7 @@ from typing import Any, Self
 from rulecap.engine.decision import Decision
 from rulecap.engine.evaluator import Evaluator, Uncompiled
 from rulecap.engine.memory import MemoryReader, unchanged
-from rulecap.policy.load import Loaded, load, load_files
+from rulecap.policy.load import Loaded, load, load_as_then, load_files
 from rulecap.policy.nodes import Mapping as Document
 from rulecap.policy.reading import reading_of
 from rulecap.policy.typed import TypedPolicy
@@ -270,6 +270,17 @@ def policy_from_files(files: Mapping[str, bytes]) -> Policy:
         PolicyError: with every problem, also where the files do not make up one policy.
     """
     return Policy(load_files(files))
+
+
+def policy_on_record(files: Mapping[str, bytes]) -> Policy:
+    """Return the policy that its stored files are, as `policy_from_files`, to compute again what it decided.
+
+    What the version that recorded it took, and this one refuses, is among its warnings.
+
+    Raises:
+        PolicyError: it was none then either, or this version does not know what it means.
+    """
+    return Policy(load_as_then(files))
 
 
 @lru_cache(maxsize=MOST_SENT)

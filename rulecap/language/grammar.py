@@ -72,7 +72,10 @@ INSTEAD = {
 
 @dataclass(frozen=True, slots=True)
 class Syntax:
-    """A parsed expression that passed the allow-list; `ast` nodes carry `unit` where a literal has one."""
+    """A parsed expression that passed the allow-list; `ast` nodes carry `unit` where a literal has one.
+
+    A literal that can be read in two ways has `either`: what to say of it.
+    """
 
     text: str
     tree: ast.expr
@@ -89,9 +92,9 @@ class Refusal:
 
 
 class _Refused(Exception):
-    def __init__(self, node: ast.AST, message: str, hint: str = "", code: str = "not-allowed-here") -> None:
+    def __init__(self, node: ast.AST, message: str, hint: str = "") -> None:
         super().__init__(message)
-        self.node, self.message, self.hint, self.code = node, message, hint, code
+        self.node, self.message, self.hint = node, message, hint
 
 
 @lru_cache(maxsize=4096)
@@ -121,7 +124,7 @@ def parse(text: str) -> Syntax | Refusal:
             )
         _allow(tree, masked)
     except _Refused as refused:
-        return Refusal(offset_of(refused.node), refused.code, refused.message, refused.hint)
+        return Refusal(offset_of(refused.node), "not-allowed-here", refused.message, refused.hint)
     return Syntax(text, tree)
 
 
@@ -317,12 +320,9 @@ def _constant(node: ast.Constant, masked: Masked, parent: ast.AST | None) -> Non
         raise _Refused(node, "a number is written in decimal and is at most 1e15")
     if offset in masked.units:
         unit, factor = masked.units[offset]
-        two_ways = either(written[0], unit) if written else None
-        if two_ways:
-            code, message, hint = two_ways
-            raise _Refused(node, message, hint, code)
         node.value = scaled(written[0], factor) if written else float(value)
         node.unit = unit  # type: ignore[attr-defined]  # our own mark on Python's node
+        node.either = either(written[0], unit) if written else None  # type: ignore[attr-defined]  # as above
 
 
 def scaled(number: str, factor: float) -> float:

@@ -14,7 +14,7 @@ from rulecap.language.presence import proven
 from rulecap.language.scope import Scope, lacking
 from rulecap.language.terms import Binary, Choice, Compare, Const, Listing, Logic, Member, Negative, Not, Read, Term
 from rulecap.language.unit_errors import as_unit, clash, misuse, what, written
-from rulecap.problems import did_you_mean
+from rulecap.problems import did_you_mean, of_late
 
 OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**",
@@ -92,7 +92,11 @@ class Inference:
     def _constant(self, node: ast.Constant) -> Term:
         if isinstance(node.value, str):
             return Const(t.Text(frozenset({node.value})), offset_of(node), node.value)
-        unit = getattr(node, "unit", None)
+        unit, two_ways = getattr(node, "unit", None), getattr(node, "either", None)
+        if two_ways:
+            code, message, hint = two_ways
+            found = self.expression.problem(offset_of(node), code, message, hint)
+            self.scope.problems.append(of_late(found))
         return Const(t.NUMBERS[unit] if unit else t.BARE, offset_of(node), node.value)
 
     def _path(self, node: ast.Name | ast.Attribute) -> Term:

@@ -10,7 +10,7 @@ from rulecap.language.thousands import either
 from rulecap.language.types import Record, Type
 from rulecap.language.values import ANY
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
-from rulecap.problems import Problem
+from rulecap.problems import Problem, of_late
 from rulecap.units import LITERAL, SUFFIXES
 
 SIGNED = re.compile(rf"(?P<sign>-?)(?:{LITERAL.pattern})\Z")
@@ -69,7 +69,7 @@ def _scalar(node: Scalar, problems: list[Problem]) -> Literal:
         written = with_unit["sign"] + with_unit["number"]
         number = scaled(written, factor)
         if two_ways := either(written, unit):
-            problems.append(problem_at(node, *two_ways))
+            problems.append(of_late(problem_at(node, *two_ways)))
         return _bounded(number, node, problems) or Literal(number, t.NUMBERS[unit], node)
     strange = _no_number_here(value)
     if strange:

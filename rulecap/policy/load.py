@@ -37,12 +37,23 @@ def load_files(files: Mapping[str, bytes]) -> Loaded:
     return _checked(stored_sources(files))
 
 
-def _checked(sources: Sources) -> Loaded:
+def load_as_then(files: Mapping[str, bytes]) -> Loaded:
+    """Return the policy that stored files are, as the version that took it did: to compute what is on record again.
+
+    What later versions refuse of it, though they know what it means, is among its warnings.
+
+    Raises:
+        PolicyError: with every finding, where it is no policy by what earlier versions knew either.
+    """
+    return _checked(stored_sources(files), then=True)
+
+
+def _checked(sources: Sources, then: bool = False) -> Loaded:
     problems = list(sources.problems)
     policy = check_policy(sources.document, problems) if sources.document is not None else None
     if not any(problem.code == "bad-include" for problem in problems):  # its name may be the one that was meant
         problems += sources.beside
-    errors = [problem for problem in problems if problem.severity == "error"]
+    errors = [problem for problem in problems if problem.severity == "error" and not (then and problem.later)]
     if policy is None or errors:
         raise PolicyError(_in_order(problems))
     return Loaded(policy, sources, tuple(_in_order(problems)))

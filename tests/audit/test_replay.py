@@ -8,10 +8,12 @@ from random import Random
 
 import pytest
 
-from rulecap import load_policy
+from rulecap import PolicyError, load_policy, policy_from_files
 from rulecap.audit import open_ledger, open_log, record
 from rulecap.audit.replay import replayed
+from rulecap.engine.policy import policy_on_record
 from rulecap.language.functions import COMPUTED
+from rulecap.language.grammar import parse
 from tests.audit.counting import counting, snapshot
 from tests.audit.sample import OLD, UNREADABLE, url_of, write
 from tests.promises.shipped import ROOT, SHIPPED, shipped
@@ -181,3 +183,74 @@ def test_what_could_not_be_recorded_is_no_record(tmp_path):
     with open_log(url_of(path)) as log:
         assert [one.record.fields["snapshot"]["as_of"][14:16] for one in log.stored()] == ["01", "03"]
     assert differing(path) == []
+
+
+# Policies that the version which recorded them took, and this one does not
+
+THEN = """\
+language: 1
+policy: then
+version: 1.0.0
+title: Takes what is refused now
+parameters:
+  least: {value: 1.500 USD}
+  most: {value: 1.000, unit: count}
+decisions:
+  position:
+    title: Go?
+    outputs: {go: go, word: word, number: number}
+    on_error: {go: NEVER, word: 5 USD, number: 0}
+rules:
+  go: {kind: formula, formula: account.total_wallet_balance > least + 1.000 USD}
+  word: {kind: formula, formula: GO if go else NO}
+  number: {kind: formula, unit: count, formula: most + 1}
+"""
+
+
+@pytest.fixture
+def then(tmp_path, monkeypatch):
+    """The log of a policy that the checker of its time took."""
+    (tmp_path / "then").mkdir()
+    (tmp_path / "then" / "policy.yaml").write_text(THEN)
+    with monkeypatch.context() as patched:
+        patched.setattr("rulecap.policy.checks.decisions.check_fallbacks", lambda *_: None)
+        for room in ("language.literals", "language.grammar", "policy.checks.parameters"):
+            patched.setattr(f"rulecap.{room}.either", lambda *_: None)
+        parse.cache_clear()
+        policy = load_policy(tmp_path / "then")
+        with open_ledger(url_of(tmp_path / "log.sqlite3")) as ledger:
+            for given in (snapshot(1), snapshot(2), "no snapshot"):
+                assert ledger.evaluate(policy, given).record_id
+    parse.cache_clear()
+    return tmp_path / "log.sqlite3"
+
+
+def test_what_a_policy_decided_that_would_be_refused_now_replays_by_the_rules_of_its_time(then):
+    with pytest.raises(PolicyError) as refused:
+        load_policy(then.parent / "then")
+    assert len(refused.value.problems) == 5
+    assert differing(then) == []
+    with open_log(url_of(then)) as log:
+        fields = [stored.record.fields for stored in log.stored()]
+        policy = log.policy(fields[0]["policy"]["digest"])
+    assert [one["outputs"] for one in fields[1:]] == [
+        {"go": True, "word": "GO", "number": 2},
+        {"go": "NEVER", "word": 5.0, "number": 0},
+    ]
+    assert [str(one) for one in policy.warnings] == [str(one) for one in refused.value.problems]
+    for given in (snapshot(1), "no snapshot"):
+        assert policy.evaluate(given).outputs == policy.reference(given).outputs
+
+
+def test_nothing_is_decided_anew_by_the_rules_of_another_time(then):
+    with open_log(url_of(then)) as log:
+        files = log.policy_files(next(iter(log.policy_digests())))
+    with pytest.raises(PolicyError):
+        policy_from_files(files)
+
+
+@pytest.mark.parametrize("fault", ["least +", "lost", "5x + least"])
+def test_a_policy_that_was_none_at_any_time_is_none(tmp_path, fault):
+    text = THEN.replace("least + 1.000 USD", fault).encode()
+    with pytest.raises(PolicyError):
+        policy_on_record({"policy.yaml": text})

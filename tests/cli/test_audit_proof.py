@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from rulecap import load_policy
 from rulecap.audit import LogError, open_ledger, open_log, opening
 from rulecap.audit.carry import carried_over
 from rulecap.audit.merkle import verify_consistency
 from rulecap.cli.audit import checkpoint
+from rulecap.policy.nodes import problem_at
 from rulecap.version import __version__
-from tests.audit.counting import counting, snapshot
+from tests.audit.counting import COUNTING, counting, snapshot
 from tests.audit.rewriting import changed
 
 LOG = "sqlite:///log.sqlite3"
@@ -138,6 +140,42 @@ def test_a_key_that_is_none_and_a_checkpoint_file_that_is_not_there_are_said(rul
     assert rulecap("audit", "verify", "--log", LOG, "--key", "none.key").code == 2
     said = rulecap("audit", "verify", "--log", LOG, "--checkpoint", "none.txt")
     assert (said.code, said.err) == (2, "rulecap: cannot read none.txt: No such file or directory\n")
+
+
+class TestReplayByAnEarlierPolicy:
+    """The checker learns: what it refuses today was taken, and decided, before."""
+
+    @pytest.fixture
+    def earlier(self, rulecap, policy, monkeypatch):
+        text = COUNTING.format(version="0.9.0", loss="worst").replace('verdict: "NO"}', "verdict: 5 USD}")
+        Path("earlier").mkdir()
+        Path("earlier/policy.yaml").write_text(text)
+        with monkeypatch.context() as patched:
+            patched.setattr("rulecap.policy.checks.decisions.check_fallbacks", lambda *_: None)
+            earlier = load_policy("earlier")
+            ask(earlier, 1, 2)
+        return earlier
+
+    def test_agrees_and_says_what_would_be_refused_now(self, rulecap, earlier):
+        said = rulecap("audit", "replay", "--log", LOG)
+        where = "policy.yaml:13:39: verdict is"
+        refused = f"the policy {earlier.digest[:12]} would not be taken by rulecap {__version__}: {where}"
+        assert (said.code, said.out.splitlines()[0]) == (0, "2 decisions replayed: every byte agrees")
+        assert said.out.splitlines()[1].startswith(refused)
+        told = json.loads(rulecap("audit", "replay", "--log", LOG, "--json").out)
+        assert (told["ok"], told["refused_now"][0]["policy"]) == (True, earlier.digest)
+
+    def test_names_record_policy_and_reason_where_it_is_taken_no_more(self, rulecap, earlier, monkeypatch):
+        monkeypatch.setattr("rulecap.policy.checks.decisions.check_fallbacks", no_more)
+        said = rulecap("audit", "replay", "--log", LOG)
+        why = f"rulecap {__version__} does not take the policy {earlier.digest[:12]}, which was recorded as one: "
+        assert said.code == 1
+        assert said.out.splitlines()[0] == f"record 1: {why}policy.yaml:13:15: is no more [no-more] [policy-refused]"
+        assert rulecap("audit", "verify", "--log", LOG).code == 0
+
+
+def no_more(outputs, on_error, problems):
+    problems.append(problem_at(on_error, "no-more", "is no more"))
 
 
 def test_checkpoints_are_printed_appended_to_a_file_and_compared(rulecap, policy, log, tmp_path):

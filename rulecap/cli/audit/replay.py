@@ -32,6 +32,7 @@ def run(asked: argparse.Namespace) -> int:
 
     differing: list[dict[str, Any]] = []
     engines: Counter[str] = Counter()
+    refused: dict[str, list[str]] = {}
     replayed = count = 0
     style = Style.of_output()
     with reading(asked.log) as log:
@@ -41,6 +42,9 @@ def run(asked: argparse.Namespace) -> int:
             found = difference(log, record)
             if found is None:
                 engines[record.fields["engine"]] += 1
+                digest = record.fields["policy"]["digest"]
+                if digest not in refused:
+                    refused[digest] = [str(one) for one in log.policy(digest).warnings if one.severity == "error"]
             else:
                 count += 1
                 differing += [found] if count <= MOST_SHOWN else []
@@ -48,10 +52,17 @@ def run(asked: argparse.Namespace) -> int:
                 show(replayed, total)
     if asked.json:
         told = {"ok": not count, "replayed": replayed, "differ": count, "differences": differing}
-        print_json({**told, "engine": __version__, "engines": dict(sorted(engines.items()))})
+        print_json(
+            {
+                **told,
+                "engine": __version__,
+                "engines": dict(sorted(engines.items())),
+                "refused_now": [{"policy": digest, "problems": found} for digest, found in refused.items() if found],
+            }
+        )
     else:
         found_out = [*(style.bad(found["message"]) for found in differing), *_summary(replayed, count, style)]
-        print("\n".join([*found_out, *_others(engines)]))
+        print("\n".join([*found_out, *_others(engines), *_refused(refused)]))
     return FINE if not count else NOT_FINE
 
 
@@ -68,6 +79,13 @@ def _others(engines: "Counter[str]") -> Iterator[str]:
         if engine != __version__:
             were = "was" if number == 1 else "were"
             yield f"{number:,} of them {were} recorded by rulecap {engine}, and computed by {__version__}"
+
+
+def _refused(policies: dict[str, list[str]]) -> Iterator[str]:
+    """Say which policies have decided that would not be taken any more."""
+    for digest, found in policies.items():
+        if found:
+            yield f"the policy {digest[:12]} would not be taken by rulecap {__version__}: {found[0]}"
 
 
 def difference(log: "Log", record: "Record") -> dict[str, Any] | None:

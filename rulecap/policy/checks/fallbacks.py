@@ -6,7 +6,7 @@ from rulecap.language.literals import Literal, literal
 from rulecap.language.terms import Term
 from rulecap.policy.nodes import Mapping, Node, problem_at
 from rulecap.policy.typed import OutputTerms
-from rulecap.problems import A_SLIP, Problem, nearest
+from rulecap.problems import A_SLIP, Problem, nearest, of_late
 
 
 def check_fallbacks(outputs: OutputTerms, on_error: Node | None, problems: list[Problem]) -> None:
@@ -18,7 +18,7 @@ def check_fallbacks(outputs: OutputTerms, on_error: Node | None, problems: list[
         if isinstance(output, dict):
             check_fallbacks(output, node, problems)
         elif node is not None:
-            problems += _misfit(name, output, literal(node, []))
+            problems += map(of_late, _misfit(name, output, literal(node, [])))
 
 
 def _misfit(name: str, output: tuple[Expression, Term], answer: Literal) -> list[Problem]:

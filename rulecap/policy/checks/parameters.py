@@ -12,7 +12,7 @@ from rulecap.language.values import is_number
 from rulecap.policy.model import Parameter, PolicyText
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
 from rulecap.policy.typed import DatedParameter
-from rulecap.problems import Problem
+from rulecap.problems import Problem, of_late
 
 
 def check_parameters(
@@ -105,8 +105,9 @@ def fits(name: str, value: Literal, wanted: t.Type, problems: list[Problem]) -> 
     if value.type == t.BARE and isinstance(value.node, Scalar) and isinstance(wanted, t.Number):
         unit = next((unit for unit, kind in t.NUMBERS.items() if kind == wanted), "")
         if two_ways := either(value.node.text, unit):
-            problems.append(problem_at(value.node, *two_ways))
-            return False
+            problems.append(of_late(problem_at(value.node, *two_ways)))
+            if wanted == t.USD:  # without its unit it never was an amount
+                return False
     if value.type == t.UNKNOWN or t.unify(wanted, value.type) not in (None, t.UNKNOWN):
         return value.type != t.UNKNOWN
     hint = as_unit(value.value, value.type, wanted) if is_number(value.value) else ""
