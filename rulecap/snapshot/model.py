@@ -25,6 +25,7 @@ from rulecap.snapshot.values import (
     Fact,
     Moment,
     Name,
+    Ordered,
 )
 from rulecap.units import COUNT, LEVERAGE, PERCENT, PRICE, QUANTITY, RATIO, SCORE, SECONDS, USD, WHOLE, Unit
 
@@ -163,6 +164,7 @@ class Market(Part):
     brackets: Annotated[
         tuple[Bracket, ...] | None,
         Field(strict=False, max_length=MOST_BRACKETS, description="Leverage brackets, ascending by max_notional."),
+        Ordered(),
     ] = None
     taker_fee_pct: Annotated[float | None, Field(description="Fee of a taker's fill."), Unit(PERCENT)] = None
     maker_fee_pct: Annotated[
@@ -233,7 +235,9 @@ class Snapshot(Part):
         float | None, Field(ge=0, description="How old the snapshot was when it was handed in."), Unit(SECONDS)
     ] = None
     positions: Annotated[
-        tuple[Position, ...], Field(strict=False, max_length=MOST_POSITIONS, description="The open positions.")
+        tuple[Position, ...],
+        Field(strict=False, max_length=MOST_POSITIONS, description="The open positions."),
+        Ordered(),
     ] = ()
     signal: Annotated[Signal | None, Field(description="The signal that is to be judged.")] = None
     market: Annotated[Market | None, Field(description="The signal's market.")] = None
@@ -241,10 +245,12 @@ class Snapshot(Part):
     assets: Annotated[
         tuple[Asset, ...] | None,
         Field(strict=False, max_length=MOST_ASSETS, description="The assets that capital is allocated to."),
+        Ordered(),
     ] = None
     correlation: Annotated[
         tuple[Annotated[tuple[Correlation, ...], Field(strict=False, max_length=MOST_ASSETS)], ...] | None,
         Field(strict=False, max_length=MOST_ASSETS, description="Correlations of returns, in the order of assets."),
+        Ordered(),
     ] = None
     facts: Annotated[
         dict[Name, Fact], Field(max_length=MOST_FACTS, description="Whatever else the policy's inputs name.")

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, PlainValidator, WithJsonSchema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from rulecap.units import PRICE, QUANTITY, RATIO, Unit
 
@@ -76,6 +76,27 @@ def _fact_text(text: str) -> str:
     return text
 
 
+class Ordered:
+    """Marks a list that Python may not hand in as a set: its order would be another one in each process."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Look at Python's values alone: what JSON has is a list."""
+        schema = handler(source)
+        looked_at = core_schema.no_info_before_validator_function(_in_order, schema)
+        return core_schema.json_or_python_schema(json_schema=schema, python_schema=looked_at)
+
+
+SETS = frozenset({set, frozenset})
+
+
+def _in_order(value: object) -> object:
+    """Return a value that is no set and, where it is a list, has none in it."""
+    within = value if isinstance(value, list | tuple) else ()
+    if isinstance(value, set | frozenset) or not SETS.isdisjoint(map(type, within)):
+        raise PydanticCustomError("wrong-type", "must be a list: a set has no order")
+    return value
+
+
 FACT_SCHEMA = {"type": ["number", "string", "boolean"], "maxLength": LONGEST_TEXT}
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
 Moment = Annotated[datetime, BeforeValidator(_utc)]
@@ -89,5 +110,6 @@ BookSide = Annotated[
         ...,
     ],
     Field(strict=False, min_length=1, max_length=MOST_LEVELS),
+    Ordered(),
 ]
 Correlation = Annotated[float, Field(ge=-1 - CORRELATION_TOLERANCE, le=1 + CORRELATION_TOLERANCE), Unit(RATIO)]

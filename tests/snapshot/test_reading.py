@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -593,6 +594,32 @@ def test_a_set_is_no_list() -> None:
     assert only(unordered)[:2] == ("book.asks", "wrong-type")
     assert only(minimal(positions=iter([POSITION])))[:2] == ("positions", "wrong-type")
     assert only(whole() | {"correlation": [[1, 0.5], {0.5: 1, 1: 1}.keys()]})[:2] == ("correlation", "wrong-type")
+
+
+def test_a_set_is_no_list_where_a_bot_makes_the_models_either() -> None:
+    """Positions of one loss in the order of their hashes: another one would be closed in each process."""
+    snapshot = read(whole())
+    told, book, market = dict(snapshot), snapshot.book, snapshot.market
+    assert book
+    assert market
+    assert market.brackets
+    one, brackets = snapshot.positions[0], {*market.brackets}
+    made: list[Callable[[], object]] = [
+        lambda: Snapshot(**{**told, "positions": {one}}),
+        lambda: Snapshot(**{**told, "positions": frozenset([one])}),
+        lambda: snapshot.model_copy(update={"positions": {one}}),
+        lambda: Snapshot(**{**told, "assets": {*(snapshot.assets or ())}}),
+        lambda: Snapshot(**{**told, "correlation": {*(snapshot.correlation or ())}}),
+        lambda: Snapshot(**{**told, "correlation": [{1.0, 0.5}, (0.5, 1.0)]}),
+        lambda: Market(**{**dict(market), "brackets": brackets}),
+        lambda: Book(bids={*book.bids}, asks=book.asks),  # type: ignore[arg-type]  # on purpose
+        lambda: Book(bids=book.bids, asks=[{5000.0, 1.0}]),  # type: ignore[arg-type]  # on purpose
+    ]
+    for make in made:
+        with pytest.raises(ValidationError, match="must be a list: a set has no order"):
+            make()
+    assert Snapshot(**{**told, "positions": [one]}).positions == (one,)
+    assert only(minimal(positions={()}))[:2] == ("positions", "wrong-type")
 
 
 def test_derived_numbers_and_texts_become_plain_ones() -> None:
