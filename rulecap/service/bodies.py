@@ -10,7 +10,7 @@ from rulecap.service.contract import NO_SYMBOL, SIGNAL_NAMES
 from rulecap.service.problems import malformed
 from rulecap.snapshot import Asset, Signal
 from rulecap.snapshot.findings import problems_of
-from rulecap.snapshot.model import with_values
+from rulecap.snapshot.model import unlooked, with_values
 from rulecap.snapshot.values import MOST_ASSETS, MOST_TRADES, Correlation
 
 
@@ -34,7 +34,7 @@ Trades = Annotated[
 Distance = Annotated[float | None, Field(gt=0, description="Distance of the stop from the price, in percent.")]
 Quantity = Annotated[float | None, Field(gt=0, description="What to reduce by; absent: all of it.")]
 # Copied for each request, which is quicker than to construct one.
-BLANK = Signal.model_construct(symbol="")
+BLANK = unlooked(Signal, symbol="")
 NEEDED = ("signal_score", "expected_return_pct", "market_regime", "win_rate")
 
 

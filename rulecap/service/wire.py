@@ -22,7 +22,7 @@ from rulecap.engine.policy import Policy, policy_from_files
 from rulecap.problems import Problem
 from rulecap.service.bodies import signal_of
 from rulecap.snapshot import Snapshot
-from rulecap.snapshot.model import with_values
+from rulecap.snapshot.model import unlooked, with_values
 
 LENGTH = Struct(">Q")
 HEAD = LENGTH.size
@@ -195,7 +195,7 @@ class Receiver:
                 self._bases.clear()
             parts = {name: self._parts[number] for name, number in zip(PARTS, numbers, strict=True)}
             whole = {name: parts.get(name) for name in Snapshot.model_fields}  # in their order, which JSON follows
-            known = self._bases[numbers] = Snapshot.model_construct(**whole)
+            known = self._bases[numbers] = unlooked(Snapshot, **whole)
         return known
 
 

@@ -46,8 +46,33 @@ class Part(BaseModel):
         told = {name: value for name, value in self.__dict__.items() if name in self.model_fields_set}
         return type(self).model_validate({**(deepcopy(told) if deep else told), **update})
 
+    def copy(self, **how: Any) -> Self:
+        """Return what pydantic's old `copy` does: without parts, with other values; validated as any other part.
+
+        Raises:
+            ValidationError: what comes out is no such part.
+        """
+        copied = super().copy(**how)
+        return type(self).model_validate(
+            {name: value for name, value in copied.__dict__.items() if name in copied.model_fields_set}
+        )
+
+    @classmethod
+    def model_construct(cls, _fields_set: set[str] | None = None, **values: Any) -> Self:
+        """Return the part of these values, validated as in any other: what decides relies on that, and does not look.
+
+        Raises:
+            ValidationError: they are none of such a part.
+        """
+        return cls.model_validate(values)
+
 
 Kind = TypeVar("Kind", bound=Part)
+
+
+def unlooked(kind: type[Kind], **values: Any) -> Kind:
+    """Return a part of values that were validated elsewhere: they are not looked at again."""
+    return super(Part, kind).model_construct(**values)
 
 
 def with_values(part: Kind, values: Mapping[str, Any]) -> Kind:

@@ -20,6 +20,7 @@ from rulecap.audit.replay import replayed
 from rulecap.audit.tables import CHECKPOINTS
 from rulecap.audit.verify import verify
 from rulecap.snapshot import Snapshot, read_snapshot
+from rulecap.snapshot.model import unlooked
 from tests.audit.counting import counting, snapshot
 from tests.snapshots import random_snapshot, sequence
 
@@ -154,7 +155,7 @@ ODD = {
     "veiled": Veiled,
     "released": released,
     "mock": lambda: MagicMock(spec=Snapshot),
-    "nothing in it": Snapshot.model_construct,
+    "nothing in it": lambda: unlooked(Snapshot),
     "no account": lambda: unvalidated(account=None),
     "no time": lambda: unvalidated(as_of="2026"),
     "cannot be written": lambda: unvalidated(facts={"x": object()}),
@@ -162,7 +163,7 @@ ODD = {
 
 
 def unvalidated(**values):
-    return Snapshot.model_construct(**{**read_snapshot(snapshot(1)).__dict__, **values})
+    return unlooked(Snapshot, **{**read_snapshot(snapshot(1)).__dict__, **values})
 
 
 @pytest.mark.parametrize("kind", ODD)

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -149,6 +150,33 @@ def test_a_copy_with_other_values_is_validated_as_anything_else(deep: bool) -> N
     assert copied == read({**whole(), "account": account, "signal": signal})
     assert copied.model_fields_set == snapshot.model_fields_set | {"signal"}
     assert snapshot.model_copy(deep=deep) == snapshot
+
+
+@pytest.mark.filterwarnings("ignore:The `copy` method is deprecated", "ignore:The `construct` method is deprecated")
+def test_no_way_of_pydantics_leads_around_the_models() -> None:
+    """With a score that is none, a position was not the one to be watched, and the signal was entered."""
+    snapshot = read(whole())
+    one = snapshot.positions[0]
+    for wrong in (math.nan, math.inf, "80", 101.0):
+        score = {"score": wrong}
+        makes = [
+            partial(one.copy, update=score),
+            partial(one.copy, update=score, deep=True),
+            partial(Position.model_construct, **{**dict(one), **score}),
+            partial(Position.construct, **{**dict(one), **score}),
+            partial(Snapshot.model_construct, **{**dict(snapshot), "facts": {"x": []}}),
+        ]
+        for make in makes:
+            with pytest.raises(ValidationError):
+                make()
+    with pytest.raises(ValidationError):
+        Snapshot.model_construct()
+    with pytest.raises(ValidationError):
+        one.copy(exclude={"quantity"})
+    assert one.copy() == one
+    assert snapshot.copy(exclude={"positions"}) == read({**whole(), "positions": []})
+    assert one.copy(update={"score": 80.0}) == one.model_copy(update={"score": 80.0})
+    assert Snapshot.model_construct(**dict(snapshot)) == snapshot
 
 
 class Stamp(datetime):
