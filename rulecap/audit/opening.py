@@ -24,6 +24,7 @@ from rulecap.audit.writer import SWAP, Clock
 
 PATIENCE = 2.0
 SQLITE, POSTGRES = "sqlite:///", ("postgresql://", "postgres://")
+UNWRITABLE = ("log-read-only", "log-full")  # what may be why another log is begun
 KEY_VARIABLE = "RULECAP_SIGNING_KEY"
 HINT = "sqlite:///relative/path, sqlite:////absolute/path or postgresql://user@host/database"
 
@@ -119,7 +120,7 @@ def _held(url: str) -> tuple[Log, LogError | None]:
             database.close()
             raise
     except LogError as error:
-        if error.code != "log-read-only":
+        if error.code not in UNWRITABLE:
             raise
         log = open_log(url)
         log.database.look()

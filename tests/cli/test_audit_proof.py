@@ -489,18 +489,19 @@ class TestVerifyAfter:
         assert self.verified(rulecap, other).code == 0
         assert "[followed-by-another]" in self.verified(rulecap).out
 
-    def test_says_where_the_old_log_cannot_be_told(self, rulecap, log, monkeypatch):
+    @pytest.mark.parametrize("code", ["log-read-only", "log-full"])
+    def test_says_where_the_old_log_cannot_be_told(self, rulecap, log, monkeypatch, code):
         connect = opening.connect
 
         def read_only(url, *, write, create, patience):
             if write and url == LOG:
-                raise LogError("log-read-only", "log.sqlite3 may not be written")
+                raise LogError(code, "log.sqlite3 is not written")
             return connect(url, write=write, create=create, patience=patience)
 
         monkeypatch.setattr(opening, "connect", read_only)
         said = rulecap("audit", "begin", "--after", LOG, "--log", self.NEXT)
         expected = "rulecap: log.sqlite3 does not say that this log follows it, so that another one may, too: "
-        assert (said.code, said.err) == (0, f"{expected}log.sqlite3 may not be written [log-read-only]\n")
+        assert (said.code, said.err) == (0, f"{expected}log.sqlite3 is not written [{code}]\n")
         assert "says which log follows it" in self.verified(rulecap).out
 
     def test_finds_a_first_record_that_cannot_be_read(self, rulecap, log, following):
