@@ -1,6 +1,6 @@
 """Replay: a decision computed again from its record and the stored policy alone, and compared to the byte."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rulecap.audit.asked import Input, input_of, recorded_input
@@ -10,6 +10,10 @@ from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy
 from rulecap.location import Location
 from rulecap.problems import Problem
+from rulecap.version import __version__
+
+# What a problem is called, where it is and what it is about are results; how a version of rulecap says it is not.
+WORDS = {"message", "hint"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,8 @@ class Difference:
     """Where a replay differs from the record.
 
     Attributes:
-        part: the first field of the record that differs, such as `steps` or `outputs`.
+        part: the first field of the record that differs, such as `steps` or `outputs`; `words` where another version
+            of rulecap found the same problems, and nothing differs but how they are said.
         step: the first rule whose value differs, empty where no step does.
         recorded: what the record has there.
         computed: what comes out now.
@@ -64,7 +69,19 @@ def replayed(record: Record, policy: Policy) -> Difference | None:
     body = body_of(place, policy, given, parsed_memory(fields["memory"]), decision, request)
     if body == record.body:
         return None
-    return _difference(fields, Record(record.seq, body).fields)
+    found = _difference(fields, Record(record.seq, body).fields)
+    if found.part == "problems" and fields["engine"] != __version__ and _same(found.recorded, found.computed):
+        return replace(found, part="words")
+    return found
+
+
+def _same(recorded: list[dict[str, Any]], computed: list[dict[str, Any]]) -> bool:
+    """Tell whether two lists of problems name the same ones."""
+    named = [
+        [{name: said for name, said in one.items() if name not in WORDS} for one in each]
+        for each in (recorded, computed)
+    ]
+    return named[0] == named[1]
 
 
 def _input(fields: dict[str, Any]) -> Input:

@@ -14,6 +14,7 @@ from rulecap.audit.replay import replayed
 from rulecap.engine.policy import policy_on_record
 from rulecap.language.functions import COMPUTED
 from rulecap.language.grammar import parse
+from rulecap.problems import Problem
 from tests.audit.counting import counting, snapshot
 from tests.audit.sample import OLD, UNREADABLE, url_of, write
 from tests.promises.shipped import ROOT, SHIPPED, shipped
@@ -169,6 +170,28 @@ def test_what_another_version_of_rulecap_recorded_agrees_where_this_one_computes
     assert difference(path, counting(tmp_path / "again")) is None
     found = difference(path, edited(tmp_path, "memory.seen + 1", "memory.seen + 2"))
     assert (found.part, found.step, found.recorded, found.computed) == ("steps", "number", 1, 2)
+
+
+def test_what_another_version_says_in_other_words_is_no_other_result(tmp_path, monkeypatch):
+    """A message that reads better after an upgrade is no difference between decisions; another problem is."""
+    path, policy = tmp_path / "words.sqlite3", counting(tmp_path / "counting")
+    with monkeypatch.context() as before, open_ledger(url_of(path)) as ledger:
+        before.setattr(record, "ENGINE", b'"0.0.9"')
+        ledger.evaluate(policy, {"account": {"id": "a"}})
+    worded, other = Problem.to_dict, {"message": "it is not there", "hint": "say it"}
+    monkeypatch.setattr(Problem, "to_dict", lambda problem: worded(problem) | other)
+    assert difference(path, policy).part == "words"
+    monkeypatch.setattr(Problem, "to_dict", lambda problem: worded(problem) | other | {"path": "account"})
+    assert difference(path, policy).part == "problems"
+
+
+def test_what_this_version_says_in_other_words_is_a_difference(tmp_path, monkeypatch):
+    path, policy = tmp_path / "words.sqlite3", counting(tmp_path / "counting")
+    with open_ledger(url_of(path)) as ledger:
+        ledger.evaluate(policy, {"account": {"id": "a"}})
+    worded = Problem.to_dict
+    monkeypatch.setattr(Problem, "to_dict", lambda problem: worded(problem) | {"message": "it is not there"})
+    assert difference(path, policy).part == "problems"
 
 
 def test_what_could_not_be_recorded_is_no_record(tmp_path):

@@ -266,6 +266,23 @@ def test_replay_says_which_other_versions_of_rulecap_recorded_what_it_computes(r
     assert (told["ok"], told["engine"], told["engines"]) == (True, __version__, {"0.0.9": 2, __version__: 1})
 
 
+def test_replay_takes_other_words_of_another_version_for_the_same_problem(rulecap, policy):
+    ask(policy, 1)
+    with open_ledger(LOG) as ledger:
+        problems = [one.to_dict() for one in ledger.evaluate(policy, {"account": {"id": "a"}}).problems]
+    ask(policy, 2)
+    edit(2, engine="0.0.9", problems=[{**one, "message": "said otherwise"} for one in problems])
+    said = rulecap("audit", "replay", "--log", LOG)
+    assert said.code == 0
+    assert said.out.splitlines() == [
+        "3 decisions replayed: every value agrees",
+        "what was wrong with 1 of them is said in other words than it was recorded",
+        f"1 of them was recorded by rulecap 0.0.9, and computed by {__version__}",
+    ]
+    assert json.loads(rulecap("audit", "replay", "--log", LOG, "--json").out)["in_other_words"] == 1
+    assert rulecap("audit", "explain", "2", "--log", LOG).code == 0
+
+
 @pytest.mark.parametrize("body", [b"{", b"\xff", b"[]", b"5", b'{"policy": []}', b'{"a":' * 3000, "text", 10**12, 1.5])
 def test_replay_says_what_is_no_record_and_goes_on(body, rulecap, log):
     with closing(sqlite3.connect("log.sqlite3")) as database, database:

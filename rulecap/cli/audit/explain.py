@@ -27,6 +27,8 @@ def run(asked: argparse.Namespace) -> int:
     decision = evaluated_again(record, policy)
     decision.record_id = record.fields["id"]
     difference = replayed(record, policy)
+    if difference is not None and difference.part == "words":
+        difference = None
     if asked.json:
         about = {"time": record.fields["time"], "replays": difference is None}
         print_json({**decision_as_json(policy, decision), **about, "trace": decision.trace.steps})

@@ -32,6 +32,7 @@ def run(asked: argparse.Namespace) -> int:
 
     differing: list[dict[str, Any]] = []
     engines: Counter[str] = Counter()
+    reworded = 0
     refused: dict[str, list[str]] = {}
     replayed = count = 0
     style = Style.of_output()
@@ -40,7 +41,8 @@ def run(asked: argparse.Namespace) -> int:
         for record in _records(log, asked.ids):
             replayed += 1
             found = difference(log, record)
-            if found is None:
+            if found is None or found["part"] == "words":
+                reworded += found is not None
                 engines[record.fields["engine"]] += 1
                 digest = record.fields["policy"]["digest"]
                 if digest not in refused:
@@ -57,20 +59,24 @@ def run(asked: argparse.Namespace) -> int:
                 **told,
                 "engine": __version__,
                 "engines": dict(sorted(engines.items())),
+                "in_other_words": reworded,
                 "refused_now": [{"policy": digest, "problems": found} for digest, found in refused.items() if found],
             }
         )
     else:
-        found_out = [*(style.bad(found["message"]) for found in differing), *_summary(replayed, count, style)]
+        found_out = [*(style.bad(found["message"]) for found in differing), *_summary(replayed, count, reworded, style)]
         print("\n".join([*found_out, *_others(engines), *_refused(refused)]))
     return FINE if not count else NOT_FINE
 
 
-def _summary(replayed: int, count: int, style: Any) -> Iterator[str]:
+def _summary(replayed: int, count: int, reworded: int, style: Any) -> Iterator[str]:
     if count > MOST_SHOWN:
         yield f"and {count - MOST_SHOWN} more"
-    verdict = style.good("every byte agrees") if not count else style.bad(f"{count:,} differ{'s' * (count == 1)}")
+    agrees = "every value agrees" if reworded else "every byte agrees"
+    verdict = style.good(agrees) if not count else style.bad(f"{count:,} differ{'s' * (count == 1)}")
     yield f"{replayed:,} decision{'s' * (replayed != 1)} replayed: {verdict}"
+    if reworded:
+        yield f"what was wrong with {reworded:,} of them is said in other words than it was recorded"
 
 
 def _others(engines: "Counter[str]") -> Iterator[str]:
