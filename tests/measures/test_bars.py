@@ -43,7 +43,7 @@ def test_the_range_of_a_bar_is_at_least_its_own(bars):
 @given(bar_lists(), st.floats(1e-3, 1e3))
 def test_percents_do_not_depend_on_the_unit_of_prices(bars, scale):
     scaled = [Bar(bar.opened, bar.high * scale, bar.low * scale, bar.close * scale) for bar in bars]
-    assert isclose(atr_pct(bars), atr_pct(scaled), rel_tol=1e-9)
+    assert isclose(atr_pct(bars), atr_pct(scaled), rel_tol=1e-9, abs_tol=1e-9)
     if len(bars) > 2:
         assert isclose(volatility_pct(bars, HOUR), volatility_pct(scaled, HOUR), rel_tol=1e-6, abs_tol=1e-9)
 
