@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rulecap.exchange.errors import VenueError
+from rulecap.exchange.fitting import fitting
 from rulecap.exchange.numbers import first, needed, not_below_zero, number, part, total
 from rulecap.exchange.positions import Held
 from rulecap.exchange.settings import ExchangeSettings
@@ -28,29 +29,31 @@ def account_of(
         net_deposits: all deposits minus all withdrawals so far, in the quote currency.
 
     Raises:
-        VenueError: `missing-field` with the snapshot's path; what is free is never taken for total minus used.
+        VenueError: `missing-field` with the snapshot's path, what is free is never taken for total minus used;
+            `not-a-snapshot`, a figure is one that no account has.
     """
     quote, venue = settings.quote, venue_of(settings.venue)
     told = venue.pool(balance, quote)
     unified = _unified(balance, held, venue.balance_total or settings.balance_total, settings)
     wallet = first(told.wallet, unified.wallet)
-    return Account(
-        id=settings.account_name,
-        total_wallet_balance=needed(wallet, "account.total_wallet_balance", f"a balance in {quote}"),
-        available_balance=needed(
-            first(told.available, unified.available), "account.available_balance", f"how much {quote} is free"
-        ),
-        margin_used=needed(
-            not_below_zero(first(told.used, unified.used if venue.unified_used else None)),
-            "account.margin_used",
-            f"how much {quote} is used as margin",
-        ),
-        unrealized_pnl=needed(
-            first(told.unrealized, unified.unrealized), "account.unrealized_pnl", "the unrealized PnL"
-        ),
-        maintenance_margin=first(told.maintenance, unified.maintenance),
-        net_deposits=net_deposits,
-    )
+    with fitting(Account):
+        return Account(
+            id=settings.account_name,
+            total_wallet_balance=needed(wallet, "account.total_wallet_balance", f"a balance in {quote}"),
+            available_balance=needed(
+                first(told.available, unified.available), "account.available_balance", f"how much {quote} is free"
+            ),
+            margin_used=needed(
+                not_below_zero(first(told.used, unified.used if venue.unified_used else None)),
+                "account.margin_used",
+                f"how much {quote} is used as margin",
+            ),
+            unrealized_pnl=needed(
+                first(told.unrealized, unified.unrealized), "account.unrealized_pnl", "the unrealized PnL"
+            ),
+            maintenance_margin=first(told.maintenance, unified.maintenance),
+            net_deposits=net_deposits,
+        )
 
 
 def _unified(

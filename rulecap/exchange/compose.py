@@ -4,14 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 from rulecap.exchange.errors import VenueError
+from rulecap.exchange.fitting import fitting
 from rulecap.exchange.history import History, allocation
 from rulecap.exchange.symbols import is_traded
 from rulecap.exchange.views import AccountView, Extras, MarketView, Scores
 from rulecap.snapshot import Position, Signal, Snapshot, read_snapshot
-from rulecap.snapshot.findings import problems_of
 
 
 def compose(
@@ -76,11 +74,5 @@ def _scored(position: Position, scores: Scores, histories: Mapping[str, History]
     score = scores.get((position.symbol, position.side), scores.get(position.symbol))
     history = histories.get(position.symbol)
     volatility = history.volatility_pct if history else None
-    try:
+    with fitting(Position, position.symbol):
         return position.model_copy(update={"score": score, "volatility_pct": volatility})
-    except ValidationError as error:
-        wrong = tuple(problems_of(error, Position))
-        text = "; ".join(problem.render() for problem in wrong)
-        raise VenueError(
-            "not-a-snapshot", f"this makes no snapshot: {position.symbol}: {text}", problems=wrong
-        ) from None

@@ -16,6 +16,7 @@ from rulecap.exchange.client import open_client
 from rulecap.exchange.clock import VenueClock, moment
 from rulecap.exchange.compose import compose, signal_fields
 from rulecap.exchange.errors import VenueError
+from rulecap.exchange.fitting import fitting
 from rulecap.exchange.flows import Deposits, counted
 from rulecap.exchange.history import History
 from rulecap.exchange.keys import Keys, read_keys
@@ -28,7 +29,7 @@ from rulecap.exchange.settings import ExchangeSettings
 from rulecap.exchange.symbols import find_market, is_traded, snapshot_symbol
 from rulecap.exchange.venues import venue_of
 from rulecap.exchange.views import AccountView, Extras, MarketView
-from rulecap.snapshot import Signal, Snapshot
+from rulecap.snapshot import Market, Signal, Snapshot
 
 log = logging.getLogger("rulecap.exchange")
 T = TypeVar("T")
@@ -148,7 +149,8 @@ class Exchange:
         """Return ticker, order book, finished bars, limits, brackets and fees of a market.
 
         Raises:
-            VenueError: `unknown-symbol`, `inverse-contract` and what else `find_market` says.
+            VenueError: `unknown-symbol`, `inverse-contract` and what else `find_market` says; `not-a-snapshot`, it has
+                a figure that no market has.
         """
         clock = await self._clock()
         market, began = await self._market(symbol), clock.now_ms()
@@ -160,8 +162,9 @@ class Exchange:
             self._ask("the leverage brackets", lambda: self._reference.tiers(unified)),
             self._ask("the fees", lambda: self._reference.fees(unified)),
         )
-        found = market_of(market, ticker, book, tiers, fees, self._client.precisionMode)
-        found = found.model_copy(update={"atr_pct": history.atr_pct})
+        with fitting(Market, snapshot_symbol(market)):
+            found = market_of(market, ticker, book, tiers, fees, self._client.precisionMode)
+            found = found.model_copy(update={"atr_pct": history.atr_pct})
         stamped = reading.stamp(ticker, clock.now_ms())
         return MarketView(found, book, history, moment(min(began, stamped)))
 

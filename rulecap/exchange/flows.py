@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import isfinite
 from typing import Any
 
 from rulecap.exchange.errors import VenueError
@@ -63,7 +64,8 @@ def counted(
         now: when reading the account began, to which the deposits belong.
 
     Raises:
-        VenueError: `half-an-answer`, an entry of money in or out lacks its time, amount or direction;
+        VenueError: `half-an-answer`, an entry of money in or out lacks its time, amount or direction, or all of them
+            are more than a number holds, of which nothing may be kept: it could never be counted on from;
             `account-moving`, one is of later than `now`: whether the balance has it in it, nobody knows.
     """
     net, seen, late = exact(before.net), set(), False
@@ -79,6 +81,8 @@ def counted(
             net += exact(amount)
             late = late or moment <= through
         seen.add(name)
+    if not isfinite(float(net)):
+        raise VenueError("half-an-answer", "the ledger's amounts are more than a number can hold")
     return Deposits(float(net), now, frozenset(seen), late)
 
 

@@ -1,8 +1,9 @@
 """ccxt's OHLCV rows → finished bars, and what follows from several assets' bars together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import inf, isfinite
 from typing import Any
 
 from rulecap.exchange.errors import VenueError
@@ -33,13 +34,32 @@ class History:
 
     @property
     def atr_pct(self) -> float | None:
-        """The average true range as percent of the last close."""
-        return atr_pct(self.bars)
+        """The average true range as percent of the last close.
+
+        Raises:
+            VenueError: `not-a-snapshot`, the bars have none that a number can hold.
+        """
+        return _finite("average true range", lambda: atr_pct(self.bars))
 
     @property
     def volatility_pct(self) -> float | None:
-        """The close-to-close volatility, percent per day."""
-        return volatility_pct(self.bars, self.bar_seconds)
+        """The close-to-close volatility, percent per day.
+
+        Raises:
+            VenueError: `not-a-snapshot`, the bars have none that a number can hold.
+        """
+        return _finite("volatility", lambda: volatility_pct(self.bars, self.bar_seconds))
+
+
+def _finite(what: str, measured: Callable[[], float | None]) -> float | None:
+    """Return a figure of bars; prices that are each a number may be too far apart for it."""
+    try:
+        found = measured()
+    except (ArithmeticError, ValueError):
+        found = inf
+    if found is not None and not isfinite(found):
+        raise VenueError("not-a-snapshot", f"this makes no snapshot: the venue's bars have no finite {what}")
+    return found
 
 
 def history_of(rows: Sequence[Sequence[Any]], timeframe: str, bars: int, now_ms: float) -> History:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rulecap.exchange.errors import VenueError
+from rulecap.exchange.fitting import fitting
 from rulecap.exchange.numbers import first, needed, number, product
 from rulecap.exchange.symbols import check_market, snapshot_symbol, told_traded
 from rulecap.exchange.unlisted import unlisted_market
@@ -86,7 +87,8 @@ def held_positions(
         leverages: the set leverage by unified symbol and side, for positions that do not tell theirs.
         venue: what the venue's positions and contracts are.
 
-    What keeps one from being counted is `missing-field` with the snapshot's path; `inverse-contract`,
+    What keeps one from being counted is `missing-field` with the snapshot's path; `not-a-snapshot`, a figure of it is
+    one that no position has; `inverse-contract`,
     `not-the-quote-currency`, `not-supported`: its risk could not be counted with the others'; `unknown-symbol`: its
     market is not listed and its currency is not told.
 
@@ -124,15 +126,16 @@ def _held(raw: Mapping[str, Any], market: Mapping[str, Any], leverages: Mapping[
     contracts = abs(needed(number(raw.get("contracts")), f"positions[{symbol}].quantity", f"the size of {symbol}"))
     quantity = _quantity(raw, market, contracts)
     value = _valued(raw, quantity, side, leverages.get((symbol, side)))
-    position = Position(
-        symbol=snapshot_symbol(market),
-        base=str(market["base"]),
-        side="LONG" if side == "long" else "SHORT",
-        quantity=quantity,
-        liquidation_price=_above_zero(raw.get("liquidationPrice")),
-        tradable=told_traded(market),
-        **value,
-    )
+    with fitting(Position, symbol):
+        position = Position(
+            symbol=snapshot_symbol(market),
+            base=str(market["base"]),
+            side="LONG" if side == "long" else "SHORT",
+            quantity=quantity,
+            liquidation_price=_above_zero(raw.get("liquidationPrice")),
+            tradable=told_traded(market),
+            **value,
+        )
     hedged = raw.get("hedged")
     margin = number(raw.get("maintenanceMargin"))
     return Held(position, market, hedged if isinstance(hedged, bool) else None, margin, contracts)

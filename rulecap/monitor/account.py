@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rulecap.exchange.errors import VenueError
+from rulecap.exchange.fitting import fitting
 from rulecap.monitor.clock import Clock
 from rulecap.service.sources import Lacking, uncounted, untold
+from rulecap.snapshot import Account as AccountFigures
 from rulecap.snapshot import Snapshot, read_snapshot
 
 if TYPE_CHECKING:
@@ -99,7 +101,8 @@ class ExchangeAccount:
         if doubt is not None and doubt.code == "account-moving":  # once more: money seldom moves twice in a row
             view = await self.exchange.account_view(partial=True)
             doubt = await self._read_ledger(view.read_at)
-        account = view.account.model_copy(update={"net_deposits": self._deposits.net})
+        with fitting(AccountFigures):
+            account = view.account.model_copy(update={"net_deposits": self._deposits.net})
         age = max(0.0, (self._clock.now() - view.read_at).total_seconds())
         positions = [one.position for one in view.held]
         found = read_snapshot({"as_of": view.read_at, "age_seconds": age, "account": account, "positions": positions})

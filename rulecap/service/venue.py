@@ -22,6 +22,7 @@ from rulecap.service.sources import (
     uncounted,
     untold,
 )
+from rulecap.snapshot import Account
 from rulecap.snapshot.findings import problems_of
 
 if TYPE_CHECKING:
@@ -71,11 +72,13 @@ class ExchangeSource:
     async def account(self) -> AccountPart:
         """Return the account; where the venue's ledger cannot be read, with what was known to be paid in or out."""
         from rulecap.exchange import Extras, VenueError
+        from rulecap.exchange.fitting import fitting
 
         try:
             read = await self._exchange.account_view(partial=True)
             doubt = await self._counted(read.read_at)
-            account = read.account.model_copy(update={"net_deposits": self._deposits.net})
+            with fitting(Account):
+                account = read.account.model_copy(update={"net_deposits": self._deposits.net})
             view = replace(read, account=account)
             told = await self._exchange.snapshot(account=view, extras=Extras(scores=await self._scored(view)))
         except VenueError as error:

@@ -216,3 +216,14 @@ def test_nothing_is_summed_over_positions_of_which_one_is_not_told():
     with pytest.raises(VenueError) as raised:
         account_of(unified(used="100"), None, settings, 0.0)
     assert raised.value.path == "account.total_wallet_balance"
+
+
+def test_a_balance_that_no_number_holds_is_the_venues_error():
+    class Losing(Held):
+        class position:  # noqa: N801 - stands in for an instance
+            unrealized_pnl = -1.7e308
+
+    settings = ExchangeSettings(venue="kraken", balance_total="equity")
+    with pytest.raises(VenueError) as raised:
+        account_of(unified(total="1.7e308", used="100"), [Losing], settings, 0.0)
+    assert (raised.value.code, raised.value.problems[0].path) == ("not-a-snapshot", "total_wallet_balance")

@@ -403,6 +403,12 @@ def test_a_flow_that_is_not_whole_is_refused(change):
         counted(Deposits(0.0, START), [entry(1, 5) | change], BINANCE, "USDT", after(9))
 
 
+def test_a_sum_that_no_number_holds_is_refused_and_not_kept():
+    with pytest.raises(VenueError, match="more than a number can hold") as raised:
+        counted(Deposits(1e308, START), [entry(1, 1e308)], BINANCE, "USDT", after(9))
+    assert raised.value.code == "half-an-answer"
+
+
 def test_deposits_since_the_last_reading_are_in_the_account(venue):
     async def twice(exchange):
         first = await exchange.account_view(Deposits(10_000.0, moment(venue.now()) - timedelta(days=20)))

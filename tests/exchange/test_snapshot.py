@@ -10,7 +10,7 @@ from rulecap.exchange.clock import moment
 from rulecap.snapshot import Signal, read_snapshot
 from tests.exchange.conftest import asked, refused, whole
 from tests.recorded import recorded
-from tests.venue.venue import READ_ONLY_KEY, READ_ONLY_SECRET
+from tests.venue.venue import READ_ONLY_KEY, READ_ONLY_SECRET, put
 
 
 def test_account_and_positions_are_what_the_venue_holds(venue):
@@ -81,6 +81,58 @@ def test_a_score_that_is_none_is_named(binance, score):
     with pytest.raises(VenueError, match="BTCUSDT: score: ") as caught:
         asked(binance, lambda exchange: exchange.snapshot(extras=extras))
     assert (caught.value.code, [one.path for one in caught.value.problems]) == ("not-a-snapshot", ["score"])
+
+
+FAR_APART = {
+    "a ratio of infinity": ("1e300", "1e-300"),
+    "a sum too large": ("1.7e308", "1e-300"),
+}
+
+
+def far_apart(high, low):
+    """Return a change of an answer's bars: each price is a number, and no figure of them is."""
+
+    def change(answer):
+        if isinstance(answer, list):
+            return [[row[0], low, high, low, (high, low)[n % 2], *row[5:]] for n, row in enumerate(answer)]
+        return answer | {"result": answer["result"] | {"list": change(answer["result"]["list"])}}
+
+    return change
+
+
+@pytest.mark.parametrize("prices", FAR_APART.values(), ids=FAR_APART)
+@pytest.mark.parametrize("symbol", ["BTCUSDT", "SOLUSDT", None], ids=["a position's", "a market's", "positions'"])
+def test_bars_that_have_no_finite_figure_are_the_venues_error(venue, prices, symbol):
+    for path in ("kline", "klines"):
+        venue.fault(path, "then", 99, change=far_apart(*prices))
+    failure = refused(venue, lambda exchange: exchange.snapshot(symbol))
+    assert (failure.code, failure.retriable) == ("not-a-snapshot", False)
+
+
+def test_bars_whose_mean_range_is_infinite_are_the_venues_error(venue):
+    for path in ("kline", "klines"):
+        venue.fault(path, "then", 99, change=far_apart("1e307", "1e-5"))
+    assert refused(venue, lambda exchange: exchange.market_view("SOLUSDT")).code == "not-a-snapshot"
+
+
+def test_a_figure_that_no_market_has_is_the_venues_error(binance):
+    binance.fault("commissionRate", "then", 99, change=put(takerCommissionRate="1e307"))
+    failure = refused(binance, whole)
+    assert (failure.code, [one.path for one in failure.problems]) == ("not-a-snapshot", ["taker_fee_pct"])
+
+
+def test_a_figure_that_no_position_has_is_the_venues_error_and_no_other_positions(binance):
+    huge = {"markPrice": "1e300", "positionAmt": "1e10", "unRealizedProfit": ""}
+
+    def change(answer):
+        return [row | huge if row["symbol"] == "BTCUSDT" else row for row in answer]
+
+    binance.fault("positionRisk", "then", 99, change=change)
+    failure = refused(binance, whole)
+    assert (failure.code, [one.path for one in failure.problems]) == ("not-a-snapshot", ["unrealized_pnl"])
+    view = asked(binance, lambda exchange: exchange.account_view(partial=True))
+    assert [one.position.symbol for one in view.held] == ["ETHUSDT"]
+    assert [one.code for one in view.untold] == ["not-a-snapshot"]
 
 
 def test_facts_and_the_assets_to_allocate_to_are_the_callers(binance):

@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 
 from rulecap.audit import LogError, UnusableKey, open_log
+from rulecap.exchange import Deposits
 from rulecap.monitor import deciding
 from tests.monitor.conftest import ORANGE, changes, codes, ledger_path, quantities
 from tests.venue.venue import put
@@ -264,6 +265,34 @@ def test_staleness_is_told_in_time_though_the_clock_was_ahead_at_first(desk, ven
     assert changes(desk.one()) == {}
     desk.clock.pass_time(91)
     assert changes(desk.one()) == {"monitor.account": ("FRESH", "STALE")}
+
+
+def test_a_ledger_whose_sum_is_infinite_stops_no_reduction_and_is_read_again(desk, venue):
+    """Else the sum were kept, and nothing could ever be counted on from it."""
+
+    def endless():
+        venue.set_wallet(ORANGE)
+        venue.fault(ledger_path(venue), "then", 1000, change=put(income="1e308", cashFlow="1e308", change="1e308"))
+        for _ in range(2):
+            venue.deposit("1")
+
+    first, second, third = desk.steps(endless, venue._faults.clear)
+    assert first.ok
+    assert set(codes(second)) == {"deposits-unknown"}
+    assert {one.did for one in second.outcomes} == {"sent"}
+    assert third.ok
+    assert third.snapshot.account.net_deposits == 2
+
+
+def test_what_was_paid_in_that_no_account_has_is_told_by_its_name(desk, venue, monkeypatch):
+    from rulecap.monitor.account import ExchangeAccount
+
+    monkeypatch.setattr(ExchangeAccount, "_read_ledger", endlessly)
+    assert codes(desk.one()) == ["not-a-snapshot"]
+
+
+async def endlessly(account, _):
+    account._deposits = Deposits(float("inf"), account._deposits.through)
 
 
 def test_a_ledger_that_cannot_be_read_stops_no_reduction_and_puts_nothing_wrong_on_record(desk, venue):

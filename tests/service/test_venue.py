@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -350,6 +351,43 @@ def test_a_ledger_that_cannot_be_read_refuses_entries_and_answers_reductions_on_
     assert (drawdown["state"], drawdown["drawdown_pct"]) == ("NORMAL", pytest.approx(0, abs=1))  # 0.5 ETH's profit
     assert drawdown["peak_equity"] == pytest.approx(peak + 5000, rel=0.01)
     assert view.account.account.net_deposits == 5000
+
+
+def test_a_ledger_whose_sum_is_infinite_is_one_that_cannot_be_read(client, venue, caplog):
+    view = client.app.state.service.desk.view
+    venue.fault("v1/income", "then", 100_000, change=put(income="1e308"))
+    for _ in range(2):
+        venue.deposit("1")
+    wait(lambda: view.failure is not None)
+    assert view.failure.code == "deposits-unknown"
+    venue._faults.clear()
+    wait(lambda: view.failure is None)
+    assert view.account.account.net_deposits == 2
+    assert "internal" not in {getattr(one, "code", "") for one in caplog.records}
+
+
+def test_what_was_paid_in_that_no_account_has_is_told_by_its_name(client, caplog):
+    source, view = client.app.state.service.source, client.app.state.service.desk.view
+    source._exchange.deposits = endlessly
+    wait(lambda: view.failure is not None)
+    assert view.failure.code == "not-a-snapshot"
+    assert "internal" not in {getattr(one, "code", "") for one in caplog.records}
+
+
+async def endlessly(before, _):
+    return replace(before, net=float("inf"))
+
+
+def test_a_market_whose_bars_have_no_finite_range_is_the_venues_failure(client, venue, caplog):
+    def far_apart(answer):
+        return [[row[0], "1e-300", "1.7e308", "1e-300", ("1e-300", "1")[n % 2]] for n, row in enumerate(answer)]
+
+    client.portal.call(client.app.state.service.desk.view.symbol, "SOLUSDT")
+    venue.fault("klines", "then", 100_000, change=far_apart)
+    refusing = client.post(POSITION, json={**SPECIFIED, "symbol": "SOLUSDT"}).json()
+    assert refusing["recommendation"] == "REJECT"
+    assert "not-a-snapshot" in {one["code"] for one in refusing["problems"]}
+    assert "internal" not in {getattr(one, "code", "") for one in caplog.records}
 
 
 def test_a_withdrawal_that_is_not_seen_yet_is_no_loss(client, venue):
