@@ -42,6 +42,8 @@ log = logging.getLogger("rulecap.monitor")
 Found = dict[str, tuple[object, str | None]]
 READ_AT, DEPOSITS = "monitor.read_at", "monitor.deposits"
 TURNED_DOWN = "turned-down"
+# So many seconds a pass waits for an edited policy to be read: the account is watched meanwhile.
+LONGEST_LOOK = 5.0
 KEPT_BACK = (CAPPED, LATE, NO_ORDER, TWICE)
 
 
@@ -65,6 +67,7 @@ class Monitor:
     def __init__(self, parts: Parts) -> None:
         """Take what it works with; what was told before it began is in the outbox."""
         self._parts = parts
+        self._looking: asyncio.Future[None] | None = None
 
     async def once(self) -> Report:
         """Do one pass; never raises for what fails outside, nor for what nobody foresaw."""
@@ -95,7 +98,7 @@ class Monitor:
 
     async def _pass(self, report: Report) -> None:
         parts = self._parts
-        self._look_at_policy(report)
+        await self._look_at_policy(report)
         if parts.execution is not None:
             await self._follow(report, parts.execution)
         # Before the account is read: deposits are counted on from what is on record.
@@ -103,18 +106,29 @@ class Monitor:
         if await self._read(report):
             await self._decide(report)
 
-    def _look_at_policy(self, report: Report) -> None:
+    async def _look_at_policy(self, report: Report) -> None:
         """Take an edit that has rested since the last pass; tell of one that is not taken, and of tests that fail."""
         parts, in_force = self._parts, self._parts.in_force
-        if in_force.rested():
-            in_force.reload()
-        report.policy = in_force.policy
+        await self._look_for_an_edit()
+        # In this order: an edit that comes into force in between may be proven where the policy before it is not.
+        report.unproven, report.policy = in_force.unproven, in_force.policy
         failing = None
-        if parts.execution is not None and in_force.unproven:
+        if parts.execution is not None and report.unproven:
             failing = f"{in_force.tests['failed']} of the tests beside the policy fail: nothing is sent by it"
             report.troubles.append(Trouble(TESTS_FAIL, failing))
         state = NOT_TAKEN if in_force.failure else UNPROVEN if failing else TAKEN
         self._tell(report, {POLICY: (state, failing)})
+
+    async def _look_for_an_edit(self) -> None:
+        """Have an edit read beside the loop; one that takes long goes on being read, and a later pass decides by it."""
+        if self._looking is None:
+            self._looking = asyncio.ensure_future(asyncio.to_thread(self._parts.in_force.look))
+        await asyncio.wait({self._looking}, timeout=LONGEST_LOOK)
+        if not self._looking.done():
+            log.warning("the edited policy is not read yet: the one in force decides", extra={"code": "policy-slow"})
+            return
+        looked, self._looking = self._looking, None
+        looked.result()
 
     async def _follow(self, report: Report, execution: Execution) -> None:
         """Ask about orders first: what they did is then in the account that is read next."""
@@ -186,7 +200,7 @@ class Monitor:
 
     async def _act(self, report: Report, decided: Decided) -> None:
         execution = self._parts.execution
-        if execution is None or self._parts.in_force.unproven:
+        if execution is None or report.unproven:
             report.outcomes += would(decided)
             return
         outcomes: list[Outcome] = []

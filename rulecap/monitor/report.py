@@ -55,11 +55,12 @@ def order_troubles(orders: Iterable[Order]) -> list[Trouble]:
 class Report:
     """One pass, filled in as it goes; `read_at` is when reading began, by the machine's clock, in s since 1970.
 
-    `lacking` says what of the account the snapshot lacks.
+    `lacking` says what of the account the snapshot lacks, `unproven` whether the policy has failed its own tests.
     """
 
     account: str
     policy: Policy
+    unproven: bool = False
     snapshot: Snapshot | None = None
     read_at: float = 0.0
     lacking: Lacking = WHOLE

@@ -68,6 +68,11 @@ class PolicyInForce:
 
         await steadily(look, seconds)
 
+    def look(self) -> None:
+        """Look for an edit, and read it where it has rested since the last look."""
+        if self.rested():
+            self.reload()
+
     def edited(self) -> bool:
         """Return whether the files are others than those that were read last."""
         return fingerprint(self._where) != self._seen

@@ -2,9 +2,13 @@
 
 import asyncio
 import shutil
+import threading
 from pathlib import Path
 
 from rulecap import load_policy
+from rulecap.monitor import one_pass
+from rulecap.monitor.account import ExchangeAccount
+from rulecap.service import in_force
 from tests.monitor.conftest import ORANGE, changes, codes
 
 OVERLAY = """\
@@ -18,6 +22,7 @@ set:
 """
 CALM = Path("policies/default/tests/calm.json")
 WIDE = "zone.ORANGE_ZONE.reduce: 50%"
+run_tests = in_force.tested
 
 
 def written(folder, version, change):
@@ -52,6 +57,78 @@ def test_an_edit_is_in_force_once_its_files_have_rested_for_a_pass_and_a_bad_one
 
     assert asyncio.run(look()) == ["1.0.0", "1.0.0", "1.0.1", "1.0.1", "1.0.1", "1.0.1", "1.0.3"]
     assert "stays in force" in caplog.text
+
+
+def test_an_edit_is_read_beside_the_loop(at_binance, tmp_path, monkeypatch):
+    """Else webhooks, metrics and the venue's answers stand still while its tests run."""
+    path, turned, ran = written(tmp_path, 0, WIDE), threading.Event(), []
+
+    def slowly(policy, where):
+        ran.append(turned.wait(5))
+        return run_tests(policy, where)
+
+    async def look():
+        async with at_binance.running(policy=str(path)) as running:
+            await running.one_pass()
+            monkeypatch.setattr(in_force, "tested", slowly)
+            written(tmp_path, 1, WIDE)
+            await running.one_pass()
+            reading = asyncio.create_task(running.one_pass())
+            while not ran and not reading.done():
+                asyncio.get_running_loop().call_later(0.01, turned.set)
+                await asyncio.sleep(0.02)
+            return (await reading).policy.version
+
+    assert (asyncio.run(look()), ran) == ("1.0.1", [True])
+
+
+def test_an_edit_that_takes_long_to_be_read_holds_up_no_reduction(at_binance, binance, tmp_path, monkeypatch, caplog):
+    path, let_go = written(tmp_path, 0, WIDE), threading.Event()
+
+    def slowly(policy, where):
+        assert let_go.wait(10)
+        return run_tests(policy, where)
+
+    async def look():
+        async with at_binance.running(policy=str(path)) as running:
+            await running.one_pass()
+            monkeypatch.setattr(in_force, "tested", slowly)
+            monkeypatch.setattr(one_pass, "LONGEST_LOOK", 0.05)
+            written(tmp_path, 1, "zone.ORANGE_ZONE.reduce: 90%")
+            await running.one_pass()
+            binance.set_wallet(ORANGE)
+            meanwhile = await running.one_pass()
+            monkeypatch.setattr(one_pass, "LONGEST_LOOK", 10)
+            let_go.set()
+            return meanwhile, await running.one_pass()
+
+    meanwhile, after = asyncio.run(look())
+    assert (meanwhile.policy.version, after.policy.version) == ("1.0.0", "1.0.1")
+    assert [float(order.quantity) for order in binance.orders][:4] == [0.025, 0.25, 20, 8]
+    assert "not read yet" in caplog.text
+
+
+def test_what_is_proven_meanwhile_sends_nothing_by_the_policy_that_is_not(at_binance, binance, tmp_path, monkeypatch):
+    path = written(tmp_path, 0, WIDE)
+    with_tests(tmp_path, "GREEN_ZONE")
+    binance.set_wallet(ORANGE)
+
+    async def look():
+        async with at_binance.running(policy=str(path)) as running:
+            read = ExchangeAccount.read
+
+            async def mended_meanwhile(account):
+                with_tests(tmp_path, "ORANGE_ZONE")
+                running.monitor._parts.in_force.reload()
+                return await read(account)
+
+            monkeypatch.setattr(ExchangeAccount, "read", mended_meanwhile)
+            return await running.one_pass()
+
+    report = asyncio.run(look())
+    assert codes(report) == ["tests-fail"]
+    assert {one.did for one in report.outcomes} == {"would-send"}
+    assert binance.orders == []
 
 
 def test_no_order_is_made_of_half_an_edit(at_binance, binance, tmp_path):
