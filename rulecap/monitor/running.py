@@ -26,9 +26,12 @@ from rulecap.monitor.report import Report
 from rulecap.monitor.settings import MonitorSettings
 from rulecap.monitor.webhook import Webhook
 from rulecap.service.demo import DemoSource
-from rulecap.service.in_force import PolicyInForce
+from rulecap.service.in_force import PolicyInForce, edited_within
 
 log = logging.getLogger("rulecap.monitor")
+# A policy that was edited just now may be half an edit: so long its files are to rest before they are read at the
+# start, and so often that is waited for. Somebody who goes on editing keeps no account from being watched.
+REST_SECONDS, MOST_RESTS = 2.0, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,15 @@ def _office(url: str, account: Account) -> Office:
     return office
 
 
+async def rested(policy: str, clock: Clock) -> None:
+    """Wait until a policy that was edited just now has rested, for a while at the most."""
+    for _ in range(MOST_RESTS):
+        if not await asyncio.to_thread(edited_within, REST_SECONDS, policy, clock.now().timestamp()):
+            return
+        await clock.wait(REST_SECONDS)
+    log.warning("the policy goes on being edited, and is read all the same", extra={"code": "still-edited"})
+
+
 async def watch(wanted: Wanted, seen: Callable[[Report], None], clock: Clock | None = None) -> None:
     """Watch until told to stop (SIGTERM, SIGINT).
 
@@ -140,6 +152,7 @@ async def watch(wanted: Wanted, seen: Callable[[Report], None], clock: Clock | N
         PolicyError, VenueError, JournalError, LogError, UnusableKey, AlreadyRunning: as `opened`.
     """
     clock = clock or Clock()
+    await rested(wanted.settings.policy, clock)
     async with opened(wanted, clock) as running:
 
         async def one_pass() -> None:
@@ -166,7 +179,9 @@ async def look_once(wanted: Wanted, seen: Callable[[Report], None]) -> None:
     Raises:
         PolicyError, VenueError, JournalError, LogError, UnusableKey, AlreadyRunning: as `opened`.
     """
-    async with opened(wanted, Clock()) as running:
+    clock = Clock()
+    await rested(wanted.settings.policy, clock)
+    async with opened(wanted, clock) as running:
         seen(await running.one_pass())
         if running.delivery is not None:
             await running.delivery.flush(ONCE_SECONDS)

@@ -42,11 +42,10 @@ class PolicyInForce:
             PolicyError: it cannot be used.
         """
         self._where, self._reading = where, threading.Lock()
-        self._seen = self._looked = fingerprint(where)
         self.failure: PolicyError | None = None
         self.unproven = True
-        policy = read(where)
-        self._take(policy, tested(policy, where))
+        self._take(*self._read())
+        self._looked = self._seen
 
     def _take(self, policy: Policy, tests: dict[str, Any]) -> None:
         self.policy, self.tests = policy, tests
@@ -120,7 +119,7 @@ class PolicyInForce:
             PolicyError: it cannot be used.
         """
         for _ in range(MOST_READINGS):
-            self._seen = fingerprint(self._where)
+            self._seen: Fingerprint = fingerprint(self._where)
             policy = read(self._where)
             tests = tested(policy, self._where)
             if fingerprint(self._where) == self._seen:
@@ -182,6 +181,12 @@ def fingerprint(where: str) -> Fingerprint:
     """Return what changes when a file of the policy, of one that it extends, or of its tests is edited."""
     states = ((str(path), state_of(path)) for path in _files(where))
     return tuple((name, state) for name, state in states if state is not None)  # what went away meanwhile is an edit
+
+
+def edited_within(seconds: float, where: str, now: float) -> bool:
+    """Return whether a file of all those was edited within so many seconds before a moment, in s since 1970."""
+    times = (moment / 1e9 for _, state in fingerprint(where) for moment in (state.written, state.changed))
+    return any(now - seconds < moment <= now for moment in times)
 
 
 def _files(where: str) -> Iterator[Path]:

@@ -1,13 +1,20 @@
 """What is watched and sent is the policy's: another policy, and an edit of it, change it without a line of Python."""
 
 import asyncio
+import os
 import shutil
 import threading
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from rulecap import load_policy
-from rulecap.monitor import one_pass
+from rulecap.audit.clock import now
+from rulecap.monitor import one_pass, running
 from rulecap.monitor.account import ExchangeAccount
+from rulecap.monitor.clock import Clock
+from rulecap.monitor.running import look_once, rested
 from rulecap.service import in_force
 from tests.monitor.conftest import ORANGE, changes, codes
 
@@ -154,6 +161,72 @@ def test_an_edit_that_is_not_taken_is_told_and_so_is_its_end(at_binance, tmp_pat
         None,
         ("REFUSED", "TAKEN"),
     ]
+
+
+class Editing(Clock):
+    """A clock on which waiting takes no time, and ends in what an editor does meanwhile."""
+
+    def __init__(self, *edits):
+        super().__init__()
+        self.edits, self.ahead = list(edits), 0.0
+        self.now = lambda: now() + timedelta(seconds=self.ahead)
+
+    async def wait(self, seconds):
+        self.ahead += seconds
+        if self.edits:
+            self.edits.pop(0)()
+        return True
+
+
+def at_its_time(path, clock):
+    """Give a file the time of a clock that is ahead."""
+    os.utime(path, (clock.now().timestamp(),) * 2)
+
+
+@pytest.mark.parametrize("edits", [0, 1, 3])
+def test_a_policy_that_is_being_edited_at_the_start_is_waited_for(tmp_path, edits):
+    """Each run from cron is a start: it has no last look to compare with."""
+    path, clock = written(tmp_path, 0, WIDE), Editing()
+    clock.edits = [lambda: at_its_time(path, clock)] * edits
+    asyncio.run(rested(str(path), clock))
+    assert clock.ahead == 2.0 * (edits + 1)
+
+
+def test_a_policy_that_goes_on_being_edited_is_waited_for_no_longer(tmp_path, caplog):
+    path, clock = written(tmp_path, 0, WIDE), Editing()
+    clock.edits = [lambda: at_its_time(path, clock)] * 100
+    asyncio.run(rested(str(path), clock))
+    assert clock.ahead == 10.0
+    assert "goes on being edited" in caplog.text
+
+
+@pytest.mark.parametrize("seconds", [-3600, 3600])
+def test_a_policy_that_was_not_edited_just_now_is_not_waited_for(tmp_path, seconds):
+    path, clock = written(tmp_path, 0, WIDE), Editing()
+    clock.ahead = seconds
+    asyncio.run(rested(str(path), clock))
+    assert clock.ahead == seconds
+
+
+def test_one_pass_is_done_by_the_whole_of_an_edit(at_binance, binance, tmp_path, monkeypatch):
+    binance.set_wallet(ORANGE)
+    path, reports = written(tmp_path, 0, "zone.ORANGE_ZONE.reduce: 90%"), []
+    monkeypatch.setattr(running, "Clock", lambda: Editing(lambda: written(tmp_path, 1, WIDE)))
+    asyncio.run(look_once(at_binance.wanted(policy=str(path)), reports.append))
+    assert reports[0].policy.version == "1.0.1"
+    assert [float(order.quantity) for order in binance.orders] == [0.025, 0.25, 20, 8]
+
+
+def test_a_policy_that_is_edited_while_it_is_read_at_the_start_is_read_again(tmp_path, monkeypatch):
+    path, edits = written(tmp_path, 0, WIDE), [lambda: written(tmp_path, 1, WIDE)]
+
+    def meanwhile(policy, where):
+        if edits:
+            edits.pop()()
+        return run_tests(policy, where)
+
+    monkeypatch.setattr(in_force, "tested", meanwhile)
+    assert in_force.PolicyInForce(str(path)).policy.version == "1.0.1"
 
 
 TESTS = """\
