@@ -133,7 +133,7 @@ def _wanted(asked: argparse.Namespace) -> "Wanted":
 
 
 def _settings(asked: argparse.Namespace) -> "MonitorSettings":
-    from rulecap.monitor.settings import MonitorSettings
+    from rulecap.monitor.settings import LEDGER_SECONDS, ONCE_LEDGER_SECONDS, MonitorSettings
 
     return MonitorSettings(
         log=asked.log,
@@ -143,6 +143,7 @@ def _settings(asked: argparse.Namespace) -> "MonitorSettings":
         execute=asked.execute,
         most_orders_per_hour=asked.max_actions_per_hour,
         cancel_seconds=asked.cancel_after,
+        ledger_seconds=ONCE_LEDGER_SECONDS if asked.once else LEDGER_SECONDS,
     )
 
 

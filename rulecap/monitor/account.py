@@ -1,5 +1,6 @@
 """Where the monitor's snapshots come from: an account at an exchange, or the demo's."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -66,13 +67,14 @@ class Account(Protocol):
 class ExchangeAccount:
     """An account at an exchange. Balance and positions alone: it is watched also while the markets' data fail."""
 
-    def __init__(self, exchange: "Exchange", clock: Clock) -> None:
-        """Read from an exchange, which belongs to this from now on."""
+    def __init__(self, exchange: "Exchange", clock: Clock, ledger_seconds: float) -> None:
+        """Read from an exchange, which belongs to this from now on; a pass waits so long for its ledger."""
         from rulecap.exchange import Deposits
+        from rulecap.exchange.counting import Counting
 
-        self.exchange, self._clock = exchange, clock
+        self.exchange, self._clock, self._ledger_seconds = exchange, clock, ledger_seconds
         self.name = exchange.settings.account_name
-        self._deposits = Deposits(0.0, clock.now())
+        self._counting = Counting(exchange, Deposits(0.0, clock.now()))
         self._recalled: Deposits | None = None
 
     def resume(self, net: float, since: datetime) -> None:
@@ -81,7 +83,7 @@ class ExchangeAccount:
 
         known = self._recalled
         same = known is not None and (known.net, known.through) == (net, since)
-        self._deposits = known if known is not None and same else Deposits(net, since)
+        self._counting.known = known if known is not None and same else Deposits(net, since)
 
     def recall(self, told: Mapping[str, Any] | None) -> None:
         """Take what the journal knows; it counts beside the record that it belongs to alone."""
@@ -92,35 +94,30 @@ class ExchangeAccount:
     @property
     def counted(self) -> Mapping[str, Any] | None:
         """What is known of deposits."""
-        return self._deposits.to_dict()
+        return self._counting.known.to_dict()
 
     async def read(self) -> Reading:
         """Return the account; its time is the venue's when reading began."""
-        view = await self.exchange.account_view(partial=True)
-        doubt = await self._read_ledger(view.read_at)
+        view, counting = await self.exchange.account_view(partial=True), self._counting
+        # For both readings: what is read after that comes too late for reductions.
+        deadline = asyncio.get_running_loop().time() + self._ledger_seconds
+        doubt = await counting.on(view.read_at, deadline)
         if doubt is not None and doubt.code == "account-moving":  # once more: money seldom moves twice in a row
             view = await self.exchange.account_view(partial=True)
-            doubt = await self._read_ledger(view.read_at)
+            doubt = await counting.on(view.read_at, deadline)
         with fitting(AccountFigures):
-            account = view.account.model_copy(update={"net_deposits": self._deposits.net})
+            account = view.account.model_copy(update={"net_deposits": counting.known.net})
         age = max(0.0, (self._clock.now() - view.read_at).total_seconds())
         positions = [one.position for one in view.held]
         found = read_snapshot({"as_of": view.read_at, "age_seconds": age, "account": account, "positions": positions})
         if isinstance(found, Snapshot):
-            return Reading(found, view.untold, doubt, doubt is None and self._deposits.late)
+            return Reading(found, view.untold, doubt, doubt is None and counting.late)
         text = "; ".join(problem.render() for problem in found)
         raise VenueError("not-a-snapshot", f"this makes no snapshot: {text}", problems=tuple(found))
 
-    async def _read_ledger(self, until: datetime) -> VenueError | None:
-        """Count what was paid in or out; return why that is not known."""
-        try:
-            self._deposits = await self.exchange.deposits(self._deposits, until) or self._deposits
-        except VenueError as error:
-            return error
-        return None
-
     async def close(self) -> None:
         """Let go of connections."""
+        self._counting.close()
         await self.exchange.close()
 
 

@@ -112,7 +112,7 @@ def _account(
     if exchange is None:
         return DemoAccount(DemoSource(), clock), None
     execution = Execution(exchange, Orders(journal), wanted.settings, clock) if wanted.settings.execute else None
-    return ExchangeAccount(exchange, clock), execution
+    return ExchangeAccount(exchange, clock, wanted.settings.ledger_seconds), execution
 
 
 def _office(url: str, account: Account) -> Office:

@@ -6,6 +6,9 @@ from pathlib import Path
 from rulecap.audit.errors import LogError
 from rulecap.audit.opening import SQLITE, sqlite_path
 
+# One pass alone waits longer: nobody takes up later what it gives up.
+LEDGER_SECONDS, ONCE_LEDGER_SECONDS = 5.0, 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class MonitorSettings:
@@ -19,6 +22,7 @@ class MonitorSettings:
         execute: whether reductions are sent.
         most_orders_per_hour: how many at the most, over restarts.
         fresh_seconds: an action is sent no later than this after the account was read.
+        ledger_seconds: how long a pass waits for the venue to tell what was paid in or out; reductions do not wait on.
         settle_seconds: how long an order that the venue does not know may still turn up there.
         rest_seconds: how long a position is left alone after an order on it ended: venues tell it a moment late.
         cancel_seconds: how long an order may stay open before what is left of it is cancelled.
@@ -32,6 +36,7 @@ class MonitorSettings:
     execute: bool = False
     most_orders_per_hour: int = 30
     fresh_seconds: float = 60.0
+    ledger_seconds: float = LEDGER_SECONDS
     settle_seconds: float = 30.0
     rest_seconds: float = 5.0
     cancel_seconds: float = 60.0

@@ -26,7 +26,7 @@ from rulecap.snapshot import Account
 from rulecap.snapshot.findings import problems_of
 
 if TYPE_CHECKING:
-    from rulecap.exchange import AccountView, Deposits, Exchange, VenueError
+    from rulecap.exchange import AccountView, Exchange, VenueError
 
 log = logging.getLogger("rulecap.service")
 # The account is not kept waiting for the log, nor for the venue's ledger, for longer than these seconds.
@@ -39,11 +39,11 @@ class ExchangeSource:
     def __init__(self, exchange: "Exchange") -> None:
         """Read from an exchange, which belongs to this from now on."""
         from rulecap.exchange import Deposits
+        from rulecap.exchange.counting import Counting
 
         self._exchange = exchange
         self._view: AccountView | None = None
-        self._deposits = Deposits(0.0, now())
-        self._counting: asyncio.Task[Deposits | None] | None = None
+        self._counting = Counting(exchange, Deposits(0.0, now()))
         self._symbols: dict[str, str] = {}
         self._entries: EntryScores | None = None
         self._asking: asyncio.Future[Scores] | None = None
@@ -63,7 +63,7 @@ class ExchangeSource:
         """
         from rulecap.exchange import Deposits
 
-        self._deposits = Deposits(net, since)
+        self._counting.known = Deposits(net, since)
 
     def score_by(self, entries: EntryScores) -> None:
         """Give each position the score at which it was entered."""
@@ -78,7 +78,7 @@ class ExchangeSource:
             read = await self._exchange.account_view(partial=True)
             doubt = await self._counted(read.read_at)
             with fitting(Account):
-                account = read.account.model_copy(update={"net_deposits": self._deposits.net})
+                account = read.account.model_copy(update={"net_deposits": self._counting.known.net})
             view = replace(read, account=account)
             told = await self._exchange.snapshot(account=view, extras=Extras(scores=await self._scored(view)))
         except VenueError as error:
@@ -88,34 +88,14 @@ class ExchangeSource:
         return AccountPart(told.account, told.positions, told.assets, told.correlation, view.read_at, lacking)
 
     async def _counted(self, until: datetime) -> SourceError | None:
-        """Count what was paid in or out; return why that is not known.
-
-        A reading of the ledger that takes long goes on beside the next readings of the account, and is taken up by one.
-        """
-        from rulecap.exchange import VenueError
-
-        try:
-            async with asyncio.timeout(LONGEST_COUNTING):
-                if self._counting is not None:
-                    await self._count(self._counting)
-                self._counting = asyncio.ensure_future(self._exchange.deposits(self._deposits, until))
-                await self._count(self._counting)
-        except TimeoutError:
-            return uncounted(f"no answer within {LONGEST_COUNTING:g} s")
-        except VenueError as error:
-            return uncounted(error.message)
+        """Count what was paid in or out; return why that is not known."""
+        doubt = await self._counting.on(until, asyncio.get_running_loop().time() + LONGEST_COUNTING)
+        if doubt is not None:
+            return uncounted(doubt.message)
+        if self._counting.late:
+            text = "money that moved before the last reading came into the ledger only now"
+            log.warning(text, extra={"code": "deposits-late"})
         return None
-
-    async def _count(self, counting: "asyncio.Task[Deposits | None]") -> None:
-        try:
-            known = await asyncio.shield(counting)
-            self._deposits = known or self._deposits
-            if known is not None and known.late:
-                text = "money that moved before the last reading came into the ledger only now"
-                log.warning(text, extra={"code": "deposits-late"})
-        finally:
-            if counting.done():
-                self._counting = None
 
     async def _scored(self, view: "AccountView") -> Scores:
         """Return the positions' scores; while the log cannot be read, or stands still, those of before."""
@@ -164,8 +144,7 @@ class ExchangeSource:
 
     async def close(self) -> None:
         """Let go of connections."""
-        if self._counting is not None:
-            self._counting.cancel()
+        self._counting.close()
         await self._exchange.close()
 
 

@@ -8,10 +8,13 @@ import subprocess
 import pytest
 
 from rulecap.cli.entry import parser
+from rulecap.cli.monitor import _settings
 from rulecap.monitor import orders
 from rulecap.monitor.metrics import Metrics
+from rulecap.monitor.one_pass import LONGEST_LOOK
 from rulecap.monitor.outbox import MOST_WAITING
-from rulecap.monitor.settings import MonitorSettings
+from rulecap.monitor.running import MOST_RESTS, REST_SECONDS
+from rulecap.monitor.settings import LEDGER_SECONDS, ONCE_LEDGER_SECONDS, MonitorSettings
 from tests.docs.document import ROOT, Document
 from tests.docs.rewrite import rewritten
 from tests.exchange.conftest import lead_to
@@ -64,6 +67,11 @@ def test_the_numbers_that_it_names_are_the_programs():
     told = [settings.every_seconds, settings.stale_seconds, settings.most_orders_per_hour, settings.cancel_seconds]
     assert told == [30, 90, 30, 60]
     assert (settings.settle_seconds, settings.rest_seconds, settings.fresh_seconds) == (30, 5, 60)
+    told = [settings.ledger_seconds, LEDGER_SECONDS, ONCE_LEDGER_SECONDS, LONGEST_LOOK]
+    assert told == [5, 5, 30, 5]
+    waits = [_settings(parser().parse_args(["monitor", "--demo", *once])).ledger_seconds for once in ([], ["--once"])]
+    assert waits == [5, 30]
+    assert (REST_SECONDS, REST_SECONDS * MOST_RESTS) == (2, 10)
     assert MOST_WAITING == 1000
 
 

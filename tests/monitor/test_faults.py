@@ -1,14 +1,18 @@
 """What fails outside fails one pass at the most: no order on what is not known, and the next pass goes on."""
 
+import asyncio
 import json
 import sqlite3
+import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
 from rulecap.audit import LogError, UnusableKey, open_log
-from rulecap.exchange import Deposits
+from rulecap.exchange import Exchange
+from rulecap.exchange.counting import Counting
 from rulecap.monitor import deciding
 from tests.monitor.conftest import ORANGE, changes, codes, ledger_path, quantities
 from tests.venue.venue import put
@@ -267,6 +271,87 @@ def test_staleness_is_told_in_time_though_the_clock_was_ahead_at_first(desk, ven
     assert changes(desk.one()) == {"monitor.account": ("FRESH", "STALE")}
 
 
+@pytest.fixture
+def ledger(monkeypatch):
+    """Return what a venue's ledger waits for, each time that it is read."""
+    deposits, open_again = Exchange.deposits, threading.Event()
+
+    async def slowly(exchange, before, until):
+        found = await deposits(exchange, before, until)
+        for _ in range(1000):
+            if open_again.is_set():
+                break
+            await asyncio.sleep(0.01)
+        return found
+
+    monkeypatch.setattr(Exchange, "deposits", slowly)
+    return open_again
+
+
+def open_up(ledger, running):
+    """Have the ledger answer, and passes wait for it however slow this machine is."""
+    ledger.set()
+    running.monitor._parts.account._ledger_seconds = 60.0
+
+
+def test_a_ledger_that_takes_long_holds_up_no_reduction_and_is_taken_up_when_it_comes(desk, venue, ledger):
+    """Else reductions were decided on figures that are too old to act on, pass after pass."""
+
+    async def look():
+        async with desk.running(ledger_seconds=0.05) as running:
+            venue.deposit("-11000")  # which leaves the account in the orange zone
+            slow = [await running.one_pass() for _ in range(2)]
+            open_up(ledger, running)
+            venue.deposit("70")
+            return *slow, await running.one_pass(), await running.one_pass()
+
+    ledger.set()
+    desk.one()
+    ledger.clear()
+    first, second, taken_up, after = asyncio.run(look())
+    for one in (first, second):
+        assert set(codes(one)) == {"deposits-unknown"}
+        assert {decided.record_id for decided in one.decided} == {None}
+    assert {one.did for one in first.outcomes} == {"sent"}
+    assert (taken_up.ok, after.ok) == (True, True)
+    assert [one.snapshot.account.net_deposits for one in (taken_up, after)] == [-10930, -10930]
+    (drawdown,) = [one for one in taken_up.decided if one.decision == "drawdown"]
+    assert drawdown.outputs["drawdown_pct"] < 0.1  # what the orders cost
+
+
+def test_what_is_on_record_is_counted_on_from_and_not_what_was_begun_before_it_was_known(desk, venue, ledger):
+    """As where the log is down at the start."""
+
+    async def look():
+        async with desk.running(ledger_seconds=0.05) as running:
+            await running.one_pass()
+            account = running.monitor._parts.account
+            account.resume(1000.0, account._counting.known.through)
+            open_up(ledger, running)
+            return await running.one_pass()
+
+    assert asyncio.run(look()).snapshot.account.net_deposits == 1000
+
+
+def test_what_comes_late_is_told_though_it_took_long_to_be_read(desk, venue, ledger):
+    def nothing_yet(answer):
+        return [] if isinstance(answer, list) else put(list=[])(answer)
+
+    async def look():
+        async with desk.running(ledger_seconds=0.05) as running:
+            slow = await running.one_pass()
+            open_up(ledger, running)
+            return slow, await running.one_pass(), await running.one_pass()
+
+    ledger.set()
+    desk.one()
+    venue.deposit("-3000")
+    venue.fault(ledger_path(venue), "then", 1, change=nothing_yet)
+    desk.one()
+    ledger.clear()
+    assert [set(codes(one)) for one in asyncio.run(look())] == [{"deposits-unknown"}, {"deposits-late"}, set()]
+
+
 def test_a_ledger_whose_sum_is_infinite_stops_no_reduction_and_is_read_again(desk, venue):
     """Else the sum were kept, and nothing could ever be counted on from it."""
 
@@ -285,14 +370,12 @@ def test_a_ledger_whose_sum_is_infinite_stops_no_reduction_and_is_read_again(des
 
 
 def test_what_was_paid_in_that_no_account_has_is_told_by_its_name(desk, venue, monkeypatch):
-    from rulecap.monitor.account import ExchangeAccount
-
-    monkeypatch.setattr(ExchangeAccount, "_read_ledger", endlessly)
+    monkeypatch.setattr(Counting, "on", endlessly)
     assert codes(desk.one()) == ["not-a-snapshot"]
 
 
-async def endlessly(account, _):
-    account._deposits = Deposits(float("inf"), account._deposits.through)
+async def endlessly(counting, *_):
+    counting.known = replace(counting.known, net=float("inf"))
 
 
 def test_a_ledger_that_cannot_be_read_stops_no_reduction_and_puts_nothing_wrong_on_record(desk, venue):

@@ -1,0 +1,78 @@
+"""Deposits and withdrawals counted on, reading by reading, of which none keeps an account waiting for long."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rulecap.exchange.errors import VenueError
+from rulecap.exchange.flows import Deposits
+
+if TYPE_CHECKING:
+    from rulecap.exchange.exchange import Exchange
+
+
+@dataclass(slots=True)
+class Reading:
+    """A reading of the ledger that was begun: from what was known, and the task of it."""
+
+    before: Deposits
+    task: asyncio.Task[Deposits | None]
+
+
+class Counting:
+    """Counts what is paid into an account and out of it.
+
+    Attributes:
+        known: what is known by now; whoever sets it has what was begun before taken for nothing.
+        late: whether money that moved before the last whole reading came only with this one.
+    """
+
+    def __init__(self, exchange: "Exchange", known: Deposits) -> None:
+        """Ask an exchange's ledger."""
+        self._exchange, self.known = exchange, known
+        self._reading: Reading | None = None
+        self._come_late = self.late = False
+
+    async def on(self, until: datetime, deadline: float) -> VenueError | None:
+        """Count what moved until the account was read; return why that is not known.
+
+        A reading that takes longer goes on beside the next readings of the account, and is taken up by one of them.
+
+        Args:
+            until: when reading the account began.
+            deadline: how long it is waited for, by the loop's clock.
+        """
+        try:
+            async with asyncio.timeout_at(deadline):
+                if self._reading is not None:
+                    await self._taken_up(self._reading)
+                self._reading = self._begun(until)
+                await self._taken_up(self._reading)
+        except TimeoutError:
+            return VenueError("venue-timeout", "the ledger is not read in time")
+        except VenueError as error:
+            return error
+        self.late, self._come_late = self._come_late, False
+        return None
+
+    def _begun(self, until: datetime) -> Reading:
+        task = asyncio.ensure_future(self._exchange.deposits(self.known, until))
+        # Where nobody takes it up any more, its failure is nobody's.
+        task.add_done_callback(lambda done: None if done.cancelled() else done.exception())
+        return Reading(self.known, task)
+
+    async def _taken_up(self, reading: Reading) -> None:
+        """Wait for a reading, and count what it tells; not where something else was said to be known since."""
+        try:
+            found = await asyncio.shield(reading.task)
+        finally:
+            if reading.task.done():
+                self._reading = None
+        if found is not None and reading.before is self.known:
+            self.known, self._come_late = found, self._come_late or found.late
+
+    def close(self) -> None:
+        """Give up what is being read."""
+        if self._reading is not None:
+            self._reading.task.cancel()
