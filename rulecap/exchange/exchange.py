@@ -30,6 +30,7 @@ from rulecap.exchange.symbols import find_market, is_traded, snapshot_symbol
 from rulecap.exchange.venues import venue_of
 from rulecap.exchange.views import AccountView, Extras, MarketView
 from rulecap.snapshot import Market, Signal, Snapshot
+from rulecap.snapshot.findings import describe
 
 log = logging.getLogger("rulecap.exchange")
 T = TypeVar("T")
@@ -45,7 +46,11 @@ def open_exchange(settings: ExchangeSettings, environment: Mapping[str, str] | N
 
     Raises:
         VenueError: `unknown-venue`, `no-sandbox`, `keys-missing`, `keys-unreadable`; `not-supported` without ccxt.
+        TypeError: the settings are none, such as a venue's name alone.
     """
+    if not isinstance(settings, ExchangeSettings):
+        example = f"ExchangeSettings(venue={settings!r})" if isinstance(settings, str) else "ExchangeSettings(venue=…)"
+        raise TypeError(f"open_exchange takes settings, such as {example}, not {describe(settings)}")
     keys = read_keys(settings.credentials, os.environ if environment is None else environment)
     return Exchange(settings, keys, open_client(settings, keys))
 

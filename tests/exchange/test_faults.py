@@ -65,6 +65,20 @@ def test_an_answer_that_has_no_list_is_no_empty_list(venue, left, number):
     assert len(venue.asked(path)) == 3
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("binanceusdm", r"such as ExchangeSettings\(venue='binanceusdm'\), not the text 'binanceusdm'"),
+        ({"venue": "bybit"}, r"such as ExchangeSettings\(venue=…\), not an object"),
+        (None, "not nothing"),
+        (Retries(), "not a value of the type Retries"),
+    ],
+)
+def test_what_is_no_settings_is_said_to_be_none(given, told):
+    with pytest.raises(TypeError, match=told):
+        open_exchange(given, {})
+
+
 def test_a_time_out_is_named(binance):
     binance.fault("account", "timeout", times=9)
     failure = refused(binance, whole, timeout_seconds=0.1)
