@@ -18,6 +18,7 @@ RETRIABLE = MappingProxyType(
         "missing-field": False,
         "no-sandbox": False,
         "not-a-snapshot": False,
+        "not-one-pool": False,
         "not-supported": False,
         "not-the-quote-currency": False,
         "nothing-to-reduce": False,

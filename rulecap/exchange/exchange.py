@@ -27,8 +27,9 @@ from rulecap.exchange.placing import cancel_order, find_order, of_an_order, redu
 from rulecap.exchange.positions import Holdings
 from rulecap.exchange.settings import ExchangeSettings
 from rulecap.exchange.symbols import find_market, is_traded, snapshot_symbol
-from rulecap.exchange.venues import venue_of
+from rulecap.exchange.venues import OPTION, venue_of
 from rulecap.exchange.views import AccountView, Extras, MarketView
+from rulecap.problems import shown
 from rulecap.snapshot import Market, Signal, Snapshot
 from rulecap.snapshot.findings import describe
 
@@ -65,6 +66,8 @@ class Exchange:
         self._venue = venue_of(settings.venue)
         self._reference = reading.Reference(client, keys.present)
         self._rest = Rest()
+        self._collateral: tuple[str, ...] = ()
+        self._options_told = True
 
     def __repr__(self) -> str:
         """Return the account's name, no key."""
@@ -93,8 +96,8 @@ class Exchange:
                 all the same: enough to reduce these, and for nothing else.
 
         Raises:
-            VenueError: `account-moving`, positions or deposits change faster than they can be read; why a position
-                cannot be counted, unless `partial`.
+            VenueError: `account-moving`, positions or deposits change faster than they can be read; `not-one-pool`, its
+                margin is not one pool in its currency; why a position cannot be counted, unless `partial`.
         """
         tries = 0
         while True:
@@ -113,17 +116,37 @@ class Exchange:
         """
         clock = await self._clock()
         await self._markets()
+        await self._check_mode()
         began = moment(clock.now_ms())
         before = await self._held_anywhere()
         if not partial:
             before.all()
         balance = await self._ask("the balance", self._client.fetch_balance)
+        self._tell_collateral(self._venue.collateral(balance, self.settings.quote))
         if _sizes(await self._held_anywhere()) != _sizes(before):
             raise VenueError("account-moving", "positions changed each time while the account was read")
         after = await self.deposits(deposits, began) if deposits is not None else None
         net = (after or deposits or Deposits(0.0, began)).net
         account = account_of(balance, None if before.untold else before.held, self.settings, net)
         return AccountView(account, before.held, after, began, before.untold)
+
+    async def _check_mode(self) -> None:
+        """Refuse an account whose equity and margin are not those of one currency.
+
+        Raises:
+            VenueError: `not-one-pool`.
+        """
+        why = await self._ask("the margin mode", lambda: self._reference.mode(self._venue))
+        if why is not None:
+            quote = self.settings.quote
+            raise VenueError("not-one-pool", f"the account's margin is no one pool in {quote}: {why}")
+
+    def _tell_collateral(self, assets: tuple[str, ...]) -> None:
+        """Say, once, that other assets are margin too, which are no equity here: a zone may be redder than it is."""
+        if assets and assets != self._collateral:
+            text = "other assets are margin too, and are not counted: %s"
+            log.warning(text, ", ".join(map(shown, assets)), extra={"code": "other-collateral"})
+        self._collateral = assets
 
     async def deposits(self, before: Deposits, now: datetime) -> Deposits | None:
         """Return what is known of deposits and withdrawals after the ledger was read on; None where there is none.
@@ -314,7 +337,14 @@ class Exchange:
         try:
             return await self._held(where)
         except VenueError as error:
-            return Holdings((), (error,))
+            if error.code != "venue-auth" or where.get("type") != OPTION:
+                return Holdings((), (error,))
+        # A key for futures alone is what an account is to be read with.
+        if self._options_told:
+            text = "whether there are options in the account is not told to this key: they are not counted"
+            log.warning(text, extra={"code": "options-untold"})
+        self._options_told = False
+        return Holdings(())
 
     async def _symbol_held(self, name: str, positions: Holdings) -> str:
         """Return the snapshot's symbol of a position's market, which need not be listed or traded any more."""

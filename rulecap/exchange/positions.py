@@ -9,7 +9,7 @@ from rulecap.exchange.fitting import fitting
 from rulecap.exchange.numbers import first, needed, number, product
 from rulecap.exchange.symbols import check_market, snapshot_symbol, told_traded
 from rulecap.exchange.unlisted import unlisted_market
-from rulecap.exchange.venues import Venue
+from rulecap.exchange.venues import ASKED, OPTION, Venue
 from rulecap.snapshot import Position
 
 SIDES = {"long": "LONG", "short": "SHORT"}
@@ -99,6 +99,7 @@ def held_positions(
     for one in answer:
         try:
             if _is_open(one):
+                _check_kind(one)
                 market = market_of(str(one.get("symbol"))) or unlisted_market(one, quote, venue)
                 check_market(market, quote)
                 # What is not at the mark price follows from the size and the mark price.
@@ -109,6 +110,13 @@ def held_positions(
                 raise
             untold.append(error)
     return Holdings(tuple(sorted(held, key=lambda one: (one.position.symbol, one.position.side))), tuple(untold))
+
+
+def _check_kind(raw: Mapping[str, Any]) -> None:
+    """Refuse an option, also one whose market is not listed: nothing else of it tells that it is no linear contract."""
+    if raw.get(ASKED, {}).get("type") == OPTION:
+        text = f"{raw.get('symbol')} is an option: what it may come to is not told by its size and its price"
+        raise VenueError("not-supported", text)
 
 
 def _is_open(raw: Mapping[str, Any]) -> bool:

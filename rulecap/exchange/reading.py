@@ -20,7 +20,7 @@ from rulecap.exchange.venues import ASKED, Venue
 REFERENCE_SECONDS = 3_600.0
 # What the list of markets lacks may be listed since; more often than this the list is not read.
 LOOK_AGAIN_SECONDS = 60.0
-CLOCK_SECONDS = 60.0
+CLOCK_SECONDS = MODE_SECONDS = 60.0
 log = logging.getLogger("rulecap.exchange")
 T = TypeVar("T")
 Markets = Mapping[str, Mapping[str, Any]]
@@ -92,6 +92,28 @@ class Reference:
         if not self._keyed or not self._client.has.get("fetchTradingFee"):
             return None
         return await self._once(("fees", symbol), REFERENCE_SECONDS, lambda: self._read_fees(symbol))
+
+    async def mode(self, venue: Venue) -> str | None:
+        """Return why the account's margin is no one pool; None where it is, or where the venue is not asked.
+
+        A mode that cannot be read again is the one that was told before: the account's other figures are read on.
+        """
+        if venue.mode is None:
+            return None
+        before = self._kept.get(("mode", ""))
+        method, read = venue.mode
+        try:
+            return await self._once(("mode", ""), MODE_SECONDS, lambda: self._read_mode(method, read))
+        except Exception as error:
+            if before is None:
+                raise
+            log.warning("the margin mode cannot be read again: %s", type(error).__name__)
+            found: str | None = before[1]
+            self._kept["mode", ""] = time.monotonic(), found  # so that it is not waited for at each reading
+            return found
+
+    async def _read_mode(self, method: str, read: Callable[[Any], str | None]) -> str | None:
+        return read(await getattr(self._client, method)())
 
     async def _once(self, name: tuple[str, str], seconds: float, read: Callable[[], Awaitable[T]]) -> T:
         """Return what is kept, or read it."""

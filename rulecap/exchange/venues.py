@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from rulecap.exchange.errors import VenueError
 from rulecap.exchange.numbers import number, part, total
+from rulecap.problems import shown
 
 WALLET, EQUITY = "wallet", "equity"
 # Under which name a position has what it was asked for with.
 ASKED = "asked"
+OPTION = "option"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,9 @@ class Venue:
         open_orders_by_client_id: the parameter that finds an order, where `fetch_order` knows only the venue's id.
         most_market: where the market's own answer has the largest quantity of one market order.
         settles: reads which currency a position settles in, where its market is not listed; None: not told.
+        mode: the method of ccxt's client that asks for the account's margin mode, and what reads from the answer why
+            its margin is no one pool in one currency, None where it is; None: the venue is not asked.
+        collateral: reads which other assets are margin in the account beside its currency.
         linear_contract: how much of the base asset every linear contract is; None where they differ.
         notional_at_mark: whether ccxt's `notional` of a position is its value at the mark price.
     """
@@ -71,6 +77,8 @@ class Venue:
     open_orders_by_client_id: str = ""
     most_market: tuple[str, ...] = ("",)
     settles: Callable[[Mapping[str, Any], str], str | None] = lambda position, quote: None
+    mode: tuple[str, Callable[[Any], str | None]] | None = None
+    collateral: Callable[[Mapping[str, Any], str], tuple[str, ...]] = lambda balance, quote: ()
     linear_contract: float | None = None
     notional_at_mark: bool = True
 
@@ -112,10 +120,39 @@ def _bybit(balance: Mapping[str, Any], quote: str) -> Pool:
     )
 
 
+def _binance_mode(answer: Any) -> str | None:
+    """Read `GET /fapi/v1/multiAssetsMargin`."""
+    several = part(answer, "multiAssetsMargin")
+    if not isinstance(several, bool):
+        raise VenueError("half-an-answer", "whether several assets are margin is not told")
+    return "it is in multi-assets mode, in which several assets are margin together" if several else None
+
+
+def _bybit_mode(answer: Any) -> str | None:
+    """Read `GET /v5/account/info`."""
+    mode = part(answer, "result", "marginMode")
+    if not isinstance(mode, str) or not mode:
+        raise VenueError("half-an-answer", "the account's margin mode is not told")
+    return None if mode == "REGULAR_MARGIN" else f"its margin mode is {shown(mode)}, not cross margin"
+
+
+def _bybit_collateral(balance: Mapping[str, Any], quote: str) -> tuple[str, ...]:
+    """Return the coins that are margin in a unified account, which has all of them together."""
+    coins = part(balance, "info", "result", "list", 0, "coin") or []
+    held = (str(part(one, "coin")) for one in coins if number(part(one, "equity")) and _is_margin(one))
+    return tuple(sorted(name for name in held if name != quote))
+
+
+def _is_margin(coin: Any) -> bool:
+    """Return whether nothing says that a coin is none: the venue does not take it, or its owner does not want it."""
+    return part(coin, "marginCollateral") is not False and part(coin, "collateralSwitch") is not False
+
+
 def _bybit_elsewhere(quote: str) -> tuple[dict[str, Any], ...]:
-    """Ask for linear contracts in the other currency that Bybit has, and for all that settle in a coin."""
+    """Ask for linear contracts in the other currency that Bybit has, for all that settle in a coin, and for options."""
     others = [one for one in ("USDT", "USDC") if one != quote]
-    return (*({"settleCoin": one, "limit": 200} for one in others), {"subType": "inverse", "limit": 200})
+    linear = ({"settleCoin": one, "limit": 200} for one in others)
+    return (*linear, {"subType": "inverse", "limit": 200}, {"type": OPTION, "limit": 200})
 
 
 BINANCE = Venue(
@@ -139,6 +176,7 @@ BINANCE = Venue(
     lists=MappingProxyType({"/positionRisk": (), "/income": ()}),
     left_out=_binance_left_out,
     settles=_binance_settles,
+    mode=("fapiPrivateGetMultiAssetsMargin", _binance_mode),
     linear_contract=1.0,
 )
 BYBIT = Venue(
@@ -160,6 +198,8 @@ BYBIT = Venue(
     open_orders_by_client_id="orderLinkId",
     most_market=("lotSizeFilter", "maxMktOrderQty"),
     settles=lambda position, quote: position.get(ASKED, {}).get("settleCoin"),
+    mode=("privateGetV5AccountInfo", _bybit_mode),
+    collateral=_bybit_collateral,
     linear_contract=1.0,
     # `positionValue` is the size times the average entry price.
     notional_at_mark=False,

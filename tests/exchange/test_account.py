@@ -2,10 +2,10 @@
 
 import pytest
 
-from rulecap.exchange import VenueError
+from rulecap.exchange import VenueError, reading
 from rulecap.exchange.accounts import account_of
 from rulecap.exchange.settings import ExchangeSettings
-from tests.exchange.conftest import asked, refused
+from tests.exchange.conftest import VENUES, asked, refused
 from tests.venue.venue import dropped, put
 
 
@@ -18,6 +18,104 @@ def test_what_is_free_is_never_taken_for_total_minus_used(binance):
         binance.fault("account", "then", change=change)
         failure = refused(binance, account)
         assert (failure.code, failure.path) == ("missing-field", "account.available_balance")
+
+
+def in_a_mode_of_its_own(venue, mode):
+    venue.multi_assets = mode == "multi-assets"
+    venue.margin_mode = mode
+
+
+MODES = [("binanceusdm", "multi-assets"), ("bybit", "ISOLATED_MARGIN"), ("bybit", "PORTFOLIO_MARGIN")]
+
+
+@pytest.mark.parametrize(("name", "mode"), MODES)
+def test_an_account_whose_margin_is_no_one_pool_is_refused_by_that_name(name, mode):
+    """Its equity in one currency is not what it is margined by."""
+    with VENUES[name]() as venue:
+        in_a_mode_of_its_own(venue, mode)
+        for partial in (False, True):
+            failure = refused(venue, lambda exchange, partial=partial: exchange.account_view(partial=partial))
+            assert (failure.code, failure.retriable) == ("not-one-pool", False)
+            assert mode in failure.message
+
+
+def test_what_is_held_can_be_reduced_whatever_the_mode(venue):
+    in_a_mode_of_its_own(venue, "multi-assets")
+    action = {"action": "CLOSE", "symbol": "BTCUSDT", "side": "LONG", "quantity": 0.1, "reduce_only": True}
+    assert asked(venue, lambda exchange: exchange.place_reduction(action, "one")).quantity == 0.1
+
+
+@pytest.mark.parametrize("answer", [{}, {"multiAssetsMargin": None}, {"multiAssetsMargin": "true"}])
+def test_a_mode_that_is_not_told_is_not_taken_for_the_usual_one(binance, answer):
+    binance.fault("multiAssetsMargin", "then", 99, change=lambda _: answer)
+    assert refused(binance, account).code == "half-an-answer"
+
+
+@pytest.mark.parametrize("told", [None, "", 0])
+def test_a_mode_that_bybit_does_not_tell_is_not_taken_for_the_usual_one(bybit, told):
+    bybit.fault("account/info", "then", 99, change=put(marginMode=told))
+    assert refused(bybit, account).code == "half-an-answer"
+
+
+def test_the_mode_is_asked_for_again_after_a_minute_and_kept_while_it_cannot_be(venue, monkeypatch):
+    path = "multiAssetsMargin" if venue.positions_path == "positionRisk" else "account/info"
+
+    async def look(exchange):
+        seen = []
+        for act in (None, "later", "failing", "changed"):
+            if act == "failing":
+                venue.fault(path, "status", 99, status=500, body="oops")
+            if act == "changed":
+                venue._faults.clear()
+                in_a_mode_of_its_own(venue, "ISOLATED_MARGIN" if "info" in path else "multi-assets")
+            monkeypatch.setattr(reading, "MODE_SECONDS", 0.0 if act else 60.0)
+            venue.requests.clear()
+            try:
+                await exchange.account_view()
+            except VenueError as error:
+                seen.append(error.code)
+            else:
+                seen.append(len(venue.asked(path)))
+        return seen
+
+    first, later, failing, changed = asked(venue, look)
+    assert (later, failing, changed) == (1, 1, "not-one-pool")
+    assert first >= 1
+
+
+def test_other_coins_that_are_margin_in_a_unified_account_are_told_once_by_their_names(bybit, caplog):
+    def coin(name, **fields):
+        return {"coin": name, "equity": "1.5", "walletBalance": "1.5", "marginCollateral": True} | fields
+
+    others = [
+        coin("SOL"),
+        coin("BTC"),
+        coin("MNT", equity="0"),
+        coin("XYZ", marginCollateral=False),
+        coin("ETH", collateralSwitch=False),
+    ]
+
+    def more(answer):
+        (told,) = answer["result"]["list"]
+        return answer | {"result": {"list": [told | {"coin": [*told["coin"], *others]}]}}
+
+    async def look(exchange):
+        return [await exchange.account_view() for _ in range(3)][-1]
+
+    bybit.fault("wallet-balance", "then", 99, change=more)
+    assert asked(bybit, look).account.total_wallet_balance == 12_000
+    said = [one.getMessage() for one in caplog.records if getattr(one, "code", "") == "other-collateral"]
+    assert said == ["other assets are margin too, and are not counted: BTC, SOL"]
+
+
+def test_what_an_account_has_beside_its_currency_is_nothing_to_tell_where_it_is_no_margin(venue, caplog):
+    def dust(answer):
+        bnb = {name: "0.002" if "alance" in name else "0" for name in answer["assets"][0]} | {"asset": "BNB"}
+        return answer | {"assets": [*answer["assets"], bnb]}
+
+    venue.fault("v3/account", "then", 99, change=dust)
+    assert asked(venue, account).account.total_wallet_balance == 12_000
+    assert not [one for one in caplog.records if getattr(one, "code", "") == "other-collateral"]
 
 
 def test_an_isolated_bybit_account_tells_nothing_that_is_available(bybit):

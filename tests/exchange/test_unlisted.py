@@ -128,6 +128,47 @@ def test_a_position_that_settles_in_another_currency_is_not_counted_in_this_one(
     assert refused(binance, account).code == "not-the-quote-currency"
 
 
+@pytest.mark.parametrize("symbol", ["BTC-26DEC31-100000-C-USDT", "BTC-26DEC31-100000-C", "BTC-1JAN27-9-P"])
+def test_an_option_is_refused_by_that_name_and_the_others_are_counted(bybit, symbol):
+    bybit.set_elsewhere("option", "USDT", symbol, "0.5")
+    failure = refused(bybit, account)
+    assert (failure.code, "is an option" in failure.message) == ("not-supported", True)
+    view = asked(bybit, lambda exchange: exchange.account_view(partial=True))
+    assert [one.position.symbol for one in view.held] == ["BTCUSDT", "ETHUSDT"]
+    assert [one.code for one in view.untold] == ["not-supported"]
+
+
+def of_options(asked):
+    return asked.params.get("category") == "option"
+
+
+def test_options_that_a_key_for_futures_is_not_told_of_are_said_once_not_to_be(bybit, caplog):
+    async def look(exchange):
+        return [await exchange.account_view() for _ in range(2)][-1]
+
+    denied = {"retCode": 10005, "retMsg": "Permission denied, please check your API key permissions.", "result": {}}
+    bybit.fault("position/list", "then", 99, change=lambda _: denied, when=of_options)
+    assert len(asked(bybit, look).held) == 2
+    assert [one.code for one in caplog.records if hasattr(one, "code")] == ["options-untold"]
+
+
+def test_where_it_is_not_known_whether_there_are_options_the_account_is_not_whole(bybit):
+    bybit.fault("position/list", "status", 99, status=500, body="oops", when=of_options)
+    assert refused(bybit, account).code == "venue-down"
+    view = asked(bybit, lambda exchange: exchange.account_view(partial=True))
+    assert (len(view.held), [one.code for one in view.untold]) == (2, ["venue-down"])
+
+
+def test_more_positions_than_an_answer_holds_are_refused_by_that_name(bybit):
+    def many(answer):
+        rows = answer["result"]["list"]
+        return answer | {"result": answer["result"] | {"list": [rows[0]] * 200 if rows else []}}
+
+    bybit.fault("position/list", "then", 99, change=many)
+    failure = refused(bybit, account)
+    assert (failure.code, "may be cut" in failure.message) == ("not-supported", True)
+
+
 @pytest.mark.parametrize(
     ("symbol", "named", "base"),
     [

@@ -19,6 +19,7 @@ from tests.venue.server import Answer, Asked
 from tests.venue.venue import READ_ONLY_KEY, Venue, levels, text
 
 WEIGHTS = {"depth": 5, "klines": 1, "account": 5, "positionRisk": 5, "income": 30, "commissionRate": 20}
+WEIGHTS |= {"multiAssetsMargin": 30}
 ORDER_TYPES = ["LIMIT", "MARKET", "STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"]
 CLIENT_ID = re.compile(r"[\.A-Z:/a-z0-9_-]{1,36}")
 
@@ -39,6 +40,7 @@ class Binance(Venue):
         super().__init__()
         self.weight_used, self.weight_limit = 0, 2400
         self.info: dict[str, Any] = {}
+        self.multi_assets = False
 
     def use_recorded(self) -> None:
         """Have the 122 recorded markets with their brackets; the caller skips where they are absent."""
@@ -217,6 +219,9 @@ class Binance(Venue):
     def _dual(self, _: dict[str, Any]) -> Any:
         return {"dualSidePosition": self.account.hedged}
 
+    def _mode(self, _: dict[str, Any]) -> Any:
+        return {"multiAssetsMargin": self.multi_assets}
+
     def _find(self, sent: dict[str, Any]) -> Any:
         self.spec(sent)
         for order in self.orders:
@@ -374,6 +379,7 @@ SIGNED: Routes = {
     "GET v1/commissionRate": Binance._commission_rate,
     "GET v1/income": Binance._income,
     "GET v1/positionSide/dual": Binance._dual,
+    "GET v1/multiAssetsMargin": Binance._mode,
     "GET v1/order": Binance._find,
     "POST v1/order": Binance._place,
     "DELETE v1/order": Binance._cancel,

@@ -51,6 +51,7 @@ class Bybit(Venue):
     def __init__(self) -> None:
         super().__init__()
         self.isolated_account = False
+        self.margin_mode = "REGULAR_MARGIN"
         self.elsewhere: dict[tuple[str, str], list[dict[str, Any]]] = {}
 
     def set_elsewhere(self, category: str, settle: str, symbol: str, quantity: str) -> None:
@@ -153,7 +154,7 @@ class Bybit(Venue):
         return {"id": "1", "readOnly": 1, "unified": 0, "uta": 1}
 
     def _info(self, _: dict[str, Any]) -> Any:
-        return {"marginMode": "REGULAR_MARGIN", "unifiedMarginStatus": 6}
+        return {"marginMode": self.margin_mode, "unifiedMarginStatus": 6}
 
     def _wallet(self, _: dict[str, Any]) -> Any:
         wallet, pnl = self.account.wallet, self.pnl()

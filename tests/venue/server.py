@@ -79,7 +79,7 @@ class Server:
 
         Kinds: `timeout` (no answer), `drop` (the connection ends), `cut` (half of the JSON), `empty`, `status` with
         `status=` and `body=` and `headers=`, `then` with `change=`: a function that changes the whole answer's JSON.
-        With `method=` only requests of that method fail.
+        With `method=` only requests of that method fail, with `when=` those of which a function says so.
         """
         with self._lock:
             self._faults.append(Fault(path, kind, times, options))
@@ -157,7 +157,7 @@ class Server:
     def _matching(self, asked: Asked) -> Iterator[Fault]:
         for fault in self._faults:
             fits = asked.path.endswith(fault.path) and fault.options.get("method") in (None, asked.method)
-            if fits and fault.times > 0:
+            if fits and fault.times > 0 and fault.options.get("when", bool)(asked):
                 fault.times -= 1
                 yield fault
 
