@@ -16,6 +16,7 @@ from rulecap.policy.shelf import NoPolicyError, OnDisk, find_policy, on_disk
 from rulecap.problems import PolicyError, Problem, shown
 from rulecap.service.edits import State, state_of
 from rulecap.service.failing import place_of, steadily
+from rulecap.service.freshness import fresh_for
 
 log = logging.getLogger("rulecap.service")
 # What an answer has beside the decision's outputs.
@@ -32,6 +33,7 @@ class PolicyInForce:
         policy: swapped as a whole; who has taken it goes on with it.
         failure: what is wrong with the files as they are now; none where they are the policy in force.
         tests: how the policy's own tests went, as JSON types.
+        fresh_for: the age of figures in seconds beyond which it may say something else about an entry; none: no age.
         unproven: whether it came into force although its tests failed, as at the start, and they have not passed since.
     """
 
@@ -48,7 +50,7 @@ class PolicyInForce:
         self._looked = self._seen
 
     def _take(self, policy: Policy, tests: dict[str, Any]) -> None:
-        self.policy, self.tests = policy, tests
+        self.policy, self.tests, self.fresh_for = policy, tests, fresh_for(policy)
         self.unproven = self.unproven and bool(tests["failed"])
         if tests["failed"]:
             log.warning("%s of the tests beside the policy in force fail", tests["failed"], extra={"code": TESTS_FAIL})
@@ -135,9 +137,10 @@ class PolicyInForce:
 
     def _refuse(self, error: PolicyError) -> bool:
         self.failure = error
-        first = error.problems[0].render().splitlines()[0]
+        first, *others = error.problems
+        said = first.render().splitlines()[0] + (f", and {len(others)} more" if others else "")
         told = "the edited policy cannot be used, %s stays in force: %s"
-        log.error(told, self.policy.digest[:12], first, extra={"code": "bad-policy"})
+        log.error(told, self.policy.digest[:12], said, extra={"code": "bad-policy"})
         return False
 
 

@@ -53,6 +53,7 @@ SHAPES: dict[str, dict[str, Any]] = {
         ready=FLAG,
         status={"type": "string", "enum": ["ok", "degraded", "failing"]},
         reasons=many(PROBLEM),
+        warnings=many(PROBLEM),
         policy=shape("The policy in force.", **IN_FORCE, tests_failed=COUNT),
         keys=shape("The file of keys.", edit=EDIT),
         snapshot_age_seconds=perhaps({"type": "number", "minimum": 0}),

@@ -68,6 +68,21 @@ def test_old_figures_show_their_age_and_reject_entries_by_the_policy(late):
     assert client.post(POSITION, json=REDUCTION).json()["recommendation"] == "ENTER"
 
 
+def test_that_the_policy_finds_figures_old_is_told_before_the_service_does(late):
+    client, pass_time = late
+    assert (client.get("/ready").json()["status"], client.get("/ready").json()["warnings"]) == ("ok", [])
+    for seconds, status, statuses in ((55, 200, "ok"), (90, 200, "degraded"), (301, 503, "failing")):
+        pass_time(seconds)
+        ready = client.get("/ready")
+        assert (ready.status_code, ready.json()["status"]) == (status, statuses)
+        entered = client.post(POSITION, json=SPECIFIED).json()["recommendation"]
+        assert (entered == "ENTER") is (statuses == "ok")
+        (warning,) = ready.json()["warnings"] if status == 200 and seconds > 60 else [None]
+        if warning is not None:
+            assert (warning["code"], "60 s" in warning["detail"]) == ("snapshot-stale", True)
+    assert ready.json()["warnings"] == []  # the reason says it
+
+
 def test_figures_that_are_too_old_answer_reductions_alone(late, told):
     client, pass_time = late
     assert client.post(POSITION, json=SPECIFIED).json()["recommendation"] == "ENTER"
@@ -280,6 +295,27 @@ def test_an_edit_that_fails_its_own_tests_is_a_bad_edit(served, tmp_path):
     tests.write_text("snapshot: calm.json\n" + FAILING.format(name="of the band", band="LARGE"))
     wait(lambda: client.get("/api/policy").json()["version"] == "1.0.1")
     assert client.get("/ready").json()["status"] == "ok"
+
+
+def test_of_many_tests_that_an_edit_fails_the_first_are_told_and_how_many_more(served, tmp_path, caplog):
+    """A load balancer asks every second, and an edit may fail thousands."""
+    overlay, tests = tmp_path / "desk.yaml", tmp_path / "tests" / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    client = served(policy=str(overlay), reload_seconds=0.02)
+    tests.parent.mkdir()
+    (tmp_path / "tests" / "calm.json").write_bytes((ROOT / "policies/default/tests/calm.json").read_bytes())
+    each = (FAILING.partition("\n")[2].format(name=f"number {n}", band="SMALL") for n in range(25))
+    tests.write_text("snapshot: calm.json\ntests:\n" + "".join(each))
+    overlay.write_text(overlay_of("desk", "1.0.1"))
+    wait(lambda: client.get("/ready").json()["policy"]["edit"] == "refused")
+    told = client.get("/ready").json()["policy"]["edit_problems"]
+    assert [one["code"] for one in told] == ["tests-fail"] * 10 + ["too-many"]
+    assert told[-1]["message"] == "and 15 more problems"
+    wait(lambda: "stays in force" in caplog.text)
+    (said,) = [one.getMessage() for one in caplog.records if "stays in force" in one.getMessage()]
+    assert said.endswith("fails, and 24 more")
+    whole = client.post("/api/policy/reload").json()["errors"]
+    assert len(whole) == 25
 
 
 def test_half_an_edit_that_is_a_policy_too_is_not_taken(tmp_path):
