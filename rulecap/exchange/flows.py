@@ -1,6 +1,6 @@
 """Deposits and withdrawals: the ledger's entries since some moment → net deposits, each entry counted once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import isfinite
@@ -14,6 +14,7 @@ from rulecap.exchange.venues import Venue
 IN_OR_OUT = frozenset({"deposit", "withdrawal", "transfer"})
 # An entry may appear in the ledger later than its own time says; what was read is read again for so long.
 OVERLAP = timedelta(minutes=10)
+KEPT_FOR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,25 @@ class Deposits:
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> "Deposits":
-        """Return what `to_dict` gave."""
-        return cls(told["net"], datetime.fromisoformat(told["through"]), frozenset(told["seen"]))
+        """Return what `to_dict` gave.
+
+        Raises:
+            KeyError, TypeError, ValueError: it did not give that.
+        """
+        net, through = number(told["net"]), datetime.fromisoformat(told["through"])
+        if net is None or through.tzinfo is None:
+            raise ValueError("the sum is no number, or its time has no zone")
+        return cls(net, through, frozenset(told["seen"]))
+
+    def with_kept(self, kept: Sequence["Deposits"]) -> "Deposits":
+        """Return what to count on from, where this is on record, and those were kept beside the log, the latest last.
+
+        What was kept knows which entries were counted, and so which that come late were not. It counts where it tells
+        the sum that is on record: then nothing was counted between the two, whichever is the later one. Not where it is
+        much older: venues do not tell all of their ledger for ever, and what is as late as that is late anyway.
+        """
+        oldest = self.through - KEPT_FOR
+        return next((one for one in reversed(kept) if one.net == self.net and one.through >= oldest), self)
 
     @property
     def since(self) -> datetime:

@@ -81,12 +81,11 @@ class ExchangeAccount:
         """Go on counting deposits and withdrawals from there; which entries were counted only the journal knows."""
         from rulecap.exchange import Deposits
 
-        known = self._recalled
-        same = known is not None and (known.net, known.through) == (net, since)
-        self._counting.known = known if known is not None and same else Deposits(net, since)
+        kept = [self._recalled] if self._recalled else []
+        self._counting.known = Deposits(net, since).with_kept(kept)
 
     def recall(self, told: Mapping[str, Any] | None) -> None:
-        """Take what the journal knows; it counts beside the record that it belongs to alone."""
+        """Take what the journal knows; whether it counts, the record tells."""
         from rulecap.exchange import Deposits
 
         self._recalled = Deposits.of(told) if told else None

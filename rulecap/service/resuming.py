@@ -2,6 +2,7 @@
 
 from rulecap.audit.review.scores import EntryScores
 from rulecap.engine.policy import Policy
+from rulecap.service.counted import beside
 from rulecap.service.reading import last_deposits
 from rulecap.service.sources import Source
 from rulecap.service.venue import ExchangeSource
@@ -15,6 +16,9 @@ def resume(source: Source, url: str, policy: Policy) -> None:
     """
     if not isinstance(source, ExchangeSource):
         return
+    counted = beside(url, source.account_name)
+    if counted is not None:
+        source.keep_in(counted)
     known = last_deposits(url, source.account_name)
     if known is not None:
         source.resume(*known)

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from rulecap.audit import LogError, UnusableKey, open_log
+from rulecap.audit.clock import now
 from rulecap.exchange import Exchange
 from rulecap.exchange.counting import Counting
 from rulecap.monitor import deciding
@@ -246,7 +247,8 @@ def test_an_entry_that_comes_late_counts_though_each_pass_is_started_anew(desk, 
 
 def test_what_the_journal_knows_of_deposits_counts_only_beside_the_record_that_it_belongs_to(desk, venue):
     desk.one()
-    told = json.dumps({"net": 77.0, "through": "2026-01-01T00:00:00Z", "seen": []})
+    told = json.dumps({"net": 77.0, "through": now().isoformat(), "seen": []})
+    time.sleep(0.05)  # after the last record, by any clock
     with closing(sqlite3.connect(desk.journal)) as journal:
         assert journal.execute("UPDATE told SET value = ? WHERE name = 'monitor.deposits'", (told,)).rowcount == 1
         journal.commit()

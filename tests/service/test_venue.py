@@ -1,7 +1,10 @@
 """The service over an exchange: what the venue has is what is decided on, and what it lacks is told."""
 
 import asyncio
+import json
+import os
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -10,10 +13,13 @@ pytest.importorskip("ccxt")
 
 from starlette.testclient import TestClient
 
+from rulecap import load_policy
 from rulecap.audit import LogError, open_log
 from rulecap.exchange import reading
+from rulecap.service import counted
 from rulecap.service import venue as module
 from rulecap.service.app import create_app
+from rulecap.service.resuming import resume
 from rulecap.service.service import Service
 from rulecap.service.settings import BadSettings, read_settings
 from rulecap.service.venue import exchange_source
@@ -464,3 +470,117 @@ def test_the_specifications_objects_count_deposits_on_from_the_log_too(venue, tm
     assert (before[0], after[0]) == (12000.0, 6000.0)
     assert after[1] == pytest.approx(0.0, abs=1e-9)
     assert last_deposits(log, "binanceusdm")[0] == -6000.0
+
+
+@pytest.fixture
+def start(venue, tmp_path):
+    """Return what starts a service's source over the log, reads the account so often, and has the last on record."""
+    from rulecap.service import DynamicCapitalManager
+
+    async def run(times):
+        source = exchange_source({"venue": "binanceusdm", "origin": venue.origin, "milliseconds_per_weight": 0})
+        manager = DynamicCapitalManager(source, log=f"sqlite:///{tmp_path / 'log.sqlite3'}")
+        read = [(await source.account()).account.net_deposits for _ in range(times)]
+        await manager.get_capital_state()
+        manager.close()
+        await source.close()
+        return read
+
+    return lambda times=1: asyncio.run(run(times))
+
+
+def nothing_yet(venue, times=1):
+    venue.fault("v1/income", "then", times, change=lambda _: [])
+
+
+def test_an_entry_that_comes_late_counts_once_over_restarts(venue, start):
+    """It is of before the last record, which does not make it known."""
+    assert start() == [0.0]
+    venue.deposit("-3000")
+    nothing_yet(venue, 2)  # of the reading, and of that which goes on record
+    assert start() == [0.0]
+    assert start(2) == [-3000.0, -3000.0]
+    venue.deposit("500")
+    assert [start(), start(), start()] == [[-2500.0], [-2500.0], [-2500.0]]
+
+
+def test_what_was_counted_and_is_not_on_record_is_counted_again(venue, start, tmp_path):
+    """As where the service is killed in between: what was kept before is of the sum on record."""
+    start()
+    venue.deposit("-3000")
+    nothing_yet(venue, 2)
+    start()
+    kept = next(tmp_path.glob("*.deposits-*"))
+    before = kept.read_text()
+
+    async def killed():
+        source = exchange_source({"venue": "binanceusdm", "origin": venue.origin, "milliseconds_per_weight": 0})
+        resume(source, f"sqlite:///{tmp_path / 'log.sqlite3'}", load_policy("default"))
+        counted = (await source.account()).account.net_deposits
+        await source.close()
+        return counted
+
+    assert asyncio.run(killed()) == -3000.0
+    assert kept.read_text() != before
+    assert start(2) == [-3000.0, -3000.0]
+
+
+UNUSABLE = [
+    "",
+    "{",
+    "[1]",
+    "7",
+    '[{"net": 0}]',
+    '[{"net": 0.0, "through": "2026-01-01T00:00:00Z"}]',
+    '[{"net": 0.0, "through": "2026-01-01T00:00:00", "seen": []}]',
+    '[{"net": "much", "through": "2026-01-01T00:00:00Z", "seen": []}]',
+]
+
+
+@pytest.mark.parametrize("text", UNUSABLE)
+def test_what_is_kept_and_cannot_be_used_counts_for_nothing_and_is_written_anew(venue, start, tmp_path, caplog, text):
+    start()
+    kept = next(tmp_path.glob("*.deposits-*"))
+    kept.write_text(text)
+    time.sleep(0.05)  # after the last record, by any clock
+    venue.deposit("500")
+    assert start() == [500.0]
+    assert "deposits-unkept" in {getattr(one, "code", "") for one in caplog.records}
+    assert start() == [500.0]
+    assert json.loads(kept.read_text())[-1]["net"] == 500.0
+
+
+def test_what_is_kept_of_another_sum_than_is_on_record_counts_for_nothing(venue, start, tmp_path):
+    start()
+    kept = next(tmp_path.glob("*.deposits-*"))
+    kept.write_text(json.dumps([one | {"net": 77.0} for one in json.loads(kept.read_text())]))
+    time.sleep(0.05)  # after the last record, by any clock
+    venue.deposit("500")
+    assert start() == [500.0]
+
+
+def test_what_is_kept_and_much_older_than_the_record_counts_for_nothing(venue, start, tmp_path):
+    """A venue does not tell all of its ledger for ever."""
+    start()
+    venue.deposit("70", at=venue.now() - 86_400_000)  # which the sum on record has in it, let us say
+    told = [{"net": 0.0, "through": "2026-01-01T00:00:00Z", "seen": []}]
+    next(tmp_path.glob("*.deposits-*")).write_text(json.dumps(told))
+    assert start() == [0.0]
+
+
+def test_what_cannot_be_kept_keeps_no_account_from_being_read(venue, start, tmp_path, caplog):
+    (tmp_path / f"log.sqlite3.deposits-binanceusdm.{os.getpid()}").mkdir()
+    assert start(3) == [0.0] * 3
+    assert [one.code for one in caplog.records if hasattr(one, "code")] == ["deposits-unkept"]
+
+
+def test_what_is_kept_belongs_to_its_owner_and_is_written_where_something_is_new(venue, start, tmp_path, monkeypatch):
+    start()
+    kept = next(tmp_path.glob("*.deposits-*"))
+    assert kept.stat().st_mode & 0o777 == 0o600
+    written = kept.stat().st_mtime_ns
+    start(3)
+    assert kept.stat().st_mtime_ns == written
+    monkeypatch.setattr(counted, "RENEWED_SECONDS", 0.0)
+    start()
+    assert kept.stat().st_mtime_ns > written

@@ -1,0 +1,81 @@
+"""What was counted of deposits, kept beside the log over restarts: by that, an entry that comes late is not lost."""
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from rulecap.audit.opening import SQLITE, sqlite_path
+
+if TYPE_CHECKING:
+    from rulecap.exchange import Deposits
+
+log = logging.getLogger("rulecap.service")
+# A sum that was counted need not be on record yet: so many of them are kept.
+MOST_KEPT = 16
+# While nothing moves, what is kept is renewed so often: from there the ledger is read on at the next start.
+RENEWED_SECONDS = 600.0
+
+
+class Counted:
+    """A file with what was counted, the latest last, each with another sum."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the file; one that cannot be used counts for nothing, and is written anew."""
+        self._path, self._failing = path, False
+        self.kept: tuple[Deposits, ...] = self._read()
+
+    def _read(self) -> "tuple[Deposits, ...]":
+        from rulecap.exchange import Deposits
+
+        try:
+            return tuple(Deposits.of(one) for one in json.loads(self._path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return ()
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self._tell("read", error)
+            return ()
+
+    def lacks(self, known: "Deposits") -> bool:
+        """Return whether something is known that is worth being kept: an entry that was counted, or a later time."""
+        last = self.kept[-1] if self.kept else None
+        if last is None or last.net != known.net or not (known.seen or frozenset()) <= (last.seen or frozenset()):
+            return True
+        return (known.through - last.through).total_seconds() >= RENEWED_SECONDS
+
+    def keep(self, known: "Deposits") -> None:
+        """Write what is known, durably and as a whole; a disk that fails is told, and tried again."""
+        kept = (*(one for one in self.kept if one.net != known.net), known)[-MOST_KEPT:]
+        beside = self._path.with_name(f"{self._path.name}.{os.getpid()}")  # others may keep what they count here too
+        try:
+            with os.fdopen(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
+                json.dump([one.to_dict() for one in kept], file)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(self._path)
+        except OSError as error:
+            self._tell("written", error)
+        else:
+            self.kept, self._failing = kept, False
+
+    def _tell(self, done: str, error: Exception) -> None:
+        if self._failing:
+            return
+        self._failing = True
+        why = getattr(error, "strerror", None) or type(error).__name__
+        text = f"what was counted of deposits cannot be {done}: {self._path}: {why}"
+        log.warning(text, extra={"code": "deposits-unkept"})
+
+
+def beside(url: str, account: str) -> Counted | None:
+    """Return what is kept beside a log in SQLite; none for another log.
+
+    Raises:
+        LogError: the address names no file.
+    """
+    if not url.startswith(SQLITE):
+        return None
+    path = sqlite_path(url)
+    return Counted(path.with_name(f"{path.name}.deposits-{quote(account, safe='')}"))
