@@ -14,6 +14,7 @@ from rulecap.audit.review.selection import looking
 from rulecap.cli.usage import NotFine, UsageError
 from rulecap.exchange import Deposits, ExchangeSettings, Extras, VenueError, open_exchange
 from rulecap.exchange.errors import CALLERS
+from rulecap.service.counted import Counted, beside
 from rulecap.snapshot import Position, Snapshot
 
 # Option of the command line -> where it stands in the settings.
@@ -39,10 +40,14 @@ def read_venue(
         NotFine: the venue gives no snapshot.
     """
     settings = settings_of(asked, venue)
+    counted = _counted(asked.log, settings.account_name)
 
     async def read() -> Snapshot:
         async with open_exchange(settings) as exchange:
-            view = await exchange.account_view(_deposits(asked.log, settings.account_name))
+            view = await exchange.account_view(_deposits(asked.log, settings.account_name, counted))
+            # Where nothing goes on record, nothing is written either.
+            if counted is not None and view.deposits is not None and getattr(asked, "record", False):
+                counted.keep(view.deposits)
             scores = _scores(asked.log, settings.account_name, [one.position for one in view.held])
             return await exchange.snapshot(symbol, signal=signal, account=view, extras=Extras(scores=scores))
 
@@ -54,10 +59,19 @@ def read_venue(
         raise NotFine(error.problems or [error.problem()]) from None
 
 
-def _deposits(url: str, account: str) -> Deposits | None:
+def _counted(url: str, account: str) -> Counted | None:
+    """Return what was counted of an account's deposits and withdrawals, as it is kept beside the log."""
+    try:
+        return beside(url, account)
+    except LogError as error:
+        raise UsageError(str(error)) from error
+
+
+def _deposits(url: str, account: str, counted: Counted | None) -> Deposits | None:
     """Return what the log knows of an account's deposits and withdrawals, to be counted on from; none without a log.
 
-    What was paid in or out since its last record would else be taken for a profit or a loss.
+    What was paid in or out since its last record would else be taken for a profit or a loss. What was counted beside
+    the log tells which entries are known.
     """
     try:
         with open_log(url) as log, looking(log):
@@ -66,7 +80,7 @@ def _deposits(url: str, account: str) -> Deposits | None:
         if error.code == "no-log":
             return None
         raise UsageError(str(error)) from error
-    return Deposits(*known) if known is not None else None
+    return Deposits(*known).with_kept(counted.kept if counted else ()) if known is not None else None
 
 
 def _scores(url: str, account: str, positions: list[Position]) -> Scores:

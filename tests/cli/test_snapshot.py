@@ -166,3 +166,36 @@ def test_what_was_paid_in_or_out_since_the_last_record_is_no_profit_or_loss(reac
     assert after["peak_equity"] == pytest.approx(before["peak_equity"] + float(amount))
     told = json.loads(reach("snapshot", "binanceusdm", "--json", *log).out)
     assert told["account"]["net_deposits"] == float(amount)
+
+
+def test_an_entry_that_comes_late_into_the_ledger_counts_though_each_command_is_started_anew(reach, venue, tmp_path):
+    log = ("--log", f"sqlite:///{tmp_path / 'log.sqlite3'}")
+    asked = ("eval", "--exchange", "binanceusdm", "--decision", "drawdown", "--record", "--json", *log)
+
+    def paid():
+        told = reach("snapshot", "binanceusdm", "--json", *log)
+        return json.loads(told.out)["account"]["net_deposits"]
+
+    for _ in range(2):
+        assert reach(*asked).code == 0
+    venue.deposit("-300")
+    venue.fault("v1/income", "then", 1, change=lambda _: [])
+    assert reach(*asked).code == 0
+    assert paid() == -300
+    assert reach(*asked).code == 0
+    assert [paid(), paid()] == [-300, -300]
+    files = sorted(one.name for one in tmp_path.iterdir())
+    assert [one for one in files if "deposits" in one] == ["log.sqlite3.deposits-binanceusdm"]
+
+
+def test_what_puts_nothing_on_record_writes_nothing_beside_the_log(reach, venue, tmp_path):
+    log = ("--log", f"sqlite:///{tmp_path / 'log.sqlite3'}")
+    reach("eval", "--exchange", "binanceusdm", "--decision", "drawdown", "--record", "--json", *log)
+    for command in (("snapshot", "binanceusdm"), ("eval", "--exchange", "binanceusdm", "--decision", "drawdown")):
+        assert reach(*command, "--json", *log).code == 0
+    assert not [one for one in tmp_path.iterdir() if "deposits" in one.name]
+
+
+def test_a_log_that_names_no_file_is_a_usage_error(reach, venue):
+    ran = reach("snapshot", "binanceusdm", "--log", "sqlite:///")
+    assert (ran.code, "names no file" in ran.err) == (2, True)
