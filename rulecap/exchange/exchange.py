@@ -21,7 +21,7 @@ from rulecap.exchange.flows import Deposits, counted
 from rulecap.exchange.history import History
 from rulecap.exchange.keys import Keys, read_keys
 from rulecap.exchange.ledger import Ledger
-from rulecap.exchange.markets import book_of, market_of
+from rulecap.exchange.markets import book_of, brackets_of, contract_worth, market_of
 from rulecap.exchange.orders import OrderState, Reduction, position_to_reduce
 from rulecap.exchange.placing import cancel_order, find_order, of_an_order, reduction
 from rulecap.exchange.positions import Holdings
@@ -191,7 +191,8 @@ class Exchange:
             self._ask("the fees", lambda: self._reference.fees(unified)),
         )
         with fitting(Market, snapshot_symbol(market)):
-            found = market_of(market, ticker, book, tiers, fees, self._client.precisionMode)
+            brackets = brackets_of(tiers, self._venue, contract_worth(market, ticker))
+            found = market_of(market, ticker, book, brackets, fees, self._client.precisionMode)
             found = found.model_copy(update={"atr_pct": history.atr_pct})
         stamped = reading.stamp(ticker, clock.now_ms())
         return MarketView(found, book, history, moment(min(began, stamped)))

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.numbers import exact, first, needed, number, part, product
 from rulecap.exchange.symbols import snapshot_symbol
+from rulecap.exchange.venues import Venue
 from rulecap.snapshot import Book, Bracket, Market
 
 # ccxt's ways of writing a precision: a number of decimals, of significant digits, or the step itself.
@@ -46,6 +47,15 @@ def price_of(ticker: Mapping[str, Any]) -> float:
     return needed(price, "market.price", f"a price of {ticker.get('symbol')}")
 
 
+def contract_worth(market: Mapping[str, Any], ticker: Mapping[str, Any]) -> float:
+    """Return what one contract is worth now.
+
+    Raises:
+        VenueError: `missing-field`, the venue tells no price or no contract size.
+    """
+    return product(contract_size(market), price_of(ticker))
+
+
 def book_of(answer: Mapping[str, Any], levels: int) -> Book | None:
     """Return the best levels of an order book; None where a side is empty.
 
@@ -69,38 +79,51 @@ def spread_pct(ticker: Mapping[str, Any], book: Book | None) -> float | None:
     return 100.0 * (ask - bid) / ((ask + bid) / 2.0)
 
 
-def brackets_of(tiers: Sequence[Mapping[str, Any]] | None) -> tuple[Bracket, ...] | None:
+def brackets_of(tiers: Sequence[Mapping[str, Any]] | None, venue: Venue, contract: float) -> tuple[Bracket, ...] | None:
     """Return the leverage brackets, ascending; None where they are not told, or not told whole.
 
-    ccxt has no maintenance amount. It follows from the maintenance margin being continuous from bracket to bracket:
-    amount[i] = amount[i−1] + lower bound[i] × (rate[i] − rate[i−1]). Source: Binance, "How to calculate liquidation
-    price"; it holds on every one of 7,276 recorded brackets.
+    ccxt has no maintenance amount. Where a venue deducts one, it follows from the maintenance margin being continuous
+    from bracket to bracket: amount[i] = amount[i−1] + lower bound[i] × (rate[i] − rate[i−1]). Source: Binance, "How to
+    calculate liquidation price"; it holds on every one of 7,276 recorded brackets. Elsewhere nothing is deducted, which
+    calls for more margin, never for less.
+
+    Args:
+        tiers: ccxt's leverage tiers.
+        venue: what the venue's tiers are.
+        contract: what one contract is worth now.
     """
-    rows = [_row(tier) for tier in tiers or ()]
+    if not venue.tells_tiers:
+        return None
+    rows = [_row(tier, venue, contract) for tier in tiers or ()]
     whole = sorted(row for row in rows if row is not None)
     if not rows or len(whole) < len(rows):
         return None
     amounts = [exact(0)]
     for (bound, _, lower), (_, _, upper) in pairwise(whole):
-        amounts.append(amounts[-1] + exact(bound) * (exact(upper) - exact(lower)))
+        deducted = exact(bound) * (exact(upper) - exact(lower)) if venue.deducts else exact(0)
+        amounts.append(amounts[-1] + deducted)
     return tuple(
         Bracket(max_notional=bound, max_leverage=most, maintenance_margin_rate=rate, maintenance_amount=float(amount))
         for (bound, most, rate), amount in zip(whole, amounts, strict=True)
     )
 
 
-def _row(tier: Mapping[str, Any]) -> tuple[float, float, float] | None:
+def _row(tier: Mapping[str, Any], venue: Venue, contract: float) -> tuple[float, float, float] | None:
     """Return a tier's largest notional, largest leverage and maintenance rate; None where one is not told."""
     bound, most = number(tier.get("maxNotional")), number(tier.get("maxLeverage"))
     rate = number(tier.get("maintenanceMarginRate"))
-    return None if bound is None or most is None or rate is None else (bound, most, rate)
+    if bound is None or most is None or rate is None:
+        return None
+    # A ccxt that makes money of it hands on another number than the venue's.
+    in_contracts = any(number(part(tier, "info", name)) == bound for name in venue.tier_ends)
+    return (product(bound, contract) if in_contracts else bound, most, rate)
 
 
 def market_of(
     market: Mapping[str, Any],
     ticker: Mapping[str, Any],
     book: Book | None,
-    tiers: Sequence[Mapping[str, Any]] | None,
+    brackets: tuple[Bracket, ...] | None,
     fees: Mapping[str, Any] | None,
     precision_mode: int,
 ) -> Market:
@@ -110,7 +133,7 @@ def market_of(
         market: ccxt's market structure.
         ticker: ccxt's ticker.
         book: the order book, for the spread.
-        tiers: ccxt's leverage tiers of the market.
+        brackets: the leverage brackets.
         fees: ccxt's trading fee of the market: what this account pays.
         precision_mode: ccxt's for the venue.
 
@@ -127,7 +150,7 @@ def market_of(
         min_quantity=None if least is None else product(least, size),
         quantity_step=quantity_step(market, precision_mode),
         min_notional=number(part(market, "limits", "cost", "min")),
-        brackets=brackets_of(tiers),
+        brackets=brackets,
         taker_fee_pct=_percent(part(fees, "taker")),
         maker_fee_pct=_percent(part(fees, "maker")),
     )

@@ -58,6 +58,10 @@ class Venue:
         collateral: reads which other assets are margin in the account beside its currency.
         linear_contract: how much of the base asset every linear contract is; None where they differ.
         notional_at_mark: whether ccxt's `notional` of a position is its value at the mark price.
+        tier_ends: where a leverage tier's own answer has its end in contracts, which ccxt hands on as money.
+        tells_tiers: whether ccxt's leverage tiers can be told in money at all.
+        deducts: whether a tier's maintenance rate is only for what is above the tier before it, as where an amount is
+            deducted; else it is for all of the position, or nobody knows.
     """
 
     balance_total: str | None = None
@@ -81,6 +85,9 @@ class Venue:
     collateral: Callable[[Mapping[str, Any], str], tuple[str, ...]] = lambda balance, quote: ()
     linear_contract: float | None = None
     notional_at_mark: bool = True
+    tier_ends: tuple[str, ...] = ()
+    tells_tiers: bool = True
+    deducts: bool = False
 
 
 def _binance(balance: Mapping[str, Any], quote: str) -> Pool:
@@ -178,6 +185,7 @@ BINANCE = Venue(
     settles=_binance_settles,
     mode=("fapiPrivateGetMultiAssetsMargin", _binance_mode),
     linear_contract=1.0,
+    deducts=True,
 )
 BYBIT = Venue(
     balance_total=WALLET,
@@ -203,6 +211,7 @@ BYBIT = Venue(
     linear_contract=1.0,
     # `positionValue` is the size times the average entry price.
     notional_at_mark=False,
+    deducts=True,
 )
 VENUES = MappingProxyType(
     {
@@ -210,9 +219,11 @@ VENUES = MappingProxyType(
         "binanceusdm": BINANCE,
         "bybit": BYBIT,
         # What ccxt puts into `total`, by its own source: eq, accountEquity, equity.
-        "okx": Venue(balance_total=EQUITY),
+        "okx": Venue(balance_total=EQUITY, tier_ends=("maxSz",)),
         "bitget": Venue(balance_total=EQUITY),
-        "htx": Venue(balance_total=EQUITY),
+        "htx": Venue(balance_total=EQUITY, tier_ends=("max_size",)),
+        "kucoin": Venue(tier_ends=("maxSize",)),  # of a unified account; else ccxt has them in money
+        "mexc": Venue(tells_tiers=False),  # counted in contracts, in a way that does not show
     }
 )
 

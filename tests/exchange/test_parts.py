@@ -258,7 +258,7 @@ def test_maintenance_amounts_are_the_exchanges_on_every_recorded_bracket():
             }
             for row in rows
         ]
-        for made, row in zip(brackets_of(tiers[::-1]), rows, strict=True):
+        for made, row in zip(brackets_of(tiers[::-1], venue_of("binanceusdm"), 1.0), rows, strict=True):
             assert made.maintenance_amount == pytest.approx(row["maintenance_amount"], rel=1e-9), symbol
             count += 1
     assert count == 7_276
@@ -266,8 +266,8 @@ def test_maintenance_amounts_are_the_exchanges_on_every_recorded_bracket():
 
 def test_brackets_that_are_not_whole_are_absent():
     tier = {"maxNotional": 5, "maxLeverage": 10, "maintenanceMarginRate": 0.01}
-    assert brackets_of([]) is None
-    assert brackets_of([tier, tier | {"maxNotional": None}]) is None
+    assert brackets_of([], venue_of("binanceusdm"), 1.0) is None
+    assert brackets_of([tier, tier | {"maxNotional": None}], venue_of("binanceusdm"), 1.0) is None
 
 
 # Bars.
