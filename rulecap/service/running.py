@@ -66,6 +66,9 @@ def serve(settings: ServiceSettings, listening: Callable[[str], None]) -> bool:
         access_log=False,
         log_config=None,
         server_header=False,
+        # Who asks is known by the address alone: what a header says of it anybody may write.
+        proxy_headers=False,
+        ws="none",
         timeout_graceful_shutdown=settings.stop_seconds,
         lifespan="on",
     )

@@ -102,6 +102,18 @@ def test_it_starts_streams_finishes_what_was_asked_and_stops(run, tmp_path):
     assert [line["message"] for line in lines] == ["stopping", "stopped"]
 
 
+def test_a_stranger_is_known_by_the_address_and_not_by_what_a_header_says_of_it(run, tmp_path):
+    assert main(["keys", "new", str(tmp_path / "keys.yaml"), "--id", "desk", "--scope", "read"]) == 0
+    served = run("--keys", "keys.yaml", "--log-format", "json")
+    for number in range(5):
+        request = urllib.request.Request(served.url + "/api/policy", headers={"X-Forwarded-For": f"192.0.2.{number}"})
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(request, timeout=20)
+    served.stop()
+    told = [json.loads(line) for line in served.said().splitlines()]
+    assert [one["address"] for one in told if one.get("code") == "unauthorized"] == ["127.0.0.1"]
+
+
 def test_a_listener_finds_what_it_missed(run):
     served = run("--log", "sqlite:///log.sqlite3")
     ready(served)
