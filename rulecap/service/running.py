@@ -6,14 +6,18 @@ import socket
 from collections.abc import Callable
 
 import uvicorn
+from fastapi import FastAPI
 
 from rulecap.service.app import create_app
+from rulecap.service.failing import steadily
 from rulecap.service.loops import new_event_loop
 from rulecap.service.quiet import settle
 from rulecap.service.service import Service
 from rulecap.service.settings import ServiceSettings
+from rulecap.service.silence import Silence
 
 log = logging.getLogger("rulecap.service")
+SILENT_SECONDS, LOOK_SECONDS = 15.0, 5.0
 
 
 class Server(uvicorn.Server):
@@ -23,6 +27,8 @@ class Server(uvicorn.Server):
         """Run an application; `listening` is told its address once it is there."""
         super().__init__(config)
         self._service, self._listening = service, listening
+        self._silence = Silence(lambda: list(self.server_state.connections), SILENT_SECONDS)
+        self._looking: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and tell where."""
@@ -32,6 +38,7 @@ class Server(uvicorn.Server):
             self.should_exit = True
         if self.started:
             settle()
+            self._looking = asyncio.create_task(steadily(self._silence.look, LOOK_SECONDS))
             for server in self.servers:
                 for one in server.sockets:
                     self._listening(address(one.getsockname()))
@@ -40,6 +47,8 @@ class Server(uvicorn.Server):
         """Stop: no new requests, streams end, open requests finish, the log is closed."""
         log.info("stopping")
         self._service.events.close()
+        if self._looking is not None:
+            self._looking.cancel()
         await super().shutdown(sockets)
         log.info("stopped")
 
@@ -59,6 +68,14 @@ def serve(settings: ServiceSettings, listening: Callable[[str], None]) -> bool:
     """
     app = create_app(settings)
     app.state.service.open()
+    server = server_of(settings, app, listening)
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(server.serve())
+    return server.started
+
+
+def server_of(settings: ServiceSettings, app: FastAPI, listening: Callable[[str], None]) -> Server:
+    """Return what serves an application; `listening` is told its address once it is there."""
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -72,7 +89,4 @@ def serve(settings: ServiceSettings, listening: Callable[[str], None]) -> bool:
         timeout_graceful_shutdown=settings.stop_seconds,
         lifespan="on",
     )
-    server = Server(config, app.state.service, listening)
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(server.serve())
-    return server.started
+    return Server(config, app.state.service, listening)
