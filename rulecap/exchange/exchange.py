@@ -23,7 +23,7 @@ from rulecap.exchange.keys import Keys, read_keys
 from rulecap.exchange.ledger import Ledger
 from rulecap.exchange.markets import book_of, brackets_of, contract_worth, market_of
 from rulecap.exchange.orders import OrderState, Reduction, position_to_reduce
-from rulecap.exchange.placing import cancel_order, find_order, of_an_order, reduction
+from rulecap.exchange.placing import cancel_order, check_orders, find_order, of_an_order, reduction
 from rulecap.exchange.positions import Holdings
 from rulecap.exchange.settings import ExchangeSettings
 from rulecap.exchange.symbols import find_market, is_traded, snapshot_symbol
@@ -228,6 +228,14 @@ class Exchange:
         fields = await self._signal(signal, named)
         return compose(moment(clock.now_ms()), view, market, histories, fields, extras)
 
+    def check_orders(self) -> None:
+        """Return where orders can be sent to the venue at all.
+
+        Raises:
+            VenueError: `not-supported`, what became of one could not be asked.
+        """
+        check_orders(self._venue, self.settings.venue)
+
     async def place_reduction(
         self, action: Mapping[str, Any], client_order_id: str, within_seconds: float | None = None
     ) -> OrderState:
@@ -242,10 +250,12 @@ class Exchange:
             within_seconds: how long what is held may take to be read; None: as long as the retries allow.
 
         Raises:
-            VenueError: `nothing-to-reduce`, `quantity-too-small`, `order-refused` (the venue's reason);
+            VenueError: `not-supported`, as `check_orders`; `nothing-to-reduce`, `quantity-too-small`, `order-refused`
+                (the venue's reason);
                 `unknown-symbol`, the market is not listed (any more); `too-late`, not sent within the time;
                 `order-uncertain`, no answer came: ask `order` before sending anything again.
         """
+        self.check_orders()
         wanted = Reduction.of(action)
         try:
             async with asyncio.timeout(within_seconds):

@@ -17,6 +17,17 @@ from rulecap.exchange.venues import Venue
 UNCERTAIN = frozenset({"venue-timeout", "venue-down", "half-an-answer", "venue-error"})
 
 
+def check_orders(venue: Venue, name: str) -> None:
+    """Refuse to send an order that nobody could ask about afterwards.
+
+    Raises:
+        VenueError: `not-supported`.
+    """
+    if not venue.finds_orders:
+        text = f"no order is sent to {name}: it is not known to find one by our name, so that none could be followed up"
+        raise VenueError("not-supported", text)
+
+
 def reduction(
     client: Any, venue: Venue, held: Held, quantity: float, client_order_id: str
 ) -> Callable[[], Awaitable[OrderState]]:
@@ -32,6 +43,8 @@ def reduction(
     contracts = contracts_text(quantity, held, client.precisionMode, venue)
     side = CLOSING_SIDE[position.side]
     parameters = {"reduceOnly": True, "hedged": bool(held.hedged), "clientOrderId": client_order_id}
+    if venue.mode_in_order and held.mode is not None:
+        parameters["marginMode"] = held.mode
 
     async def send() -> OrderState:
         answer = await client.create_order(market["symbol"], "market", side, contracts, None, parameters)

@@ -26,6 +26,7 @@ class Held:
         hedged: whether long and short are held apart; None where the venue does not tell.
         maintenance_margin: the position's, where told.
         contracts: the size in the venue's contracts.
+        mode: `cross` or `isolated`; None where the venue does not tell.
     """
 
     position: Position
@@ -33,6 +34,7 @@ class Held:
     hedged: bool | None
     maintenance_margin: float | None
     contracts: float
+    mode: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,15 @@ def _held(raw: Mapping[str, Any], market: Mapping[str, Any], leverages: Mapping[
         )
     hedged = raw.get("hedged")
     margin = number(raw.get("maintenanceMargin"))
-    return Held(position, market, hedged if isinstance(hedged, bool) else None, margin, contracts)
+    mode = raw.get("marginMode")
+    return Held(
+        position,
+        market,
+        hedged if isinstance(hedged, bool) else None,
+        margin,
+        contracts,
+        mode if isinstance(mode, str) else None,
+    )
 
 
 def _quantity(raw: Mapping[str, Any], market: Mapping[str, Any], contracts: float) -> float:

@@ -62,6 +62,8 @@ class Venue:
         tells_tiers: whether ccxt's leverage tiers can be told in money at all.
         deducts: whether a tier's maintenance rate is only for what is above the tier before it, as where an amount is
             deducted; else it is for all of the position, or nobody knows.
+        finds_orders: whether ccxt sends an order under our name, and finds and cancels it by that alone.
+        mode_in_order: whether an order has to say if the position that it reduces is cross or isolated.
     """
 
     balance_total: str | None = None
@@ -88,6 +90,8 @@ class Venue:
     tier_ends: tuple[str, ...] = ()
     tells_tiers: bool = True
     deducts: bool = False
+    finds_orders: bool = False
+    mode_in_order: bool = False
 
 
 def _binance(balance: Mapping[str, Any], quote: str) -> Pool:
@@ -186,6 +190,7 @@ BINANCE = Venue(
     mode=("fapiPrivateGetMultiAssetsMargin", _binance_mode),
     linear_contract=1.0,
     deducts=True,
+    finds_orders=True,
 )
 BYBIT = Venue(
     balance_total=WALLET,
@@ -212,6 +217,7 @@ BYBIT = Venue(
     # `positionValue` is the size times the average entry price.
     notional_at_mark=False,
     deducts=True,
+    finds_orders=True,
 )
 VENUES = MappingProxyType(
     {
@@ -219,10 +225,11 @@ VENUES = MappingProxyType(
         "binanceusdm": BINANCE,
         "bybit": BYBIT,
         # What ccxt puts into `total`, by its own source: eq, accountEquity, equity.
-        "okx": Venue(balance_total=EQUITY, tier_ends=("maxSz",)),
-        "bitget": Venue(balance_total=EQUITY),
+        "okx": Venue(balance_total=EQUITY, tier_ends=("maxSz",), finds_orders=True, mode_in_order=True),
+        "bitget": Venue(balance_total=EQUITY, finds_orders=True, mode_in_order=True),
         "htx": Venue(balance_total=EQUITY, tier_ends=("max_size",)),
         "kucoin": Venue(tier_ends=("maxSize",)),  # of a unified account; else ccxt has them in money
+        "phemex": Venue(finds_orders=True),
         "mexc": Venue(tells_tiers=False),  # counted in contracts, in a way that does not show
     }
 )

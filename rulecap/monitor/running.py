@@ -111,6 +111,8 @@ def _account(
 ) -> tuple[Account, Execution | None]:
     if exchange is None:
         return DemoAccount(DemoSource(), clock), None
+    if wanted.settings.execute:
+        exchange.check_orders()
     execution = Execution(exchange, Orders(journal), wanted.settings, clock) if wanted.settings.execute else None
     return ExchangeAccount(exchange, clock, wanted.settings.ledger_seconds), execution
 

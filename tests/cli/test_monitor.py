@@ -60,6 +60,7 @@ def test_a_pass_that_is_not_fine_exits_with_1(capsys, monkeypatch):
         (["binanceusdm", "--demo"], "name an EXCHANGE, or watch"),
         (["--demo", "--execute"], "the demo has none"),
         (["nowhere", "--once"], "ccxt knows no venue nowhere"),
+        (["gate", "--once", "--execute"], "no order is sent to gate"),
         (["--demo", "--webhook", "mailto:x"], "--webhook takes an address"),
         (["--demo", "--webhook", "http://x", "--webhook-secret-file", "none"], "cannot read none"),
         (["--demo", "--webhook", "http://x", "--webhook-secret-file", "empty"], "empty is empty"),

@@ -198,7 +198,7 @@ def held(step, size, contracts, most=None):
         leverage=1.0,
         unrealized_pnl=0.0,
     )
-    return Held(position, market, False, None, contracts)
+    return Held(position, market, False, None, contracts, None)
 
 
 STEPS = st.sampled_from([1e-8, 0.001, 0.1, 1.0, 5.0])

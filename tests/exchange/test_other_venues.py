@@ -1,10 +1,16 @@
 """What ccxt's own classes of other venues make of the answers that these document: contracts that are no unit each."""
 
-from rulecap.exchange import ExchangeSettings
+import asyncio
+
+import pytest
+
+from rulecap.exchange import ExchangeSettings, VenueError, open_exchange
 from rulecap.exchange.client import open_client
 from rulecap.exchange.keys import Keys
 from rulecap.exchange.markets import brackets_of, contract_worth, market_of
-from rulecap.exchange.venues import venue_of
+from rulecap.exchange.placing import cancel_order, find_order, reduction
+from rulecap.exchange.positions import held_positions
+from rulecap.exchange.venues import BINANCE, BYBIT, VENUES, Venue, venue_of
 
 # https://www.okx.com/docs-v5/en/#public-data-rest-api-get-instruments and -get-position-tiers
 OKX_MARKET = {
@@ -68,3 +74,121 @@ def test_a_tier_that_is_money_already_stays_what_it_is():
 def test_tiers_that_cannot_be_told_in_money_are_absent():
     client, market = okx()
     assert found_in(client.parse_market_leverage_tiers(OKX_TIERS, market), market, "mexc") is None
+
+
+NAME = "rcc0ffee000000r2n0"
+# Binance and Bybit are asked over a venue of their own.
+SENT = sorted(name for name, venue in VENUES.items() if venue.finds_orders and venue not in (BINANCE, BYBIT))
+
+
+class Stopped(Exception):
+    """The request is known, and goes nowhere."""
+
+
+def sent_by(venue, call):
+    """Return the last request that ccxt's client of a venue makes of a call, as one text."""
+    client = open_client(ExchangeSettings(venue=venue, milliseconds_per_weight=0), Keys("key", "secret", "password"))
+    market = swap(client)
+    client.set_markets([market], {"USDT": {"id": "USDT", "code": "USDT", "precision": 1e-6}})
+    seen = []
+
+    async def fetch(url, method="GET", headers=None, body=None):
+        seen.append(f"{method} {url} {body}")
+        raise Stopped
+
+    client.fetch = fetch
+    try:
+        with pytest.raises(Stopped):
+            asyncio.run(call(client, market))
+    finally:
+        asyncio.run(client.close())
+    return seen[-1]
+
+
+def swap(client):
+    """Return a perpetual of BTC as ccxt has it, whichever the venue."""
+    return client.safe_market_structure(
+        {
+            "id": "BTCUSDT",
+            "symbol": "BTC/USDT:USDT",
+            "base": "BTC",
+            "quote": "USDT",
+            "settle": "USDT",
+            "settleId": "USDT",
+            "type": "swap",
+            "spot": False,
+            "swap": True,
+            "future": False,
+            "option": False,
+            "contract": True,
+            "linear": True,
+            "inverse": False,
+            "contractSize": 1.0,
+            "active": True,
+            "precision": {"amount": 0.001, "price": 0.1},
+            "info": {"orderTypes": ["MARKET"]},
+        }
+    )
+
+
+def held(market, mode="cross", hedged=False):
+    raw = {
+        "symbol": market["symbol"],
+        "side": "long",
+        "contracts": 3.0,
+        "entryPrice": 1.0,
+        "markPrice": 1.0,
+        "leverage": 2.0,
+        "marginMode": mode,
+        "hedged": hedged,
+    }
+    return held_positions([raw], {market["symbol"]: market}.get, "USDT", {}, Venue()).all()[0]
+
+
+@pytest.mark.parametrize("hedged", [False, True])
+@pytest.mark.parametrize("venue", SENT)
+def test_an_order_is_sent_found_and_cancelled_by_our_name_wherever_one_is_sent(venue, hedged):
+    async def place(client, market):
+        await reduction(client, venue_of(venue), held(market, hedged=hedged), 1.0, NAME)()
+
+    async def find(client, market):
+        await find_order(client, venue_of(venue), market, NAME)
+
+    async def cancel(client, market):
+        await cancel_order(client, venue_of(venue), market, NAME)
+
+    for call in (place, find, cancel):
+        said = sent_by(venue, call)
+        assert NAME in said
+        assert "None" not in said.removesuffix(" None")  # an id that we do not have
+
+
+@pytest.mark.parametrize(
+    ("venue", "cross", "isolated"),
+    [
+        ("okx", '"tdMode":"cross"', '"tdMode":"isolated"'),
+        ("bitget", '"marginMode":"crossed"', '"marginMode":"isolated"'),
+    ],
+)
+def test_an_order_says_of_an_isolated_position_that_it_is(venue, cross, isolated):
+    def place(mode):
+        async def call(client, market):
+            await reduction(client, venue_of(venue), held(market, mode), 1.0, NAME)()
+
+        return call
+
+    assert cross in sent_by(venue, place("cross"))
+    assert isolated in sent_by(venue, place("isolated"))
+
+
+@pytest.mark.parametrize("venue", ["gate", "krakenfutures", "mexc", "kucoin"])
+def test_nothing_is_sent_where_no_order_could_be_asked_about(venue):
+    async def place():
+        async with open_exchange(ExchangeSettings(venue=venue), {}) as exchange:
+            await exchange.place_reduction(
+                {"symbol": "BTCUSDT", "side": "LONG", "quantity": 1.0, "reduce_only": True}, NAME
+            )
+
+    with pytest.raises(VenueError) as raised:
+        asyncio.run(place())
+    assert raised.value.code == "not-supported"
