@@ -225,8 +225,16 @@ VENUES = MappingProxyType(
         "binanceusdm": BINANCE,
         "bybit": BYBIT,
         # What ccxt puts into `total`, by its own source: eq, accountEquity, equity.
-        "okx": Venue(balance_total=EQUITY, tier_ends=("maxSz",), finds_orders=True, mode_in_order=True),
-        "bitget": Venue(balance_total=EQUITY, finds_orders=True, mode_in_order=True),
+        "okx": Venue(
+            balance_total=EQUITY,
+            tier_ends=("maxSz",),
+            most_market=("maxMktSz",),
+            finds_orders=True,
+            mode_in_order=True,
+        ),
+        "bitget": Venue(
+            balance_total=EQUITY, most_market=("maxMarketOrderQty",), finds_orders=True, mode_in_order=True
+        ),
         "htx": Venue(balance_total=EQUITY, tier_ends=("max_size",)),
         "kucoin": Venue(tier_ends=("maxSize",)),  # of a unified account; else ccxt has them in money
         "phemex": Venue(finds_orders=True),

@@ -8,6 +8,7 @@ from rulecap.exchange import ExchangeSettings, VenueError, open_exchange
 from rulecap.exchange.client import open_client
 from rulecap.exchange.keys import Keys
 from rulecap.exchange.markets import brackets_of, contract_worth, market_of
+from rulecap.exchange.orders import contracts_text
 from rulecap.exchange.placing import cancel_order, find_order, reduction
 from rulecap.exchange.positions import held_positions
 from rulecap.exchange.venues import BINANCE, BYBIT, VENUES, Venue, venue_of
@@ -76,6 +77,13 @@ def test_tiers_that_cannot_be_told_in_money_are_absent():
     assert found_in(client.parse_market_leverage_tiers(OKX_TIERS, market), market, "mexc") is None
 
 
+def test_an_order_is_no_larger_than_the_venue_takes_as_a_market_order():
+    client, market = okx()
+    # 5,000 contracts of 0.01 BTC are held; more than 3,000 would be refused each time.
+    assert contracts_text(50.0, held(market, contracts=5_000.0), client.precisionMode, venue_of("okx")) == "3000"
+    assert contracts_text(0.0119, held(market, contracts=5_000.0), client.precisionMode, venue_of("okx")) == "1.1"
+
+
 NAME = "rcc0ffee000000r2n0"
 # Binance and Bybit are asked over a venue of their own.
 SENT = sorted(name for name, venue in VENUES.items() if venue.finds_orders and venue not in (BINANCE, BYBIT))
@@ -131,11 +139,12 @@ def swap(client):
     )
 
 
-def held(market, mode="cross", hedged=False):
+def held(market, mode="cross", hedged=False, contracts=3.0):
+    """Return a long position in a market."""
     raw = {
         "symbol": market["symbol"],
         "side": "long",
-        "contracts": 3.0,
+        "contracts": contracts,
         "entryPrice": 1.0,
         "markPrice": 1.0,
         "leverage": 2.0,
