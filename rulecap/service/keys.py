@@ -6,6 +6,8 @@ import os
 import re
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -13,6 +15,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rulecap.snapshot.findings import problems_of
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 Scope = Literal["read", "recommend", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -109,11 +116,12 @@ def add_key(path: Path, name: str, scopes: tuple[Scope, ...]) -> str:
     """
     if not re.fullmatch(NAME, name):
         raise UnusableKeys(f"{name[:40]!r} is no name of a key: lower-case letters, digits and -, at most 32")
-    file = read_keys(path) if path.exists() else KeyFile()
-    if name in {key.id for key in file.keys}:
-        raise UnusableKeys(f"the keys {path} have {name} already; revoke it, and give the new one another name")
-    token, key = new_key(name, scopes)
-    write_keys(path, KeyFile(keys=(*file.keys, key)))
+    with _alone(path):
+        file = read_keys(path) if path.exists() else KeyFile()
+        if name in {key.id for key in file.keys}:
+            raise UnusableKeys(f"the keys {path} have {name} already; revoke it, and give the new one another name")
+        token, key = new_key(name, scopes)
+        write_keys(path, KeyFile(keys=(*file.keys, key)))
     return token
 
 
@@ -123,11 +131,35 @@ def revoke_key(path: Path, name: str) -> None:
     Raises:
         UnusableKeys: the file cannot be used or written, or has no key of this name.
     """
-    file = read_keys(path)
-    if name not in {key.id for key in file.keys}:
-        raise UnusableKeys(f"the keys {path} have no {name[:40]}")
-    keys = (key.model_copy(update={"revoked": key.revoked or key.id == name}) for key in file.keys)
-    write_keys(path, KeyFile(keys=tuple(keys)))
+    with _alone(path):
+        file = read_keys(path)
+        if name not in {key.id for key in file.keys}:
+            raise UnusableKeys(f"the keys {path} have no {name[:40]}")
+        keys = (key.model_copy(update={"revoked": key.revoked or key.id == name}) for key in file.keys)
+        write_keys(path, KeyFile(keys=tuple(keys)))
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Have whoever else changes keys in the folder wait: he would write back what he read before, a revoked key too.
+
+    Raises:
+        UnusableKeys: the folder is not there, or cannot be locked.
+    """
+    if fcntl is None:  # pragma: no cover
+        yield
+        return
+    try:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise UnusableKeys(f"cannot write the keys {path}: {error.strerror}") from error
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    except OSError as error:
+        raise UnusableKeys(f"cannot write the keys {path}: {error.strerror}") from error
+    finally:
+        os.close(folder)
 
 
 def write_keys(path: Path, file: KeyFile) -> None:

@@ -3,10 +3,12 @@
 import logging
 import os
 import stat
+import threading
 
 import pytest
 
 from rulecap.cli import main
+from rulecap.service import keys
 from rulecap.service.keys import UnusableKeys, add_key, read_keys, revoke_key
 from rulecap.service.settings import BadSettings, read_settings
 from tests.service.test_refusals import refused
@@ -120,6 +122,29 @@ def test_a_file_that_is_written_again_stays_readable_to_whom_it_was(file):
     revoke_key(file, "other")
     after = file.stat()
     assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no lock that ends with its process")
+def test_a_key_that_is_made_meanwhile_does_not_bring_a_revoked_one_back(file, monkeypatch):
+    add_key(file, "leaked", ("read",))
+    read, meanwhile = threading.Event(), threading.Event()
+    written = keys.write_keys
+
+    def slowly(path, content):
+        read.set()
+        # Whoever revokes now has to wait for the end of this: there is nothing that tells that he does.
+        meanwhile.wait(0.3)
+        written(path, content)
+
+    monkeypatch.setattr(keys, "write_keys", slowly)
+    making = threading.Thread(target=add_key, args=(file, "other", ("read",)))
+    making.start()
+    assert read.wait(20)
+    monkeypatch.setattr(keys, "write_keys", written)
+    revoke_key(file, "leaked")
+    meanwhile.set()
+    making.join(20)
+    assert {one.id: one.revoked for one in read_keys(file).keys} == {"leaked": True, "other": False}
 
 
 @pytest.mark.parametrize(
