@@ -68,6 +68,7 @@ class Exchange:
         self._rest = Rest()
         self._collateral: tuple[str, ...] = ()
         self._options_told = True
+        self._bars: dict[str, History] = {}
 
     def __repr__(self) -> str:
         """Return the account's name, no key."""
@@ -371,10 +372,15 @@ class Exchange:
         return book_of(await self._client.fetch_order_book(symbol, levels), levels)
 
     async def _history(self, market: Mapping[str, Any], clock: VenueClock) -> History:
-        return await self._ask(
-            f"the bars of {market['symbol']}",
-            lambda: reading.history(self._client, market["symbol"], self.settings, clock.now_ms()),
-        )
+        """Return the bars of a market; they are not asked for again before the next one has ended."""
+        symbol = market["symbol"]
+        kept = self._bars.get(symbol)
+        if kept is None or not kept.is_newest(clock.now_ms()):
+            kept = self._bars[symbol] = await self._ask(
+                f"the bars of {symbol}",
+                lambda: reading.history(self._client, symbol, self.settings, clock.now_ms()),
+            )
+        return kept
 
     async def _given(self, account: AccountView | None) -> AccountView:
         return account or await self.account_view()

@@ -32,6 +32,10 @@ class History:
     bars: tuple[Bar, ...]
     bar_seconds: int
 
+    def is_newest(self, now_ms: float) -> bool:
+        """Return whether no bar has ended since: what the venue would tell now is the same."""
+        return bool(self.bars) and now_ms < self.bars[-1].opened + 2 * 1000 * self.bar_seconds
+
     @property
     def atr_pct(self) -> float | None:
         """The average true range as percent of the last close.

@@ -19,6 +19,8 @@ from rulecap.snapshot.model import with_values
 
 log = logging.getLogger("rulecap.service")
 MOST_MARKETS = 200
+# What a venue may be asked in a minute is the same for all: more at once would have the account wait for the markets.
+MARKETS_AT_ONCE = 4
 
 
 @dataclass(slots=True)
@@ -51,21 +53,32 @@ class SharedView:
         self.failure: SourceError | None = None
 
     async def run(self) -> None:
-        """Read again and again, until cancelled."""
-        await steadily(self.refresh, self._settings.refresh_seconds)
+        """Read again and again, until cancelled; the account does not wait for the markets, however many they are."""
+        seconds = self._settings.refresh_seconds
+        await asyncio.gather(steadily(self._refresh_account, seconds), steadily(self._refresh_markets, seconds))
 
     async def refresh(self) -> None:
         """Read the account and the watched markets; what cannot be read stays as it was, and grows old."""
+        await asyncio.gather(self._refresh_account(), self._refresh_markets())
+
+    async def _refresh_account(self) -> None:
+        """Read the account."""
         try:
-            await self._refresh()
+            found = await self._read_account()
+            if found is not None:
+                self._note(found)
         finally:
             self.read_once.set()
 
-    async def _refresh(self) -> None:
+    async def _refresh_markets(self) -> None:
         self._forget_unasked()
-        found, *_ = await asyncio.gather(self._read_account(), *map(self._read_quietly, list(self._markets)))
-        if found is not None:
-            self._note(found)
+        waiting = iter(list(self._markets))
+
+        async def read_on() -> None:
+            for symbol in waiting:
+                await self._read_quietly(symbol)
+
+        await asyncio.gather(*(read_on() for _ in range(MARKETS_AT_ONCE)))
 
     async def _read_account(self) -> SourceError | None:
         try:

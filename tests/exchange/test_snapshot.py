@@ -7,6 +7,8 @@ import pytest
 from rulecap import load_policy
 from rulecap.exchange import Extras, VenueError
 from rulecap.exchange.clock import moment
+from rulecap.exchange.history import History
+from rulecap.measures.bars import Bar
 from rulecap.snapshot import Signal, read_snapshot
 from tests.exchange.conftest import asked, refused, whole
 from tests.recorded import recorded
@@ -207,3 +209,17 @@ def test_the_recorded_markets_and_brackets(binance):
     market = asked(binance, lambda exchange: exchange.market_view("BTCUSDT")).market
     assert (market.min_quantity, market.quantity_step, market.min_notional) == (0.001, 0.001, 5)
     assert len(market.brackets) > 4
+
+
+def test_bars_are_asked_for_once_until_the_next_one_ends(venue):
+    async def look(exchange):
+        await exchange.snapshot("BTCUSDT")
+        venue.requests.clear()
+        return await exchange.snapshot("BTCUSDT")
+
+    assert asked(venue, look).market.atr_pct is not None
+    assert any(one.path.endswith("/time") or "depth" in one.path or "orderbook" in one.path for one in venue.requests)
+    assert not [one for one in venue.requests if "kline" in one.path]
+    history = History((Bar(0, 2.0, 1.0, 1.5), Bar(3_600_000, 2.0, 1.0, 1.5)), 3_600)
+    assert [history.is_newest(float(ms)) for ms in (7_200_000, 10_799_999, 10_800_000)] == [True, True, False]
+    assert not History((), 3_600).is_newest(0.0)

@@ -51,6 +51,11 @@ def reducing(symbol, side="LONG", quantity=0.05, name="rulecap-1"):
     return lambda exchange: exchange.place_reduction(action, name)
 
 
+async def an_hour_later(exchange):
+    """Have the bars asked for again."""
+    exchange._bars.clear()
+
+
 async def failure_of(question, exchange):
     with pytest.raises(VenueError) as raised:
         await question(exchange)
@@ -108,8 +113,9 @@ def test_a_market_that_is_taken_off_while_its_list_is_kept_is_read_on(venue):
         venue,
         q(lambda exchange: exchange.snapshot()),
         act(lambda: venue.take_off("ETHUSDT")),
+        q(an_hour_later),
         q(lambda exchange: exchange.snapshot()),
-    )
+    )[::2]
     assert [one.symbol for one in after.positions] == [one.symbol for one in before.positions]
     assert (before.positions[1].volatility_pct is None, after.positions[1].volatility_pct) == (False, None)
 

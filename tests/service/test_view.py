@@ -1,0 +1,80 @@
+"""The shared view: what many markets cost is not at the account's expense."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+
+from rulecap.service.settings import ServiceSettings
+from rulecap.service.view import MARKETS_AT_ONCE, SharedView
+from tests.service.told import demo_told
+
+
+class Slow:
+    """Tells the demo's account at once, and no market before it is let."""
+
+    def __init__(self):
+        self.told, self.let = demo_told(), asyncio.Event()
+        self.reading = self.most = 0
+        self.let.set()
+
+    async def account(self):
+        return await self.told.account()
+
+    async def market(self, symbol):
+        self.reading += 1
+        self.most = max(self.most, self.reading)
+        await asyncio.sleep(0)
+        await self.let.wait()
+        self.reading -= 1
+        part = self.told.markets["BTCUSDT"]
+        return replace(part, market=part.market.model_copy(update={"symbol": symbol}))
+
+
+async def watching(source, markets):
+    """Return a view that is read again and again, with so many markets that were asked for, and what reads it."""
+    view = SharedView(source, ServiceSettings(demo=True, refresh_seconds=0.001))
+    reading = asyncio.create_task(view.run())
+    await view.read_once.wait()
+    for number in range(markets):
+        await view.market(f"A{number}USDT")
+    return view, reading
+
+
+async def until(holds):
+    async with asyncio.timeout(20):
+        while not holds():
+            await asyncio.sleep(0.001)
+
+
+async def ended(reading):
+    reading.cancel()
+    with suppress(asyncio.CancelledError):
+        await reading
+
+
+def test_the_account_is_read_on_while_markets_are_waited_for():
+    async def ask():
+        source = Slow()
+        _, reading = await watching(source, 3)
+        source.let.clear()
+        await until(lambda: source.reading > 0)
+        before = source.told.asked["account"]
+        await until(lambda: source.told.asked["account"] > before + 5)
+        still = source.reading
+        await ended(reading)
+        return still
+
+    assert asyncio.run(ask()) > 0
+
+
+def test_few_markets_are_read_again_at_once_however_many_are_watched():
+    async def ask():
+        source = Slow()
+        view, reading = await watching(source, 40)
+        source.most = 0
+        old = {name: watched.part for name, watched in view._markets.items()}
+        await until(lambda: all(view._markets[name].part is not part for name, part in old.items()))
+        await ended(reading)
+        return source.most
+
+    assert 0 < asyncio.run(ask()) <= MARKETS_AT_ONCE
