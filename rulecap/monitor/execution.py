@@ -132,6 +132,15 @@ class Execution:
         pauses = {(one.symbol, one.side): self._pause_after_refusals(one.symbol, one.side) for one in positions}
         return {name: pause for name, pause in pauses.items() if pause > 0}
 
+    def unsettled(self) -> set[tuple[str, str]]:
+        """Return the positions with an order that goes on for so long that the venue may not tell of it for good.
+
+        Raises:
+            JournalError: that cannot be read.
+        """
+        oldest = self._clock.seconds() - self._settings.unsettled_seconds
+        return {(one.symbol, one.side) for one in self._orders.going_on() if one.written < oldest}
+
     def _pause_after_refusals(self, symbol: str, side: str) -> float:
         """Return how long a position is left alone: after a second refusal, and each time twice as long, to a bound."""
         refused = self._orders.refused_in_a_row(symbol, side)

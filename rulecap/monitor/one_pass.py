@@ -41,7 +41,7 @@ from rulecap.service.sources import WHOLE
 log = logging.getLogger("rulecap.monitor")
 Found = dict[str, tuple[object, str | None]]
 READ_AT, DEPOSITS = "monitor.read_at", "monitor.deposits"
-TURNED_DOWN = "turned-down"
+TURNED_DOWN, UNSETTLED = "turned-down", "order-unsettled"
 # So many seconds a pass waits for an edited policy to be read: the account is watched meanwhile.
 LONGEST_LOOK = 5.0
 KEPT_BACK = (CAPPED, LATE, NO_ORDER, TWICE)
@@ -161,22 +161,30 @@ class Monitor:
         return True
 
     def _leave_out(self, report: Report) -> None:
-        """Note, and tell, positions on which the venue goes on to turn orders down: the policy may choose others."""
+        """Note, and tell, positions that no order shrinks for a while: the policy may choose others.
+
+        The venue goes on to turn their orders down, or does not tell what became of one.
+        """
         execution, snapshot = self._parts.execution, report.snapshot
         if execution is None or snapshot is None:
             return
         try:
-            left = execution.turned_down(snapshot.positions)
+            left, unsettled = execution.turned_down(snapshot.positions), execution.unsettled()
         except JournalError as error:
             report.troubles.append(Trouble("journal", str(error)))
             return
         for (symbol, side), seconds in left.items():
             text = f"the venue turned down the last orders on {symbol} {side}: again in {seconds:.0f} s"
             report.troubles.append(Trouble(TURNED_DOWN, text))
+        for symbol, side in sorted(unsettled):
+            text = f"what became of the last order on {symbol} {side} is not known for long: nothing else is sent there"
+            report.troubles.append(Trouble(UNSETTLED, text))
         report.snapshot = snapshot.model_copy(
             update={
                 "positions": tuple(
-                    one.model_copy(update={"tradable": False}) if (one.symbol, one.side) in left else one
+                    one.model_copy(update={"tradable": False})
+                    if (one.symbol, one.side) in left.keys() | unsettled
+                    else one
                     for one in snapshot.positions
                 )
             }

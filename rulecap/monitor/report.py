@@ -25,6 +25,7 @@ OWN_WORDS = frozenset(
         "sent-before",
         "tests-fail",
         "turned-down",
+        "order-unsettled",
         "deposits-late",
     }
 )

@@ -159,9 +159,26 @@ def order_path(venue: Venue) -> str:
     return "v1/order" if venue.positions_path == "positionRisk" else "order/create"
 
 
+def lookup_paths(venue: Venue) -> tuple[str, ...]:
+    """Return the paths by which the venue tells what became of an order."""
+    return ("v1/order",) if venue.positions_path == "positionRisk" else ("order/realtime", "order/history")
+
+
 def ledger_path(venue: Venue) -> str:
     """Return the path by which the venue tells what was paid in or out."""
     return "v1/income" if venue.positions_path == "positionRisk" else "transaction-log"
 
 
-__all__ = ["ORANGE", "RED", "Desk", "Running", "changes", "codes", "fill", "ledger_path", "order_path", "quantities"]
+__all__ = [
+    "ORANGE",
+    "RED",
+    "Desk",
+    "Running",
+    "changes",
+    "codes",
+    "fill",
+    "ledger_path",
+    "lookup_paths",
+    "order_path",
+    "quantities",
+]

@@ -8,7 +8,7 @@ import pytest
 from rulecap.monitor.execution import Decided
 from rulecap.monitor.journal import JournalError
 from rulecap.monitor.orders import CANCELLED, FILLED, NOT_SENT, REFUSED, UNCERTAIN, Orders
-from tests.monitor.conftest import ORANGE, RED, changes, codes, ledger_path, order_path, quantities
+from tests.monitor.conftest import ORANGE, RED, changes, codes, ledger_path, lookup_paths, order_path, quantities
 from tests.monitor.model import acted
 from tests.venue.venue import READ_ONLY_KEY, READ_ONLY_SECRET
 
@@ -181,6 +181,22 @@ def test_where_the_venue_goes_on_to_turn_the_worst_down_the_next_worst_is_closed
     assert {one.symbol for one in third.snapshot.positions if one.tradable is False} == {"BTCUSDT", "ETHUSDT"}
     assert {one.symbol for one in again.snapshot.positions if one.tradable is False} == set()  # tried again
     assert {one.order.state for one in again.outcomes} == {REFUSED}
+
+
+def test_where_nobody_tells_what_became_of_the_worst_ones_order_the_next_worst_is_closed(desk, venue):
+    """As where orders are taken, and none can be asked about: in the red zone something has to shrink."""
+    venue.set_wallet("780")
+    venue.fault(order_path(venue), "drop", times=2, method="POST")
+    for path in lookup_paths(venue):
+        venue.fault(path, "status", 100_000, method="GET", status=503, body="{}")
+    wait = lambda: desk.clock.pass_time(61)  # noqa: E731
+    first, second, third = desk.steps(wait, wait)
+    assert [one.order.state for one in first.outcomes] == [UNCERTAIN] * 2
+    assert {one.did for one in second.outcomes} == {"waits"}
+    assert {one.action["symbol"]: one.did for one in third.outcomes} == {"SOLUSDT": "sent", "SUSHIUSDT": "sent"}
+    assert {"order-unsettled"} <= set(codes(third))
+    assert {one.symbol for one in third.snapshot.positions if one.tradable is False} == {"BTCUSDT", "ETHUSDT"}
+    assert [one.symbol for one in venue.orders] == ["SOLUSDT", "SUSHIUSDT"]
 
 
 def test_a_pass_in_which_the_venue_has_orders_wait_is_not_fine(desk, venue):
