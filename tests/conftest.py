@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def logging_as_it_was() -> Iterator[None]:
     """Keep what a command does to logging from the tests behind it."""
-    loggers = [logging.getLogger(name) for name in ("", "rulecap")]
+    loggers = [logging.getLogger(name) for name in ("", "rulecap", "uvicorn.error")]
     handlers, levels = loggers[0].handlers[:], [one.level for one in loggers]
     yield
     loggers[0].handlers[:] = handlers

@@ -51,3 +51,5 @@ def set_up(level: str, as_json: bool, stream: TextIO | None = None) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("rulecap").setLevel(level.upper())
+    # Its warnings are of what is no request: whoever reaches the port, with a key or without, could fill a disk.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from rulecap.service.app import create_app
 from rulecap.service.failing import steadily
+from rulecap.service.heads import bounded_protocol
 from rulecap.service.loops import new_event_loop
 from rulecap.service.quiet import settle
 from rulecap.service.service import Service
@@ -86,6 +87,7 @@ def server_of(settings: ServiceSettings, app: FastAPI, listening: Callable[[str]
         # Who asks is known by the address alone: what a header says of it anybody may write.
         proxy_headers=False,
         ws="none",
+        http=bounded_protocol(),
         timeout_graceful_shutdown=settings.stop_seconds,
         lifespan="on",
     )

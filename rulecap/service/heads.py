@@ -1,0 +1,73 @@
+"""How much a request may say before its body: uvicorn's parser in C keeps whatever comes, for as long as it comes.
+
+Anybody who reaches the port may send it, before any key is asked for.
+"""
+
+from typing import Any
+
+MOST = 64 * 1024
+TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+class TooMuch(Exception):
+    """A head, or what follows a body in pieces, is larger than it may be."""
+
+
+class Bounded:
+    """What is put in front of uvicorn's class: ends a connection with 431 once too much of a head has come.
+
+    What the parser tells of is counted (`_told`), and so is what it only keeps, since its end has not come (`_untold`).
+    """
+
+    transport: Any
+    _told = _untold = _steps = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Read what has come."""
+        before = self._steps
+        super().data_received(data)  # type: ignore[misc]  # uvicorn's class comes next, see bounded_protocol
+        self._untold = 0 if self._steps != before else self._untold + len(data)
+        if max(self._told, self._untold) > MOST and not self.transport.is_closing():
+            self.transport.write(TOO_LARGE)
+            self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no request; one that is too large is answered above."""
+        if self._told <= MOST:
+            super().send_400_response(msg)  # type: ignore[misc]  # as above
+
+    def on_message_begin(self) -> None:
+        """Begin to count."""
+        self._told = 0
+        self._steps += 1
+        super().on_message_begin()  # type: ignore[misc]  # as above
+
+    def on_url(self, url: bytes) -> None:
+        """Count a part of the address."""
+        self._count(len(url))
+        super().on_url(url)  # type: ignore[misc]  # as above
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a header, or what is one after a body in pieces."""
+        self._count(len(name) + len(value))
+        super().on_header(name, value)  # type: ignore[misc]  # as above
+
+    def on_body(self, body: bytes) -> None:
+        """Note that the parser goes on."""
+        self._steps += 1
+        super().on_body(body)  # type: ignore[misc]  # as above
+
+    def _count(self, length: int) -> None:
+        self._steps += 1
+        self._told += length
+        if self._told > MOST:
+            raise TooMuch  # which ends the parsing
+
+
+def bounded_protocol() -> Any:
+    """Return what reads requests; where that parser is not installed, uvicorn's own choice, which has such a bound."""
+    try:
+        from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+    except ImportError:
+        return "auto"
+    return type("BoundedProtocol", (Bounded, HttpToolsProtocol), {})

@@ -1,0 +1,95 @@
+"""Before any key is asked for, a request can say only so much."""
+
+import asyncio
+import io
+import logging
+
+import pytest
+
+pytest.importorskip("httptools")
+
+from rulecap.service import running
+from rulecap.service.app import create_app
+from rulecap.service.logs import set_up
+from rulecap.service.settings import ServiceSettings
+
+GET = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
+CHUNKED = b"POST /api/evaluate/state HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+MANY = b"X-One: " + b"v" * 1000 + b"\r\n"
+
+
+async def served(ask):
+    """Return what a question to the port of a service comes to."""
+    told = asyncio.get_running_loop().create_future()
+    settings = ServiceSettings(demo=True, apart=False, port=0)
+    app = create_app(settings)
+    app.state.service.open()
+    server = running.server_of(settings, app, told.set_result)
+    task = asyncio.create_task(server.serve())
+    try:
+        return await ask(int((await asyncio.wait_for(told, 20)).rpartition(":")[2]))
+    finally:
+        server.should_exit = True
+        await asyncio.wait_for(task, 20)
+
+
+async def answered(port, *parts):
+    """Send parts, each for itself, for as long as the service takes them; return what it answers."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+            await asyncio.sleep(0)
+        return await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+    except ConnectionError:
+        return b"cut"
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (GET, *[MANY] * 200),
+        (GET + MANY * 200,),
+        (GET + b"X: ", *[b"v" * 32_000] * 10),
+        (b"GET /", *[b"a" * 32_000] * 10),
+        (*[b"\r\n" * 16_000] * 10,),
+        (CHUNKED, b"1;", *[b"x" * 32_000] * 10),
+    ],
+)
+def test_a_head_without_end_is_ended(parts):
+    said = asyncio.run(served(lambda port: answered(port, *parts)))
+    # Who goes on sending may find the connection gone before he has read why.
+    assert said == b"cut" or said.split(b" ")[1] in (b"431", b"400")
+
+
+def test_a_request_of_a_usual_size_is_read_in_any_pieces():
+    async def ask(port):
+        whole = GET + MANY * 50 + b"\r\n"
+        return [
+            await answered(port, whole),
+            await answered(port, *[whole[at : at + 700] for at in range(0, len(whole), 700)]),
+        ]
+
+    assert all(said.startswith(b"HTTP/1.1 200") for said in asyncio.run(served(ask)))
+
+
+def test_a_large_body_is_no_large_head():
+    async def ask(port):
+        body = b" " * 500_000
+        head = b"POST /api/evaluate/state HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        return await answered(port, head + b"Content-Length: %d\r\n\r\n" % len(body), body)
+
+    assert asyncio.run(served(ask)).startswith(b"HTTP/1.1 400")  # it is no JSON
+
+
+@pytest.mark.usefixtures("logging_as_it_was")
+def test_what_is_no_request_is_no_line_in_the_log():
+    said = io.StringIO()
+    set_up("debug", False, said)
+    logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+    logging.getLogger("uvicorn.error").error("the address is taken")
+    assert said.getvalue().endswith("the address is taken\n")
+    assert "Invalid" not in said.getvalue()
