@@ -229,6 +229,9 @@ VENUES = MappingProxyType(
             balance_total=EQUITY,
             tier_ends=("maxSz",),
             most_market=("maxMktSz",),
+            # What goes to an isolated position's margin, and comes back, ccxt calls a transfer too.
+            flow_types=frozenset({"1"}),
+            flow_filter=("type", ("1",)),
             finds_orders=True,
             mode_in_order=True,
         ),

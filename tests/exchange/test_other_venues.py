@@ -1,11 +1,13 @@
 """What ccxt's own classes of other venues make of the answers that these document: contracts that are no unit each."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rulecap.exchange import ExchangeSettings, VenueError, open_exchange
+from rulecap.exchange import Deposits, ExchangeSettings, VenueError, open_exchange
 from rulecap.exchange.client import open_client
+from rulecap.exchange.flows import counted
 from rulecap.exchange.keys import Keys
 from rulecap.exchange.markets import brackets_of, contract_worth, market_of
 from rulecap.exchange.orders import contracts_text
@@ -82,6 +84,27 @@ def test_an_order_is_no_larger_than_the_venue_takes_as_a_market_order():
     # 5,000 contracts of 0.01 BTC are held; more than 3,000 would be refused each time.
     assert contracts_text(50.0, held(market, contracts=5_000.0), client.precisionMode, venue_of("okx")) == "3000"
     assert contracts_text(0.0119, held(market, contracts=5_000.0), client.precisionMode, venue_of("okx")) == "1.1"
+
+
+@pytest.mark.parametrize(("kind", "net"), [("1", 1_200.0), ("6", 1_000.0), ("8", 1_000.0)])
+def test_margin_that_is_moved_within_an_account_is_neither_paid_in_nor_out(kind, net):
+    client, _ = okx()
+    bills = [
+        {
+            "type": kind,
+            "balChg": change,
+            "bal": after,
+            "billId": change,
+            "ccy": "USDT",
+            "ts": "1790000000000",
+            "fee": "",
+        }
+        for change, after in (("500", "1500"), ("-300", "1200"))
+    ]
+    entries = [client.parse_ledger_entry(one) for one in bills]
+    moment = datetime.fromtimestamp(1_790_000_000, UTC)
+    before = Deposits(1_000.0, moment - timedelta(minutes=1))
+    assert counted(before, entries, venue_of("okx"), "USDT", moment + timedelta(minutes=1)).net == net
 
 
 NAME = "rcc0ffee000000r2n0"
