@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from rulecap.audit.database import UNCHANGED, Row, Statement
 from rulecap.audit.errors import LogError
+from rulecap.audit.inherited import opened
 from rulecap.audit.tables import Batch, differing, insertion
 from rulecap.audit.watch import Watch
 
@@ -253,7 +254,8 @@ def connect(path: Path, write: bool, create: bool, patience: float) -> sqlite3.C
     belong to the reader, and the log's writer could not write it. Such a file is read as it stands.
 
     Raises:
-        LogError: it cannot be read as it stands, because the write-ahead log of a writer that died is to be taken in.
+        LogError: it cannot be read as it stands, because the write-ahead log of a writer that died is to be taken in;
+            or this process was forked from one that has it open.
     """
     mode = "rwc" if create else "rw" if write else "ro"
     if not write and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
@@ -261,13 +263,7 @@ def connect(path: Path, write: bool, create: bool, patience: float) -> sqlite3.C
             mode = "ro&immutable=1"
         elif not Path(f"{path}-shm").exists():
             raise LogError("log-read-only", f"{path}-wal is to be taken in, by somebody who may write {path}")
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
-        timeout=patience,
-        isolation_level=None,
-        uri=True,
-        check_same_thread=False,
-    )
+    connection = opened(path, f"{path.absolute().as_uri()}?mode={mode}", patience)
     # Text that is no UTF-8 was not written by rulecap; it is to be read, and found, rather than to fail.
     connection.text_factory = lambda raw: raw.decode(errors="replace")
     return connection

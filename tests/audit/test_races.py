@@ -3,10 +3,13 @@
 import os
 import signal
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from rulecap.audit import Ledger, LogError, open_ledger, open_log
+from rulecap.audit.opening import sqlite_path
 from rulecap.audit.replay import replayed
 from rulecap.audit.verify import verify
 from rulecap.audit.writer import Writer
@@ -278,16 +281,65 @@ class TestAForkWithAnOpenLedger:
                 assert in_child(lambda: act(ledger, policy, "close")) == "closed"
         assert told == "None unlogged log-failed True"
 
-    def test_may_open_a_ledger_of_its_own(self, policy, url):
-        with open_ledger(url) as ledger:
+    def test_may_open_a_ledger_of_its_own_at_a_server(self, policy, postgres_url):
+        with open_ledger(postgres_url) as ledger:
             ledger.evaluate(policy, snapshot(1))
-
-            def child():
-                with open_ledger(url) as own:
-                    return str(own.evaluate(policy, snapshot(2)).outputs["number"])
-
-            assert in_child(child) == "2"
+            assert in_child(lambda: own_answer(policy, postgres_url)) == "2"
             assert ledger.evaluate(policy, snapshot(3)).outputs["number"] == 3
+
+
+class TestAForkWithAnOpenFile:
+    """SQLite takes over from the parent which locks are held: the child would write without one, over the parent."""
+
+    @pytest.mark.parametrize("opened", [open_ledger, open_log])
+    @pytest.mark.parametrize("opens", ["ledger", "log"])
+    @pytest.mark.parametrize("name", ["log.sqlite3", "hard", "soft"])
+    def test_does_not_open_it_again(self, policy, sqlite_url, tmp_path, opened, opens, name):
+        open_ledger(sqlite_url).close()
+        file = sqlite_path(sqlite_url)
+        (tmp_path / "hard").hardlink_to(file)
+        (tmp_path / "soft").symlink_to(file)
+        url = sqlite_url if name == file.name else f"sqlite:///{tmp_path / name}"
+        with opened(sqlite_url):
+            told = in_child(lambda: own_answer(policy, url, opens))
+        assert "log-failed" in told
+        assert "was forked from one that has" in told
+        with open_ledger(sqlite_url) as ledger:
+            assert ledger.evaluate(policy, snapshot(1)).record_id
+
+    def test_does_not_open_it_in_a_child_of_its_own_either(self, policy, sqlite_url):
+        with open_ledger(sqlite_url):
+            told = in_child(lambda: in_child(lambda: own_answer(policy, sqlite_url)))
+        assert "was forked from one that has" in told
+
+    def test_opens_another_file(self, policy, sqlite_url, tmp_path):
+        with open_ledger(sqlite_url):
+            assert in_child(lambda: own_answer(policy, f"sqlite:///{tmp_path}/another.sqlite3")) == "1"
+
+    def test_opens_what_was_closed_before(self, policy, sqlite_url):
+        with open_ledger(sqlite_url) as ledger, open_log(sqlite_url):
+            ledger.evaluate(policy, snapshot(1))
+        assert in_child(lambda: own_answer(policy, sqlite_url)) == "2"
+
+    def test_opens_what_the_parent_opens_afterwards(self, policy, sqlite_url):
+        opened, may_go_on = os.pipe()
+        open_ledger(sqlite_url).close()
+        with ThreadPoolExecutor() as beside:
+            told = beside.submit(in_child, lambda: os.read(opened, 1) and own_answer(policy, sqlite_url))
+            time.sleep(0.2)  # the child is there before the parent opens the file; where it is not, nothing is tested
+            with open_ledger(sqlite_url) as ledger:
+                ledger.evaluate(policy, snapshot(1))
+                os.write(may_go_on, b"x")
+                assert told.result() == "2"
+                assert ledger.evaluate(policy, snapshot(3)).outputs["number"] == 3
+
+
+def own_answer(policy, url, opens="ledger"):
+    if opens == "log":
+        open_log(url).close()
+        return "read"
+    with open_ledger(url) as own:
+        return str(own.evaluate(policy, snapshot(2)).outputs["number"])
 
 
 def act(ledger, policy, action):
