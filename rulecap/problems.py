@@ -1,5 +1,6 @@
 """What is wrong, where, and what to write instead: problems are values, gathered and reported together."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -45,18 +46,18 @@ class Problem:
     def render(self) -> str:
         """Return the finding as text: place, code, message, the line with a caret, the hint."""
         place = str(self.location) if self.location else self.path
-        lines = [": ".join(part for part in (place, f"{self.severity} [{self.code}]", self.message) if part)]
+        lines = [on_a_line(": ".join(part for part in (place, f"{self.severity} [{self.code}]", self.message) if part))]
         if self.location and self.source_line:
-            lines += _caret(self.source_line, self.location.column)
+            lines += map(on_a_line, _caret(self.source_line, self.location.column))
         if self.hint:
-            lines.append(f"    = {self.hint}")
+            lines.append(on_a_line(f"    = {self.hint}"))
         return "\n".join(lines)
 
     def __str__(self) -> str:
         """Return the finding on one line, for a bot's log."""
         place = str(self.location) if self.location else self.path
         said = ": ".join(part for part in (place, self.message) if part)
-        return f"{said} [{self.code}]" + (f" ({self.hint})" if self.hint else "")
+        return on_a_line(f"{said} [{self.code}]" + (f" ({self.hint})" if self.hint else ""))
 
     def to_dict(self) -> dict[str, object]:
         """Return the finding as JSON types, with stable keys."""
@@ -106,6 +107,25 @@ def shown(value: object) -> str:
     if text is None:
         text = f"a {type(value).__name__}"
     return text[:LONGEST_SHOWN].encode(errors="backslashreplace").decode()
+
+
+# Characters that move a terminal's cursor, colour what follows, or turn a text's direction; a tab is let through.
+_MOVING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def plain(text: str) -> str:
+    """Return a text of several lines such that it does nothing to a terminal but be read: such characters are named."""
+    return _MOVING.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
+
+
+def on_a_line(text: str) -> str:
+    """Return a text such that it also begins no line of its own."""
+    return plain(text).replace("\n", "\\n")
+
+
+def as_json_has_it(text: str) -> str:
+    """Return JSON such that it does nothing to a terminal, and says the same: such characters are in texts alone."""
+    return _MOVING.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 NEAR, A_SLIP = 0.6, 0.81

@@ -7,6 +7,7 @@ from rulecap.cli.outline import INDENT, outline
 from rulecap.cli.terminal import Style
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy
+from rulecap.problems import on_a_line
 
 
 def decision_as_json(policy: Policy, decision: Decision) -> dict[str, Any]:
@@ -25,7 +26,8 @@ def decision_as_json(policy: Policy, decision: Decision) -> dict[str, Any]:
 
 def decision_as_text(policy: Policy, decision: Decision, style: Style, where: str) -> str:
     """Return the headline, what the policy at `where` says of the answer, the outputs, and any problems."""
-    sections = [[_headline(policy, decision, style)], decision.trace.said, _outputs(decision)]
+    said = [on_a_line(line) for line in decision.trace.said]
+    sections = [[_headline(policy, decision, style)], said, _outputs(decision)]
     return _joined([*sections, [style.problem(problem) for problem in from_here(decision.problems, where)]])
 
 
@@ -37,7 +39,7 @@ def explained(policy: Policy, decision: Decision, style: Style) -> str:
 def _headline(policy: Policy, decision: Decision, style: Style) -> str:
     asked, record = decision.decision, f", on record as {decision.record_id}" if decision.record_id else ""
     by = f", answered by {decision.answered_by}" if decision.answered_by not in ("", asked) else ""
-    head = style.strong(f"{policy.name} {policy.version}: {asked}{by}{record}")
+    head = style.strong(on_a_line(f"{policy.name} {policy.version}: {asked}{by}{record}"))
     return (
         head
         if decision.ok

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rulecap.problems import on_a_line
+
 INDENT = "  "
 WIDEST_TABLE = 100
 
@@ -23,10 +25,10 @@ def value_text(value: Any) -> str:
     if isinstance(value, Mapping):
         if value.keys() == {"file", "line"}:
             return f"{value['file']}:{value['line']}"
-        return ", ".join(f"{name} {value_text(item)}" for name, item in value.items())
+        return ", ".join(f"{on_a_line(name)} {value_text(item)}" for name, item in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(value_text(item) for item in value) or "[]"
-    return str(value)
+    return on_a_line(str(value))
 
 
 def number_text(number: float) -> str:
@@ -40,7 +42,7 @@ def number_text(number: float) -> str:
 def table(records: Sequence[Mapping[str, Any]], widest: int = WIDEST_TABLE) -> list[str]:
     """Return records as an aligned table with a head; where it is too wide, long texts stand below their rows."""
     names = list(dict.fromkeys(name for record in records for name in record))
-    columns = {name: [name, *(value_text(record.get(name)) for record in records)] for name in names}
+    columns = {name: [on_a_line(name), *(value_text(record.get(name)) for record in records)] for name in names}
     below: list[list[str]] = []
     while len(columns) > 1 and sum(map(_widest, columns.values())) + len(INDENT) * len(columns) > widest:
         below.insert(0, columns.pop(max(columns, key=lambda name: _widest(columns[name]))))
@@ -57,10 +59,10 @@ def _widest(column: Sequence[str]) -> int:
 
 def _entry(name: str, value: Any, width: int) -> list[str]:
     if isinstance(value, Mapping) and value:
-        return [name, *(INDENT + line for line in outline(value))]
+        return [on_a_line(name), *(INDENT + line for line in outline(value))]
     if isinstance(value, list | tuple) and value and all(isinstance(item, Mapping) for item in value):
-        return [name, *(INDENT + line for line in table(value))]
-    return [f"{name.ljust(width)}{INDENT}{value_text(value)}".rstrip()]
+        return [on_a_line(name), *(INDENT + line for line in table(value))]
+    return [f"{on_a_line(name).ljust(width)}{INDENT}{value_text(value)}".rstrip()]
 
 
 def _width(values: Mapping[str, Any]) -> int:

@@ -6,14 +6,14 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from rulecap.problems import Problem
+from rulecap.problems import Problem, as_json_has_it
 
 RED, GREEN, BOLD, DIM = "31", "32", "1", "2"
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    """Print a value as JSON; what a terminal would obey, by its number."""
+    print(as_json_has_it(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,20 +4,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from rulecap.language.values import show
+from rulecap.problems import on_a_line
 from rulecap.rules.kinds import LINES
 
 WIDEST_VALUE = 90
 
 
 def explain(trace: dict[str, Any], said: list[str]) -> str:
-    """Return the text of a trace."""
+    """Return the text of a trace; no name of what is traded, whatever it is, begins a line or moves a cursor."""
     sections = [
-        list(said),
-        list(_problems(trace["problems"])),
-        list(_waterfalls(trace["steps"])),
-        list(_steps(trace["steps"])),
+        map(on_a_line, said),
+        map(on_a_line, _problems(trace["problems"])),
+        map(on_a_line, _waterfalls(trace["steps"])),
+        map(on_a_line, _steps(trace["steps"])),
     ]
-    return "\n\n".join("\n".join(section) for section in sections if section)
+    return "\n\n".join(text for text in map("\n".join, sections) if text)
 
 
 def _problems(problems: list[dict[str, Any]]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from rulecap.audit.why.changes import ONE_AT_A_TIME, Change, Counts, Findings
 from rulecap.language.values import is_number, show
+from rulecap.problems import on_a_line
 
 INDENT = "  "
 SAID = {"USD": "USD", "percent": "%", "leverage": "x", "hours": "h", "seconds": "s"}
@@ -16,7 +17,7 @@ def render(findings: Findings) -> str:
         *_group(findings, "thresholds", findings.thresholds, "No single number of the policy changes it."),
         [ONE_AT_A_TIME, *_work(findings)],
     ]
-    return "\n\n".join("\n".join(section) for section in sections if section)
+    return "\n\n".join("\n".join(map(on_a_line, section)) for section in sections if section)
 
 
 def _head(findings: Findings) -> list[str]:

@@ -21,6 +21,7 @@ def run(asked: argparse.Namespace) -> int:
     from rulecap.audit.replay import evaluated_again, replayed
     from rulecap.cli.decisions import decision_as_json, explained
     from rulecap.cli.terminal import Style, print_json
+    from rulecap.problems import on_a_line
 
     with reading(asked.log) as log:
         record, policy = decided(log, asked.id)
@@ -34,7 +35,7 @@ def run(asked: argparse.Namespace) -> int:
         print_json({**decision_as_json(policy, decision), **about, "trace": decision.trace.steps})
     else:
         style = Style.of_output()
-        print(f"{record.fields['time']}  account {record.fields['account'] or 'unknown'}")
+        print(on_a_line(f"{record.fields['time']}  account {record.fields['account'] or 'unknown'}"))
         print(explained(policy, decision, style))
         if difference is not None:
             where = f"{difference.part} {difference.step}".strip()

@@ -39,6 +39,8 @@ def filter_of(asked: argparse.Namespace, log: "Log", kinds: "Kinds") -> "Filter 
 
 def tell_unasked(where: "Filter | None") -> None:
     """Say on standard error how many records the filter could not be asked of."""
+    from rulecap.problems import on_a_line
+
     if where is None:
         return
     if where.unknown:
@@ -47,6 +49,6 @@ def tell_unasked(where: "Filter | None") -> None:
     for (digest, decision), number in where.unfit.items():
         policy = f"policy {digest[:12]}" if digest else "no policy"
         records = f"{number:,} record{'s' * (number != 1)} of {decision or 'no known decision'}"
-        print(f"rulecap: it means nothing for {records} by {policy}", file=sys.stderr)
+        print(on_a_line(f"rulecap: it means nothing for {records} by {policy}"), file=sys.stderr)
         for problem in where.problems(digest, decision)[:1]:
             print(problem.render(), file=sys.stderr)

@@ -75,6 +75,7 @@ def _picture(name: str | None) -> Path | None:
 
 def _draw(history: "History", path: Path) -> None:
     from rulecap.audit.review.picture import draw
+    from rulecap.problems import on_a_line
 
     whole, letters = False, ""
     try:
@@ -87,7 +88,8 @@ def _draw(history: "History", path: Path) -> None:
     finally:
         if not whole:  # half a picture would keep its name taken
             _remove(path)
-    print(f"{path}: {len(history.points):,} point{'s' * (len(history.points) != 1)} of {history.account}")
+    points = f"{len(history.points):,} point{'s' * (len(history.points) != 1)}"
+    print(on_a_line(f"{path}: {points} of {history.account}"))
     if letters:
         codes = ", ".join(f"{letter} is {letter.encode('unicode_escape').decode()}" for letter in letters)
         print(

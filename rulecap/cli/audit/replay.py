@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rulecap.cli.audit.common import add_log, check_decides, is_of_no_decision, progress, reading
 from rulecap.cli.usage import FINE, NOT_FINE, UsageError, add_json
+from rulecap.problems import on_a_line
 from rulecap.version import __version__
 
 if TYPE_CHECKING:
@@ -64,8 +65,9 @@ def run(asked: argparse.Namespace) -> int:
             }
         )
     else:
-        found_out = [*(style.bad(found["message"]) for found in differing), *_summary(replayed, count, reworded, style)]
-        print("\n".join([*found_out, *_others(engines), *_refused(refused)]))
+        found_out = [style.bad(on_a_line(found["message"])) for found in differing]
+        summary = _summary(replayed, count, reworded, style)
+        print("\n".join([*found_out, *summary, *_others(engines), *map(on_a_line, _refused(refused))]))
     return FINE if not count else NOT_FINE
 
 

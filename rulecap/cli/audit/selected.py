@@ -69,10 +69,11 @@ def reviewing(url: str) -> "Iterator[Log]":
     """
     from rulecap.audit import LogError
     from rulecap.audit.review.selection import Unselectable, looking
+    from rulecap.problems import on_a_line
 
     with reading(url) as log:
         try:
             with looking(log):
                 yield log
         except (LogError, Unselectable) as error:
-            raise UsageError(str(error)) from error
+            raise UsageError(on_a_line(str(error))) from error

@@ -1,0 +1,78 @@
+"""What was recorded is shown as it is written, and does nothing to the screen of who reads it."""
+
+import json
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from rulecap import load_policy
+from rulecap.audit import open_ledger
+
+EXAMPLE = Path(__file__).parents[2] / "policies/default/examples/sushi_recorded.json"
+MOVING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+FORGED = "9999 ENTER"
+EVIL = f"\x1b[2J\x9b31m\r\u202ename\n{FORGED}"
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """A log whose account, symbols, decision and texts hold what moves a terminal's cursor, and begin a new line."""
+    path = tmp_path_factory.mktemp("evil") / "log.sqlite3"
+    policy, snapshot = load_policy("default"), json.loads(EXAMPLE.read_bytes())
+    snapshot["account"]["id"] = EVIL
+    snapshot["positions"][0].update(symbol=EVIL, base=EVIL)
+    there = {**snapshot, "market": {**snapshot["market"], "symbol": EVIL, "base": EVIL}}
+    there["signal"] = {**snapshot["signal"], "symbol": EVIL}
+    with open_ledger(f"sqlite:///{path}") as ledger:
+        ledger.evaluate(policy, snapshot)
+        ledger.evaluate(policy, there)
+        ledger.evaluate(policy, {**there, "market": snapshot["market"]})
+        ledger.evaluate(policy, snapshot, "margin")
+        ledger.evaluate(policy, EVIL)
+        ledger.evaluate(policy, snapshot, EVIL)
+    return path
+
+
+COMMANDS = (
+    ["query"],
+    ["query", "--account", "nobody"],
+    ["query", "--where", "1 > 0"],
+    ["stats"],
+    ["history"],
+    *[[command, str(number)] for command in ("show", "explain", "why") for number in range(1, 7)],
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_nothing_that_was_recorded_moves_the_cursor_or_begins_a_line(rulecap, file, command, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    ran = rulecap("audit", *command, "--log", f"sqlite:///{file}")
+    assert not MOVING.search(ran.out + ran.err)
+    assert not [line for line in (ran.out + ran.err).splitlines() if line.strip().startswith(FORGED)]
+    assert ran.out + ran.err
+
+
+def test_a_list_says_what_an_account_is_called_all_the_same(rulecap, file):
+    assert r"\x1b[2J\x9b31m\r\u202ename\n9999 ENTER" in rulecap("audit", "query", "--log", f"sqlite:///{file}").out
+
+
+def test_json_has_the_very_name_and_moves_nothing(rulecap, file):
+    out = rulecap("audit", "query", "--json", "--log", f"sqlite:///{file}").out
+    assert not MOVING.search(out)
+    assert EVIL in {one["account"] for one in json.loads(out)["records"]}
+
+
+def test_what_is_found_in_a_log_moves_nothing(rulecap, file, tmp_path):
+    copy = tmp_path / "copy.sqlite3"
+    copy.write_bytes(file.read_bytes())
+    with closing(sqlite3.connect(copy)) as database:
+        database.execute(f'CREATE TRIGGER "{EVIL}" AFTER DELETE ON records BEGIN SELECT 1; END')
+    (tmp_path / "kept.txt").write_text("rulecap/\x7f\x9b31m\u202eevil\n5\n" + "A" * 43 + "=\n", encoding="utf-8")
+    ran = rulecap("audit", "verify", "--checkpoint", str(tmp_path / "kept.txt"), "--log", f"sqlite:///{copy}")
+    assert ran.code == 1
+    assert "[tables-differ]" in ran.out
+    assert not MOVING.search(ran.out + ran.err)
+    assert not [line for line in ran.out.splitlines() if line.startswith(FORGED)]
