@@ -1,8 +1,11 @@
 """What was recorded is shown as it is written, and does nothing to the screen of who reads it."""
 
 import json
+import os
 import re
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -76,3 +79,30 @@ def test_what_is_found_in_a_log_moves_nothing(rulecap, file, tmp_path):
     assert "[tables-differ]" in ran.out
     assert not MOVING.search(ran.out + ran.err)
     assert not [line for line in ran.out.splitlines() if line.startswith(FORGED)]
+
+
+@pytest.fixture(scope="module")
+def abroad(tmp_path_factory):
+    """The address of a log of two accounts whose names few encodings have."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('abroad') / 'log.sqlite3'}"
+    policy, snapshot = load_policy("default"), json.loads(EXAMPLE.read_bytes())
+    with open_ledger(url) as ledger:
+        for name in ("日本", "Ελλάς"):
+            ledger.evaluate(policy, {**snapshot, "account": {**snapshot["account"], "id": name}})
+    return url
+
+
+@pytest.mark.parametrize("command", [["query"], ["history", "--account", "日本"], ["export"]], ids=" ".join)
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+def test_what_programs_read_has_every_name_whatever_the_terminal_has(abroad, command, form):
+    if command == ["export"] and form == "--csv":
+        form = "--format=csv"
+    asked = [sys.executable, "-m", "rulecap", "audit", *command, form, "--log", abroad]
+    ran = subprocess.run(asked, env={**os.environ, "PYTHONIOENCODING": "cp1252"}, capture_output=True, check=True)
+    text = ran.stdout.decode("utf-8")
+    assert "?" not in text
+    if form == "--json" and command != ["export"]:
+        assert "日本" in json.dumps(json.loads(text), ensure_ascii=False)
+    elif command != ["history", "--account", "日本"]:
+        assert "日本" in text
+        assert "Ελλάς" in text

@@ -1,10 +1,11 @@
 """What the audit commands share: which log, and progress of long work."""
 
 import argparse
+import io
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -105,6 +106,19 @@ def decided(log: "Log", name: str) -> "tuple[Record, Policy]":
         raise UsageError(str(error)) from error
     except ValueError as error:
         raise UsageError(f"record {record.seq} is damaged ({error}): {LOOK}") from error
+
+
+def print_csv(head: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Print rows as CSV, in UTF-8 where a program reads it, as `export` writes it."""
+    import csv
+
+    from rulecap.audit.review.export import harmless
+
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8", newline="")
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows([harmless(value) for value in row] for row in rows)
 
 
 def progress(what: str) -> Progress | None:

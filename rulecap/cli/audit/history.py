@@ -1,13 +1,11 @@
 """`rulecap audit history`: an account's state over time, as a table or as a picture."""
 
 import argparse
-import csv
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rulecap.cli.audit.common import progress
+from rulecap.cli.audit.common import print_csv, progress
 from rulecap.cli.audit.selected import add_selection, reviewing, selection_of
 from rulecap.cli.usage import FINE, UsageError, add_json
 
@@ -112,11 +110,7 @@ def _print(asked: argparse.Namespace, history: "History") -> None:
         panels = [{"name": one.shown.name, "title": one.shown.title, "unit": one.shown.unit} for one in history.panels]
         print_json({"account": history.account, "policy": history.policy, "panels": panels, "points": rows})
     elif asked.csv:
-        from rulecap.audit.review.export import harmless
-
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(rows[0] if rows else ["time"])
-        writer.writerows([harmless(value) for value in row.values()] for row in rows)
+        print_csv(rows[0] if rows else ["time"], (row.values() for row in rows))
     else:
         print(
             "\n".join(table([_short(row, history) for row in rows], WIDEST))

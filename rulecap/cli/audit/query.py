@@ -1,11 +1,9 @@
 """`rulecap audit query`: records found by columns and by a condition, a page at a time."""
 
 import argparse
-import csv
-import sys
 from typing import TYPE_CHECKING, Any
 
-from rulecap.cli.audit.common import progress
+from rulecap.cli.audit.common import print_csv, progress
 from rulecap.cli.audit.filtered import add_where, filter_of, tell_unasked
 from rulecap.cli.audit.selected import add_selection, reviewing, selection_of
 from rulecap.cli.usage import FINE, UsageError, add_json
@@ -77,11 +75,7 @@ def _print(asked: argparse.Namespace, rows: "list[Listed]", following: str | Non
         return
     columns = [_columns(row) for row in rows]
     if asked.csv:
-        from rulecap.audit.review.export import harmless
-
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(HEAD)
-        writer.writerows([[harmless(value) for value in row.values()] for row in columns])
+        print_csv(HEAD, (row.values() for row in columns))
         return
     if columns:
         print("\n".join(table(columns)))
