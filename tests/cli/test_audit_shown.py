@@ -1,5 +1,7 @@
 """What was recorded is shown as it is written, and does nothing to the screen of who reads it."""
 
+import csv
+import io
 import json
 import os
 import re
@@ -79,6 +81,39 @@ def test_what_is_found_in_a_log_moves_nothing(rulecap, file, tmp_path):
     assert "[tables-differ]" in ran.out
     assert not MOVING.search(ran.out + ran.err)
     assert not [line for line in ran.out.splitlines() if line.startswith(FORGED)]
+
+
+def cells(text, separator):
+    """Return the cells as a spreadsheet reads them that takes a quote for one at the start of a cell alone."""
+    return [cell for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) for cell in row]
+
+
+RUN = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+RUNNING = (
+    "=1+1", "+1", "-1+1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff201",
+    "a;=1+1;b", "a\t=1+1\tb", "a\n=1+1\nb", "a\r\n=1+1", 'a;"=1+1";b', "a;;-1;b", "a,=1+1,b",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    """The address of a log whose accounts are called what a spreadsheet would run."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('running') / 'log.sqlite3'}"
+    policy, snapshot = load_policy("default"), json.loads(EXAMPLE.read_bytes())
+    with open_ledger(url) as ledger:
+        for name in RUNNING:
+            assert ledger.evaluate(policy, {**snapshot, "account": {**snapshot["account"], "id": name}}, "state").ok
+    return url
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_no_cell_runs_in_a_spreadsheet_wherever_it_separates_cells(rulecap, running, tmp_path, separator):
+    listed = rulecap("audit", "query", "--csv", "--log", running).out
+    assert rulecap("audit", "export", "--format=csv", "--out", str(tmp_path / "all.csv"), "--log", running).code == 0
+    exported = (tmp_path / "all.csv").read_bytes().decode()
+    for text in (listed, exported):
+        assert len(cells(text, ",")) >= len(RUNNING) * 7
+        assert not [cell for cell in cells(text, separator) if cell.lstrip('"').startswith(RUN)]
 
 
 @pytest.fixture(scope="module")

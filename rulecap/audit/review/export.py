@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any
 
@@ -17,8 +18,9 @@ FIXED = (
 )  # fmt: skip
 PREFIX, NOTHING = "outputs.", "nothing"
 ROWS = 1000
-# What a spreadsheet would take for a formula at the start of a cell.
-RUN_BY_SPREADSHEETS = ("=", "+", "-", "@", "\t", "\r")
+# Where a spreadsheet would begin a formula: at the start of a cell, which is also behind whatever the country of the
+# reader separates cells by. Some take the wide signs of Japanese keyboards too.
+RUN_BY_SPREADSHEETS = re.compile('(^|[;\t\r\n])(?="*[=+\\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])')
 
 
 def columns(log: Log, kinds: Kinds) -> dict[str, str]:
@@ -92,13 +94,13 @@ def _flat_outputs(prefix: str, outputs: Mapping[str, Any]) -> Iterator[tuple[str
 
 
 def harmless(value: Any) -> Any:
-    """Return a cell that no spreadsheet runs: a text that begins like a formula gets an apostrophe in front.
+    """Return a cell that no spreadsheet runs: what begins like a formula in a text gets an apostrophe in front.
 
     What is true or false is written as in JSON.
     """
     if isinstance(value, bool):
         return str(value).lower()
-    return f"'{value}" if isinstance(value, str) and value.startswith(RUN_BY_SPREADSHEETS) else value
+    return RUN_BY_SPREADSHEETS.sub(r"\1'", value) if isinstance(value, str) else value
 
 
 def write_jsonl(file: IO[bytes], records: Iterable[Stored]) -> None:
@@ -110,7 +112,7 @@ def write_jsonl(file: IO[bytes], records: Iterable[Stored]) -> None:
 def write_csv(file: IO[str], records: Iterable[Stored], named: Mapping[str, str]) -> None:
     """Write a head and a line for each record."""
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(named)
+    writer.writerow(map(harmless, named))
     for stored in records:
         row = flat(stored)
         writer.writerow([harmless(row.get(name)) for name in named])

@@ -117,7 +117,7 @@ def print_csv(head: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
         sys.stdout.reconfigure(encoding="utf-8", newline="")
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(head)
+    writer.writerow(map(harmless, head))
     writer.writerows([harmless(value) for value in row] for row in rows)
 
 
