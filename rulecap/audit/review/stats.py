@@ -14,7 +14,7 @@ from rulecap.audit.record import Record
 from rulecap.audit.replay import evaluated_again
 from rulecap.audit.review.damage import named
 from rulecap.audit.review.selection import Kinds
-from rulecap.language.calls import ADJUSTMENTS
+from rulecap.language.terms import Adjustments
 from rulecap.policy.typed import OutputTerms, TypedPolicy
 
 MONDAY = timedelta(days=4) // MICROSECOND  # the first one of 1970: from it on weeks, days and hours are counted
@@ -151,18 +151,19 @@ def _checked(stats: Stats, policy: str, rule: str, value: dict[str, Any]) -> Non
 
 
 def _adjustments(log: Log, policy: TypedPolicy, record: Record) -> Iterator[tuple[str, str, float, float]]:
-    """Yield rule, step, value before and after: from an output that lists them, else by evaluating again."""
+    """Yield rule, step, value before and after: from an output that lists all of them, else by evaluating again."""
     fields = record.fields
     decision = policy.decisions.get(fields["answered_by"])
     if decision is None or not fields["ok"]:
         return
-    listed = _listing(decision.outputs)
-    if listed:
-        for one in fields["outputs"][listed[0]]:
-            yield one["rule"], one["name"], one["from"], one["to"]
+    computed = {name for name in fields["steps"] if name in policy.rules and policy.rules[name].rule.kind == "adjust"}
+    if not computed:
         return
-    if not any(policy.rules[name].rule.kind == "adjust" for name in fields["steps"] if name in policy.rules):
-        return
+    for output, rules in _listing(decision.outputs).items():
+        if computed <= rules:
+            for one in fields["outputs"][output]:
+                yield one["rule"], one["name"], one["from"], one["to"]
+            return
     for step in evaluated_again(record, log.policy(fields["policy"]["digest"])).trace.steps:
         if step["kind"] == "adjust" and step["detail"] is not None:
             for one in step["detail"]["steps"]:
@@ -170,6 +171,7 @@ def _adjustments(log: Log, policy: TypedPolicy, record: Record) -> Iterator[tupl
                     yield step["rule"], one["name"], one["from"], one["to"]
 
 
-def _listing(outputs: OutputTerms) -> list[str]:
-    """Return the outputs that list adjustments."""
-    return [name for name, part in outputs.items() if not isinstance(part, dict) and part[1].type == ADJUSTMENTS]
+def _listing(outputs: OutputTerms) -> dict[str, set[str]]:
+    """Return the outputs that list adjustments, and of which rules."""
+    terms = {name: part[1] for name, part in outputs.items() if not isinstance(part, dict)}
+    return {name: set(term.rules) for name, term in terms.items() if isinstance(term, Adjustments)}

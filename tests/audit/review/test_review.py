@@ -88,6 +88,26 @@ class TestStatistics:
             (one,) = stats_of(log, log.kinds(), everything(log), timedelta(days=1)).to_dict()["adjustments"]
         assert (one["step"], one["changed"], one["largest_change"]) == ("largest", 1, -0.25)
 
+    def test_count_the_rules_that_a_decision_computes_and_does_not_list(self, tmp_path):
+        """The default policy lists the adjustments of three of its four rules."""
+        url, policy = f"sqlite:///{tmp_path / 'log.sqlite3'}", load_policy("default")
+        given = Path("policies/default/examples/sushi_recorded.json").read_bytes()
+        decided = policy.evaluate(given)
+        listed = {one["rule"] for one in decided.outputs["adjustments"]}
+        made = Counter(
+            (step["rule"], one["name"])
+            for step in decided.trace.steps
+            if step["kind"] == "adjust"
+            for one in step["detail"]["steps"]
+            if one["applies"] and one["from"] != one["to"]
+        )
+        assert listed < {rule for rule, _ in made}
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, given)
+        with open_log(url) as log:
+            told = stats_of(log, log.kinds(), everything(log), timedelta(days=1)).to_dict()["adjustments"]
+        assert {(one["rule"], one["step"]): one["changed"] for one in told} == made
+
 
 class TestHistory:
     @pytest.fixture
