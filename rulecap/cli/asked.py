@@ -31,7 +31,8 @@ def evaluate(asked: argparse.Namespace) -> tuple[Policy, Decision]:
         return policy, _recorded(asked, policy, snapshot)
     if getattr(asked, "idempotency_key", None) is not None:
         raise UsageError("an --idempotency-key belongs to a decision on record: add --record")
-    memory = _object(asked.memory, "memory", "a JSON object of remembered names and values") if asked.memory else None
+    expected = "a JSON object of remembered names and values"
+    memory = None if asked.memory is None else _object(asked.memory, "memory", expected)
     return policy, policy.evaluate(snapshot, decision=asked.decision, memory=memory)
 
 
@@ -39,7 +40,7 @@ def _recorded(asked: argparse.Namespace, policy: Policy, snapshot: "bytes | Snap
     """Return the decision that is put on record."""
     from rulecap.audit import LogError, UnusableKey, open_ledger
 
-    if asked.memory:
+    if asked.memory is not None:
         raise UsageError("--record takes the memory from the log: leave out --memory")
     try:
         with open_ledger(asked.log) as ledger:
@@ -64,7 +65,8 @@ def _snapshot(asked: argparse.Namespace) -> "bytes | Snapshot":
         raise UsageError(f"SNAPSHOT {asked.snapshot} or --exchange {asked.exchange}, not both")
     from rulecap.cli.venue import read_venue
 
-    signal = _object(asked.signal, "signal", "a JSON object of a signal's fields") if asked.signal else None
+    expected = "a JSON object of a signal's fields"
+    signal = None if asked.signal is None else _object(asked.signal, "signal", expected)
     return read_venue(asked, asked.exchange, asked.symbol, signal)
 
 

@@ -301,6 +301,17 @@ def test_a_log_that_is_not_there_is_a_usage_error_and_not_made(rulecap, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("command", [
+    "query --since", "query --until", "query --after", "stats --since", "history --account main --every",
+    "export --until", "verify --after", "checkpoint --out",
+])  # fmt: skip
+def test_an_argument_that_is_empty_is_not_one_that_is_left_out(audit, command):
+    """As a script's variable is that was never set: what it was to choose would be chosen by nobody."""
+    ran = audit(*command.split(), "")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err
+
+
 def test_a_package_that_is_missing_leaves_no_empty_file(audit, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     name = str(tmp_path / "out.parquet")

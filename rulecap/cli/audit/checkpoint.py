@@ -35,7 +35,7 @@ def run(asked: argparse.Namespace) -> int:
         return _prove(asked.log, asked.since)
     with reading(asked.log) as log:
         head = log.head()
-    if asked.out:
+    if asked.out is not None:
         try:
             _keep(Path(asked.out), head.note.encode())
         except OSError as error:
@@ -43,7 +43,7 @@ def run(asked: argparse.Namespace) -> int:
     if asked.json:
         about = {"origin": origin_of(head.id), "size": head.size, "root": head.root.hex()}
         print_json({**about, "signed": is_signed(head.note), "note": head.note})
-    elif not asked.out:
+    elif asked.out is None:
         print(head.note, end="")
     return FINE
 

@@ -53,7 +53,7 @@ def _span(text: str | None) -> "timedelta | None":
     from rulecap.audit.review.moments import NoMoment, length
 
     try:
-        return length(text) if text else None
+        return None if text is None else length(text)
     except NoMoment as error:
         raise UsageError(f"--every: {error}") from error
 

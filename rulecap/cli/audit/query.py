@@ -41,7 +41,8 @@ def run(asked: argparse.Namespace) -> int:
     if not 0 < asked.limit <= MOST:
         raise UsageError(f"--limit is 1 to {MOST:,}")
     with reviewing(asked.log) as log:
-        way = way_of(log, selection_of(asked, log), not asked.oldest, cursor(asked.after) if asked.after else None)
+        after = None if asked.after is None else cursor(asked.after)
+        way = way_of(log, selection_of(asked, log), not asked.oldest, after)
         where = filter_of(asked, log, way.kinds)
         page = _page(log, way, asked.limit, where)
         rows = _listed(log, page)

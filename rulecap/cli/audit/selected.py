@@ -49,8 +49,8 @@ def selection_of(asked: argparse.Namespace, log: "Log") -> "Selection":
     moment_now = now()
     try:
         span = Span(
-            moment(asked.since, moment_now) if asked.since else EVER.since,
-            moment(asked.until, moment_now) if asked.until else EVER.until,
+            EVER.since if asked.since is None else moment(asked.since, moment_now),
+            EVER.until if asked.until is None else moment(asked.until, moment_now),
         )
     except NoMoment as error:
         raise UsageError(str(error)) from error

@@ -41,7 +41,7 @@ def run(asked: argparse.Namespace) -> int:
     notes = [note for name in asked.checkpoint for note in _kept(name)]
     with reading(asked.log) as log:
         report = verify(log, keys, notes, progress("verifying"))
-        if asked.after:
+        if asked.after is not None:
             report = _following(report, log, asked.after)
     if asked.json:
         print_json(report_as_json(report))
