@@ -12,7 +12,7 @@ from rulecap.audit.clock import now
 from rulecap.audit.database import Database
 from rulecap.audit.errors import LogError
 from rulecap.audit.followed import check_free, mark
-from rulecap.audit.keys import read_signer
+from rulecap.audit.keys import UnusableKey, read_signer
 from rulecap.audit.ledger import Ledger
 from rulecap.audit.log import Head, Log, begin_at_head, read_head
 from rulecap.audit.merkle import EMPTY_ROOT
@@ -31,7 +31,7 @@ HINT = "sqlite:///relative/path, sqlite:////absolute/path or postgresql://user@h
 
 def open_ledger(
     url: str,
-    key: str | Signer | None = None,
+    key: str | os.PathLike[str] | Signer | None = None,
     *,
     create: bool = True,
     patience: float = PATIENCE,
@@ -87,7 +87,7 @@ class Begun(NamedTuple):
     unmarked: LogError | None
 
 
-def begin(url: str, after: str, key: str | Signer | None = None, instead: str = "") -> Begun:
+def begin(url: str, after: str, key: str | os.PathLike[str] | Signer | None = None, instead: str = "") -> Begun:
     """Begin a log that goes on with the memories of another one, which nothing should write any more.
 
     Args:
@@ -205,10 +205,14 @@ def sqlite_path(url: str) -> Path:
     return Path(name)
 
 
-def _signer(key: str | Signer | None) -> Signer | None:
+def _signer(key: str | os.PathLike[str] | Signer | None) -> Signer | None:
     where = key if key is not None else os.environ.get(KEY_VARIABLE)
     if where is None or isinstance(where, Signer):
         return where
+    if isinstance(where, os.PathLike):
+        where = os.fspath(where)
+    if not isinstance(where, str):
+        raise UnusableKey(f"a {type(where).__name__} is no key: a file's path or the key itself is asked for")
     return read_signer(where)
 
 

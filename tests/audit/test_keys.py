@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from rulecap.audit import open_ledger
 from rulecap.audit.keys import UnusableKey, read_signer, read_verifiers, write_key
 from rulecap.audit.note import Signer, generate
+from rulecap.audit.witness import is_signed
 
 SIGNER = Signer("rulecap.example/log", bytes(range(100, 132)))
 OTHER = Signer("other.example/log", bytes(range(32)))
@@ -126,6 +128,17 @@ def test_a_signing_key_given_as_text_is_refused_by_no_name(tmp_path: Path) -> No
     assert refused(lambda: read_signer(SIGNER.to_text()[:-1])) == (
         "the signing key: the private key's name or base64 is malformed"
     )
+
+
+def test_a_ledger_takes_a_key_s_path_as_whatever_is_one_and_says_what_is_no_key(tmp_path, sqlite_url):
+    path = tmp_path / "desk.key"
+    write_key(str(path), SIGNER)
+    with open_ledger(sqlite_url, key=path) as ledger:
+        assert is_signed(ledger.head.note)
+    for wrong in (5, b"key", ["key"], True):
+        assert refused(lambda wrong=wrong: open_ledger(sqlite_url, key=wrong)) == (
+            f"a {type(wrong).__name__} is no key: a file's path or the key itself is asked for"
+        )
 
 
 @pytest.mark.parametrize("read", [read_signer, read_verifiers])
