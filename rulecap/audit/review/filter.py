@@ -185,8 +185,13 @@ def filter_on(text: str, log: Log, kinds: Kinds, most_policies: int | None = Non
             return where
         wrong.append(condition)
     if wrong:
-        raise Unaskable(min(wrong, key=len))
+        raise Unaskable(min(wrong, key=_strangeness))
     return where
+
+
+def _strangeness(problems: Sequence[Problem]) -> tuple[int, int]:
+    """Return how far a filter is from meaning something: a decision that knows its names can say what is wrong."""
+    return sum(problem.code == "unknown-name" for problem in problems), len(problems)
 
 
 def compiled(text: str, policy: TypedPolicy, decision: str) -> Condition | list[Problem]:

@@ -4,7 +4,7 @@ import pytest
 
 from rulecap import load_policy
 from rulecap.audit import open_ledger, open_log
-from rulecap.audit.review.filter import Filter, compiled
+from rulecap.audit.review.filter import Filter, Unaskable, compiled, filter_on
 from rulecap.audit.review.finding import found, way_of
 from rulecap.audit.review.selection import Selection
 
@@ -169,6 +169,21 @@ def test_what_is_wrong_is_named_at_its_place(log, text, code, column, hint):
     assert hint in first.hint
     if column is not None:
         assert (first.code, first.location.column) == (code, column)
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("since > 5", "since is a time"),
+    ("answer == 5", "answer is a name"),
+    ("band == FULL", "band is a case"),
+])  # fmt: skip
+def test_what_is_wrong_is_said_by_a_decision_that_knows_the_names(log, text, said):
+    """Of the others only that nothing is called so, which is no help."""
+    kinds = log.kinds()
+    for order in (sorted(kinds), sorted(kinds, reverse=True)):
+        renumbered = {place: kinds[number] for place, number in enumerate(order)}
+        with pytest.raises(Unaskable) as raised:
+            filter_on(text, log, renumbered)
+        assert said in raised.value.problems[0].message
 
 
 def test_what_a_name_of_nothing_is_compared_with_is_looked_at_once(tmp_path):
