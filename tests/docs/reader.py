@@ -122,10 +122,13 @@ def _shell(command: str) -> str:
     word, *arguments = shlex.split(command)
     if word != "rulecap":
         return subprocess.run(command, shell=True, capture_output=True, text=True, check=True).stdout
-    shown = io.StringIO()
+    shown, file = io.StringIO(), arguments[-1] if arguments[-2:-1] == [">"] else None
     with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown), contextlib.suppress(SystemExit):
-        main(arguments)
-    return shown.getvalue()
+        main(arguments if file is None else arguments[:-2])
+    if file is None:
+        return shown.getvalue()
+    Path(file).write_text(shown.getvalue(), encoding="utf-8")
+    return ""
 
 
 def same(expected: str, shown: str) -> bool:
