@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -58,6 +59,15 @@ def test_nothing_that_was_recorded_moves_the_cursor_or_begins_a_line(rulecap, fi
     assert not MOVING.search(ran.out + ran.err)
     assert not [line for line in (ran.out + ran.err).splitlines() if line.strip().startswith(FORGED)]
     assert ran.out + ran.err
+
+
+@pytest.mark.parametrize("kind", ["svg", "png"])
+def test_a_picture_of_such_an_account_is_one_that_can_be_read(rulecap, file, tmp_path, kind):
+    picture = tmp_path / f"history.{kind}"
+    assert rulecap("audit", "history", "--picture", str(picture), "--log", f"sqlite:///{file}").code == 0
+    if kind == "svg":
+        ET.parse(picture)
+        assert not MOVING.search(picture.read_text(encoding="utf-8"))
 
 
 def test_a_list_says_what_an_account_is_called_all_the_same(rulecap, file):

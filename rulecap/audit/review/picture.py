@@ -13,6 +13,7 @@ from rulecap.audit.clock import EPOCH
 from rulecap.audit.review.history import History, Panel
 from rulecap.audit.review.letters import as_text, lacking, write_codes
 from rulecap.language.values import is_number
+from rulecap.problems import on_a_line
 
 FORMATS = (".png", ".svg")
 WIDTH, LINES_HEIGHT, FLAGS_HEIGHT = 10.0, 2.2, 0.7
@@ -58,7 +59,7 @@ def drawn(history: History) -> Any:
         _time_axis(axes[-1])
         span = f"{len(history.points):,} point{'s' * (len(history.points) != 1)}, times in UTC"
         policy = f"policy {history.policy} {', '.join(history.versions)}".rstrip()
-        figure.suptitle(f"{history.account}, {policy}: {span}", x=0.01, ha="left", fontsize=11)
+        figure.suptitle(on_a_line(f"{history.account}, {policy}: {span}"), x=0.01, ha="left", fontsize=11)
     return figure
 
 
@@ -84,14 +85,15 @@ def _figure(history: History) -> tuple[Any, list[Any]]:
 
 def _panel(ax: Any, panel: Panel, history: History) -> None:
     others = panel.states and history.versions not in {(), (history.version,)}
-    ax.set_title(f"{panel.shown.title} (states as in {history.version})" if others else panel.shown.title)
+    title = f"{panel.shown.title} (states as in {history.version})" if others else panel.shown.title
+    ax.set_title(on_a_line(title))
     ax.margins(x=0.01)
     ax.spines[["top", "right"]].set_visible(False)
     for number, (label, rule) in enumerate(panel.shown.lines.items()):
-        _line(ax, number, label, _computed(history, rule))
+        _line(ax, number, on_a_line(label), _computed(history, rule))
     _states(ax, panel)
     for label, rule in panel.shown.flags.items():
-        _flag(ax, label, _computed(history, rule))
+        _flag(ax, on_a_line(label), _computed(history, rule))
     # Whatever this panel knows: it stands over the same stretch of time as the others.
     ax.update_datalim([(date, 0.0) for date in _dates(history)], updatey=False)
     if panel.shown.lines:
