@@ -1,6 +1,7 @@
 """`rulecap audit history`: an account's state over time, as a table or as a picture."""
 
 import argparse
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
