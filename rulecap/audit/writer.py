@@ -109,6 +109,9 @@ class Writer:
                 self._one(question, work)
         except MustBegin:
             pass
+        except LogError as error:
+            if error.code != "log-unreachable":  # as a server leaves a connection that idled for longer than it likes
+                raise
         else:
             swap = self._close(work)
             if swap is not None and self._database.append(swap, self._pending.batch):

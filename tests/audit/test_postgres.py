@@ -195,6 +195,16 @@ class TestAConnection:
         assert decision.outputs["number"] == 2
         assert fine(url, 2)
 
+    @pytest.mark.parametrize("how", [{"idempotency_key": "k"}, {"account": "new"}])
+    def test_is_made_anew_unnoticed_too_where_something_is_read_first(self, policy, url, admin, how):
+        key, account = how.get("idempotency_key"), how.get("account", "a")
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+            end_sessions(admin)
+            decision = ledger.evaluate(policy, snapshot(2, account=account), idempotency_key=key)
+        assert (codes(decision), decision.record_id[-2:]) == ([], "-2")
+        assert fine(url, 2)
+
     def test_that_ends_with_nobody_knowing_what_was_written_leaves_a_record_more_and_no_memory(
         self, policy, url, monkeypatch
     ):
