@@ -26,8 +26,17 @@ QUICKER = (
     "SELECT set_config(name, 'lz4', false) FROM pg_settings"
     " WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)"
 )
-# So that, whatever the server's default, what is read is as it is once a lock is had.
-ISOLATION = "-c default_transaction_isolation=read\\ committed"
+# A commit returns once the server has synced it to its disk, whatever its default is; a stricter one is left.
+DURABLE = (
+    "SELECT set_config('synchronous_commit',"
+    " CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false)"
+)
+# A session that a pooler has put in place of another, or shares with others, is not set as this one was.
+SESSION = "pg_backend_pid(), current_setting('synchronous_commit')"
+ANOTHER = (
+    "the session is not as it was set: a pooler shares sessions out by transaction; have it keep one for each"
+    " connection (pool_mode = session), or leave it out"
+)
 # Whoever makes the tables holds this; whoever writes, the head's row.
 ALONE = f"SELECT pg_advisory_xact_lock({WRITERS})"
 # Fails where nothing was changed, so that a commit in the same round does not come to pass.
@@ -44,6 +53,9 @@ class PostgresDatabase:
     words = ("BIGINT", "BYTEA")
     # Not IF NOT EXISTS, which asks for the right to create even where there is nothing to create.
     preparations: tuple[str, ...] = (
+        "DO $$ BEGIN IF current_setting('server_encoding') NOT IN ('UTF8', 'SQL_ASCII') THEN RAISE EXCEPTION"
+        " 'the database is encoded in %, which lacks characters that names may have: make one with ENCODING ''UTF8''',"
+        " current_setting('server_encoding'); END IF; END $$",
         f"DO $$ BEGIN IF to_regnamespace('{SCHEMA}') IS NULL THEN CREATE SCHEMA {SCHEMA}; END IF; END $$",
     )
 
@@ -71,30 +83,39 @@ class PostgresDatabase:
         self._connection = self._connect()
 
     def _connect(self) -> "Connection[Row]":
-        milliseconds = int(self._patience * 1000)
-        # A commit returns once the server has synced it to its disk, whatever the server's default is.
-        settings = f"-c search_path={SCHEMA} -c lock_timeout={milliseconds} -c synchronous_commit=on"
-        if self._write:
-            settings += f" {ISOLATION} -c statement_timeout={milliseconds}"
-            settings += f" -c idle_in_transaction_session_timeout={int(LONGEST_IDLE * 1000)}"
         from rulecap.audit.bounded import BoundedConnection
 
+        milliseconds = int(self._patience * 1000)
         try:
             connection = BoundedConnection.connect(
                 self._url,
                 autocommit=True,
                 connect_timeout=max(2, math.ceil(self._patience)),
                 tcp_user_timeout=milliseconds,
-                options=settings,
+                client_encoding="UTF8",
                 application_name="rulecap",
                 **ALIVE,
             )
+            connection.longest = self._patience + GRACE
+            connection.execute(self._settings(milliseconds))  # not with the start, where poolers refuse or drop them
             if self._write:
-                connection.longest = self._patience + GRACE  # reading a whole log may take as long as it takes
                 connection.execute(QUICKER)
+                connection.execute(DURABLE)
+                self._session = connection.execute(f"SELECT {SESSION}").fetchone()
+            else:
+                connection.longest = math.inf  # reading a whole log may take as long as it takes
         except (self._psycopg.Error, UnicodeError) as error:
             raise LogError("log-unreachable", f"{self.where} cannot be reached: {_first_line(error)}") from error
         return connection
+
+    def _settings(self, milliseconds: int) -> Any:
+        """Return what sets the session: whatever the defaults, what is read is as it is once a lock is had."""
+        settings = f"SET search_path = {SCHEMA}; SET lock_timeout = {milliseconds};"
+        settings += "SET default_transaction_isolation = 'read committed';"
+        if self._write:
+            settings += f"SET statement_timeout = {milliseconds};"
+            settings += f"SET idle_in_transaction_session_timeout = {int(LONGEST_IDLE * 1000)};"
+        return settings
 
     def _shown(self, url: str) -> str:
         """Return an address as it may be shown, without its password.
@@ -154,7 +175,9 @@ class PostgresDatabase:
         All in one text, and not in a pipeline: after one of these, the server does not end a session that idles.
         """
         try:
-            cursor = self._connection.execute(f"BEGIN; {statement}")  # texts of our own
+            cursor = self._connection.execute(f"BEGIN; SELECT {SESSION}; {statement}")  # texts of our own
+            cursor.nextset()
+            self._check(cursor.fetchone())
             cursor.nextset()
             return cursor.fetchall()
         except self._errors.Error as error:
@@ -171,11 +194,18 @@ class PostgresDatabase:
             return False
         text = _appending(statement, tuple((into, len(rows)) for into, rows in batch.items()))
         try:
-            return self._connection.execute(text, given).fetchall() == [(1,)]
+            changed, *session = self._connection.execute(text, given).fetchall()[0]
         except self._errors.Error as error:
             if self._connection.closed:  # as a server leaves it that was restarted; nobody knows when
                 return False
             self._fail(error)
+        if changed:
+            self._check(tuple(session))  # what was written is then not answered: it may not be on the disk
+        return bool(changed == 1)
+
+    def _check(self, session: Row | None) -> None:
+        if session != self._session:
+            raise LogError("log-unreachable", f"{self.where}: {ANOTHER}")
 
     def look(self) -> None:
         """Start reading what is there at this moment."""
@@ -288,13 +318,13 @@ class PostgresDatabase:
 
 @lru_cache(maxsize=64)
 def _appending(swap: str, shape: tuple[tuple[Into, int], ...]) -> Any:
-    """Return a statement that does a swap, and writes rows where it was done; how many rows it changed is returned."""
+    """Return a statement that does a swap, and writes rows where it was done; it returns how many, in which session."""
     parts = [f"head AS ({swap} RETURNING 1)"]
     for into, times in shape:
         many = f"SELECT rows.* FROM head, (VALUES {', '.join([into.row] * times)}) AS rows"
         source = f"SELECT {into.row.strip('()')} FROM head" if times == 1 else many
         parts.append(f"{into.table}_written AS (INSERT INTO {into.table} {source} {into.otherwise})")
-    return _placed(f"WITH {', '.join(parts)} SELECT count(*) FROM head")
+    return _placed(f"WITH {', '.join(parts)} SELECT count(*), {SESSION} FROM head")
 
 
 def _placed(statement: str) -> Any:

@@ -4,6 +4,7 @@ import signal
 import threading
 from contextlib import closing
 
+import psycopg
 import pytest
 
 from rulecap.audit import LogError, open_ledger, open_log, postgres
@@ -75,6 +76,73 @@ def test_long_records_are_compressed_by_the_quicker_way_where_the_server_has_it(
     expected = "lz4" if known is not None and "lz4" in known[0] else "pglz"
     assert admin.execute("SELECT pg_column_compression(body) FROM rulecap.records").fetchall() == [(expected,)]
     assert fine(url, 1)
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "UTF8"])
+def test_texts_are_utf_8_whatever_database_role_and_environment_say(policy, server, monkeypatch, encoding):
+    name, account = f"log_in_{encoding.lower()}", "ü€😀"
+    with closing(server.admin()) as admin:
+        admin.execute(f"CREATE DATABASE {name} ENCODING {encoding} TEMPLATE template0 LOCALE 'C'")
+        admin.execute(f"ALTER DATABASE {name} SET client_encoding = LATIN1")
+    monkeypatch.setenv("PGCLIENTENCODING", "SQL_ASCII")
+    with open_ledger(server.url(name)) as ledger:
+        for number in (1, 2):
+            decision = ledger.evaluate(policy, snapshot(number, account=account), idempotency_key=f"{account}{number}")
+            assert (codes(decision), decision.outputs["number"]) == ([], number)
+    assert fine(server.url(name), 2)
+
+
+def test_no_log_is_begun_where_accounts_could_not_be_written_down(server):
+    with closing(server.admin()) as admin:
+        admin.execute("CREATE DATABASE log_in_latin ENCODING LATIN1 TEMPLATE template0 LOCALE 'C'")
+    with pytest.raises(LogError) as raised:
+        open_ledger(server.url("log_in_latin"))
+    assert "LATIN1" in raised.value.reason
+    assert "ENCODING 'UTF8'" in raised.value.reason
+    with pytest.raises(LogError) as raised:
+        open_log(server.url("log_in_latin"))
+    assert raised.value.code == "no-log"
+
+
+class TestASession:
+    """What is set for a session is set by statements, because a pooler refuses or drops what comes with the start."""
+
+    def test_keeps_what_the_address_sets(self, url):
+        with closing(PostgresDatabase(f"{url}?options=-c%20work_mem%3D7MB", write=True, patience=2.0)) as database:
+            assert database.run("SHOW work_mem") == [("7MB",)]
+            assert database.run("SHOW search_path") == [("rulecap",)]
+
+    def test_starts_without_options_of_its_own(self, url):
+        with closing(PostgresDatabase(url, write=True, patience=2.0)) as database:
+            assert "options" not in database._connection.info.get_parameters()
+
+    def test_keeps_a_stricter_commit(self, url, admin, database):
+        admin.execute(f"ALTER DATABASE {database} SET synchronous_commit = remote_apply")
+        try:
+            with closing(PostgresDatabase(url, write=True, patience=2.0)) as strict:
+                assert strict.run("SHOW synchronous_commit") == [("remote_apply",)]
+        finally:
+            admin.execute(f"ALTER DATABASE {database} RESET synchronous_commit")
+
+    @pytest.mark.parametrize("alone", [True, False])
+    def test_that_a_pooler_has_put_in_place_of_another_is_written_nothing_by(self, policy, url, alone):
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+            ledger._writer._alone = alone
+            others = psycopg.connect(url, autocommit=True, options="-c search_path=rulecap")
+            ledger._database._connection, own = others, ledger._database._connection
+            decision = ledger.evaluate(policy, snapshot(2))
+            own.close()
+            assert (decision.record_id, codes(decision)) == (None, ["unlogged"])
+            assert "pool_mode = session" in decision.problems[0].message
+            assert ledger.evaluate(policy, snapshot(3)).record_id is not None
+
+    def test_whose_commits_somebody_else_made_quick_is_answered_nothing_by(self, policy, url):
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+            ledger._database._connection.execute("SET synchronous_commit = off")
+            decision = ledger.evaluate(policy, snapshot(2))
+            assert (decision.record_id, codes(decision)) == (None, ["unlogged"])
 
 
 class TestARole:
