@@ -179,7 +179,8 @@ def connect(url: str, *, write: bool, create: bool, patience: float) -> Database
 
         database = PostgresDatabase(url, write=write, patience=patience)
         return database if create else _holding(database)
-    raise LogError("bad-log-address", f"{url.partition('@')[2] or url} is no log's address: write {HINT}")
+    told = "this" if {"@", "="} & set(url) else url  # which may have a password in it, nobody knows where
+    raise LogError("bad-log-address", f"{told} is no log's address: write {HINT}")
 
 
 def _holding(database: Database) -> Database:

@@ -125,7 +125,7 @@ class PostgresDatabase:
         """
         try:
             parts = self._psycopg.conninfo.conninfo_to_dict(url)
-        except self._psycopg.Error:  # whose words may have the password in them
+        except (self._psycopg.Error, UnicodeError):  # whose words may have the password in them
             parts = {"host": "@"}
         host, port, name = (str(parts.get(part) or "") for part in ("host", "port", "dbname"))
         if "@" in host + name or (port and not port.replace(",", "").isdigit()):

@@ -215,11 +215,30 @@ class TestAPassword:
         assert f"postgresql://{GUARDED}@" in said.err
         assert PASSWORD not in said.out + said.err
 
+    @pytest.mark.parametrize(
+        "address",
+        ["host=db user=desk password={} dbname=risk", "POSTGRESQL://desk:a@{}@db/risk", "postgres:/desk:{}@db/risk"],
+    )
+    def test_in_an_address_of_another_form_is_not_shown(self, address, capsys):
+        with pytest.raises(LogError) as raised:
+            open_ledger(address.format("an0ther"))
+        assert raised.value.code == "bad-log-address"
+        assert "an0ther" not in str(raised.value)
+        assert main(["audit", "verify", "--log", address.format("an0ther")]) == 2
+        assert "an0ther" not in capsys.readouterr().err
+
     def test_in_the_address_s_parameters_is_not_shown(self, server, database, role):
         with pytest.raises(LogError) as raised:
             open_ledger(f"{server.url(database, role)}?password=an0ther-w0rd")
         assert raised.value.code == "log-unreachable"
         assert "an0ther" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["%ff", "a%00b"])
+def test_an_address_of_bytes_that_are_no_text_is_none(name):
+    with pytest.raises(LogError) as raised:
+        open_ledger(f"postgresql://db.internal/{name}")
+    assert raised.value.code == "bad-log-address"
 
 
 class TestADatabaseThatIsNoLog:
