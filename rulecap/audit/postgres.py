@@ -41,6 +41,7 @@ ANOTHER = (
 ALONE = f"SELECT pg_advisory_xact_lock({WRITERS})"
 # Fails where nothing was changed, so that a commit in the same round does not come to pass.
 CERTAINLY = "WITH head AS ({} RETURNING 1) SELECT 1 / count(*) FROM head"
+UNLOGGED = "the table {} is unlogged: a crash of the server empties it"
 MALFORMED = (
     "this is no PostgreSQL address: write postgresql://user:password@host:port/database, with / @ : ? # and % in a"
     " password as %2F %40 %3A %3F %23 and %25"
@@ -136,17 +137,19 @@ class PostgresDatabase:
     def holds_log(self) -> bool:
         """Return whether the schema has a log; refuse one that has something else, or that may not be used."""
         rows = self.run(
-            "SELECT relname, has_schema_privilege(relnamespace, 'USAGE') FROM pg_class"
+            "SELECT relname, has_schema_privilege(relnamespace, 'USAGE'), relpersistence = 'p' FROM pg_class"
             " WHERE relnamespace = to_regnamespace(?) AND relkind IN ('r', 'p', 'v', 'm', 'f')",
             (SCHEMA,),
         )
-        names = {name for name, _ in rows}
-        if names and "log" not in names:
-            others = ", ".join(sorted(names)[:5])
+        there = {name for name, _, _ in rows}
+        if there and "log" not in there:
+            others = ", ".join(sorted(there)[:5])
             raise LogError("not-a-log", f"{self.where} holds other tables in its schema {SCHEMA}: {others}")
-        if not all(usable for _, usable in rows):
+        if not all(usable for _, usable, _ in rows):
             raise LogError("log-read-only", f"{self.where}: this role may not use the schema {SCHEMA}")
-        return bool(names)
+        for name in sorted(name for name, _, lasting in rows if self._write and not lasting and name in names()):
+            raise LogError("log-failed", f"{self.where}: {UNLOGGED.format(name)}")
+        return bool(there)
 
     def begin(self) -> bool:
         """Start making a log, as the only one who does; over a new connection where the old one ended meanwhile.
@@ -259,7 +262,7 @@ class PostgresDatabase:
     def faults(self) -> list[str]:
         """Return which of the tables are none, and what else acts on them."""
         relations = self.run(
-            "SELECT relname, relkind::text, relrowsecurity FROM pg_class WHERE relname = ANY (?)"
+            "SELECT relname, relkind::text, relrowsecurity, relpersistence = 'p' FROM pg_class WHERE relname = ANY (?)"
             " AND relnamespace = to_regnamespace(?)",
             (sorted(names()), SCHEMA),
         )
@@ -270,10 +273,11 @@ class PostgresDatabase:
         )
         rules = self.run("SELECT rulename FROM pg_rules WHERE schemaname = ?", (SCHEMA,))
         said = "is not rulecap's: it may change what is read or written"
-        kinds = {name: (kind, hides) for name, kind, hides in relations}
+        kinds = {name: kind for name, kind, _, _ in relations}
         return [
-            *(f"{name} is no table" for name in sorted(names()) if kinds.get(name, ("", False))[0] != "r"),
-            *(f"the row security on {name} {said}" for name, (_, hides) in sorted(kinds.items()) if hides),
+            *(f"{name} is no table" for name in sorted(names()) if kinds.get(name) != "r"),
+            *(UNLOGGED.format(name) for name, _, _, lasting in sorted(relations) if not lasting),
+            *(f"the row security on {name} {said}" for name, _, hides, _ in sorted(relations) if hides),
             *(f"the trigger {name} {said}" for (name,) in triggers),
             *(f"the rule {name} {said}" for (name,) in rules),
         ]

@@ -272,6 +272,23 @@ class TestADatabaseThatIsNoLog:
         assert tables == [(name,)]
 
 
+def test_a_table_that_a_crash_empties_is_found_and_not_written(policy, url, admin):
+    with open_ledger(url) as ledger:
+        ledger.evaluate(policy, snapshot(1))
+        admin.execute("ALTER TABLE rulecap.records SET UNLOGGED")
+        with open_log(url) as log:
+            assert [(found.code, found.message) for found in verify(log).findings] == [
+                ("tables-differ", "the table records is unlogged: a crash of the server empties it")
+            ]
+    with pytest.raises(LogError) as raised:
+        open_ledger(url)
+    assert (raised.value.code, "records is unlogged" in raised.value.reason) == ("log-failed", True)
+    admin.execute("ALTER TABLE rulecap.records SET LOGGED")
+    with open_ledger(url) as ledger:
+        assert ledger.evaluate(policy, snapshot(2)).record_id is not None
+    assert fine(url, 2)
+
+
 class TestAConnection:
     def test_that_the_server_ended_between_two_decisions_is_made_anew_unnoticed(self, policy, url, admin):
         with open_ledger(url) as ledger:
