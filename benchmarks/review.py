@@ -66,7 +66,7 @@ def write_log(path: Path, records: int, about: list[tuple[str, str, str, str, st
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = OFF")
-    for statement in definitions("INTEGER", "BLOB"):
+    for statement in definitions("INTEGER", "BLOB", "TEXT"):
         connection.execute(statement)
     connection.execute("INSERT INTO log VALUES (1, ?, '0123456789ab', ?, ?, '')", (FORMAT, records, bytes(32)))
     connection.executemany(

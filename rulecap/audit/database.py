@@ -21,8 +21,8 @@ class Database(Protocol):
 
     where: str
     """The log's address, without a password."""
-    words: tuple[str, str]
-    """What this database calls whole numbers and bytes."""
+    words: tuple[str, str, str]
+    """What this database calls whole numbers, bytes and texts."""
     preparations: tuple[str, ...]
     """Statements to run before the tables are made."""
 

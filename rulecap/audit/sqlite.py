@@ -36,7 +36,7 @@ CODES = {
 class SqliteDatabase:
     """One connection to a log's file, and the watch that it is still that file."""
 
-    words = ("INTEGER", "BLOB")
+    words = ("INTEGER", "BLOB", "TEXT")
     preparations: tuple[str, ...] = ()
 
     def __init__(self, path: Path, *, write: bool, create: bool, patience: float) -> None:
@@ -179,7 +179,7 @@ class SqliteDatabase:
         """Return what is wrong with the tables: definitions that are others, and what SQLite's own check finds."""
         found = self.run("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL")
         damage = [str(said) for (said,) in self.run(f"PRAGMA integrity_check({MOST_FAULTS})") if said != "ok"]
-        return [*differing(found, *self.words), *(f"SQLite finds damage: {said}" for said in damage)]
+        return [*differing(found, self.words), *(f"SQLite finds damage: {said}" for said in damage)]
 
     def close(self) -> None:
         """Close the file."""

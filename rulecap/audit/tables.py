@@ -1,4 +1,4 @@
-"""The log's tables, the same in every database; only two words for types differ."""
+"""The log's tables, the same in every database; only three words for types differ."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,24 +14,24 @@ WRITERS = 0x72756C65636170
 # verdict and policy in the order of time. What the columns say is in the body too, and `verify` compares.
 TABLES = (
     """CREATE TABLE IF NOT EXISTS log (
-        one {integer} PRIMARY KEY CHECK (one = 1), format {integer} NOT NULL, id TEXT NOT NULL,
-        size {integer} NOT NULL, root {bytes} NOT NULL, note TEXT NOT NULL)""",
+        one {integer} PRIMARY KEY CHECK (one = 1), format {integer} NOT NULL, id {text} NOT NULL,
+        size {integer} NOT NULL, root {bytes} NOT NULL, note {text} NOT NULL)""",
     """CREATE TABLE IF NOT EXISTS records (
         seq {integer} PRIMARY KEY, time {integer} NOT NULL, kind {integer} NOT NULL, body {bytes} NOT NULL)""",
     "CREATE INDEX IF NOT EXISTS records_by_kind ON records (kind, time, seq)",
     """CREATE TABLE IF NOT EXISTS kinds (
-        id {integer} PRIMARY KEY, account TEXT NOT NULL, decision TEXT NOT NULL, verdict TEXT NOT NULL,
-        policy TEXT NOT NULL, digest TEXT NOT NULL, UNIQUE (account, decision, verdict, policy, digest))""",
+        id {integer} PRIMARY KEY, account {text} NOT NULL, decision {text} NOT NULL, verdict {text} NOT NULL,
+        policy {text} NOT NULL, digest {text} NOT NULL, UNIQUE (account, decision, verdict, policy, digest))""",
     "CREATE TABLE IF NOT EXISTS nodes (position {integer} PRIMARY KEY, hash {bytes} NOT NULL)",
     """CREATE TABLE IF NOT EXISTS policies (
-        digest TEXT NOT NULL, name TEXT NOT NULL, content {bytes} NOT NULL, PRIMARY KEY (digest, name))""",
+        digest {text} NOT NULL, name {text} NOT NULL, content {bytes} NOT NULL, PRIMARY KEY (digest, name))""",
     """CREATE TABLE IF NOT EXISTS advances (
-        account TEXT NOT NULL, policy TEXT NOT NULL, as_of {integer} NOT NULL, seq {integer} NOT NULL,
+        account {text} NOT NULL, policy {text} NOT NULL, as_of {integer} NOT NULL, seq {integer} NOT NULL,
         PRIMARY KEY (account, policy, as_of))""",
     """CREATE TABLE IF NOT EXISTS requests (
-        account TEXT NOT NULL, decision TEXT NOT NULL, name TEXT NOT NULL, seq {integer} NOT NULL,
+        account {text} NOT NULL, decision {text} NOT NULL, name {text} NOT NULL, seq {integer} NOT NULL,
         PRIMARY KEY (account, decision, name))""",
-    "CREATE TABLE IF NOT EXISTS checkpoints (size {integer} NOT NULL, note TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS checkpoints (size {integer} NOT NULL, note {text} NOT NULL)",
 )
 
 
@@ -58,9 +58,9 @@ def insertion(into: Into) -> str:
     return f"INSERT INTO {into.table} VALUES {into.row} {into.otherwise}"
 
 
-def definitions(integer: str, blob: str) -> list[str]:
-    """Return the statements that make the tables, in a database's words for whole numbers and bytes."""
-    return [statement.format(integer=integer, bytes=blob) for statement in TABLES]
+def definitions(integer: str, blob: str, text: str) -> list[str]:
+    """Return the statements that make the tables, in a database's words for whole numbers, bytes and texts."""
+    return [statement.format(integer=integer, bytes=blob, text=text) for statement in TABLES]
 
 
 def names() -> set[str]:
@@ -68,15 +68,14 @@ def names() -> set[str]:
     return {_named(statement)[1] for statement in TABLES if statement.startswith("CREATE TABLE")}
 
 
-def differing(found: Iterable[tuple[str, str, str, str]], integer: str, blob: str) -> Iterator[str]:
+def differing(found: Iterable[tuple[str, str, str, str]], words: tuple[str, str, str]) -> Iterator[str]:
     """Yield how a database's definitions differ from the log's.
 
     Args:
         found: of everything in it: what it is (table, index, view, trigger), its name, its table, its definition.
-        integer: the database's word for whole numbers.
-        blob: its word for bytes.
+        words: the database's words for types.
     """
-    expected = {_named(one): _plain(one) for one in definitions(integer, blob)}
+    expected = {_named(one): _plain(one) for one in definitions(*words)}
     there = {(kind, name): (table, _plain(text)) for kind, name, table, text in found}
     for (kind, name), text in expected.items():
         if (kind, name) not in there:

@@ -289,6 +289,16 @@ def test_a_table_that_a_crash_empties_is_found_and_not_written(policy, url, admi
     assert fine(url, 2)
 
 
+def test_names_are_compared_by_their_bytes_whatever_order_the_database_has_for_texts(url, admin):
+    open_ledger(url).close()
+    compared = admin.execute(
+        "SELECT DISTINCT collname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid"
+        " JOIN pg_collation ON pg_collation.oid = attcollation"
+        " WHERE relnamespace = to_regnamespace('rulecap') AND relkind IN ('r', 'i') AND attnum > 0"
+    )
+    assert compared.fetchall() == [("C",)]
+
+
 class TestAConnection:
     def test_that_the_server_ended_between_two_decisions_is_made_anew_unnoticed(self, policy, url, admin):
         with open_ledger(url) as ledger:
