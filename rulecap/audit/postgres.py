@@ -11,7 +11,7 @@ from rulecap.audit.errors import LogError
 from rulecap.audit.tables import SCHEMA, WRITERS, Batch, Into, names
 
 if TYPE_CHECKING:
-    from psycopg import Connection
+    from psycopg import Connection, Error
 
 # A writer that stops in mid-transaction (frozen, or cut off from the network) holds up all others; the server ends it.
 LONGEST_IDLE = 10.0
@@ -28,11 +28,14 @@ QUICKER = (
 )
 # A commit returns once the server has synced it to its disk, whatever its default is; a stricter one is left.
 DURABLE = (
-    "SELECT set_config('synchronous_commit',"
-    " CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false)"
+    "SELECT set_config('synchronous_commit', 'on', false)"
+    " WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')"
 )
 # A session that a pooler has put in place of another, or shares with others, is not set as this one was.
-SESSION = "pg_backend_pid(), current_setting('synchronous_commit')"
+SESSION = (
+    f"pg_backend_pid(), current_setting('search_path') = '{SCHEMA}'"
+    " AND current_setting('synchronous_commit') IN ('on', 'remote_apply')"
+)
 ANOTHER = (
     "the session is not as it was set: a pooler shares sessions out by transaction; have it keep one for each"
     " connection (pool_mode = session), or leave it out"
@@ -41,6 +44,8 @@ ANOTHER = (
 ALONE = f"SELECT pg_advisory_xact_lock({WRITERS})"
 # Fails where nothing was changed, so that a commit in the same round does not come to pass.
 CERTAINLY = "WITH head AS ({} RETURNING 1) SELECT 1 / count(*) FROM head"
+# A transaction or a snapshot older than the server lets it get; statements prepared in a session that is another one.
+SESSIONS_END = {"25P04", "72000", "26000", "42P05"}
 UNLOGGED = "the table {} is unlogged: a crash of the server empties it"
 MALFORMED = (
     "this is no PostgreSQL address: write postgresql://user:password@host:port/database, with / @ : ? # and % in a"
@@ -99,25 +104,32 @@ class PostgresDatabase:
                 **ALIVE,
             )
             connection.longest = self._patience + GRACE
-            connection.execute(self._settings(milliseconds))  # not with the start, where poolers refuse or drop them
-            if self._write:
-                connection.execute(QUICKER)
-                connection.execute(DURABLE)
-                self._session = connection.execute(f"SELECT {SESSION}").fetchone()
-            else:
+            # Not with the start, where poolers refuse or drop it; and in one text, which even they give one session.
+            cursor = connection.execute(self._settings(milliseconds))
+            while cursor.nextset():
+                pass
+            self._session = cursor.fetchone()
+            if not self._write:
                 connection.longest = math.inf  # reading a whole log may take as long as it takes
         except (self._psycopg.Error, UnicodeError) as error:
             raise LogError("log-unreachable", f"{self.where} cannot be reached: {_first_line(error)}") from error
         return connection
 
     def _settings(self, milliseconds: int) -> Any:
-        """Return what sets the session: whatever the defaults, what is read is as it is once a lock is had."""
-        settings = f"SET search_path = {SCHEMA}; SET lock_timeout = {milliseconds};"
-        settings += "SET default_transaction_isolation = 'read committed';"
+        """Return what sets a session, and tells which it is: what is read is then as it is once a lock is had."""
+        settings = [
+            f"SET search_path = {SCHEMA}",
+            f"SET lock_timeout = {milliseconds}",
+            "SET default_transaction_isolation = 'read committed'",
+            DURABLE,
+        ]
         if self._write:
-            settings += f"SET statement_timeout = {milliseconds};"
-            settings += f"SET idle_in_transaction_session_timeout = {int(LONGEST_IDLE * 1000)};"
-        return settings
+            settings += [
+                f"SET statement_timeout = {milliseconds}",
+                f"SET idle_in_transaction_session_timeout = {int(LONGEST_IDLE * 1000)}",
+                QUICKER,
+            ]
+        return "; ".join([*settings, f"SELECT {SESSION}"])
 
     def _shown(self, url: str) -> str:
         """Return an address as it may be shown, without its password.
@@ -214,6 +226,7 @@ class PostgresDatabase:
     def look(self) -> None:
         """Start reading what is there at this moment."""
         self.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        self._check(self.run(f"SELECT {SESSION}")[0])
 
     def commit(self) -> None:
         """Make what was written durable."""
@@ -235,6 +248,8 @@ class PostgresDatabase:
             cursor = self._connection.execute(_placed(statement), tuple(values) or None)
             return cursor.fetchall() if cursor.description else []
         except self._errors.Error as error:
+            if isinstance(error, self._errors.UndefinedTable) and not self._connection.info.transaction_status:
+                self._check((self._connection.info.backend_pid, True))  # which a pooler makes up
             self._fail(error)
 
     def swap(self, swap: Statement) -> None:
@@ -302,12 +317,14 @@ class PostgresDatabase:
         except self._errors.Error as error:
             self._fail(error)
 
-    def _fail(self, error: Exception) -> NoReturn:
+    def _fail(self, error: "Error") -> NoReturn:
         if isinstance(error, self._errors.DivisionByZero):
             raise LogError("log-corrupt", f"{self.where}: {UNCHANGED}") from error
         raise LogError(self._code(error), f"{self.where}: {_first_line(error)}") from error
 
-    def _code(self, error: Exception) -> str:
+    def _code(self, error: "Error") -> str:
+        if error.sqlstate in SESSIONS_END:
+            return "log-unreachable"
         codes: dict[type[Exception], str] = {
             self._errors.LockNotAvailable: "log-locked",
             self._errors.QueryCanceled: "log-locked",
@@ -316,6 +333,7 @@ class PostgresDatabase:
             self._errors.InsufficientPrivilege: "log-read-only",
             self._errors.IdleInTransactionSessionTimeout: "log-unreachable",
             self._errors.DataCorrupted: "log-corrupt",
+            self._errors.IndexCorrupted: "log-corrupt",
             self._errors.OperationalError: "log-unreachable",
         }
         return next((code for kind, code in codes.items() if isinstance(error, kind)), "log-failed")

@@ -137,6 +137,30 @@ class TestASession:
             assert "pool_mode = session" in decision.problems[0].message
             assert ledger.evaluate(policy, snapshot(3)).record_id is not None
 
+    @pytest.mark.parametrize("path", ["rulecap", "public"])
+    def test_that_a_pooler_has_put_in_place_of_another_is_read_nothing_by(self, policy, url, path):
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+        with open_log(url) as log:
+            others = psycopg.connect(url, autocommit=True, options=f"-c search_path={path}")
+            log.database._connection, own = others, log.database._connection
+            own.close()
+            for ask in (*([log.head] if path == "public" else []), lambda: verify(log)):
+                with pytest.raises(LogError) as raised:
+                    ask()
+                assert (raised.value.code, "pool_mode = session" in raised.value.reason) == ("log-unreachable", True)
+
+    @pytest.mark.parametrize("state", ["25P04", "26000", "42P05", "72000"])
+    def test_whose_end_says_nothing_of_the_log_is_no_damage(self, policy, url, monkeypatch, state):
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+        ended = f"DO $$ BEGIN RAISE EXCEPTION 'ended' USING ERRCODE = '{state}'; END $$"
+        with open_log(url) as log:
+            monkeypatch.setattr(log, "kinds", lambda: log.database.run(ended))
+            with pytest.raises(LogError) as raised:
+                verify(log)
+            assert (raised.value.code, "ended" in raised.value.reason) == ("log-unreachable", True)
+
     def test_whose_commits_somebody_else_made_quick_is_answered_nothing_by(self, policy, url):
         with open_ledger(url) as ledger:
             ledger.evaluate(policy, snapshot(1))
