@@ -16,6 +16,7 @@ from rulecap.audit.verify import verify
 from rulecap.cli import main
 from tests.audit.counting import snapshot
 from tests.audit.server import GUARDED, PASSWORD
+from tests.docs.document import ROOT, Document
 
 
 @pytest.fixture
@@ -202,6 +203,43 @@ class TestARole:
         assert codes(decision) == ["unlogged"]
         assert "[log-read-only]" in decision.problems[0].message
         assert fine(url, 1)
+
+    def test_that_has_what_operations_grants_writes_or_reads_and_changes_nothing(
+        self, policy, server, database, admin, monkeypatch, tmp_path
+    ):
+        roles = ("risk_owner", "risk_writer", "risk_reader")
+        owner, writer, reader = (server.url(database, name) for name in roles)
+        for name in roles:
+            admin.execute(f"CREATE ROLE {name} LOGIN")
+        admin.execute(f"GRANT CREATE ON DATABASE {database} TO risk_owner")
+        monkeypatch.setenv("RULECAP_SIGNING_KEY", generate("desk").to_text())
+        open_ledger(owner).close()
+        with closing(psycopg.connect(owner, autocommit=True)) as owning:
+            owning.execute(Document(ROOT / "docs" / "operations.md").file("grants.sql"))
+        with open_ledger(writer) as one, open_ledger(writer, create=False) as other:
+            for minute in range(3):
+                found = {
+                    who.evaluate(policy, snapshot(minute), idempotency_key=f"{minute}").record_id
+                    for who in (one, other)
+                }
+                assert len(found) == 1
+                assert None not in found
+        for words in ("verify", "replay", "query", "stats", "checkpoint", "show 1 --proof", "explain 1", "export"):
+            assert main(["audit", *words.split(), "--log", reader]) == 0
+        refused = (
+            "DELETE FROM {0}",
+            "UPDATE {0} SET time = 0",
+            "TRUNCATE {0}",
+            "DROP TABLE {0}",
+            "ALTER TABLE {0} ADD x INT",
+        )
+        for url, change in [(url, change) for url in (writer, reader) for change in refused]:
+            with closing(psycopg.connect(url)) as session, pytest.raises(psycopg.errors.InsufficientPrivilege):
+                session.execute(change.format("rulecap.records"))
+        admin.execute("DROP SCHEMA rulecap CASCADE")
+        for name in roles:
+            admin.execute(f"DROP OWNED BY {name}")
+            admin.execute(f"DROP ROLE {name}")
 
     def test_that_may_nothing_is_told_so(self, guarded_url):
         with pytest.raises(LogError) as raised:
