@@ -42,6 +42,8 @@ ANOTHER = (
 )
 # Whoever makes the tables holds this; whoever writes, the head's row.
 ALONE = f"SELECT pg_advisory_xact_lock({WRITERS})"
+# Tables before the row, as in a statement that appends: who has the row waits for nobody that waits for a table of his.
+FIRST = f"LOCK TABLE {', '.join(sorted(names() - {'log', 'checkpoints'}))} IN ROW EXCLUSIVE MODE"
 # Fails where nothing was changed, so that a commit in the same round does not come to pass.
 CERTAINLY = "WITH head AS ({} RETURNING 1) SELECT 1 / count(*) FROM head"
 # A transaction or a snapshot older than the server lets it get; statements prepared in a session that is another one.
@@ -173,7 +175,7 @@ class PostgresDatabase:
 
     def begin_reading(self, statement: str) -> tuple[bool, list[Row]]:
         """Start writing; return the rows of a statement too, which no other writer has until the end."""
-        return self._begin(f"{statement} FOR UPDATE")
+        return self._begin(f"{FIRST}; {statement} FOR UPDATE")
 
     def _begin(self, statement: str) -> tuple[bool, list[Row]]:
         self._pending.clear()
@@ -194,7 +196,8 @@ class PostgresDatabase:
             cursor = self._connection.execute(f"BEGIN; SELECT {SESSION}; {statement}")  # texts of our own
             cursor.nextset()
             self._check(cursor.fetchone())
-            cursor.nextset()
+            while cursor.nextset():
+                pass
             return cursor.fetchall()
         except self._errors.Error as error:
             self._fail(error)
@@ -328,6 +331,7 @@ class PostgresDatabase:
         codes: dict[type[Exception], str] = {
             self._errors.LockNotAvailable: "log-locked",
             self._errors.QueryCanceled: "log-locked",
+            self._errors.DeadlockDetected: "log-locked",
             self._errors.DiskFull: "log-full",
             self._errors.ReadOnlySqlTransaction: "log-read-only",
             self._errors.InsufficientPrivilege: "log-read-only",

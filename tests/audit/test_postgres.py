@@ -2,6 +2,8 @@
 
 import signal
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import psycopg
@@ -12,6 +14,7 @@ from rulecap.audit.ledger import Asked
 from rulecap.audit.log import begin_at_head
 from rulecap.audit.note import generate
 from rulecap.audit.postgres import PostgresDatabase
+from rulecap.audit.tables import RECORDS
 from rulecap.audit.verify import verify
 from rulecap.cli import main
 from tests.audit.counting import snapshot
@@ -503,6 +506,28 @@ def test_a_table_that_is_locked_by_hand_is_waited_for_no_longer_than_patience(po
         assert codes(ledger.evaluate(policy, snapshot(1))) == ["unlogged"]
         assert ledger.failure.code == "log-locked"
     goes_on(policy, url)
+
+
+def test_who_makes_an_index_anew_and_who_writes_do_not_wait_for_each_other(policy, url, database, server):
+    with open_ledger(url) as ledger:
+        ledger.evaluate(policy, snapshot(1))
+    with (
+        closing(PostgresDatabase(url, write=True, patience=30)) as writing,
+        closing(server.admin(database)) as indexing,
+        closing(server.admin(database)) as looking,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        begin_at_head(writing)
+        assert writing.run("SELECT seq FROM records WHERE seq = 1") == [(1,)]
+        indexed = thread.submit(indexing.execute, "REINDEX TABLE rulecap.records")
+        end = time.monotonic() + 20
+        while not looking.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchall():
+            assert time.monotonic() < end
+        writing.insert({RECORDS: [(2, 0, 0, b"")]})
+        writing.run("SELECT 1")
+        writing.rollback()
+        indexed.result()
+    assert fine(url, 1)
 
 
 def test_what_is_streamed_at_the_same_time_does_not_mix(url):
