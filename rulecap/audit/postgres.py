@@ -88,6 +88,7 @@ class PostgresDatabase:
         self._psycopg, self._errors = psycopg, psycopg.errors
         self.where = self._shown(url)
         self._pending: list[Statement] = []
+        self._session: Row | None = None
         self._url, self._write, self._patience = url, write, patience
         self._connection = self._connect()
 
@@ -109,8 +110,7 @@ class PostgresDatabase:
             # Not with the start, where poolers refuse or drop it; and in one text, which even they give one session.
             cursor = connection.execute(self._settings(milliseconds))
             while cursor.nextset():
-                pass
-            self._session = cursor.fetchone()
+                self._session = cursor.fetchone() if cursor.description else self._session
             if not self._write:
                 connection.longest = math.inf  # reading a whole log may take as long as it takes
         except (self._psycopg.Error, UnicodeError) as error:
@@ -131,7 +131,8 @@ class PostgresDatabase:
                 f"SET idle_in_transaction_session_timeout = {int(LONGEST_IDLE * 1000)}",
                 QUICKER,
             ]
-        return "; ".join([*settings, f"SELECT {SESSION}"])
+        # A standby knows no serializable transactions, whatever its default is.
+        return "; ".join(["BEGIN ISOLATION LEVEL READ COMMITTED", *settings, f"SELECT {SESSION}", "COMMIT"])
 
     def _shown(self, url: str) -> str:
         """Return an address as it may be shown, without its password.

@@ -128,6 +128,15 @@ class TestASession:
         finally:
             admin.execute(f"ALTER DATABASE {database} RESET synchronous_commit")
 
+    def test_is_set_in_a_transaction_that_a_standby_has_too(self, url, admin, database, monkeypatch):
+        monkeypatch.setattr(postgres, "SESSION", "current_setting('transaction_isolation')")
+        admin.execute(f"ALTER DATABASE {database} SET default_transaction_isolation = serializable")
+        try:
+            with closing(PostgresDatabase(url, write=False, patience=2.0)) as strict:
+                assert strict._session == ("read committed",)
+        finally:
+            admin.execute(f"ALTER DATABASE {database} RESET default_transaction_isolation")
+
     @pytest.mark.parametrize("alone", [True, False])
     def test_that_a_pooler_has_put_in_place_of_another_is_written_nothing_by(self, policy, url, alone):
         with open_ledger(url) as ledger:
