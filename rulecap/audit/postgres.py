@@ -314,12 +314,18 @@ class PostgresDatabase:
         if not self._pending:
             return
         pending, self._pending = self._pending, []
+        first: Error | None = None
         try:
             with self._connection.pipeline():
-                for statement, values in pending:
-                    self._connection.execute(_placed(statement), tuple(values) or None)
+                try:
+                    for statement, values in pending:
+                        self._connection.execute(_placed(statement), tuple(values) or None)
+                except self._errors.Error as error:  # psycopg logs those behind it where this one leaves the pipeline
+                    first = error
         except self._errors.Error as error:
-            self._fail(error)
+            self._fail(first or error)
+        if first is not None:
+            self._fail(first)
 
     def _fail(self, error: "Error") -> NoReturn:
         if isinstance(error, self._errors.DivisionByZero):

@@ -13,8 +13,8 @@ from rulecap.audit import LogError, open_ledger, open_log, postgres
 from rulecap.audit.ledger import Asked
 from rulecap.audit.log import begin_at_head
 from rulecap.audit.note import generate
-from rulecap.audit.postgres import PostgresDatabase
-from rulecap.audit.tables import RECORDS
+from rulecap.audit.postgres import MOST_VALUES, PostgresDatabase
+from rulecap.audit.tables import RECORDS, Into
 from rulecap.audit.verify import verify
 from rulecap.cli import main
 from tests.audit.counting import snapshot
@@ -537,6 +537,17 @@ def test_who_makes_an_index_anew_and_who_writes_do_not_wait_for_each_other(polic
         writing.rollback()
         indexed.result()
     assert fine(url, 1)
+
+
+def test_a_failure_among_several_statements_is_told_once(url, caplog):
+    open_ledger(url).close()
+    with closing(PostgresDatabase(url, write=True, patience=2.0)) as database:
+        begin_at_head(database)
+        database.insert({Into("nowhere", "(?)"): [(1,)], RECORDS: [(1, 0, 0, b"")] * MOST_VALUES})
+        with pytest.raises(LogError) as raised:
+            database.commit()
+    assert (raised.value.code, '"nowhere"' in raised.value.reason) == ("log-failed", True)
+    assert not caplog.records
 
 
 def test_what_is_streamed_at_the_same_time_does_not_mix(url):
