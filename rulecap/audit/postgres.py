@@ -48,6 +48,9 @@ FIRST = f"LOCK TABLE {', '.join(sorted(names() - {'log', 'checkpoints'}))} IN RO
 CERTAINLY = "WITH head AS ({} RETURNING 1) SELECT 1 / count(*) FROM head"
 # A transaction or a snapshot older than the server lets it get; statements prepared in a session that is another one.
 SESSIONS_END = {"25P04", "72000", "26000", "42P05"}
+# As a server names them.
+INDICES = {f"{name}_pkey" for name in names() - {"checkpoints"}}
+INDICES |= {"kinds_account_decision_verdict_policy_digest_key", "records_by_kind"}
 UNLOGGED = "the table {} is unlogged: a crash of the server empties it"
 MALFORMED = (
     "this is no PostgreSQL address: write postgresql://user:password@host:port/database, with / @ : ? # and % in a"
@@ -286,6 +289,11 @@ class PostgresDatabase:
             " AND relnamespace = to_regnamespace(?)",
             (sorted(names()), SCHEMA),
         )
+        indices = self.run(
+            "SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
+            " WHERE indisvalid AND relnamespace = to_regnamespace(?)",
+            (SCHEMA,),
+        )
         triggers = self.run(
             "SELECT tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid"
             " WHERE NOT tgisinternal AND relnamespace = to_regnamespace(?)",
@@ -297,6 +305,10 @@ class PostgresDatabase:
         return [
             *(f"{name} is no table" for name in sorted(names()) if kinds.get(name) != "r"),
             *(UNLOGGED.format(name) for name, _, _, lasting in sorted(relations) if not lasting),
+            *(
+                f"the index {name} is not there, or not valid"
+                for name in sorted(INDICES - {name for (name,) in indices})
+            ),
             *(f"the row security on {name} {said}" for name, _, hides, _ in sorted(relations) if hides),
             *(f"the trigger {name} {said}" for (name,) in triggers),
             *(f"the rule {name} {said}" for (name,) in rules),

@@ -363,6 +363,20 @@ def test_a_table_that_a_crash_empties_is_found_and_not_written(policy, url, admi
     assert fine(url, 2)
 
 
+@pytest.mark.parametrize(
+    "change", ["DROP INDEX rulecap.records_by_kind", "ALTER TABLE rulecap.requests DROP CONSTRAINT {}"]
+)
+def test_an_index_that_a_restore_left_out_is_found(policy, url, admin, change):
+    with open_ledger(url) as ledger:
+        ledger.evaluate(policy, snapshot(1), idempotency_key="k")
+    assert fine(url, 1)
+    admin.execute(change.format("requests_pkey"))
+    name = "requests_pkey" if "{}" in change else "records_by_kind"
+    with open_log(url) as log:
+        found = [(one.code, one.message) for one in verify(log).findings]
+    assert found == [("tables-differ", f"the index {name} is not there, or not valid")]
+
+
 def test_names_are_compared_by_their_bytes_whatever_order_the_database_has_for_texts(url, admin):
     open_ledger(url).close()
     compared = admin.execute(
