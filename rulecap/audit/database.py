@@ -79,5 +79,8 @@ class Database(Protocol):
     def faults(self) -> list[str]:
         """Return what is wrong with the tables themselves: definitions, triggers, views, damage; only after `look`."""
 
+    def cautions(self) -> list[str]:
+        """Return what the reader of a verification has to know of where the log lies; only after `look`."""
+
     def close(self) -> None:
         """Let go of the connection; never raises."""

@@ -51,6 +51,7 @@ SESSIONS_END = {"25P04", "72000", "26000", "42P05"}
 # As a server names them.
 INDICES = {f"{name}_pkey" for name in names() - {"checkpoints"}}
 INDICES |= {"kinds_account_decision_verdict_policy_digest_key", "records_by_kind"}
+STANDBY = "SELECT pg_is_in_recovery()"
 UNLOGGED = "the table {} is unlogged: a crash of the server empties it"
 MALFORMED = (
     "this is no PostgreSQL address: write postgresql://user:password@host:port/database, with / @ : ? # and % in a"
@@ -313,6 +314,11 @@ class PostgresDatabase:
             *(f"the trigger {name} {said}" for (name,) in triggers),
             *(f"the rule {name} {said}" for (name,) in rules),
         ]
+
+    def cautions(self) -> list[str]:
+        """Return what the reader of a verification has to know of the server."""
+        standby = self.run(STANDBY) == [(True,)]
+        return ["the server is a standby: records that are missing at the end may not have come yet"] if standby else []
 
     def close(self) -> None:
         """Let go of the connection."""

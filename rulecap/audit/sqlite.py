@@ -181,6 +181,10 @@ class SqliteDatabase:
         damage = [str(said) for (said,) in self.run(f"PRAGMA integrity_check({MOST_FAULTS})") if said != "ok"]
         return [*differing(found, self.words), *(f"SQLite finds damage: {said}" for said in damage)]
 
+    def cautions(self) -> list[str]:
+        """Return nothing: a file is the log itself."""
+        return []
+
     def close(self) -> None:
         """Close the file."""
         files: Watch | None = getattr(self, "_files", None)

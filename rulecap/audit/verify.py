@@ -70,6 +70,7 @@ class Pass:
             head = self._log.head()
             for fault in self._log.database.faults():
                 self._findings.add("tables-differ", fault)
+            self._notes += self._log.database.cautions()
             kept = witnesses(self._log, head, checkpoints, self._findings)
             authority = trust(kept, trusted, self._findings)
             signed = check_head(head, authority, self._findings)

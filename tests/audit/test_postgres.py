@@ -377,6 +377,16 @@ def test_an_index_that_a_restore_left_out_is_found(policy, url, admin, change):
     assert found == [("tables-differ", f"the index {name} is not there, or not valid")]
 
 
+def test_a_standby_is_named_because_a_checkpoint_may_be_ahead_of_it(policy, url, monkeypatch, capsys):
+    with open_ledger(url) as ledger:
+        ledger.evaluate(policy, snapshot(1))
+    assert main(["audit", "verify", "--log", url]) == 0
+    assert "standby" not in capsys.readouterr().out
+    monkeypatch.setattr(postgres, "STANDBY", "SELECT NOT pg_is_in_recovery()")
+    assert main(["audit", "verify", "--log", url]) == 0
+    assert "the server is a standby" in capsys.readouterr().out
+
+
 def test_names_are_compared_by_their_bytes_whatever_order_the_database_has_for_texts(url, admin):
     open_ledger(url).close()
     compared = admin.execute(
