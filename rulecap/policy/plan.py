@@ -121,6 +121,13 @@ def _terms_said(line: Told) -> Iterator[Term]:
     yield from (part[1] for part in parts if not isinstance(part, str))
 
 
+def asked(decision: TypedDecision) -> Iterator[Term]:
+    """Yield every term of a decision: of its hand-overs, its outputs, its explanation."""
+    yield from (term for (_, term), _ in decision.hand_over)
+    yield from (term for _, term in leaves(decision.outputs))
+    yield from said(decision)
+
+
 def terms_of(policy: TypedPolicy, name: str) -> list[Term]:
     """Return the terms of a rule, or of where a remembered value starts."""
     if name.startswith("memory."):

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from rulecap.language.terms import Adjustments, Const, Dated, Term, walk
+from rulecap.language.terms import Adjustments, Const, Dated, Lookup, Rows, RuleValue, Term, walk
 from rulecap.policy.nodes import Mapping, Scalar, problem_at
-from rulecap.policy.plan import Plan, leaves, said
+from rulecap.policy.plan import Plan, asked, terms_of
 from rulecap.policy.typed import TypedPolicy
 from rulecap.problems import Problem
 from rulecap.rules.parts import Rule
@@ -18,11 +18,36 @@ def check_coverage(policy: TypedPolicy, plans: Iterable[Plan], problems: list[Pr
         used |= set(plan.names)
         problems += [_missed(plan, path) for path in plan.demands if path not in plan.decision.guaranteed]
     if not any(problem.severity == "error" for problem in problems):  # what is wrong may be what would have used it
-        problems += [_unused(rule) for name, rule in policy.text.rules.items() if name not in used]
+        named = _named(policy, used)
+        problems += [_unused(rule) for name, rule in policy.text.rules.items() if name not in named]
         read = set(_parameters_read(policy))
         section = policy.text.node.get("parameters")
         written = section.entries if isinstance(section, Mapping) else ()
         problems += [_unread(key) for key, _ in written if key.text not in read]
+
+
+def _named(policy: TypedPolicy, used: set[str]) -> set[str]:
+    """Return the rules that are needed, and those that they name without needing a value: for rows, cases, columns."""
+    found: set[str] = set()
+    outside = [term for decision in policy.decisions.values() for term in asked(decision)]
+    outside += [one.next[1] for one in policy.memory.values()]
+    todo = [*used, *_mentioned(outside)]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += _mentioned(terms_of(policy, name))
+    return found
+
+
+def _mentioned(terms: Iterable[Term]) -> Iterator[str]:
+    for part in (part for term in terms for part in walk(term)):
+        if isinstance(part, RuleValue):
+            yield part.name
+        elif isinstance(part, Rows | Lookup):
+            yield part.rule
+        elif isinstance(part, Const) and part.name:
+            yield part.name.partition(".")[0]
 
 
 def _missed(plan: Plan, path: str) -> Problem:
@@ -48,10 +73,7 @@ def _parameters_read(policy: TypedPolicy) -> Iterator[str]:
     """Yield the parameters that any expression reads."""
     terms = [term for rule in policy.rules.values() for term in rule.terms()]
     terms += [term for one in policy.memory.values() for _, term in (one.start, one.next)]
-    for decision in policy.decisions.values():
-        terms += [term for (_, term), _ in decision.hand_over]
-        terms += [term for _, term in leaves(decision.outputs)]
-        terms += said(decision)
+    terms += [term for decision in policy.decisions.values() for term in asked(decision)]
     for part in (part for term in terms for part in walk(term)):
         if isinstance(part, Const | Dated) and part.name:
             yield part.name.partition(".")[0]
