@@ -17,6 +17,7 @@ from rulecap.policy.checks.history import check_history
 from rulecap.policy.checks.inputs import check_inputs, declared_snapshot
 from rulecap.policy.checks.parameters import check_parameters
 from rulecap.policy.checks.reach import check_reach
+from rulecap.policy.checks.rows import check_rows
 from rulecap.policy.found import NO_FAULTS, Faults
 from rulecap.policy.graph import MEMORY, apart, circle_problem, graph_of, order
 from rulecap.policy.model import Decision, Input, Panel, Parameter, PolicyText, Remembered
@@ -115,6 +116,7 @@ def check_policy(node: Mapping, problems: list[Problem]) -> TypedPolicy:
         history,
     )
     check_adjustments(policy, problems)
+    check_rows(policy, problems)
     if hidden:  # what seems to have no name may stand in what could not be read
         problems[before:] = [one for one in problems[before:] if one.code not in NAMES_MISSING]
     # Where a path of its `requires` is wrong, which is reported, nobody knows what a decision lacks.

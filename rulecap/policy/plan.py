@@ -128,6 +128,16 @@ def asked(decision: TypedDecision) -> Iterator[Term]:
     yield from said(decision)
 
 
+def every_term(policy: TypedPolicy) -> Iterator[Term]:
+    """Yield every term of a policy: of its rules, its memory, its decisions."""
+    for rule in policy.rules.values():
+        yield from rule.terms()
+    for one in policy.memory.values():
+        yield from (term for _, term in (one.start, one.next))
+    for decision in policy.decisions.values():
+        yield from asked(decision)
+
+
 def terms_of(policy: TypedPolicy, name: str) -> list[Term]:
     """Return the terms of a rule, or of where a remembered value starts."""
     if name.startswith("memory."):

@@ -1,6 +1,6 @@
 """`kind: table` — the row that a name belongs to."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -10,7 +10,7 @@ from rulecap.language.literals import literal
 from rulecap.language.scope import Cases, Scope
 from rulecap.language.terms import Term
 from rulecap.language.values import ANY
-from rulecap.policy.nodes import problem_at
+from rulecap.policy.nodes import Node, Scalar, Sequence, problem_at
 from rulecap.problems import Problem
 from rulecap.rules.cases import column_spots, columns, complete, join, repeated_names, row_type, row_value
 from rulecap.rules.code import Code, record
@@ -109,6 +109,15 @@ class TypedTable(Typed):
     index: dict[str, dict[str, object]]
     catch_all: dict[str, object] | None
     table: Cases
+
+    @property
+    def listed(self) -> Iterator[tuple[str, Node]]:
+        """The names that the rows hold, and where each stands."""
+        rule = self.rule
+        assert isinstance(rule, TableRule)  # made of nothing else
+        for row in rule.rows:
+            items = row.names.items if isinstance(row.names, Sequence) else ()
+            yield from ((node.text, node) for node in items if isinstance(node, Scalar))
 
     @property
     def cases(self) -> Cases:

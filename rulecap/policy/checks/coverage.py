@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from rulecap.language.terms import Adjustments, Const, Dated, Lookup, Rows, RuleValue, Term, walk
 from rulecap.policy.nodes import Mapping, Scalar, problem_at
-from rulecap.policy.plan import Plan, asked, terms_of
+from rulecap.policy.plan import Plan, asked, every_term, terms_of
 from rulecap.policy.typed import TypedPolicy
 from rulecap.problems import Problem
 from rulecap.rules.parts import Rule
@@ -71,10 +71,7 @@ def _unread(parameter: Scalar) -> Problem:
 
 def _parameters_read(policy: TypedPolicy) -> Iterator[str]:
     """Yield the parameters that any expression reads."""
-    terms = [term for rule in policy.rules.values() for term in rule.terms()]
-    terms += [term for one in policy.memory.values() for _, term in (one.start, one.next)]
-    terms += [term for decision in policy.decisions.values() for term in asked(decision)]
-    for part in (part for term in terms for part in walk(term)):
+    for part in (part for term in every_term(policy) for part in walk(term)):
         if isinstance(part, Const | Dated) and part.name:
             yield part.name.partition(".")[0]
 
