@@ -9,7 +9,7 @@ from rulecap.language import types as t
 from rulecap.language.functions import ALL_NAMES
 from rulecap.language.grammar import CONSTANTS, Syntax
 from rulecap.language.infer import infer
-from rulecap.language.scope import Scope
+from rulecap.language.scope import ParameterValue, Scope
 from rulecap.language.unit_errors import rewritten
 from rulecap.policy.checks.coverage import check_adjustments, check_coverage
 from rulecap.policy.checks.decisions import check_decision, check_hand_overs
@@ -93,11 +93,9 @@ def check_policy(node: Mapping, problems: list[Problem]) -> TypedPolicy:
     _names(text, node, problems)
     parameters, dated = check_parameters(text, problems)
     snapshot = declared_snapshot(text, problems)
-    words = Vocabulary(
-        text, snapshot, parameters, problems, written_rules=_keys(node, "rules"), written_memory=_keys(node, "memory")
-    )
-    in_order = _check_rules(text, words)
-    memory = {name: _memory(name, words) for name in text.memory}
+    words, memory, in_order = _checked(text, snapshot, parameters, node)
+    problems += words.problems
+    words.problems = problems
     decisions = {name: check_decision(name, one, words) for name, one in text.decisions.items()}
     check_hand_overs(text, problems)
     inputs = check_inputs(text, snapshot, problems)
@@ -150,6 +148,33 @@ def _unread(text: PolicyText, node: Mapping) -> list[Problem]:
         for key, _ in (part.entries if isinstance(part, Mapping) else ())
         if key.text not in names
     ]
+
+
+def _checked(
+    text: PolicyText, snapshot: t.Record, parameters: dict[str, ParameterValue], node: Mapping
+) -> tuple[Vocabulary, dict[str, TypedMemory], list[str]]:
+    """Return the checked rules and memory, and the order of both.
+
+    Which names a memory holds follows from the rules, and those may read it. So where one holds names, the rules are
+    checked as often as it takes until none is new; what is found the last time counts.
+    """
+    held: dict[str, frozenset[str] | None] = {}
+    while True:
+        rules, remembered = _keys(node, "rules"), _keys(node, "memory")
+        words = Vocabulary(
+            text, snapshot, parameters, [], written_rules=rules, written_memory=remembered, remembered=held
+        )
+        in_order = _check_rules(text, words)
+        memory = {name: _memory(name, words) for name in text.memory}
+        found = {name: kind.options for name, one in memory.items() if isinstance(kind := t.strip(one.type), t.Text)}
+        together = {name: _both(held.get(name, frozenset()), names) for name, names in found.items()}
+        if together == held:
+            return words, memory, in_order
+        held = together
+
+
+def _both(known: frozenset[str] | None, found: frozenset[str] | None) -> frozenset[str] | None:
+    return None if known is None or found is None else known | found
 
 
 def _check_rules(text: PolicyText, words: Vocabulary) -> list[str]:

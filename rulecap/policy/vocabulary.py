@@ -28,6 +28,7 @@ class Vocabulary:
     demands: dict[str, dict[str, Reader]] = field(default_factory=dict)
     written_rules: frozenset[str] = frozenset()
     written_memory: frozenset[str] = frozenset()
+    remembered: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
 
     def rule_names(self) -> frozenset[str]:
         """Return the names of all rules, also of those that could not be read."""
@@ -48,6 +49,10 @@ class Vocabulary:
     def cases(self, name: str) -> Cases | None:
         """Return the cases of a bands or table rule."""
         return self.rules[name].cases if name in self.rules else None
+
+    def remembered_names(self, name: str) -> t.Text:
+        """Return the type of a remembered name: of those in `remembered`, none as long as nothing is known of it."""
+        return t.Text(self.remembered.get(name, frozenset()))
 
     def memory_type(self, name: str) -> t.Type:
         """Return the type of a remembered value."""
@@ -76,6 +81,7 @@ class Vocabulary:
                 tree = written.start.syntax.tree if isinstance(written.start.syntax, Syntax) else None
                 hint = rewritten(tree, t.strip(kind), declared) if tree is not None else ""
                 self.problems.append(written.start.problem(0, "wrong-unit" if numbers else "wrong-type", message, hint))
+            declared = self.remembered_names(name) if declared == t.TEXT else declared
             kind = t.optional(declared) if kind == t.NOTHING or isinstance(kind, t.Optional) else declared
         elif kind in (t.NOTHING, t.BARE):
             self.problems.append(
@@ -83,7 +89,7 @@ class Vocabulary:
             )
             kind = t.UNKNOWN
         elif isinstance(kind, t.Text):
-            kind = t.TEXT
+            kind = self.remembered_names(name)
         elif not _is_remembered(kind):
             message = f"{name} would hold {t.described(kind)}: memory holds numbers, names, flags and times"
             self.problems.append(written.start.problem(0, "wrong-type", message))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from rulecap.language import types as t
-from rulecap.language.terms import Lookup, Term, walk
+from rulecap.language.terms import Const, Lookup, Term, walk
 from rulecap.policy.nodes import problem_at
 from rulecap.policy.plan import every_term
 from rulecap.policy.typed import TypedPolicy
@@ -13,7 +13,7 @@ from rulecap.rules.table import TypedTable
 
 def check_rows(policy: TypedPolicy, problems: list[Problem]) -> None:
     """Note each name of a row that nothing looks up: a slip in it would leave the row out, and nobody would be told."""
-    tables = [rule for rule in policy.rules.values() if isinstance(rule, TypedTable)]
+    tables = [rule for rule in policy.rules.values() if isinstance(rule, TypedTable) and not _is_list(rule)]
     if not tables:
         return
     keys: dict[str, list[t.Type]] = {table.name: [table.key.type] for table in tables}
@@ -24,6 +24,11 @@ def check_rows(policy: TypedPolicy, problems: list[Problem]) -> None:
         possible = _options(keys[table.name])
         if possible is not None:
             problems += _strange(table, possible)
+
+
+def _is_list(table: TypedTable) -> bool:
+    """Tell whether a table is looked up by one fixed name: it is there for its rows."""
+    return isinstance(table.key, Const)
 
 
 def _looked_up(terms: Iterable[Term]) -> Iterator[tuple[str, t.Type]]:
