@@ -168,9 +168,10 @@ def _checked(
         memory = {name: _memory(name, words) for name in text.memory}
         found = {name: kind.options for name, one in memory.items() if isinstance(kind := t.strip(one.type), t.Text)}
         together = {name: _both(held.get(name, frozenset()), names) for name, names in found.items()}
-        if together == held:
+        if together == held and all(names is None or names for names in held.values()):
             return words, memory, in_order
-        held = together
+        # What is only ever handed on is what somebody else has put there.
+        held = {name: names or None for name, names in together.items()} if together == held else together
 
 
 def _both(known: frozenset[str] | None, found: frozenset[str] | None) -> frozenset[str] | None:

@@ -527,7 +527,10 @@ class Writer:
     def _table(self, name: str) -> None:
         columns = self._columns()
         rows: list[Json] = []
+        key, options = self.text(2)
         groups = (["BTC", "BTCUSDT", "BUY", "LONG", "demo"], ["ETH", "SELL", "SHORT", "RANGING", "MONDAY"], [])
+        if options is not None:  # a row holds no other names than its table can be looked up by
+            groups = ([one for one in dict.fromkeys(options) if self.chance(0.5)], [], [])
         for number, group in enumerate(groups):
             rows.append(
                 {
@@ -536,7 +539,7 @@ class Writer:
                     **{column: self.literal(kind) for column, kind in columns.items()},
                 }
             )
-        rule: Json = {"kind": "table", "of": self.text(2)[0], "rows": rows}
+        rule: Json = {"kind": "table", "of": key, "rows": rows}
         total = self.chance(0.6)
         row_names = [row["name"] for row in rows]
         if total:
@@ -753,8 +756,8 @@ class Writer:
     def _next(self, name: str, one: Json) -> str:
         if one.get("type") == "time":
             return f"{self.time(1)} if {self.flag(2)} else memory.{name}"
-        if one.get("type") == "text":
-            return self.sure_text(1)[0]
+        if one.get("type") == "text":  # what it may be compared with is any name, as the account's is
+            return f"{self.sure_text(1)[0]} if {self.flag(1)} else account.id"
         if one.get("type") == "flag":
             return self.flag(2)
         if one["start"] == "none":

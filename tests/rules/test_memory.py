@@ -45,3 +45,20 @@ def test_it_comes_back_unchanged_where_something_is_wrong() -> None:
     memory = {"peak": 5000.0, "zone": "HEAVY", "tripped_at": None, "steps": 3}
     decision = PEAK.evaluate({"as_of": "yesterday"}, "answer", memory)
     assert (decision.ok, decision.memory) == (False, memory)
+
+
+def test_it_holds_the_names_that_start_and_next_give_and_what_is_only_handed_on_any() -> None:
+    kept = policy("""
+memory:
+  stage: {start: FULL, next: stage}
+  note: {type: text, start: none, next: memory.note}
+rules:
+  stage: {kind: tree, branches: [{if: account.margin_used > 500 USD, then: HALF}], otherwise: memory.stage}
+  noted: {kind: formula, formula: "default(memory.note, NOTHING)"}
+""")
+    held = decide(kept, memory={"stage": "HALF", "note": "by hand"})
+    assert (held.ok, held.outputs, held.memory) == (
+        True, {"stage": "HALF", "noted": "by hand"}, {"stage": "HALF", "note": "by hand"},
+    )  # fmt: skip
+    strange = decide(kept, memory={"stage": "EMPTY", "note": None})
+    assert [(one.path, one.message) for one in strange.problems] == [("memory.stage", "must be one of FULL, HALF")]
