@@ -8,7 +8,7 @@ from rulecap.language import types as t
 from rulecap.language.values import show
 from rulecap.policy.plan import Plan
 from rulecap.policy.typed import InputCheck, TypedPolicy
-from rulecap.problems import Problem, did_you_mean
+from rulecap.problems import Problem, did_you_mean, nearest, shown
 from rulecap.snapshot import Snapshot
 
 
@@ -58,10 +58,11 @@ def _unfit(check: InputCheck, snapshot: Snapshot) -> Iterator[Problem]:
                     path=place,
                 )
         elif check.type is not None:
-            if not fact_test(check)(value):
-                code = (
-                    "missing-input" if value is None else "wrong-type" if _other_type(check, value) else "out-of-range"
-                )
+            if value is None and not fact_test(check)(value):
+                message = f"is missing, and must be {_wanted(check)}"
+                yield Problem("missing-input", message, path=place, hint=_misspelt(place, snapshot))
+            elif not fact_test(check)(value):
+                code = "wrong-type" if _other_type(check, value) else "out-of-range"
                 yield Problem(code, f"must be {_wanted(check)}{_got(value)}", path=place)
         elif value is not None and check.names is not None and value not in check.names:
             hint = did_you_mean(str(value)[:64], check.names)
@@ -77,6 +78,12 @@ def _unfit(check: InputCheck, snapshot: Snapshot) -> Iterator[Problem]:
             yield Problem("out-of-range", f"must be {_wanted(check)}{_got(value)}", path=place)
 
 
+def _misspelt(path: str, snapshot: Snapshot) -> str:
+    """Return which of the snapshot's facts may be the one that is missing; nothing where none is like it."""
+    near = nearest(path.removeprefix("facts."), snapshot.facts)
+    return f"the snapshot has facts.{shown(near)}: is it meant?" if near is not None else ""
+
+
 def _other_type(check: InputCheck, value: object) -> bool:
     if isinstance(t.strip(check.type), t.Number) if check.type else True:
         return isinstance(value, bool) or not isinstance(value, int | float)
@@ -84,7 +91,7 @@ def _other_type(check: InputCheck, value: object) -> bool:
 
 
 def _got(value: object) -> str:
-    return "" if value is None else f", got {str(value)[:64]}"
+    return f", got {str(value)[:64]}"
 
 
 def _wanted(check: InputCheck) -> str:

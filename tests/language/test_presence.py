@@ -131,3 +131,21 @@ decisions:
     refused = decide(text, market=here["market"])
     assert refused.outputs == {"a": 0, "b": None}
     assert [(one.code, one.path) for one in refused.problems] == [("missing-input", "signal.score")]
+
+
+def test_a_fact_that_is_missing_is_called_missing_and_which_may_be_meant() -> None:
+    asked = """
+inputs: {facts.realized_vol: {unit: percent, range: [1%, 50%]}, facts.halted: {type: flag}}
+rules:
+  vol: {kind: formula, unit: percent, formula: facts.realized_vol}
+  halted: {kind: formula, formula: facts.halted}
+"""
+    refused = decide(asked, facts={"realised_vol": 12, "other": 1})
+    assert [(one.code, one.path, one.message, one.hint) for one in refused.problems] == [
+        ("missing-input", "facts.realized_vol", "is missing, and must be between 1 % and 50 %",
+         "the snapshot has facts.realised_vol: is it meant?"),
+        ("missing-input", "facts.halted", "is missing, and must be a flag", ""),
+    ]  # fmt: skip
+    assert "must be between 1 % and 50 %, got 60" in str(
+        decide(asked, facts={"realized_vol": 60, "halted": True}).problems[0]
+    )
