@@ -1,9 +1,11 @@
 """What a decision answers when something is wrong: a value that the output can be, and no slip of a name."""
 
+from collections.abc import Iterable
+
 from rulecap.language import types as t
 from rulecap.language.expression import Expression
 from rulecap.language.literals import Literal, literal
-from rulecap.language.terms import Term
+from rulecap.language.terms import Const, Term
 from rulecap.policy.nodes import Mapping, Node, problem_at
 from rulecap.policy.typed import OutputTerms
 from rulecap.problems import A_SLIP, Problem, nearest, of_late
@@ -24,7 +26,8 @@ def check_fallbacks(outputs: OutputTerms, on_error: Node | None, problems: list[
 def _misfit(name: str, output: tuple[Expression, Term], answer: Literal) -> list[Problem]:
     expression, term = output
     kind = t.strip(term.type)
-    if answer.value == expression.text and isinstance(answer.type, t.Text) and "." in expression.text:
+    computed = not isinstance(term, Const) or term.name  # anything but a name that is written out
+    if answer.value == expression.text and isinstance(answer.type, t.Text) and computed:
         message = f"{name} would be the text {answer.value}: where something is wrong nothing is computed"
         return [problem_at(answer.node, "wrong-type", message, f"write {name}: none, or a value")]
     if _fits(kind, answer):
@@ -48,8 +51,13 @@ def _slip(name: str, kind: t.Type, answer: Literal) -> list[Problem]:
     options = kind.options if isinstance(kind, t.Text) else None
     if not options or not isinstance(answer.value, str) or answer.value in options:
         return []
-    meant = nearest(answer.value, options, A_SLIP)
+    meant = nearest(answer.value, options, A_SLIP) or _same_letters(answer.value, options)
     if meant is None:
         return []
     message = f"{name} is never {answer.value}"
     return [problem_at(answer.node, "unknown-name", message, f"did you mean {meant}?")]
+
+
+def _same_letters(name: str, options: Iterable[str]) -> str | None:
+    """Return the name with the same letters in another order: of a short one that is far from it by measure."""
+    return next((one for one in sorted(options) if sorted(one) == sorted(name)), None)
