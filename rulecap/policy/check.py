@@ -10,6 +10,7 @@ from rulecap.language.functions import ALL_NAMES
 from rulecap.language.grammar import CONSTANTS, Syntax
 from rulecap.language.infer import infer
 from rulecap.language.scope import ParameterValue, Scope
+from rulecap.language.terms import Remembered as Kept
 from rulecap.language.unit_errors import rewritten
 from rulecap.policy.checks.coverage import check_adjustments, check_coverage
 from rulecap.policy.checks.decisions import check_decision, check_hand_overs
@@ -168,10 +169,9 @@ def _checked(
         memory = {name: _memory(name, words) for name in text.memory}
         found = {name: kind.options for name, one in memory.items() if isinstance(kind := t.strip(one.type), t.Text)}
         together = {name: _both(held.get(name, frozenset()), names) for name, names in found.items()}
-        if together == held and all(names is None or names for names in held.values()):
+        if together == held:
             return words, memory, in_order
-        # What is only ever handed on is what somebody else has put there.
-        held = {name: names or None for name, names in together.items()} if together == held else together
+        held = together
 
 
 def _both(known: frozenset[str] | None, found: frozenset[str] | None) -> frozenset[str] | None:
@@ -218,7 +218,8 @@ def _memory(name: str, words: Vocabulary) -> TypedMemory:
             )
         )
     start = words.starts.get(name)
-    kind = _named(kind, following.type, start.type if start else t.UNKNOWN)
+    handed_on = isinstance(following, Kept) and following.name == name  # what others put there stays as it is
+    kind = _named(kind, t.TEXT if handed_on else following.type, start.type if start else t.UNKNOWN)
     return TypedMemory(kind, (written.start, start or following), (written.next, following))
 
 
