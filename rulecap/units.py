@@ -2,23 +2,27 @@
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 
 PERCENT, RATIO, USD, PRICE, QUANTITY = "percent", "ratio", "USD", "price", "quantity"
 LEVERAGE, HOURS, SECONDS, SCORE, COUNT = "leverage", "hours", "seconds", "score", "count"
 UNITS = (PERCENT, RATIO, USD, PRICE, QUANTITY, LEVERAGE, HOURS, SECONDS, SCORE, COUNT)
 
 # The written suffix of a literal: its unit, and how many of the unit one of it is.
-SUFFIXES: dict[str, tuple[str, float]] = {
-    "%": (PERCENT, 1.0),
-    "bp": (PERCENT, 0.01),
-    "x": (LEVERAGE, 1.0),
-    "h": (HOURS, 1.0),
-    "s": (SECONDS, 1.0),
-    "USD": (USD, 1.0),
+SUFFIXES: dict[str, tuple[str, Fraction]] = {
+    "%": (PERCENT, Fraction(1)),
+    "bp": (PERCENT, Fraction(1, 100)),
+    "x": (LEVERAGE, Fraction(1)),
+    "min": (HOURS, Fraction(1, 60)),
+    "h": (HOURS, Fraction(1)),
+    "d": (HOURS, Fraction(24)),
+    "s": (SECONDS, Fraction(1)),
+    "USD": (USD, Fraction(1)),
 }
+SUFFIX = "|".join(SUFFIXES)
 # Possessive, so that a long row of digits is looked at once.
 NUMBER = r"(?:\d[\d_]*+(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?"
-LITERAL = re.compile(rf"(?P<number>{NUMBER})(?P<space> ?)(?P<suffix>%|bp|x|h|s|USD)(?![A-Za-z0-9_])")
+LITERAL = re.compile(rf"(?P<number>{NUMBER})(?P<space> ?)(?P<suffix>{SUFFIX})(?![A-Za-z0-9_])")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -159,6 +160,8 @@ UNITS_ELSEWHERE: dict[str | None, str] = {
     **dict.fromkeys(("%", "percent", "pct"), "%"),
     **dict.fromkeys(("bp", "bps", "basis point", "basis points"), "bp"),
     **dict.fromkeys(("x", "times"), "x"),
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), "min"),
+    **dict.fromkeys(("d", "day", "days"), "d"),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), "h"),
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
     None: "",
@@ -325,9 +328,9 @@ def _constant(node: ast.Constant, masked: Masked, parent: ast.AST | None) -> Non
         node.either = either(written[0], unit) if written else None  # type: ignore[attr-defined]  # as above
 
 
-def scaled(number: str, factor: float) -> float:
-    """Return a written number times a unit's factor, the nearest float to the exact product: 35bp is 0.35."""
-    return float(number) if factor == 1 else float(Decimal(number) * Decimal(str(factor)))
+def scaled(number: str, factor: Fraction) -> float:
+    """Return a written number times a unit's factor, the nearest float to the product: 35bp is 0.35, 20min a third."""
+    return float(number) if factor == 1 else float(Decimal(number) * factor.numerator / factor.denominator)
 
 
 def _name(node: ast.Name, masked: Masked, parent: ast.AST | None) -> None:

@@ -11,7 +11,7 @@ from rulecap.language.types import Record, Type
 from rulecap.language.values import ANY
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
 from rulecap.problems import Problem, of_late
-from rulecap.units import LITERAL, SUFFIXES
+from rulecap.units import LITERAL, SUFFIX, SUFFIXES
 
 SIGNED = re.compile(rf"(?P<sign>-?)(?:{LITERAL.pattern})\Z")
 # What looks like a number with some unit, and what does so but is a name: a date, a symbol such as 1INCH.
@@ -19,9 +19,9 @@ UNIT_LIKE = re.compile(
     r"\$\s?\d[\d.,_]*\Z|[-+]?\.?\d[\d.,_]*(?:(?:\s?[^\W\d_]\S{0,3}|\s?[%$€]\S{0,3})|(?<=\d,\d\d\d)\S{0,4}"
     r"|\s?(?:percent|dollars?|hours?|minutes?|seconds?|days?|times|basis points?))\Z"
 )
-COMMA_IN = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+,\d{1,2})\s?(?:%|bp|x|h|s|USD)?\Z")
+COMMA_IN = re.compile(rf"[-+]?(?:\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+,\d{{1,2}})\s?(?:{SUFFIX})?\Z")
 APART = re.compile(
-    r"(?P<digits>[-+]?\d{1,3}(?:(?:[\s'’]\d{3})+(?:\.\d+)?|(?:\.\d{3}){2,}))(?P<unit>\s?(?:%|bp|x|h|s|USD)?)\Z"
+    rf"(?P<digits>[-+]?\d{{1,3}}(?:(?:[\s'’]\d{{3}})+(?:\.\d+)?|(?:\.\d{{3}}){{2,}}))(?P<unit>\s?(?:{SUFFIX})?)\Z"
 )
 SHORTENED = re.compile(r"(?P<number>[-+]?\d+(?:\.\d+)?)\s?(?P<size>[kKmM])\s?USD\Z")
 UNIT_FIRST = re.compile(r"USD\s(?P<number>[-+]?\d[\d.,_]*)\Z")

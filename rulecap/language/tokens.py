@@ -3,6 +3,7 @@
 import keyword
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 
 from rulecap.units import LITERAL, SUFFIXES
 
@@ -24,13 +25,13 @@ class Masked:
     """
 
     text: str
-    units: dict[int, tuple[str, float]]
+    units: dict[int, tuple[str, Fraction]]
     words: dict[int, str]
 
 
 def mask(text: str) -> Masked:
     """Blank the suffixes of unit literals and rename fields that are Python's keywords (`zone.from`)."""
-    found_units: dict[int, tuple[str, float]] = {}
+    found_units: dict[int, tuple[str, Fraction]] = {}
     words: dict[int, str] = {}
 
     def blank(match: re.Match[str]) -> str:

@@ -32,6 +32,11 @@ def read(text: str) -> tuple[object, t.Type, list[Problem]]:
         ("3x", 3.0, t.LEVERAGE),
         ("24h", 24.0, t.HOURS),
         ("60s", 60.0, t.SECONDS),
+        ("20min", 20 / 60, t.HOURS),
+        ("50min", 50 / 60, t.HOURS),
+        ("90 min", 1.5, t.HOURS),
+        ("7d", 168.0, t.HOURS),
+        ("0.5d", 12.0, t.HOURS),
         ("100 USD", 100.0, t.USD),
         ("-5%", -5.0, t.PERCENT),
         ("1_000 USD", 1000.0, t.USD),
@@ -74,7 +79,9 @@ def test_a_basis_point_is_the_nearest_float_to_a_hundredth_of_a_percent(number: 
     assert value(f"{text} + 0%", "percent") == float(number / 100)
 
 
-@pytest.mark.parametrize("text", ["35bp", "0.7bp", "5%", "0.1%", "1e3 USD", "24h", "3x", "60s", "1_000.5 USD"])
+@pytest.mark.parametrize(
+    "text", ["35bp", "0.7bp", "5%", "0.1%", "1e3 USD", "24h", "50min", "7d", "3x", "60s", "1_000.5 USD"]
+)
 def test_a_literal_is_the_same_in_a_column_and_in_an_expression(text: str) -> None:
     decision = decide(f"""
         rules:

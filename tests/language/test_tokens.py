@@ -10,8 +10,8 @@ from rulecap.language.tokens import mask
 from rulecap.units import SUFFIXES
 
 pieces = st.sampled_from(
-    ["5", "0.5", ".5", "1e3", "1_000", "%", "bp", "x", "h", "s", " USD", " ", "'a 5%'", '"5x"', "zone", ".from", ".is",
-     ".to", "and", "(", ")", ",", "\n", "\t", "é", "5%5", "a5x", "x.5x", "'", "5 %", "[", "<", "=="]
+    ["5", "0.5", ".5", "1e3", "1_000", "%", "bp", "x", "h", "min", "d", "s", " USD", " ", "'a 5%'", '"5x"', "zone",
+     ".from", ".is", ".to", "and", "(", ")", ",", "\n", "\t", "é", "5%5", "a5x", "x.5x", "'", "5 %", "[", "<", "=="]
 )  # fmt: skip
 texts = st.lists(pieces, max_size=12).map("".join) | st.text(max_size=40)
 

@@ -178,6 +178,8 @@ class Writer:
         suffix = {"percent": "%", "USD": " USD", "leverage": "x", "hours": "h", "seconds": "s"}[unit]
         if unit == "percent" and self.chance(0.2):
             suffix = "bp"
+        if unit == "hours":
+            suffix = self.pick(("h", "min", "d"))
         return f"{number}{suffix}"
 
     def number(self, unit: str, depth: int) -> str:

@@ -76,14 +76,16 @@ class Unshown(Exception):
 
 def value_of(text: str) -> Any:
     """Compute a formula in which every value is put in: arithmetic as it is written, nothing looked up."""
-    shown = re.sub(r"(?<![\w.'\"])((?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?) ?(%|bp|x|h|s|USD)(?!\w)", _suffix, text)
+    shown = re.sub(
+        r"(?<![\w.'\"])((?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?) ?(%|bp|x|min|h|d|s|USD)(?!\w)", _suffix, text
+    )
     if TIME.search(shown):
         raise Unshown(text)
     return _compute(ast.parse(shown.strip(), mode="eval").body)
 
 
 def _suffix(match: re.Match[str]) -> str:
-    return repr(float(match[1]) * (0.01 if match[2] == "bp" else 1.0))
+    return repr(float(match[1]) * {"bp": 0.01, "d": 24.0}.get(match[2], 1.0) / {"min": 60.0}.get(match[2], 1.0))
 
 
 def _compute(node: ast.expr) -> Any:  # noqa: PLR0911, PLR0912, C901  # one case for each form of expression

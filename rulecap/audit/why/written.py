@@ -24,7 +24,7 @@ SENTENCES = frozenset({"title", "why", "say", "source"})
 BOUNDS, BOUND_DEPTH = ("below", "up_to"), len(("rules", "zone", "cases", 0, "below"))
 NOT_COMPUTED = frozenset({"on_error", "explain", "requires", "hand_over"})  # of a decision, all but its outputs
 PLAIN = re.compile(NUMBER)
-SUFFIX_OF = {unit: suffix for suffix, (unit, factor) in SUFFIXES.items() if factor == 1.0}
+SUFFIX_OF = {unit: suffix for suffix, (unit, factor) in SUFFIXES.items() if factor == 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +182,8 @@ def _in_expression(node: Scalar, syntax: Syntax, steps: Steps, path: str) -> Ite
         found = LITERAL.match(node.text, begin)
         plain = PLAIN.match(node.text, begin)
         if found:
-            suffix, value = found["suffix"], float(found["number"].replace("_", "")) * SUFFIXES[found["suffix"]][1]
-            written = _suffix(found["space"], suffix)
-            yield WrittenNumber(path, steps, node.text, begin, found.end(), value, written, node.at(begin))
+            written = _suffix(found["space"], found["suffix"])
+            yield WrittenNumber(path, steps, node.text, begin, found.end(), part.value, written, node.at(begin))
         elif plain:
             yield WrittenNumber(path, steps, node.text, begin, plain.end(), part.value, "", node.at(begin))
 
@@ -194,7 +193,7 @@ def _suffix(space: str, suffix: str) -> str:
     if not suffix:
         return ""
     unit, factor = SUFFIXES[suffix]
-    return space + (suffix if factor == 1.0 else SUFFIX_OF.get(unit, SUFFIX_OF[PERCENT]))
+    return space + (suffix if factor == 1 else SUFFIX_OF.get(unit, SUFFIX_OF[PERCENT]))
 
 
 def _placed(policy: TypedPolicy, number: WrittenNumber) -> Iterator[WrittenNumber]:
