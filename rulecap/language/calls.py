@@ -4,6 +4,7 @@ import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from rulecap.language import elsewhere
 from rulecap.language import types as t
 from rulecap.language.functions import ALL_NAMES, FUNCTIONS, OVER_LISTS
 from rulecap.language.grammar import CONSTANTS, offset_of
@@ -25,7 +26,8 @@ def infer_call(inference: "Inference", node: ast.Call) -> Term:
     assert isinstance(node.func, ast.Name)  # the allow-list takes nothing else
     name = node.func.id
     if name not in ALL_NAMES:
-        return inference.wrong(node, "unknown-function", f"there is no function {name}", did_you_mean(name, ALL_NAMES))
+        hint = elsewhere.FUNCTIONS.get(name) or did_you_mean(name, ALL_NAMES)
+        return inference.wrong(node, "unknown-function", f"there is no function {name}", hint)
     if name in OVER_LISTS and len(node.args) == 1:
         return _over_list(inference, node, name)
     if name in FUNCTIONS:

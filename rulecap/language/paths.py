@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rulecap.language import elsewhere
 from rulecap.language import types as t
 from rulecap.language.functions import ALL_NAMES
 from rulecap.language.grammar import CONSTANTS, offset_of
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 WRITTEN_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 NOTHING = ("null", "nil", "None")  # what `none` is called elsewhere
+A_WORD = 0.75  # a word of the language is meant by what is very like it only: `reduce` is not `true`
 
 
 def dotted(node: ast.AST) -> str:
@@ -70,16 +72,22 @@ def _nothing(inference: "Inference", node: ast.AST, name: str) -> Term:
     near = nearest(name, named(inference))
     if near is not None and near in inference.scope.vocabulary.rule_names() and not WRITTEN_NAME.match(near):
         return Const(t.UNKNOWN, offset_of(node), None)
-    words = inference.scope.vocabulary
-    facts = t.strip(words.snapshot.fields.get("facts", t.NOTHING))
-    hint = did_you_mean(name, named(inference))
-    if name in NOTHING:
-        hint = "what is absent is `none`; whether something is, known(…) asks"
-    elif isinstance(facts, t.Record) and name in facts.fields:
-        hint = f"did you mean facts.{name}?"
-    elif name in words.memory_names():
-        hint = f"did you mean memory.{name}?"
+    hint = elsewhere.WORDS.get(name) or _meant(inference, name) or f"a text stands in quotes: '{name}'"
     return inference.wrong(node, "unknown-name", f"nothing is named {name}", hint)
+
+
+def _meant(inference: "Inference", name: str) -> str:
+    """Return what a name may be a slip of: a value of memory or of a part of the snapshot, or a name like it."""
+    words = inference.scope.vocabulary
+    if name in words.memory_names():
+        return f"did you mean memory.{name}?"
+    parts = {part: t.strip(kind) for part, kind in words.snapshot.fields.items()}
+    holders = [part for part, kind in parts.items() if isinstance(kind, t.Record) and name in kind.fields]
+    if holders:
+        holder = "facts" if "facts" in holders else holders[0]
+        return f"did you mean {holder}.{name}?"
+    near = nearest(name, named(inference) - set(CONSTANTS)) or nearest(name, CONSTANTS, A_WORD)
+    return f"did you mean {near}?" if near is not None else ""
 
 
 def named(inference: "Inference") -> frozenset[str]:
