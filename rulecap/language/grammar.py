@@ -38,6 +38,7 @@ SLIPS = (
     (re.compile(r"\$"), "an amount is written 5 USD"),
     (re.compile(r"[;`{}@#]|:(?!=)"), ""),
 )
+WHERE = "write sum(x.margin for x in list if condition)"
 CHOICE = "write `one if condition else another`"
 # Looked for only in what cannot be read: `AND` may well be a name.
 WORD_SLIPS = (
@@ -45,6 +46,7 @@ WORD_SLIPS = (
     (re.compile(r"\b(?:OR|Or)\b"), "write `or`"),
     (re.compile(r"\b(?:NOT|Not)\b"), "write `not`"),
     (re.compile(r"\b(?:IF|If|ELSE|Else|THEN|Then|then|elif|elseif)\b"), CHOICE),
+    (re.compile(r"\b(?:where|WHERE|when|WHEN)\b"), WHERE),
     (re.compile(r"\A\s*if\b|(?<=[(,])\s*if\b"), CHOICE),
 )
 SENTENCE = re.compile(rf"(?<![\w.]){WORD_AFTER}[A-Za-z_]\w*\s+{WORD_AFTER}[A-Za-z_]\w*")
@@ -53,6 +55,7 @@ MODULO = re.compile(rf"%(?=\s*{WORD_AFTER}[A-Za-z0-9_(])")
 UNKNOWN_UNIT = re.compile(rf"(?<![A-Za-z0-9_.])(?>{NUMBER})(?P<unit>[A-Za-z_]\w*)")
 SPACED_UNIT = re.compile(rf"(?<![A-Za-z0-9_.])(?>{NUMBER}) +{WORD_AFTER}(?P<unit>[A-Za-z0-9_]+)")
 DANGLING = re.compile(r"(?:[-+*/<>=,.]|\b(?:and|or|not|if|else|in|for))\s*\Z")
+FORMAT = re.compile(r":[,+]?\.?\d*[fdgens%]?\Z")
 # Python would take it for a subtraction, where no part of it starts with a zero.
 DATE = re.compile(r"(?<![\w.])\d{4}-\d\d-\d\d(?![\d.])")
 ABOUT_TIMES = "times are compared with times; hour, weekday and hours_between tell about them"
@@ -145,6 +148,10 @@ def _unfit_for_python(text: str, masked: Masked) -> Refusal | None:
         sign = f"the space U+{ord(strange[0]):04X}" if strange[0].isspace() else f"`{strange[0]}`"
         message = f"{sign} does not belong to the language"
         return Refusal(strange.start(), "not-an-expression", message, INSTEAD.get(strange[0], ""))
+    form = FORMAT.search(outside)
+    if form:
+        hint = f"leave {form[0]} out"
+        return Refusal(form.start(), "not-an-expression", "a value is shown as it is: there are no formats", hint)
     date = DATE.search(outside)
     if date:
         return Refusal(date.start(), "not-an-expression", "a date is no value of the language", ABOUT_TIMES)
@@ -219,7 +226,7 @@ def _syntax(text: str, masked: str, error: Exception, lead: int) -> Refusal:
         )
     offset = min(max((getattr(error, "offset", None) or 1) - 1 + lead, 0), max(len(text) - 1, 0))
     reason = error.msg if isinstance(error, SyntaxError) else "too deeply nested"
-    if reason == "invalid syntax":
+    if reason.startswith("invalid syntax"):  # what Python guesses is meant is Python
         reason = "what stands here does not follow on what stands before it"
     return Refusal(offset, "not-an-expression", f"this is not an expression: {reason}", _instead(outside))
 
@@ -345,8 +352,11 @@ def _attribute(node: ast.Attribute, masked: Masked, parent: ast.AST | None) -> N
     node.attr = masked.words.get(start, node.attr)
     case = isinstance(node.value, ast.Name) and re.match(r"[A-Z0-9][A-Za-z0-9_]*\Z", node.attr)
     if not (NAME.match(node.attr) or case):
-        raise _Refused(node, f".{node.attr} is not a field's name")
-    if not isinstance(node.value, ast.Name | ast.Attribute | ast.Call):
+        apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", node.attr).lower()
+        hint = f"write .{apart}" if NAME.match(apart) else ""
+        raise _Refused(node, f".{node.attr} is not a field's name", hint)
+    # A subscript is refused as such, with what to write instead.
+    if not isinstance(node.value, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
         raise _Refused(node, "a field can only be read from a name")
 
 
@@ -394,7 +404,7 @@ _WORDS = {
 }  # fmt: skip
 _HINTS = {
     ast.Is: "write ==", ast.IsNot: "write !=", ast.FloorDiv: "write floor(a / b)", ast.UAdd: "leave it out",
-    ast.Mod: A_PERCENT, ast.Subscript: "an element of a list is named by a rule of kind pick",
+    ast.Mod: A_PERCENT, ast.Subscript: "an element of a list is named by a rule of kind pick, a row by tier.at(name)",
     ast.Tuple: "a number is written without commas, a list behind `in` in brackets: in [A, B]",
     ast.ListComp: "inside sum, count, average, min or max there are no brackets: sum(… for x in …)",
     ast.BitAnd: "write `and`", ast.BitOr: "write `or`", ast.BitXor: "a power is written **", ast.Invert: "write `not`",

@@ -15,7 +15,16 @@ COMPUTED_ONLY = {
 def clash(left: ast.AST, a: t.Type, right: ast.AST, b: t.Type) -> tuple[str, str]:
     """Return message and hint for two values that cannot be compared, added or stand for each other."""
     x, y = t.strip(a), t.strip(b)
-    return f"{what(left, x)}, {what(right, y)}", rewritten(right, y, x) or rewritten(left, x, y)
+    hint = rewritten(right, y, x) or rewritten(left, x, y) or _named_field(left, x, y) or _named_field(right, y, x)
+    return f"{what(left, x)}, {what(right, y)}", hint
+
+
+def _named_field(node: ast.AST, kind: t.Type, other: t.Type) -> str:
+    """Return how the name in a record is read, where a case, a row or a verdict is taken for its name."""
+    if not isinstance(kind, t.Record) or not isinstance(other, t.Text):
+        return ""
+    field = next((one for one in ("name", "verdict") if one in kind.fields), "")
+    return f"write {written(node)}.{field}" if field else ""
 
 
 def misuse(operator: str, left: ast.AST, a: t.Number, right: ast.AST, b: t.Number) -> tuple[str, str]:

@@ -119,10 +119,15 @@ class Checker:
         if isinstance(kind, t.ListOf):
             return term, kind.item
         if kind != t.UNKNOWN:
-            self.scope.problems.append(
-                expression.problem(0, "wrong-type", f"a list is needed here, this is {t.described(kind)}")
-            )
+            message = f"a list is needed here, this is {t.described(kind)}"
+            self.scope.problems.append(expression.problem(0, "wrong-type", message, self._listed(expression)))
         return term, t.UNKNOWN
+
+    def _listed(self, expression: Expression) -> str:
+        """Return how all cases of a bands or table rule are read, where the rule itself is given as a list."""
+        words = self.scope.vocabulary
+        cases = words.cases(expression.text) if expression.text in words.rule_names() else None
+        return f"write {expression.text}.{cases.word}" if cases is not None else ""
 
     def present(self, expression: Expression, term: Term, scope: Scope) -> Term:
         """Return the term of a value that must be present; where it may be absent, a demand or a finding."""
