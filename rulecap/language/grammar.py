@@ -163,7 +163,7 @@ COMMA_DECIMAL = re.compile(r"\d+,\d{1,2}\Z")
 GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?\Z")
 FOREIGN = re.compile(r"(?P<before>[$])?\s?(?P<sign>[-+]?)(?P<number>\d[\d.,_]*)\s*(?P<unit>[^\d\s].*)?\Z")
 UNITS_ELSEWHERE: dict[str | None, str] = {
-    **dict.fromkeys(("$", "usd", "dollar", "dollars"), " USD"),
+    **dict.fromkeys(("$", "usd", "dollar", "dollars", "usdt", "usdc", "busd", "fdusd"), " USD"),
     **dict.fromkeys(("%", "percent", "pct"), "%"),
     **dict.fromkeys(("bp", "bps", "basis point", "basis points"), "bp"),
     **dict.fromkeys(("x", "times"), "x"),

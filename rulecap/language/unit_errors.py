@@ -76,6 +76,17 @@ def rewritten(node: ast.AST, kind: t.Type, other: t.Type) -> str:
     return as_unit(float(f"{sign}{number.value}"), kind, other)
 
 
+def converted(node: ast.AST, kind: t.Number, other: t.Number) -> str:
+    """Return how a computed ratio becomes a leverage or a percent, empty for anything else."""
+    one = {t.LEVERAGE: "1x", t.PERCENT: "100%"}.get(other)
+    if kind != t.RATIO or one is None:
+        return ""
+    if one == "100%" and isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        return f"write as_percent({written(node.left)}, {written(node.right)})"
+    text = written(node)
+    return f"write {text if isinstance(node, ast.Call | ast.Name | ast.Attribute) else f'({text})'} * {one}"
+
+
 def as_unit(value: float, kind: t.Type, other: t.Type) -> str:
     """Return how a written number of one type is written as another one."""
     if not isinstance(other, t.Number) or not isinstance(kind, t.Number):

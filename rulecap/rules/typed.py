@@ -22,7 +22,7 @@ from rulecap.language.terms import (
     children,
     walk,
 )
-from rulecap.language.unit_errors import rewritten
+from rulecap.language.unit_errors import converted, rewritten
 from rulecap.language.unit_errors import what as says
 from rulecap.rules.code import Code, record, spot, whole_possible
 from rulecap.rules.parts import Rule
@@ -148,7 +148,7 @@ class Checker:
         if isinstance(a, t.Number) and isinstance(b, t.Number) and t.same_unit(a, b) is None:
             tree = expression.syntax.tree if isinstance(expression.syntax, Syntax) else None
             message = f"{subject} is {t.described(b)}, {says(tree, a) if tree is not None else a}"
-            hint = rewritten(tree, a, b) if tree is not None else ""
+            hint = (rewritten(tree, a, b) or converted(tree, a, b)) if tree is not None else ""
             self.scope.problems.append(expression.problem(0, "wrong-unit", message, hint))
 
     def declared(self, expression: Expression, term: Term) -> t.Type:
