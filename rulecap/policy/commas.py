@@ -1,16 +1,18 @@
 """The traps of YAML's braces: a comma inside a formula's parentheses, or in a number, ends the text.
 
 `{at_most: max(a, b)}` is, to YAML, `at_most: max(a` and an empty key `b)`; `{size: 0,5}` is `size: 0` and an empty key
-`5`; `{below:5%}` is an empty key. The reader says so, once, instead of reporting half a formula and an unknown key.
+`5`; `{below:5%}` is an empty key, `{is: BTC, ETH}` another. The reader says so, once, instead of reporting half a
+formula and an unknown key.
 """
 
 import re
 
-from rulecap.policy.nodes import Node, Scalar, problem_at
+from rulecap.policy.nodes import Node, Scalar, Sequence, problem_at
 from rulecap.problems import Problem
 
 WHOLE = re.compile(r"[-+]?\d+\Z")
 GROUP, REST = re.compile(r"\d{3}\Z"), re.compile(r"(?P<digits>\d+)(?P<behind>(?:\.\d+)?\s?(?:%|[A-Za-z]{1,4})?)\Z")
+A_KEY, NAME = re.compile(r"[a-z][a-z0-9_]*\Z"), re.compile(r"[A-Z][A-Z0-9_]*\Z")
 CLOSE_COLON = re.compile(r"(?P<key>[a-z][a-z0-9_]*):\s*(?P<value>\S.*)\Z")
 
 
@@ -34,6 +36,10 @@ def join_at_commas(children: list[Node]) -> tuple[list[Node], list[Problem]]:
             problems.append(number)
             while index < len(children) and _is_empty(children[index + 1]) and _digits(children[index]):
                 index += 2
+        elif (end := _end_of_words(value, children, index)) > index:
+            problems.append(_cut(value, children[end - 2]))
+            kept[-1] = _meant(value, children[index:end:2])
+            index = end
     return kept, problems
 
 
@@ -44,6 +50,33 @@ def _end_of_cut(children: list[Node], index: int, left_open: int) -> int:
         left_open += _left_open(children[end])
         end += 2
     return end if left_open == 0 else index
+
+
+def _end_of_words(value: Node, children: list[Node], index: int) -> int:
+    """Return the index behind the keys without a value that a comma cut off a sentence or a list, or `index`.
+
+    One alone that may be the name of a key is a key whose value was forgotten.
+    """
+    if not isinstance(value, Scalar) or value.style is not None or not value.text:
+        return index
+    end = index
+    while end < len(children) and _is_empty(children[end + 1]) and not _has_value(children[end]):
+        end += 2
+    words = [node.text for node in children[index:end:2] if isinstance(node, Scalar) and node.style is None]
+    return end if any(not A_KEY.match(word) for word in words) and len(words) == (end - index) // 2 else index
+
+
+def _has_value(key: Node) -> bool:
+    """Tell whether a key without a value is part of a number, or has its value behind a colon without a space."""
+    return bool(_digits(key)) or _close_colon(key) is not None
+
+
+def _meant(value: Node, behind: list[Node]) -> Node:
+    """Return the list of names that was meant, so that it is not found to be none as well; a sentence as it is."""
+    assert isinstance(value, Scalar)  # only texts are cut
+    items = (value, *behind)
+    names = all(isinstance(one, Scalar) and NAME.match(one.text) for one in items)
+    return Sequence(items, value.source, value.line, value.column) if names else value
 
 
 def _left_open(node: Node) -> int:
@@ -65,7 +98,8 @@ def _cut(value: Node, last: Node) -> Problem:
     begin = value.source.index(value.line, value.column)
     whole = text[begin : last.source.index(last.line, last.column) + len(last.text)]
     message = f"inside braces the comma ends the text `{value.text}`"
-    return problem_at(value, "yaml-syntax", message, f'put it in quotes: "{whole}"', offset=len(value.text))
+    hint = f"write [{whole}]" if all(map(NAME.match, re.split(", *", whole))) else f'put it in quotes: "{whole}"'
+    return problem_at(value, "yaml-syntax", message, hint, offset=len(value.text))
 
 
 def _cut_number(value: Node, children: list[Node], index: int) -> Problem | None:
