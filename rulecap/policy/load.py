@@ -51,12 +51,18 @@ def load_as_then(files: Mapping[str, bytes]) -> Loaded:
 def _checked(sources: Sources, then: bool = False) -> Loaded:
     problems = list(sources.problems)
     policy = check_policy(sources.document, problems) if sources.document is not None else None
-    if not any(problem.code == "bad-include" for problem in problems):  # its name may be the one that was meant
+    # Of a main file that could not be read nobody knows what it includes; a bad name may be the one that was meant.
+    if not any(one.severity == "error" for one in sources.problems) and not any(map(_includes, problems)):
         problems += sources.beside
     errors = [problem for problem in problems if problem.severity == "error" and not (then and problem.later)]
     if policy is None or errors:
         raise PolicyError(_in_order(problems))
     return Loaded(policy, sources, tuple(_in_order(problems)))
+
+
+def _includes(problem: Problem) -> bool:
+    """Tell whether a finding is about what is included."""
+    return problem.code == "bad-include" or problem.source_line.lstrip().startswith("include:")
 
 
 def _in_order(problems: list[Problem]) -> list[Problem]:

@@ -1,11 +1,13 @@
 """Faults of a document's shape in the words of somebody who writes policies and has never seen a JSON schema."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
 from typing import Any
 
 from rulecap.policy.faults import Fault, Path
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
 from rulecap.problems import Problem, did_you_mean
+from rulecap.units import UNITS
 
 KINDS = {
     "string": "a text",
@@ -17,6 +19,43 @@ KINDS = {
     "null": "empty",
 }
 LONGEST_QUOTATION = 40
+# What a key or a word is called elsewhere, and what it may be here.
+BY_ANOTHER_WORD = {
+    "if": ("when",),
+    "when": ("if",),
+    "unless": ("when", "if"),
+    "sort": ("first",),
+    "order_by": ("first",),
+    "sort_by": ("first",),
+    "limit": ("while", "at_most"),
+    "until": ("while",),
+    "max": ("highest", "at_most", "range"),
+    "min": ("lowest", "at_least", "range"),
+    "cap": ("at_most",),
+    "floor": ("at_least",),
+    "multiply": ("times",),
+    "multiply_by": ("times",),
+    "add": ("plus",),
+    "subtract": ("minus",),
+    "round": ("round_down_to",),
+    "do": ("give",),
+    "give": ("do",),
+    "filter": ("where",),
+    "select": ("give",),
+    "type": ("kind",),
+    "description": ("why", "title"),
+    "default": ("otherwise",),
+    "else": ("otherwise",),
+    "bool": ("flag",),
+    "boolean": ("flag",),
+    "string": ("text",),
+    "str": ("text",),
+    "name": ("text",),
+    "datetime": ("time",),
+    "timestamp": ("time",),
+}
+NAMED = {"verdict": "output", "states": "rule", "execute": "output"}
+A_PATH = re.compile(r"[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_]+)+\Z")
 
 Definitions = dict[str, Any]
 MERGE = "<<"
@@ -42,7 +81,8 @@ def _unknown(fault: Fault, node: Node, _: Definitions) -> Said:
         hint = "it changes values with `set`; to add something, copy the folder that it extends"
         return "unknown-key", f"an overlay has no key `{fault.key}`", hint
     allowed = [key for key in fault.schema.get("properties", {}) if key not in fault.value]
-    hint = did_you_mean(str(fault.key), allowed)
+    here = [one for one in BY_ANOTHER_WORD.get(str(fault.key), ()) if one in allowed]
+    hint = f"write {here[0]}" if here else did_you_mean(str(fault.key), allowed)
     if fault.meant is not None:
         hint = f"is it meant to be `{fault.meant}`, which is missing?"
     return "unknown-key", f"{_whole(fault)} has no key `{_quoted(fault.key)}`", hint
@@ -86,8 +126,19 @@ def _not_one_of(fault: Fault, node: Node, _: Definitions) -> Said:
     if fault.value is None:
         return "wrong-type", f"{_subject(fault.path)} is empty", f"one of {', '.join(map(str, fault.schema['enum']))}"
     title = fault.schema.get("title") or f"value of {_subject(fault.path)}"
-    hint = did_you_mean(str(fault.value), map(str, fault.schema["enum"]))
+    hint = _called_here(str(fault.value), fault.schema["enum"])
+    hint = hint or did_you_mean(str(fault.value), map(str, fault.schema["enum"]))
     return "not-allowed", f"{_is(fault.value, node)} is no {title}", hint
+
+
+def _called_here(word: str, known: Collection[object]) -> str:
+    """Return the word that another one is called here, empty where it is none that is known elsewhere."""
+    if "flag" in known and word in UNITS:
+        return f"a number has no type: write unit: {word}"
+    if "flag" in known and word in ("number", "integer", "int", "float", "decimal"):
+        return "a number has no type: write unit: USD, or another one"
+    here = next((one for one in BY_ANOTHER_WORD.get(word, ()) if one in known), "")
+    return f"write {here}" if here else ""
 
 
 def _not_constant(fault: Fault, node: Node, _: Definitions) -> Said:
@@ -101,6 +152,10 @@ def _excluded(fault: Fault, node: Node, _: Definitions) -> Said:
 
 def _wrong_form(fault: Fault, node: Node, _: Definitions) -> Said:
     title = fault.schema.get("title") or f"value of {_subject(fault.path)}"
+    if fault.path and fault.path[-1] in NAMED and A_PATH.match(str(fault.value)):
+        whole, what = str(fault.value), NAMED[str(fault.path[-1])]
+        message = f"`{_quoted(whole)}` is no {what}: {what}s have names without points"
+        return "wrong-form", message, f"write the name of {_a(what)}"
     return "wrong-form", f"`{_quoted(fault.value)}` cannot be {_a(title)}", _meaning(fault)
 
 
