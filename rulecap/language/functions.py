@@ -129,6 +129,11 @@ def hour(moment: datetime) -> int:
     return moment.hour
 
 
+def midnight(moment: datetime) -> datetime:
+    """Return when the day of a time began, in UTC."""
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 SIDE = t.Text(frozenset({"BUY", "SELL", "LONG", "SHORT"}))
 ASSETS = t.ListOf(t.Record({"symbol": t.TEXT, "volatility_pct": t.PERCENT}, "attribute", "asset"))
 WEIGHTS = t.ListOf(t.Record({"symbol": t.TEXT, "weight": t.RATIO}, "key", "weight"))
@@ -140,6 +145,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "hours_between": Function((("earlier", t.TIME), ("later", t.TIME)), t.HOURS, hours_between),
     "weekday": Function((("time", t.TIME),), t.Text(frozenset(WEEKDAYS)), weekday),
     "hour": Function((("time", t.TIME),), t.COUNT, hour),
+    "midnight": Function((("time", t.TIME),), t.TIME, midnight),
     "book_depth": Function((("book", t.BOOK), ("side", SIDE), ("levels", t.COUNT)), t.USD, book.depth),
     "mid_price": Function((("book", t.BOOK),), t.PRICE, book.mid_price),
     "fill_price": Function(

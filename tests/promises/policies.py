@@ -460,7 +460,8 @@ class Writer:
             return f"({self.time(depth - 1)} {self.pick('+-')} {self.number('hours', depth - 1)})"
         if self.names.optional_times and self.chance(0.4):
             return f"default({self.pick(self.names.optional_times)}, as_of)"
-        return self.pick(self.names.times)
+        moment = self.pick(self.names.times)
+        return f"midnight({moment})" if self.chance(0.2) else moment
 
     # Rules, one method for each kind.
 

@@ -32,6 +32,8 @@ from tests.written import decide, detail, policy, quoted, step, value
         ("hours_between(as_of, as_of - 30h)", "hours", -30.0),
         ("hour(as_of)", "count", 10),
         ("hour(as_of + 15h)", "count", 1),
+        ("hours_between(midnight(as_of), as_of)", "hours", 10.5),
+        ("hours_between(midnight(as_of + 13h + 30min), midnight(as_of))", "hours", -24.0),
     ],
 )
 def test_arithmetic(formula: str, unit: str, gives: float) -> None:
