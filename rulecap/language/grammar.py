@@ -58,7 +58,7 @@ DANGLING = re.compile(r"(?:[-+*/<>=,.]|\b(?:and|or|not|if|else|in|for))\s*\Z")
 FORMAT = re.compile(r":[,+]?\.?\d*[fdgens%]?\Z")
 # Python would take it for a subtraction, where no part of it starts with a zero.
 DATE = re.compile(r"(?<![\w.])\d{4}-\d\d-\d\d(?![\d.])")
-ABOUT_TIMES = "times are compared with times; hour, weekday and hours_between tell about them"
+ABOUT_TIMES = "name it as a parameter, {value: 2026-01-31T12:00Z, type: time}, and read that"
 WRITTEN_UNITS = f"units are written {', '.join(f'5{suffix}' for suffix in SUFFIXES if suffix != 'USD')} or 5 USD"
 INSTEAD = {
     "≥": "write >=",

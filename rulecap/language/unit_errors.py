@@ -16,6 +16,8 @@ def clash(left: ast.AST, a: t.Type, right: ast.AST, b: t.Type) -> tuple[str, str
     """Return message and hint for two values that cannot be compared, added or stand for each other."""
     x, y = t.strip(a), t.strip(b)
     hint = rewritten(right, y, x) or rewritten(left, x, y) or _named_field(left, x, y) or _named_field(right, y, x)
+    if {x, y} & {t.TIME} and (isinstance(x, t.Text) or isinstance(y, t.Text)):
+        hint = "a parameter that is a time says so: {value: 2026-01-31T12:00Z, type: time}"
     return f"{what(left, x)}, {what(right, y)}", hint
 
 

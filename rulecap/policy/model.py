@@ -44,6 +44,7 @@ class Parameter(Part):
     value: Written = None
     values: Annotated[tuple[DatedValue, ...], Items] = ()
     unit: Words | None = None
+    type: Words | None = None
     range: Written = None
 
 

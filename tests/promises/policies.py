@@ -150,6 +150,8 @@ class Writer:
         self.parameters["told"] = {"value": self.pick(REGIMES)}
         self.parameters["switched"] = {"value": self.chance(0.5)}
         self.names.flags.append("switched")
+        self.parameters["settles"] = {"type": "time", "value": self.pick(("2026-03-01", "2026-03-02T10:30Z"))}
+        self.names.times.append("settles")
 
     def _memory(self) -> None:
         for unit in ("USD", "count", "ratio"):

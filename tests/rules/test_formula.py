@@ -187,3 +187,23 @@ def test_the_trace_shows_the_formula_its_values_and_what_was_assumed() -> None:
     shown = step(decide(TRACED, facts={"rate": 6}), "x")
     assert (shown["value"], shown["unit"], shown["title"]) == (3.0, "percent", "Half of it.")
     assert shown["reads"]["facts.rate"] == 6.0
+
+
+def test_a_parameter_may_be_a_time_also_one_that_is_dated_or_none() -> None:
+    outputs = decide("""
+parameters:
+  expiry: {value: 2026-03-03, type: time}
+  moment: {value: "2026-03-02T10:30:30Z", type: time}
+  moved: {type: time, values: [{from: 2026-01-01, is: 2026-02-01}, {from: 2026-03-01, is: 2026-04-01T06:00Z}]}
+  never: {value: none, type: time}
+rules:
+  left: {kind: formula, unit: hours, formula: "hours_between(as_of, expiry)"}
+  before: {kind: formula, formula: as_of < moment}
+  expiry_of: {kind: formula, formula: expiry + 8h}
+  moved_to: {kind: formula, formula: moved}
+  passed: {kind: formula, formula: known(never) and as_of > never}
+""").outputs
+    assert outputs == {
+        "left": 13.5, "before": True, "expiry_of": "2026-03-03T08:00:00Z", "moved_to": "2026-04-01T06:00:00Z",
+        "passed": False,
+    }  # fmt: skip

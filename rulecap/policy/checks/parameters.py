@@ -1,5 +1,6 @@
 """Parameters: values with units, within their ranges, dated ones in the order of their days."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,9 @@ from rulecap.policy.model import Parameter, PolicyText
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
 from rulecap.policy.typed import DatedParameter
 from rulecap.problems import Problem, of_late
+
+A_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?Z)?\Z")
+AS_A_MOMENT = "write it as 2026-01-31, which is midnight in UTC, or as 2026-01-31T12:00Z"
 
 
 def check_parameters(
@@ -74,7 +78,9 @@ def _code(kind: t.Type, other: t.Type) -> str:
 
 
 def _plain(value: object, kind: t.Type) -> object:
-    """A number is a float, but a count is whole as it is written."""
+    """A number is a float, but a count is whole as it is written; a time is a moment."""
+    if kind == t.TIME:
+        return _day(str(value))
     whole = isinstance(value, int) and not isinstance(value, bool) and isinstance(kind, t.Number) and kind != t.COUNT
     return float(value) if whole else value  # type: ignore[arg-type]  # whole says that it is a number
 
@@ -87,7 +93,23 @@ def _day(text: str) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def _moment(name: str, value: Literal, problems: list[Problem]) -> t.Type:
+    """Return the type of a parameter that is a time; a value that is none is noted."""
+    if value.type in (t.NOTHING, t.UNKNOWN):
+        return t.optional(t.TIME) if value.type == t.NOTHING else t.UNKNOWN
+    if isinstance(value.value, str) and A_MOMENT.match(value.value):
+        if _day(value.value) is not None:
+            return t.TIME
+        problems.append(problem_at(value.node, "not-a-date", f"{value.value} is no day", AS_A_MOMENT))
+    else:
+        message = f"{name} is a time, this is {t.described(value.type)}"
+        problems.append(problem_at(value.node, "wrong-type", message, AS_A_MOMENT))
+    return t.UNKNOWN
+
+
 def _typed(name: str, parameter: Parameter, value: Literal, problems: list[Problem]) -> t.Type:
+    if parameter.type == t.TIME.word:
+        return _moment(name, value, problems)
     if parameter.unit is None:
         if value.type == t.BARE:
             hint = "write unit: ratio, score or count, or give the number a suffix: 5%"
