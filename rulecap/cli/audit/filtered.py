@@ -47,8 +47,14 @@ def tell_unasked(where: "Filter | None") -> None:
         lack = "record lacks" if where.unknown == 1 else "records lack"
         print(f"rulecap: {where.unknown:,} {lack} a value that the filter asks for", file=sys.stderr)
     for (digest, decision), number in where.unfit.items():
-        policy = f"policy {digest[:12]}" if digest else "no policy"
+        policy = _called(where, digest) if digest else "no policy"
         records = f"{number:,} record{'s' * (number != 1)} of {decision or 'no known decision'}"
         print(on_a_line(f"rulecap: it means nothing for {records} by {policy}"), file=sys.stderr)
         for problem in where.problems(digest, decision)[:1]:
             print(problem.render(), file=sys.stderr)
+
+
+def _called(where: "Filter", digest: str) -> str:
+    """Return a policy's name and version, and the start of its digest, of which there may be several by one name."""
+    policy = where.log.policy(digest)
+    return f"policy {policy.name} {policy.version} ({digest[:12]})"
