@@ -135,11 +135,11 @@ def run_case(policy: Policy, case: Case) -> CaseResult:
             return CaseResult(case.name, case.location, tuple(found), (problem,))
         decision = policy.evaluate(step.snapshot, decision=step.decision, memory=memory)
         memory = decision.memory
-        found += _differences(step, decision)
+        found += _differences(step, decision, policy)
     return CaseResult(case.name, case.location, tuple(found))
 
 
-def _differences(step: Step, decision: Decision) -> Iterator[Mismatch]:
+def _differences(step: Step, decision: Decision, policy: Policy) -> Iterator[Mismatch]:
     """Yield what differs from a step's expectations: problems, outputs, memory, values of rules."""
     codes = sorted({problem.code for problem in decision.problems})
     expected = step.expected.get("problems")
@@ -154,7 +154,19 @@ def _differences(step: Step, decision: Decision) -> Iterator[Mismatch]:
         if (wanted_node := step.expected.get(part)) is not None:
             prefix = step.label if part == "expect" else f"{step.label}{part}: "
             for difference in mismatches(wanted_node, got):
-                yield Mismatch(f"{prefix}{difference.path}", difference.expected, difference.got, difference.location)
+                name = difference.path.partition(".")[0]
+                untraced = _untraced(name, policy) if part == "trace" and name not in got else ""
+                said = untraced or difference.got
+                yield Mismatch(f"{prefix}{difference.path}", difference.expected, said, difference.location)
+
+
+def _untraced(name: str, policy: Policy) -> str:
+    """Return why a trace does not show what the policy does have by that name; nothing where it has no such thing."""
+    if name in policy.typed.rules:
+        return "nothing: this decision does not compute it"
+    if name in policy.typed.parameters:
+        return "nothing: it is a parameter, and a trace shows rules"
+    return "nothing: a trace shows rules; `memory_after` is what is remembered" if name == "memory" else ""
 
 
 def _given(written: Mapping, problems: Iterable[Problem]) -> Node | None:

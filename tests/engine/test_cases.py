@@ -14,11 +14,14 @@ version: 1.0.0
 title: Half of the wallet
 memory:
   last: {start: none, next: account.total_wallet_balance, unit: USD}
+parameters: {share: {value: 0.5, unit: ratio}}
 decisions:
   position: {outputs: {bet: bet, last: memory.last}, on_error: {bet: none, last: none}}
   other: {outputs: {twice: "bet * 2"}, on_error: {twice: none}}
+  third: {outputs: {unused: unused}, on_error: {unused: none}}
 rules:
-  bet: {kind: formula, unit: USD, formula: account.total_wallet_balance * 0.5}
+  bet: {kind: formula, unit: USD, formula: account.total_wallet_balance * share}
+  unused: {kind: formula, formula: true}
 """
 HEAD = """\
 snapshot:
@@ -178,3 +181,13 @@ def test_a_file_that_only_has_such_an_ending_within_its_name_is_no_test_and_no_p
         (folder / "t.yaml.html").write_text("<p>how the tests went</p>")
     assert [path.name for path in case_files(str(tmp_path))] == ["t.yaml"]
     assert load_policy(tmp_path).warnings == ()
+
+
+def test_what_a_trace_does_not_show_is_told_apart_from_what_is_misspelt(run) -> None:
+    (result,) = run(HEAD + "  - {name: one, trace: {unused: 1, share: 2, memory.last: 3, bte: 4}}\n")
+    assert [(one.path, one.got) for one in result.mismatches] == [
+        ("trace: unused", "nothing: this decision does not compute it"),
+        ("trace: share", "nothing: it is a parameter, and a trace shows rules"),
+        ("trace: memory.last", "nothing: a trace shows rules; `memory_after` is what is remembered"),
+        ("trace: bte", "nothing of this name (did you mean bet?)"),
+    ]
