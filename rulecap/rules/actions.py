@@ -202,7 +202,8 @@ def lines(detail: dict[str, Any]) -> list[str]:
     told = []
     for action in detail["actions"]:
         when = f" when {action['when']}" if action["when"] else ""
-        told.append(f"{'✓' if action['holds'] else '✗'} for {action['for']}{when}: {action['candidates']} candidates")
+        count = f"{action['candidates']} candidate{'s' * (action['candidates'] != 1)}"
+        told.append(f"{'✓' if action['holds'] else '✗'} for {action['for']}{when}: {count}")
         if action.get("left_out"):
             rest = action["left_out_count"] - len(action["left_out"])
             names = ", ".join(map(show, action["left_out"])) + (f" and {rest} more" if rest else "")
