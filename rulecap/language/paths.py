@@ -81,13 +81,18 @@ def _meant(inference: "Inference", name: str) -> str:
     words = inference.scope.vocabulary
     if name in words.memory_names():
         return f"did you mean memory.{name}?"
-    parts = {part: t.strip(kind) for part, kind in words.snapshot.fields.items()}
-    holders = [part for part, kind in parts.items() if isinstance(kind, t.Record) and name in kind.fields]
-    if holders:
-        holder = "facts" if "facts" in holders else holders[0]
+    holder = holder_of(name, words.snapshot)
+    if holder is not None:
         return f"did you mean {holder}.{name}?"
     near = nearest(name, named(inference) - set(CONSTANTS)) or nearest(name, CONSTANTS, A_WORD)
     return f"did you mean {near}?" if near is not None else ""
+
+
+def holder_of(name: str, snapshot: t.Record) -> str | None:
+    """Return the part of the snapshot that has a value of that name, a fact before any other; none where none has."""
+    parts = {part: t.strip(kind) for part, kind in snapshot.fields.items()}
+    holders = [part for part, kind in parts.items() if isinstance(kind, t.Record) and name in kind.fields]
+    return "facts" if "facts" in holders else next(iter(holders), None)
 
 
 def named(inference: "Inference") -> frozenset[str]:

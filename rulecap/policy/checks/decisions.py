@@ -8,6 +8,7 @@ from rulecap.language.grammar import Syntax
 from rulecap.language.infer import Inference, infer
 from rulecap.language.inputs import whole_fields
 from rulecap.language.literals import jsonable, literal
+from rulecap.language.paths import holder_of
 from rulecap.language.presence import proven
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Adjustments, Dated, Lookup, Remembered, Rows, RuleValue, Term, walk
@@ -165,9 +166,9 @@ def _requires(decision: Decision, words: Vocabulary) -> tuple[tuple[str, ...], f
     for item, path in zip(items, decision.requires, strict=True):
         kind, wrong, known = follow(path, words.snapshot)
         if kind is None:
-            words.problems.append(
-                problem_at(item, "unknown-name", f"the snapshot has no {path}", did_you_mean(wrong, known))
-            )
+            holder = holder_of(path, words.snapshot)
+            hint = f"did you mean {holder}.{path}?" if holder is not None else did_you_mean(wrong, known)
+            words.problems.append(problem_at(item, "unknown-name", f"the snapshot has no {path}", hint))
             continue
         for one in _whole(path, kind):
             needed.setdefault(one)
