@@ -228,6 +228,7 @@ def _bands(state: Run, rule: BandsRule) -> Any:
 
 
 def _table(state: Run, rule: TableRule) -> Any:
+    assert rule.of is not None  # nothing asks for the row of a table that looks nothing up
     return _row(state.policy.rules[rule.name], rule, state.of(rule.of))
 
 

@@ -46,7 +46,7 @@ def _name(inference: "Inference", node: ast.Name) -> Term:
     if name in scope.locals:
         return Local(scope.locals[name], offset, name)
     if name in words.rule_names():
-        return RuleValue(words.rule_type(name), offset, name)
+        return _rule(inference, node)
     if name in words.parameters:
         parameter = words.parameters[name]
         return (
@@ -65,6 +65,16 @@ def _name(inference: "Inference", node: ast.Name) -> Term:
     if name in ALL_NAMES:
         return inference.wrong(node, "unknown-name", f"{name} is a function", f"write {name}(…)")
     return _nothing(inference, node, name)
+
+
+def _rule(inference: "Inference", node: ast.Name) -> Term:
+    """Return the term of a rule's value; a table that looks nothing up has none."""
+    words, name = inference.scope.vocabulary, node.id
+    cases = words.cases(name)
+    if cases is not None and not cases.matched:
+        hint = f"write {name}.at(…) or {name}.{cases.word}, or give it an `of`"
+        return inference.wrong(node, "wrong-type", f"{name} looks nothing up by itself: it has no `of`", hint)
+    return RuleValue(words.rule_type(name), offset_of(node), name)
 
 
 def _nothing(inference: "Inference", node: ast.AST, name: str) -> Term:

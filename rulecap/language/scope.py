@@ -19,6 +19,7 @@ class Cases:
         rows: value and type of each case by its name, in order.
         type: the type of the matched case.
         gives: the type of a lookup; optional where a key may match nothing.
+        matched: whether one of them is the rule's own value; a table may have rows and nothing that it looks up.
     """
 
     key: Type
@@ -26,6 +27,7 @@ class Cases:
     type: Record
     gives: Type
     word: str
+    matched: bool = True
 
 
 @dataclass(frozen=True, slots=True)

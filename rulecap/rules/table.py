@@ -36,23 +36,14 @@ class TableRule(Rule):
     """A row by a name."""
 
     kind: Literal["table"]
-    of: Formula
+    of: Formula | None = None
     rows: Annotated[tuple[Row, ...], Items]
     otherwise: Case | None = None
 
     def check(self, scope: Scope) -> "TypedTable":
         """Return the rule with its type; a name belongs to one row only."""
         checker = Checker(scope, self)
-        of = checker.present(self.of, checker.term(self.of), scope)
-        if not isinstance(of.type, t.Text) and of.type != t.UNKNOWN:
-            scope.problems.append(
-                self.of.problem(
-                    0,
-                    "wrong-type",
-                    f"a table is looked up by a name, this is {t.described(of.type)}",
-                    "for a number, take kind: bands",
-                )
-            )
+        of = self._key(checker, scope)
         cases: list[Case] = [*self.rows, *([self.otherwise] if self.otherwise else [])]
         parts = [(case, columns(case, scope.problems)) for case in cases]
         repeated_names(cases, scope.problems)
@@ -64,7 +55,22 @@ class TableRule(Rule):
         complete([value for value, _ in rows.values()], list(shared))
         index, catch_all = _index(self, rows, scope)
         matched = kind if catch_all is not None else t.optional(kind)
-        return TypedTable(self, matched, self.of, of, index, catch_all, Cases(t.TEXT, rows, kind, matched, "rows"))
+        table = Cases(t.TEXT, rows, kind, matched, "rows", matched=of is not None)
+        return TypedTable(self, matched, self.of, of, index, catch_all, table)
+
+    def _key(self, checker: Checker, scope: Scope) -> Term | None:
+        """Return the term of what is looked up, none where nothing is; then a row need hold no names."""
+        if self.of is None:
+            return None
+        for row in self.rows:
+            if row.names is None:
+                message, hint = "a row needs the key `is`", "`is`: the names that the row holds, or `any`"
+                scope.problems.append(problem_at(row.node, "missing-key", message, hint))
+        of = checker.present(self.of, checker.term(self.of), scope)
+        if not isinstance(of.type, t.Text) and of.type != t.UNKNOWN:
+            message = f"a table is looked up by a name, this is {t.described(of.type)}"
+            scope.problems.append(self.of.problem(0, "wrong-type", message, "for a number, take kind: bands"))
+        return of
 
 
 def _second_catch_all(rule: TableRule, row: Row) -> Problem:
@@ -104,8 +110,8 @@ def _index(
 class TypedTable(Typed):
     """A table with the term of its key."""
 
-    of: Expression
-    key: Term
+    of: Expression | None
+    key: Term | None
     index: dict[str, dict[str, object]]
     catch_all: dict[str, object] | None
     table: Cases
@@ -125,8 +131,8 @@ class TypedTable(Typed):
         return self.table
 
     def terms(self) -> Iterable[Term]:
-        """Return the one term."""
-        return (self.key,)
+        """Return the one term, where the table looks something up."""
+        return (self.key,) if self.key is not None else ()
 
     def lookup(self) -> Callable[[str], dict[str, object] | None]:
         """Return the function behind `.at(…)`."""
@@ -139,6 +145,7 @@ class TypedTable(Typed):
 
     def write(self, code: Code) -> None:
         """Assign the row."""
+        assert self.of is not None and self.key is not None  # nothing asks for the row of a table without
         otherwise = "None" if self.catch_all is None else code.emitter.constant(self.catch_all)
         find = code.emitter.constant(self.index.get)
         code.line(f"{self.variable} = {find}({code.term(self.key)}, {otherwise})", self.of.location())
@@ -148,6 +155,7 @@ class TypedTable(Typed):
         row = self.variable
         rule = self.rule
         assert isinstance(rule, TableRule)  # made of nothing else
+        assert self.of is not None and self.key is not None  # nothing asks for the row of a table without
         spots = code.emitter.constant(column_spots([*rule.rows, *([rule.otherwise] if rule.otherwise else [])]))
         return record(
             {

@@ -62,3 +62,26 @@ def test_the_trace_shows_the_key_and_the_row() -> None:
     assert (shown["of"], shown["key"], shown["matched"]) == ("facts.base", "BTC", "CORE")
     none = detail(decide(TIERS, facts={"base": "SOL", "other": "SOL"}), "open")
     assert (none["key"], none["matched"]) == ("SOL", None)
+
+
+def test_a_table_that_looks_nothing_up_has_rows_and_a_row_by_another_name() -> None:
+    outputs = decide("""
+rules:
+  ladder:
+    kind: table
+    rows: [{name: FIRST, depth: 1%, size: 500 USD}, {name: SECOND, depth: 2%, size: 750 USD}]
+  orders: {kind: each, of: ladder.rows as l, give: {layer: l.name, size: l.size}}
+  all: {kind: formula, unit: USD, formula: sum(l.size for l in ladder.rows)}
+  second: {kind: formula, unit: percent, formula: ladder.SECOND.depth}
+  sector: {kind: table, rows: [{name: MAJOR, is: [demo, BTC], most: 50%}], otherwise: {name: REST, most: 10%}}
+  most: {kind: formula, unit: percent, formula: sector.at(account.id).most}
+  rest: {kind: formula, unit: percent, formula: sector.at('DOGE').most}
+decisions:
+  answer:
+    outputs: {orders: orders, all: all, second: second, most: most, rest: rest}
+    on_error: {orders: [], all: none, second: none, most: none, rest: none}
+""").outputs
+    assert outputs == {
+        "orders": [{"layer": "FIRST", "size": 500.0}, {"layer": "SECOND", "size": 750.0}],
+        "all": 1250.0, "second": 2.0, "most": 50.0, "rest": 10.0,
+    }  # fmt: skip

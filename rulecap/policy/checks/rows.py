@@ -16,12 +16,12 @@ def check_rows(policy: TypedPolicy, problems: list[Problem]) -> None:
     tables = [rule for rule in policy.rules.values() if isinstance(rule, TypedTable) and not _is_list(rule)]
     if not tables:
         return
-    keys: dict[str, list[t.Type]] = {table.name: [table.key.type] for table in tables}
+    keys: dict[str, list[t.Type]] = {table.name: [table.key.type] if table.key else [] for table in tables}
     for name, kind in _looked_up(every_term(policy)):
         if name in keys:
             keys[name].append(kind)
     for table in tables:
-        possible = _options(keys[table.name])
+        possible = _options(keys[table.name]) if keys[table.name] else None
         if possible is not None:
             problems += _strange(table, possible)
 
@@ -50,5 +50,6 @@ def _options(kinds: Iterable[t.Type]) -> frozenset[str] | None:
 def _strange(table: TypedTable, possible: frozenset[str]) -> Iterator[Problem]:
     for name, node in table.listed:
         if name not in possible:
-            message = f"{name} is not one of the names that {table.of.text} can be"
+            by = table.of.text if table.of is not None else "what is looked up"
+            message = f"{name} is not one of the names that {by} can be"
             yield problem_at(node, "unknown-name", message, did_you_mean(name, possible))
