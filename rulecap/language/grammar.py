@@ -2,6 +2,7 @@
 
 import ast
 import keyword
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -337,7 +338,10 @@ def _constant(node: ast.Constant, masked: Masked, parent: ast.AST | None) -> Non
 
 def scaled(number: str, factor: Fraction) -> float:
     """Return a written number times a unit's factor, the nearest float to the product: 35bp is 0.35, 20min a third."""
-    return float(number) if factor == 1 else float(Decimal(number) * factor.numerator / factor.denominator)
+    plain = float(number)
+    if factor == 1 or plain in (0.0, math.inf, -math.inf):  # of such a number a decimal has no product either
+        return plain
+    return float(Decimal(number) * factor.numerator / factor.denominator)
 
 
 def _name(node: ast.Name, masked: Masked, parent: ast.AST | None) -> None:
