@@ -226,7 +226,12 @@ decisions:
 rules:
   go: {kind: formula, formula: account.total_wallet_balance > least + 1.000 USD}
   word: {kind: formula, formula: GO if go else NO}
-  number: {kind: formula, unit: count, formula: most + 1}
+  number: {kind: formula, unit: count, formula: most + 1 + day.more}
+  day:
+    kind: table
+    of: weekday(as_of)
+    rows: [{name: FREE, is: [Saturday, SUNDAY], more: 1}]
+    otherwise: {name: WORK, more: 0}
 """
 
 
@@ -237,6 +242,7 @@ def then(tmp_path, monkeypatch):
     (tmp_path / "then" / "policy.yaml").write_text(THEN)
     with monkeypatch.context() as patched:
         patched.setattr("rulecap.policy.checks.decisions.check_fallbacks", lambda *_: None)
+        patched.setattr("rulecap.policy.check.check_rows", lambda *_: None)
         for room in ("language.literals", "language.grammar", "policy.checks.parameters"):
             patched.setattr(f"rulecap.{room}.either", lambda *_: None)
         parse.cache_clear()
@@ -251,7 +257,7 @@ def then(tmp_path, monkeypatch):
 def test_what_a_policy_decided_that_would_be_refused_now_replays_by_the_rules_of_its_time(then):
     with pytest.raises(PolicyError) as refused:
         load_policy(then.parent / "then")
-    assert len(refused.value.problems) == 5
+    assert len(refused.value.problems) == 6
     assert differing(then) == []
     with open_log(url_of(then)) as log:
         fields = [stored.record.fields for stored in log.stored()]

@@ -7,7 +7,7 @@ from rulecap.language.terms import Const, Lookup, Term, walk
 from rulecap.policy.nodes import problem_at
 from rulecap.policy.plan import every_term
 from rulecap.policy.typed import TypedPolicy
-from rulecap.problems import Problem, did_you_mean
+from rulecap.problems import Problem, did_you_mean, of_late
 from rulecap.rules.table import TypedTable
 
 
@@ -52,4 +52,4 @@ def _strange(table: TypedTable, possible: frozenset[str]) -> Iterator[Problem]:
         if name not in possible:
             by = table.of.text if table.of is not None else "what is looked up"
             message = f"{name} is not one of the names that {by} can be"
-            yield problem_at(node, "unknown-name", message, did_you_mean(name, possible))
+            yield of_late(problem_at(node, "unknown-name", message, did_you_mean(name, possible)))
