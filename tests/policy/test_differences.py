@@ -96,14 +96,16 @@ def with_another(node: Node, old: Scalar) -> Node:
     return node
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", ["default", "stop-risk", "conservative"])
 def test_whatever_is_another_value_is_told_where_it_has_a_meaning_and_only_there(name: str) -> None:
     document = load_policy(name).document
     sections = [part for key, part in document.entries if key.text in SECTIONS]
     every = [one for section in sections for one in scalars(section)]
+    meant = meaning_of(document)
     for one in Random(name).sample(every, min(len(every), 300)):
         changed = with_another(document, one)
         assert isinstance(changed, Mapping)
         found = differences(document, changed)
-        assert bool(found) == (meaning_of(document) != meaning_of(changed)), one
+        assert bool(found) == (meant != meaning_of(changed)), one
         assert len(found) <= 3, one  # another name: one is left out, one is new, and the order is another
