@@ -12,9 +12,18 @@ from starlette.testclient import TestClient
 
 from rulecap.service.app import create_app
 from rulecap.service.settings import read_settings
+from tests.service.read_once import share
 from tests.service.told import Told, demo_told
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def read_once() -> Iterator[None]:
+    """Read a shipped policy once for all tests, not once for each service that is started."""
+    with pytest.MonkeyPatch.context() as patch:
+        share(patch)
+        yield
 
 
 @pytest.fixture
