@@ -25,8 +25,9 @@ ByUnit = Mapping[str | None, tuple[float, ...]]
 def written_numbers(question: Question, plan: Plan) -> list[WrittenNumber]:
     """Return the numbers of the policy that stand in what a plan is made of, those in force of dated parameters."""
     typed = question.policy.typed
+    taking_part = _rules_of(typed, plan)
     sections = {
-        "rules": tuple(name for name in typed.rules if name in _rules_of(typed, plan)),
+        "rules": tuple(name for name in typed.rules if name in taking_part),
         "parameters": tuple(typed.parameters),
         "decisions": (plan.decision.name,),
         "inputs": tuple(check.path for check in enforced(typed, plan)),
