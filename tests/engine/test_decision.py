@@ -113,6 +113,7 @@ def hold_advanced(answer: Decision, policy: Policy, given: Any) -> None:
         assert not policy.typed.memory or answer.problems
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", SHIPPED)
 def test_advanced_says_whether_the_memory_is_the_next_one(name: str) -> None:
     policy = shipped(name)
@@ -123,6 +124,7 @@ def test_advanced_says_whether_the_memory_is_the_next_one(name: str) -> None:
     assert seen == {(True, True), (False, True), (False, False)}
 
 
+@pytest.mark.no_cover
 def test_advanced_says_it_of_generated_policies_too(tmp_path: Path) -> None:
     for seed in range(4):
         rng = Random(f"advanced {seed}")
@@ -162,6 +164,7 @@ def hold_steps(answer: Decision) -> None:
     assert json.loads(answer.steps_json()) == shown
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", SHIPPED)
 def test_steps_are_the_traces_values_and_their_quick_bytes_say_the_same(name: str) -> None:
     policy = shipped(name)
@@ -172,6 +175,7 @@ def test_steps_are_the_traces_values_and_their_quick_bytes_say_the_same(name: st
     assert any(answer.steps and answer.ok and not answer.advanced for answer, _ in found)
 
 
+@pytest.mark.no_cover
 def test_steps_of_generated_policies_have_the_same_bytes_both_ways(tmp_path: Path) -> None:
     for seed in range(8):
         rng = Random(f"steps {seed}")
