@@ -10,12 +10,14 @@ pytest.importorskip("prometheus_client")
 from rulecap.cli import main
 from rulecap.monitor.journal import Journal
 from rulecap.monitor.orders import NOT_SENT, Order, Orders
+from tests.service.read_once import share
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("RULECAP_LOG", raising=False)
+    share(monkeypatch)
     loggers = [logging.getLogger(name) for name in ("", "rulecap")]
     handlers, levels = loggers[0].handlers[:], [one.level for one in loggers]
     yield tmp_path
