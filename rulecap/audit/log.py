@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from rulecap.audit.database import Database, Row, blob
@@ -17,6 +18,7 @@ from rulecap.problems import PolicyError, shown
 from rulecap.version import __version__
 
 HEAD = "SELECT format, id, size, root, note FROM log"
+MOST_LOADED = 16
 
 
 class Head(NamedTuple):
@@ -54,6 +56,12 @@ class Stored:
     time: int
     kind: int
     record: Record
+
+
+@lru_cache(maxsize=MOST_LOADED)
+def _loaded(files: tuple[tuple[str, bytes], ...]) -> Policy:
+    """Return the policy of kept files, once for whoever opens a log again, as the service does for each request."""
+    return policy_on_record(dict(files))
 
 
 class Log:
@@ -127,7 +135,7 @@ class Log:
         if digest_of(files) != digest:
             raise LogError("log-corrupt", f"the files kept for the policy {digest[:12]} have another digest")
         try:
-            return policy_on_record(files)
+            return _loaded(tuple(files.items()))
         except PolicyError as error:
             why = next((one for one in error.problems if one.severity == "error" and not one.later), error.problems[0])
             said = f"rulecap {__version__} does not take the policy {digest[:12]}, which was recorded as one: {why}"

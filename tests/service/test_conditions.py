@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from rulecap.audit import log
+from rulecap.engine.policy import policy_from_files
 from rulecap.service import condition
 from rulecap.service.app import create_app
 from rulecap.service.condition import Look
@@ -22,8 +24,8 @@ SCORES = (75, 90, 60, 82, 75)
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
     """Return a client of a service that has recorded five positions' signals, and some states."""
-    log = f"sqlite:///{tmp_path_factory.mktemp('log') / 'log.sqlite3'}"
-    settings = read_settings(apart=False, log=log, demo=True, refresh_seconds=3600.0, record_seconds=3600.0)
+    url = f"sqlite:///{tmp_path_factory.mktemp('log') / 'log.sqlite3'}"
+    settings = read_settings(apart=False, log=url, demo=True, refresh_seconds=3600.0, record_seconds=3600.0)
     with TestClient(create_app(settings), base_url="http://localhost") as client:
         client.portal.call(client.app.state.service.desk.view.read_once.wait)
         client.get("/api/capital/state")
@@ -88,6 +90,15 @@ def test_pages_go_through_all_that_fits_however_little_one_request_looks_at(clie
         after = {"after": answer.json()["next"]} if answer.json()["next"] else None
     assert found == made(client, 4, 3, 1, 0)
     assert (sum(looked), max(looked) <= most) == (5, True)
+
+
+def test_a_policy_on_record_is_loaded_once_for_however_many_requests(client, monkeypatch):
+    loads = []
+    monkeypatch.setattr(log, "policy_from_files", lambda files: loads.append(files) or policy_from_files(files))
+    log._loaded.cache_clear()
+    for _ in range(3):
+        assert ids(asked(client, "signal.score > 75", decision="position")) == made(client, 3, 1)
+    assert len(loads) == 1
 
 
 def test_the_oldest_come_first_where_that_is_asked_for(client):
