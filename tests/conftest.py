@@ -1,8 +1,10 @@
-"""Shared by every test: how long the property tests look, logging, a PostgreSQL server that is started when needed."""
+"""Shared by every test: how long the property tests look, logging, certificates, a PostgreSQL server when needed."""
 
 import logging
 import os
+import ssl
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +24,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("hypothesis") or not UNMEASURED.isdisjoint(item.path.with_suffix("").parts):
             item.add_marker(pytest.mark.no_cover)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def authorities() -> Iterator[None]:
+    """Read who signs certificates once, not for each of a thousand clients: the venues of the tests speak no TLS."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
+        yield
 
 
 @pytest.fixture
