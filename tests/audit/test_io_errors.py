@@ -77,6 +77,7 @@ def holds(folder, answered):
 @pytest.mark.parametrize(
     ("lasting", "full"), [(False, False), (True, False), (True, True)], ids=["once", "from then on", "full"]
 )
+@pytest.mark.no_cover
 def test_whichever_operation_fails_nothing_is_answered_that_is_not_on_record(tmp_path, policy, lasting, full):
     (tmp_path / "none").mkdir()
     run(tmp_path / "none", policy, counting_only := Failing(None))
@@ -118,6 +119,7 @@ def lost_after_a_failed_sync(folder, policy, says_so):
     return gone, syncs
 
 
+@pytest.mark.no_cover
 def test_a_sync_that_fails_loses_nothing_that_was_answered_when_the_power_goes_afterwards(tmp_path, policy):
     """The system drops what it could not write; only what is written again can be relied on."""
     gone, syncs = lost_after_a_failed_sync(tmp_path, policy, says_so=True)
@@ -125,6 +127,7 @@ def test_a_sync_that_fails_loses_nothing_that_was_answered_when_the_power_goes_a
     assert syncs > 5
 
 
+@pytest.mark.no_cover
 def test_a_disk_that_does_not_say_that_a_sync_failed_loses_what_was_answered(tmp_path, policy):
     """The control: no software helps against it, and the test above would see it."""
     gone, _ = lost_after_a_failed_sync(tmp_path, policy, says_so=False)

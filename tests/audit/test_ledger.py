@@ -276,6 +276,7 @@ class TestAnIdempotencyKey:
         assert not decision.ok
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", ["default", "stop-risk", "conservative"])
 def test_every_record_replays_to_the_byte(name, url):
     policy, rng = load_policy(name), Random(f"replays {name}")

@@ -594,6 +594,7 @@ def test_any_name_of_an_account_can_be_kept(policy, url, name):
     assert fine(url, 3)
 
 
+@pytest.mark.no_cover
 def test_a_group_with_more_values_than_a_statement_takes_is_on_record_together(policy, url):
     asked = [Asked(policy, snapshot(0), "margin")] * 17_000  # so that their records alone have more
     with open_ledger(url, patience=30) as ledger:

@@ -49,6 +49,7 @@ def lost(folder: Path, disk: Disk, answers, at: int, chance: Random | None, poli
                 if record is None or record.fields["outputs"] != outputs]  # fmt: skip
 
 
+@pytest.mark.no_cover
 def test_nothing_answered_is_lost_whichever_event_was_the_last(tmp_path, policy):
     disk, answers = run(tmp_path, policy, 4)
     assert len(disk.events) > 50
@@ -57,6 +58,7 @@ def test_nothing_answered_is_lost_whichever_event_was_the_last(tmp_path, policy)
             assert lost(tmp_path / f"{at} {turn}", disk, answers, at, chance, policy) == []
 
 
+@pytest.mark.no_cover
 def test_nothing_answered_is_lost_while_a_log_is_closed_and_opened_again(tmp_path, policy):
     """Closing folds the write-ahead log into the file and deletes it; opening makes a new one."""
     disk, answers = Disk(), []
@@ -83,6 +85,7 @@ def random_losses(tmp_path, policy, times):
         assert lost(tmp_path / str(turn), disk, answers, at, Random(f"loss {turn}"), policy) == []
 
 
+@pytest.mark.no_cover
 def test_nothing_answered_is_lost_while_the_file_is_brought_up_to_date(tmp_path, policy):
     random_losses(tmp_path, policy, 150)
 

@@ -57,6 +57,7 @@ def differing(path: Path) -> list[int]:
         return [one.seq for one in records if replayed(one, log.policy(one.fields["policy"]["digest"]))]
 
 
+@pytest.mark.no_cover
 def test_every_decision_of_every_shipped_policy_replays_to_the_byte(log_path):
     assert differing(log_path) == []
     with open_log(url_of(log_path)) as log:

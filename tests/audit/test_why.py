@@ -662,6 +662,7 @@ def test_where_a_verdict_turns_but_once_everything_before_the_turn_stays(wallet,
 # What the search stands on
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_number_of_a_shipped_policy_is_changed_where_its_path_says_and_nowhere_else(name):
     typed = shipped(name).typed

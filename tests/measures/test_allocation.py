@@ -209,6 +209,7 @@ def test_a_matrix_of_other_assets_is_refused() -> None:
         equal_risk_weights(assets(1.0, 2.0, 3.0), [[1.0, 0.1], [0.1, 1.0]])
 
 
+@pytest.mark.no_cover
 def test_a_thousand_assets_end() -> None:
     rng = Random(11)
     given = assets(*(0.5 + rng.random() * 10 for _ in range(1_000)))

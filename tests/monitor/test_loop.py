@@ -106,6 +106,7 @@ def grown(wanted, clock, forget=lambda: None):
     return held[1] - held[0]
 
 
+@pytest.mark.no_cover
 def test_memory_does_not_grow_with_passes(at_binance):
     wanted = Wanted(MonitorSettings(at_binance.log), at_binance.journal, None)
     assert grown(wanted, Simulated(200)) < 100_000
