@@ -28,8 +28,9 @@ demo: $(CORE)
 	@echo "== The specification's 500 USD account, on the exchange's real minimum order for BTC"
 	@$(BIN)/rulecap eval $(SMALL)
 
+# A worker for each core, up to four; one that is done takes tests over from the others.
 test: $(TOOLS) server
-	$(BIN)/python -m pytest --cov=rulecap --cov-report=term
+	$(BIN)/python -m pytest -n logical --maxprocesses=4 --dist=worksteal --cov=rulecap --cov-report=term
 
 lint: $(TOOLS)
 	$(BIN)/ruff check .
