@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from starlette.testclient import TestClient
 
+from rulecap import PolicyError
 from rulecap.audit.clock import now
 from rulecap.service import in_force
 from rulecap.service import view as view_module
@@ -316,6 +317,22 @@ def test_of_many_tests_that_an_edit_fails_the_first_are_told_and_how_many_more(s
     assert said.endswith("fails, and 24 more")
     whole = client.post("/api/policy/reload").json()["errors"]
     assert len(whole) == 25
+
+
+def test_an_output_that_would_hide_a_part_of_each_answer_is_refused(tmp_path):
+    text = """\
+language: 1
+policy: hiding
+version: 1.0.0
+title: Hiding
+decisions:
+  asked: {title: Asked, outputs: {as_of: as_of, said: account.id}, on_error: {as_of: none, said: none}}
+rules: {}
+"""
+    (tmp_path / "policy.yaml").write_text(text)
+    with pytest.raises(PolicyError, match=r"the output as_of of the decision asked would hide") as raised:
+        in_force.PolicyInForce(str(tmp_path))
+    assert [one.code for one in raised.value.problems] == ["reserved-output"]
 
 
 def test_half_an_edit_that_is_a_policy_too_is_not_taken(tmp_path):
