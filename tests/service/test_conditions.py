@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from rulecap.audit import log
-from rulecap.engine.policy import policy_from_files
+from rulecap.engine.policy import policy_on_record
 from rulecap.service import condition
 from rulecap.service.app import create_app
 from rulecap.service.condition import Look
@@ -94,7 +94,7 @@ def test_pages_go_through_all_that_fits_however_little_one_request_looks_at(clie
 
 def test_a_policy_on_record_is_loaded_once_for_however_many_requests(client, monkeypatch):
     loads = []
-    monkeypatch.setattr(log, "policy_from_files", lambda files: loads.append(files) or policy_from_files(files))
+    monkeypatch.setattr(log, "policy_on_record", lambda files: loads.append(files) or policy_on_record(files))
     log._loaded.cache_clear()
     for _ in range(3):
         assert ids(asked(client, "signal.score > 75", decision="position")) == made(client, 3, 1)
