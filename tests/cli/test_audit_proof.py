@@ -285,6 +285,16 @@ def test_replay_takes_other_words_of_another_version_for_the_same_problem(ruleca
     assert rulecap("audit", "explain", "2", "--log", LOG).code == 0
 
 
+def test_replay_takes_other_words_for_no_cover_of_another_difference(rulecap, policy):
+    """What else differs is compared all the same: with the words alone, a refusal that became an answer agreed."""
+    with open_ledger(LOG) as ledger:
+        problems = [one.to_dict() for one in ledger.evaluate(policy, {"account": {"id": "a"}}).problems]
+    edit(1, engine="0.0.9", problems=[{**one, "message": "said otherwise"} for one in problems], ok=True)
+    said = rulecap("audit", "replay", "--log", LOG, "--json")
+    told = json.loads(said.out)
+    assert (said.code, told["in_other_words"], [one["part"] for one in told["differences"]]) == (1, 0, ["ok"])
+
+
 @pytest.mark.parametrize("body", [b"{", b"\xff", b"[]", b"5", b'{"policy": []}', b'{"a":' * 3000, "text", 10**12, 1.5])
 def test_replay_says_what_is_no_record_and_goes_on(body, rulecap, log):
     with closing(sqlite3.connect("log.sqlite3")) as database, database:
