@@ -407,6 +407,28 @@ def test_a_checkpoint_of_which_a_piece_is_written_leaves_blank_lines_for_it(rule
     assert (said.code, said.out.splitlines()[-1]) == (0, "2 checkpoints kept elsewhere agree")
 
 
+def test_a_checkpoint_is_kept_in_a_file_that_can_only_be_appended_to(rulecap, log, monkeypatch):
+    """As `chattr +a` makes one, so that nobody takes a checkpoint out again."""
+    opened = Path.open
+
+    def appended_to(path, mode="r", *how, **named):
+        if path.name == "kept.txt" and set(mode) & set("w+"):
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        return opened(path, mode, *how, **named)
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "open", appended_to)
+    assert rulecap("audit", "checkpoint", "--log", LOG, "--out", "kept.txt").code == 0
+    assert rulecap("audit", "checkpoint", "--log", LOG, "--out", "kept.txt").code == 0
+    said = rulecap("audit", "verify", "--log", LOG, "--checkpoint", "kept.txt")
+    assert (said.code, said.out.splitlines()[-1]) == (0, "2 checkpoints kept elsewhere agree")
+    monkeypatch.setattr("os.fsync", full)
+    ran = rulecap("audit", "checkpoint", "--log", LOG, "--out", "kept.txt")
+    assert (ran.code, ran.err) == (2, "rulecap: cannot write kept.txt: No space left on device\n")
+
+
 def test_a_checkpoint_begins_a_line_of_its_own_behind_what_was_kept_without_an_end(rulecap, log):
     """As by an editor or a mailbox that leaves the last newline out."""
     assert rulecap("audit", "checkpoint", "--log", LOG, "--out", "kept.txt").code == 0

@@ -2,9 +2,9 @@
 
 import argparse
 import errno
-import io
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from rulecap.cli.audit.common import add_log, reading
@@ -60,24 +60,30 @@ def _keep(path: Path, note: bytes) -> None:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # a pipe or a terminal keeps nothing
             file.write(note)
             return
-        with path.open("r+b", buffering=0) as within:
-            text = note if _ends_a_line(within) else b"\n" + note
-            written = file.write(text)
-            try:
-                if written != len(text):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                os.fsync(file.fileno())
-            except OSError:
-                within.seek(file.tell() - written)  # wherever the end was when it was appended
-                within.write(b"\n" * written)
-                raise
+        text = note if _ends_a_line(path) else b"\n" + note
+        written = file.write(text)
+        try:
+            if written != len(text):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(file.fileno())
+        except OSError:
+            _blank(path, file.tell() - written, written)  # wherever the end was when it was appended
+            raise
 
 
-def _ends_a_line(file: io.FileIO) -> bool:
-    if not file.seek(0, os.SEEK_END):
-        return True
-    file.seek(-1, os.SEEK_END)
-    return file.read(1) == b"\n"
+def _ends_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        if not file.seek(0, os.SEEK_END):
+            return True
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def _blank(path: Path, begin: int, length: int) -> None:
+    """Leave blank lines for a piece; in a file that can only be appended to it stays, and `verify` names it."""
+    with suppress(PermissionError), path.open("r+b", buffering=0) as file:
+        file.seek(begin)
+        file.write(b"\n" * length)
 
 
 def _prove(url: str, size: int) -> int:
