@@ -54,6 +54,7 @@ async def answered(port, *parts):
         (GET, *[MANY] * 200),
         (GET + MANY * 200,),
         (GET + b"X: ", *[b"v" * 32_000] * 10),
+        (GET + b"a:\r\n" * 3_000,),  # each keeps more than it says
         (b"GET /", *[b"a" * 32_000] * 10),
         (*[b"\r\n" * 16_000] * 10,),
         (CHUNKED, b"1;", *[b"x" * 32_000] * 10),
