@@ -138,8 +138,9 @@ class Execution:
         Raises:
             JournalError: that cannot be read.
         """
-        oldest = self._clock.seconds() - self._settings.unsettled_seconds
-        return {(one.symbol, one.side) for one in self._orders.going_on() if one.written < oldest}
+        now, longest = self._clock.seconds(), self._settings.cancel_seconds + self._settings.unsettled_seconds
+        # One of a time to come was noted by a clock that was ahead, and may be as old as any.
+        return {(one.symbol, one.side) for one in self._orders.going_on() if not 0 <= now - one.written <= longest}
 
     def _pause_after_refusals(self, symbol: str, side: str) -> float:
         """Return how long a position is left alone: after a second refusal, and each time twice as long, to a bound."""

@@ -26,7 +26,8 @@ class MonitorSettings:
         settle_seconds: how long an order that the venue does not know may still turn up there.
         rest_seconds: how long a position is left alone after an order on it ended: venues tell it a moment late.
         cancel_seconds: how long an order may stay open before what is left of it is cancelled.
-        unsettled_seconds: how long an order may go on before its position is left out of what the policy chooses from.
+        unsettled_seconds: how long an order may go on after it was to be cancelled, before its position is left out of
+            what the policy chooses from.
         longest_pause_seconds: how long a position is left alone at the most after the venue turned its orders down.
     """
 
@@ -41,7 +42,7 @@ class MonitorSettings:
     settle_seconds: float = 30.0
     rest_seconds: float = 5.0
     cancel_seconds: float = 60.0
-    unsettled_seconds: float = 120.0
+    unsettled_seconds: float = 60.0
     longest_pause_seconds: float = 300.0
 
 

@@ -199,6 +199,18 @@ def test_where_nobody_tells_what_became_of_the_worst_ones_order_the_next_worst_i
     assert [one.symbol for one in venue.orders] == ["SOLUSDT", "SUSHIUSDT"]
 
 
+def test_an_order_that_may_stay_open_for_longer_is_no_reason_to_close_the_next_worst(desk, venue):
+    """Its rest is not to be cancelled yet: by `--cancel-after` it is waited for."""
+    venue.set_wallet("780")
+    venue.fault(order_path(venue), "drop", times=2, method="POST")
+    for path in lookup_paths(venue):
+        venue.fault(path, "status", 100_000, method="GET", status=503, body="{}")
+    _, second, third = desk.steps(*[lambda: desk.clock.pass_time(121)] * 2, cancel_seconds=150.0)
+    assert {one.did for one in second.outcomes} == {"waits"}
+    assert "order-unsettled" not in codes(second)
+    assert "order-unsettled" in codes(third)
+
+
 def test_a_pass_in_which_the_venue_has_orders_wait_is_not_fine(desk, venue):
     venue.set_wallet("780")
     venue.bind(*venue.specs)
