@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rulecap.audit.clock import now
-from rulecap.service.failing import steadily
+from rulecap.service.failing import place_of, steadily
 from rulecap.service.settings import ServiceSettings
 from rulecap.service.sources import AccountPart, MarketPart, Source, SourceError, UnknownSymbol, plain_symbol
 from rulecap.snapshot import Market, Signal, Snapshot, read_snapshot
@@ -76,7 +76,8 @@ class SharedView:
 
         async def read_on() -> None:
             for symbol in waiting:
-                await self._read_quietly(symbol)
+                if symbol in self._markets:  # else it was never read, and is not there
+                    await self._read_quietly(symbol)
 
         await asyncio.gather(*(read_on() for _ in range(MARKETS_AT_ONCE)))
 
@@ -101,10 +102,13 @@ class SharedView:
         self.failure = error
 
     async def _read_quietly(self, symbol: str) -> None:
+        """Read a market; whatever becomes of it, the next one is read too."""
         try:
             await self._read_market(symbol)
         except SourceError as error:
             log.debug("the market %s cannot be read: %s", symbol, error.code, extra={"code": error.code})
+        except Exception as error:  # noqa: BLE001  # the market grows old, and who asks is told its age
+            log.error("%s", place_of(error), extra={"code": "internal"})
 
     async def _read_market(self, symbol: str) -> MarketPart:
         """Read a market, together with whoever else is waiting for it."""

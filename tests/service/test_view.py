@@ -41,7 +41,7 @@ async def watching(source, markets):
 
 
 async def until(holds):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(10):
         while not holds():
             await asyncio.sleep(0.001)
 
@@ -78,3 +78,26 @@ def test_few_markets_are_read_again_at_once_however_many_are_watched():
         return source.most
 
     assert 0 < asyncio.run(ask()) <= MARKETS_AT_ONCE
+
+
+def test_markets_at_which_something_unforeseen_goes_wrong_keep_no_others_from_being_read(caplog):
+    """As many as are read at once, and first of all."""
+
+    async def ask():
+        source = Slow()
+        view, reading = await watching(source, 2 * MARKETS_AT_ONCE)
+        read = source.market
+
+        async def market(symbol):
+            if symbol in [f"A{number}USDT" for number in range(MARKETS_AT_ONCE)]:
+                raise RuntimeError("balance 1234.56")
+            return await read(symbol)
+
+        source.market = market
+        old = view._markets["A7USDT"].part
+        await until(lambda: view._markets["A7USDT"].part is not old)
+        await ended(reading)
+
+    asyncio.run(ask())
+    assert "RuntimeError" in caplog.text
+    assert "1234.56" not in caplog.text
