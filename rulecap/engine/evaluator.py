@@ -35,11 +35,12 @@ class Evaluator:
         self._rules = tuple(compress(self.compiled.names, self._is_rule))
         self.hands_over = _hand_over(policy, decision, self.plan) if decision.hand_over else None
         self._partial: dict[frozenset[str], tuple[Plan, Compiled]] = {}
+        self._renders: dict[str, Render] = {}
 
-    @cached_property
-    def render(self) -> Render:
-        """What makes a trace's steps of a snapshot and the values that evaluation kept."""
-        return compile_render(self.policy, self.plan)
+    def render(self, kind: str = "") -> Render:
+        """Return what makes a trace's steps of a snapshot and the values that evaluation kept; compiled once."""
+        known = self._renders.get(kind)
+        return known or self._renders.setdefault(kind, compile_render(self.policy, self.plan, kind))
 
     @cached_property
     def said(self) -> Callable[[Snapshot, tuple[Any, ...]], list[str]]:

@@ -17,8 +17,8 @@ from rulecap.rules.typed import Typed, shown_reads
 Render = Callable[[Any, tuple[Any, ...]], list[dict[str, Any]]]
 
 
-def compile_render(policy: TypedPolicy, plan: Plan) -> Render:
-    """Return the function that makes the steps of a plan's trace from snapshot and values."""
+def compile_render(policy: TypedPolicy, plan: Plan, kind: str = "") -> Render:
+    """Return the function that makes the steps of a plan's trace from snapshot and values; of one kind where asked."""
     code = new_code(policy, plan)
     preload(code, policy, all_terms(policy, plan))
     preload_dated(code, policy, plan.dated)
@@ -26,9 +26,8 @@ def compile_render(policy: TypedPolicy, plan: Plan) -> Render:
         code.line("".join(f"{variable_of(name)}, " for name in plan.names) + "= V")
     code.line("T = []")
     for name in plan.names:
-        if name.startswith("memory."):
-            continue
-        _step(code, policy, name)
+        if not name.startswith("memory.") and kind in ("", policy.rules[name].rule.kind):
+            _step(code, policy, name)
     code.line("return T")
     return finish(code, "render", "S, V", ()).run  # type: ignore[return-value]  # this source takes values and returns steps
 

@@ -43,6 +43,10 @@ class Trace:
         parsed: list[dict[str, Any]] = json.loads(self.to_json())["steps"]
         return parsed
 
+    def of_kind(self, kind: str) -> list[dict[str, Any]]:
+        """Return the steps of one kind of rule, with the values as evaluation has them: quicker than all as JSON."""
+        return self._rendered(kind)
+
     @property
     def said(self) -> list[str]:
         """The explanation's lines, in the policy's own words, with this decision's values."""
@@ -58,15 +62,16 @@ class Trace:
 
         return explain(json.loads(self.to_json()), self.said)
 
-    def _rendered(self) -> list[dict[str, Any]]:
+    def _rendered(self, kind: str = "") -> list[dict[str, Any]]:
         if self._steps is None:
             return []
         evaluator, values = self._steps
         if values is not None:
-            rendered: list[dict[str, Any]] = evaluator.render(self._snapshot, values)
+            rendered: list[dict[str, Any]] = evaluator.render(kind)(self._snapshot, values)
             return rendered
         rules = evaluator.policy.rules
-        return [_bare(rules[name], value) for name, value in self._partial.items() if name in rules]
+        kept = {name: value for name, value in self._partial.items() if name in rules}
+        return [_bare(rules[name], value) for name, value in kept.items() if kind in ("", rules[name].rule.kind)]
 
 
 def _bare(rule: Any, value: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 from pydantic_core import to_json
 
 from rulecap import Decision, Policy, Snapshot, load_policy
+from rulecap.engine.outputs import json_value
 from tests.promises.policies import put, situation, written
 from tests.promises.shipped import SHIPPED, shipped, step_values
 from tests.snapshots import random_snapshot, sequence
@@ -194,6 +195,21 @@ def test_steps_are_json_types_in_the_order_of_evaluation(counted: Policy) -> Non
     assert answer.steps["answer"] == 1.5
     assert "count" not in answer.steps
     assert list(answer.steps) == [step["rule"] for step in answer.trace.steps]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_steps_of_one_kind_are_those_of_the_trace(name: str) -> None:
+    policy, rng = shipped(name), Random(5)
+    found: set[str] = set()
+    for _ in range(20):
+        trace = policy.evaluate(random_snapshot(rng)).trace
+        kinds = {step["kind"] for step in trace.steps}
+        for kind in kinds:
+            alone = json.loads(to_json(trace.of_kind(kind), fallback=json_value))
+            assert alone == [step for step in trace.steps if step["kind"] == kind]
+        found |= kinds
+        assert trace.of_kind("no-kind") == []
+    assert "adjust" in found
 
 
 def test_steps_of_a_failed_evaluation_are_those_before_the_failure(counted: Policy) -> None:

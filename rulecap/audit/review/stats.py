@@ -164,8 +164,8 @@ def _adjustments(log: Log, policy: TypedPolicy, record: Record) -> Iterator[tupl
             for one in fields["outputs"][output]:
                 yield one["rule"], one["name"], one["from"], one["to"]
             return
-    for step in evaluated_again(record, log.policy(fields["policy"]["digest"])).trace.steps:
-        if step["kind"] == "adjust" and step["detail"] is not None:
+    for step in evaluated_again(record, log.policy(fields["policy"]["digest"])).trace.of_kind("adjust"):
+        if step["detail"] is not None:
             for one in step["detail"]["steps"]:
                 if one["applies"]:
                     yield step["rule"], one["name"], one["from"], one["to"]
