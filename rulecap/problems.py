@@ -110,11 +110,13 @@ def shown(value: object) -> str:
 
 
 # Characters that move a terminal's cursor, colour what follows, or turn a text's direction; a tab is let through.
-_MOVING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_MOVING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def plain(text: str) -> str:
     """Return a text of several lines such that it does nothing to a terminal but be read: such characters are named."""
+    if text.isprintable():  # which none of them is
+        return text
     return _MOVING.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
 
 

@@ -18,9 +18,9 @@ from rulecap import load_policy
 from rulecap.audit import open_ledger
 
 EXAMPLE = Path(__file__).parents[2] / "policies/default/examples/sushi_recorded.json"
-MOVING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+MOVING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 FORGED = "9999 ENTER"
-EVIL = f"\x1b[2J\x9b31m\r\u202ename\n{FORGED}"
+EVIL = f"\x1b[2J\x9b31m\r\u202e\u061cname\n{FORGED}"
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,9 @@ def test_a_picture_of_such_an_account_is_one_that_can_be_read(rulecap, file, tmp
 
 
 def test_a_list_says_what_an_account_is_called_all_the_same(rulecap, file):
-    assert r"\x1b[2J\x9b31m\r\u202ename\n9999 ENTER" in rulecap("audit", "query", "--log", f"sqlite:///{file}").out
+    assert (
+        r"\x1b[2J\x9b31m\r\u202e\u061cname\n9999 ENTER" in rulecap("audit", "query", "--log", f"sqlite:///{file}").out
+    )
 
 
 def test_json_has_the_very_name_and_moves_nothing(rulecap, file):
