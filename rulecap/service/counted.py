@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -56,6 +57,8 @@ class Counted:
                 os.fsync(file.fileno())
             beside.replace(self._path)
         except OSError as error:
+            with suppress(OSError):  # where it cannot be taken away either, what is told first is why
+                beside.unlink(missing_ok=True)
             self._tell("written", error)
         else:
             self.kept, self._failing = kept, False

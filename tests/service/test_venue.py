@@ -1,6 +1,7 @@
 """The service over an exchange: what the venue has is what is decided on, and what it lacks is told."""
 
 import asyncio
+import errno
 import json
 import os
 import threading
@@ -572,6 +573,17 @@ def test_what_cannot_be_kept_keeps_no_account_from_being_read(venue, start, tmp_
     (tmp_path / f"log.sqlite3.deposits-binanceusdm.{os.getpid()}").mkdir()
     assert start(3) == [0.0] * 3
     assert [one.code for one in caplog.records if hasattr(one, "code")] == ["deposits-unkept"]
+
+
+def test_what_cannot_be_kept_whole_leaves_no_piece_behind(venue, start, tmp_path, monkeypatch):
+    """Each process that tried would leave one of its own, on a disk that is full."""
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(counted.os, "fsync", full)
+    assert start() == [0.0]
+    assert not list(tmp_path.glob("*.deposits-*"))
 
 
 def test_what_is_kept_belongs_to_its_owner_and_is_written_where_something_is_new(venue, start, tmp_path, monkeypatch):
