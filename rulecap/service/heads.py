@@ -1,4 +1,6 @@
-"""How much a request may say before its body: uvicorn's parser in C keeps whatever comes, for as long as it comes.
+"""How much may be said on a connection before it is answered: uvicorn and its parser keep whatever comes.
+
+A request says so much before its body at the most, and so many requests wait for the answers to those before them.
 
 Anybody who reaches the port may send it, before any key is asked for.
 """
@@ -8,11 +10,12 @@ from typing import Any
 MOST = 64 * 1024
 # What keeping a header costs beside its letters, as HTTP/2 counts it (RFC 9113, 6.5.2).
 EACH = 32
+MOST_WAITING = 100
 TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
 class TooMuch(Exception):
-    """A head, or what follows a body in pieces, is larger than it may be."""
+    """A head, or what follows a body in pieces, is larger than it may be, or too many requests wait."""
 
 
 class Bounded:
@@ -22,6 +25,7 @@ class Bounded:
     """
 
     transport: Any
+    pipeline: Any
     _told = _untold = _steps = 0
 
     def data_received(self, data: bytes) -> None:
@@ -34,12 +38,16 @@ class Bounded:
             self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no request; one that is too large is answered above."""
-        if self._told <= MOST:
+        """Answer what is no request; one that is too large is answered above, and nothing in between other answers."""
+        if self.pipeline:
+            self.transport.close()
+        elif self._told <= MOST:
             super().send_400_response(msg)  # type: ignore[misc]  # as above
 
     def on_message_begin(self) -> None:
         """Begin to count."""
+        if len(self.pipeline) >= MOST_WAITING:
+            raise TooMuch
         self._told = 0
         self._steps += 1
         super().on_message_begin()  # type: ignore[misc]  # as above

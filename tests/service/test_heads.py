@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("httptools")
 
-from rulecap.service import running
+from rulecap.service import heads, running
 from rulecap.service.app import create_app
 from rulecap.service.logs import set_up
 from rulecap.service.settings import ServiceSettings
@@ -84,6 +84,22 @@ def test_a_large_body_is_no_large_head():
         return await answered(port, head + b"Content-Length: %d\r\n\r\n" % len(body), body)
 
     assert asyncio.run(served(ask)).startswith(b"HTTP/1.1 400")  # it is no JSON
+
+
+async def answers(port, count):
+    """Ask so many times before anything is answered; return how many answers came until the connection ended."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    whole = (GET + b"\r\n") * (count - 1) + GET + b"Connection: close\r\n\r\n"
+    writer.write(whole)
+    said = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    return said.count(b"HTTP/1.1 200")
+
+
+def test_only_so_many_requests_wait_for_their_answers():
+    """Each is kept until those before it are answered, and may be so for as long as nobody reads these."""
+    assert asyncio.run(served(lambda port: answers(port, heads.MOST_WAITING))) == heads.MOST_WAITING
+    assert asyncio.run(served(lambda port: answers(port, 10 * heads.MOST_WAITING))) <= heads.MOST_WAITING
 
 
 @pytest.mark.usefixtures("logging_as_it_was")

@@ -10,12 +10,16 @@ from rulecap.service.silence import Silence
 
 
 class Connection:
-    def __init__(self, cycle=None):
-        self.cycle, self.closed = cycle, False
-        self.transport = SimpleNamespace(close=self.close)
+    def __init__(self, cycle=None, unsent=0):
+        self.cycle, self.unsent, self.ended = cycle, unsent, ""
+        self.transport = SimpleNamespace(
+            close=lambda: self.end("closed"),
+            abort=lambda: self.end("cut"),
+            get_write_buffer_size=lambda: self.unsent,
+        )
 
-    def close(self):
-        self.closed = True
+    def end(self, how):
+        self.ended = how
 
 
 def answered(complete):
@@ -30,13 +34,24 @@ def test_a_connection_on_which_nothing_is_asked_is_let_go_and_one_that_is_answer
     def look(moment):
         now[0] = moment
         asyncio.run(looked.look())
-        return [one.closed for one in (silent, idle, asked, stream)]
+        return [one.ended == "closed" for one in (silent, idle, asked, stream)]
 
     assert look(0.0) == look(14.9) == [False] * 4
     asked.cycle = answered(True)
     assert look(15.0) == [True, True, False, False]
     assert look(29.9) == [True, True, False, False]
     assert look(30.0) == [True, True, True, False]
+
+
+def test_who_reads_nothing_of_his_answers_is_cut_off():
+    """To close the connection would wait for him; an answer that is read, however slowly, goes on."""
+    deaf, slow, said = Connection(answered(False), 4096), Connection(answered(False), 4096), Connection(None, 4096)
+    now = [0.0]
+    looked = Silence(lambda: [deaf, slow, said], 15.0, lambda: now[0])
+    for moment in (0.0, 5.0, 10.0, 15.0):
+        now[0], slow.unsent = moment, slow.unsent - 1
+        asyncio.run(looked.look())
+    assert [one.ended for one in (deaf, slow, said)] == ["cut", "", "cut"]
 
 
 def test_half_a_request_is_waited_for_only_so_long(monkeypatch):
