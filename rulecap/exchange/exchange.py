@@ -25,11 +25,11 @@ from rulecap.exchange.markets import book_of, brackets_of, contract_worth, marke
 from rulecap.exchange.orders import OrderState, Reduction, position_to_reduce
 from rulecap.exchange.placing import cancel_order, check_orders, find_order, of_an_order, reduction
 from rulecap.exchange.positions import Holdings
+from rulecap.exchange.remarks import Remarks
 from rulecap.exchange.settings import ExchangeSettings
 from rulecap.exchange.symbols import find_market, is_traded, snapshot_symbol
 from rulecap.exchange.venues import OPTION, venue_of
 from rulecap.exchange.views import AccountView, Extras, MarketView
-from rulecap.problems import shown
 from rulecap.snapshot import Market, Signal, Snapshot
 from rulecap.snapshot.findings import describe
 
@@ -66,9 +66,7 @@ class Exchange:
         self._venue = venue_of(settings.venue)
         self._reference = reading.Reference(client, keys.present)
         self._rest = Rest()
-        self._collateral: tuple[str, ...] = ()
-        self._options_told = True
-        self._bars: dict[str, History] = {}
+        self._remarks = Remarks()
 
     def __repr__(self) -> str:
         """Return the account's name, no key."""
@@ -123,7 +121,7 @@ class Exchange:
         if not partial:
             before.all()
         balance = await self._ask("the balance", self._client.fetch_balance)
-        self._tell_collateral(self._venue.collateral(balance, self.settings.quote))
+        self._remarks.collateral(self._venue.collateral(balance, self.settings.quote))
         if _sizes(await self._held_anywhere()) != _sizes(before):
             raise VenueError("account-moving", "positions changed each time while the account was read")
         after = await self.deposits(deposits, began) if deposits is not None else None
@@ -141,13 +139,6 @@ class Exchange:
         if why is not None:
             quote = self.settings.quote
             raise VenueError("not-one-pool", f"the account's margin is no one pool in {quote}: {why}")
-
-    def _tell_collateral(self, assets: tuple[str, ...]) -> None:
-        """Say, once, that other assets are margin too, which are no equity here: a zone may be redder than it is."""
-        if assets and assets != self._collateral:
-            text = "other assets are margin too, and are not counted: %s"
-            log.warning(text, ", ".join(map(shown, assets)), extra={"code": "other-collateral"})
-        self._collateral = assets
 
     async def deposits(self, before: Deposits, now: datetime) -> Deposits | None:
         """Return what is known of deposits and withdrawals after the ledger was read on; None where there is none.
@@ -352,10 +343,7 @@ class Exchange:
             if error.code != "venue-auth" or where.get("type") != OPTION:
                 return Holdings((), (error,))
         # A key for futures alone is what an account is to be read with.
-        if self._options_told:
-            text = "whether there are options in the account is not told to this key: they are not counted"
-            log.warning(text, extra={"code": "options-untold"})
-        self._options_told = False
+        self._remarks.options_untold()
         return Holdings(())
 
     async def _symbol_held(self, name: str, positions: Holdings) -> str:
@@ -372,15 +360,10 @@ class Exchange:
         return book_of(await self._client.fetch_order_book(symbol, levels), levels)
 
     async def _history(self, market: Mapping[str, Any], clock: VenueClock) -> History:
-        """Return the bars of a market; they are not asked for again before the next one has ended."""
         symbol = market["symbol"]
-        kept = self._bars.get(symbol)
-        if kept is None or not kept.is_newest(clock.now_ms()):
-            kept = self._bars[symbol] = await self._ask(
-                f"the bars of {symbol}",
-                lambda: reading.history(self._client, symbol, self.settings, clock.now_ms()),
-            )
-        return kept
+        return await self._ask(
+            f"the bars of {symbol}", lambda: self._reference.history(symbol, self.settings, clock.now_ms())
+        )
 
     async def _given(self, account: AccountView | None) -> AccountView:
         return account or await self.account_view()

@@ -27,7 +27,7 @@ Markets = Mapping[str, Mapping[str, Any]]
 
 
 class Reference:
-    """What is kept for a while: the venue's time, markets, leverage tiers and fees."""
+    """What is kept for a while: the venue's time, markets, leverage tiers, fees, the margin mode, finished bars."""
 
     def __init__(self, client: Any, keyed: bool) -> None:
         """Keep nothing yet; `keyed` says whether there is an API key to ask with."""
@@ -36,6 +36,7 @@ class Reference:
         self._listed: Markets = {}
         self._listed_at = self._tried_at = 0.0
         self._listing: asyncio.Task[Markets] | None = None
+        self._bars: dict[str, History] = {}
         # Currencies are a private question at some venues, and nothing here needs them.
         client.has = {**client.has, "fetchCurrencies": False}
 
@@ -111,6 +112,16 @@ class Reference:
             found: str | None = before[1]
             self._kept["mode", ""] = time.monotonic(), found  # so that it is not waited for at each reading
             return found
+
+    async def history(self, symbol: str, settings: ExchangeSettings, now_ms: float) -> History:
+        """Return the last finished bars of a market; they are not asked for again before the next one has ended."""
+        known = self._bars.get(symbol)
+        if known is not None and known.is_newest(now_ms):
+            return known
+        found = await _history(self._client, symbol, settings, now_ms)
+        # Those of markets that nobody asks for any more go with their time.
+        self._bars = {name: one for name, one in self._bars.items() if one.is_newest(now_ms)} | {symbol: found}
+        return found
 
     async def _read_mode(self, method: str, read: Callable[[Any], str | None]) -> str | None:
         return read(await getattr(self._client, method)())
@@ -192,7 +203,7 @@ def stamp(answer: Mapping[str, Any], now_ms: float) -> float:
     return now_ms if told is None else min(told, now_ms)
 
 
-async def history(client: Any, symbol: str, settings: ExchangeSettings, now_ms: float) -> History:
+async def _history(client: Any, symbol: str, settings: ExchangeSettings, now_ms: float) -> History:
     """Return the last finished bars of a market."""
     wanted = settings.bars + 3  # the one before them, the unfinished one, and one that may just have ended
     since = int(now_ms) - 1000 * seconds_of(settings.timeframe) * wanted

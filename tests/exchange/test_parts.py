@@ -1,15 +1,17 @@
 """The pure parts: ccxt's unified fields into parts of a snapshot."""
 
+import asyncio
 import json
 import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rulecap.exchange import Deposits, VenueError
+from rulecap.exchange import Deposits, ExchangeSettings, VenueError
 from rulecap.exchange.clock import moment
 from rulecap.exchange.flows import IN_OR_OUT, OVERLAP, counted
 from rulecap.exchange.history import allocation, history_of, seconds_of
@@ -26,6 +28,7 @@ from rulecap.exchange.markets import (
 )
 from rulecap.exchange.numbers import exact, first, number, product, total
 from rulecap.exchange.positions import held_positions
+from rulecap.exchange.reading import Reference
 from rulecap.exchange.symbols import find_market, snapshot_symbol
 from rulecap.exchange.venues import BYBIT, Venue, venue_of
 from tests.exchange.conftest import asked
@@ -282,6 +285,23 @@ def rows(count, start=0):
 def test_the_unfinished_bar_is_left_out():
     last = history_of(rows(16), "1h", 14, 15.5 * HOUR).bars[-1]
     assert last.opened == 14 * HOUR
+
+
+def test_bars_of_markets_that_nobody_asks_for_any_more_are_not_kept():
+    class Client:
+        has: ClassVar[dict[str, bool]] = {}
+
+        async def fetch_ohlcv(self, symbol, timeframe, since, limit):
+            return [[since + 60_000 * number, 1.0, 1.0, 1.0, 1.0, 1.0] for number in range(limit)]
+
+    kept, settings = Reference(Client(), keyed=False), ExchangeSettings(venue="bybit", timeframe="1m", bars=5)
+
+    async def ask():
+        for minute in range(100):
+            await kept.history(f"A{minute}", settings, 60_000.0 * (1_000 + minute))
+
+    asyncio.run(ask())
+    assert 0 < len(kept._bars) < 5
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def reducing(symbol, side="LONG", quantity=0.05, name="rulecap-1"):
 
 async def an_hour_later(exchange):
     """Have the bars asked for again."""
-    exchange._bars.clear()
+    exchange._reference._bars.clear()
 
 
 async def failure_of(question, exchange):
