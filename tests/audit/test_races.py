@@ -1,9 +1,9 @@
 """What goes wrong in one caller's thread or process must not reach another's decision, nor the log."""
 
 import os
+import select
 import signal
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -322,11 +322,17 @@ class TestAForkWithAnOpenFile:
         assert in_child(lambda: own_answer(policy, sqlite_url)) == "2"
 
     def test_opens_what_the_parent_opens_afterwards(self, policy, sqlite_url):
-        opened, may_go_on = os.pipe()
+        (there, is_there), (opened, may_go_on) = os.pipe(), os.pipe()
         open_ledger(sqlite_url).close()
+
+        def child():
+            os.write(is_there, b"x")
+            os.read(opened, 1)
+            return own_answer(policy, sqlite_url)
+
         with ThreadPoolExecutor() as beside:
-            told = beside.submit(in_child, lambda: os.read(opened, 1) and own_answer(policy, sqlite_url))
-            time.sleep(0.2)  # the child is there before the parent opens the file; where it is not, nothing is tested
+            told = beside.submit(in_child, child)
+            assert select.select([there], [], [], 20)[0]
             with open_ledger(sqlite_url) as ledger:
                 ledger.evaluate(policy, snapshot(1))
                 os.write(may_go_on, b"x")
