@@ -24,6 +24,8 @@ class Ledger:
     async def entries(self, span: tuple[datetime, datetime], only: str = "") -> list[Mapping[str, Any]]:
         """Return the entries within a span in which money may have come in or gone out; others may be among them.
 
+        Also such in other currencies: at Binance they fill an answer too.
+
         In parts of at most a week; where an answer is full, type by type, and then in halves.
 
         Args:

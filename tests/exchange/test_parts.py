@@ -472,6 +472,18 @@ def test_however_much_was_traded_what_was_paid_in_or_out_is_found_in_a_few_quest
     assert len(venue.asked("income") + venue.asked("transaction-log")) <= 7
 
 
+def test_entries_in_other_currencies_fill_an_answer_too(venue):
+    """Whoever pays fees in another coin has more of those than of his own currency's."""
+    for second in range(200, 0, -1):
+        venue.trade(5, at=venue.now() - 1_000 * second)
+        venue.trade(15, at=venue.now() - 1_000 * second + 500, asset="BNB")
+        if second == 10:
+            venue.deposit("-300", at=venue.now() - 1_000 * second)
+    begin = moment(venue.now()) - timedelta(minutes=8)
+    view = asked(venue, lambda exchange: exchange.account_view(Deposits(0.0, begin)))
+    assert view.account.net_deposits == -300
+
+
 def test_nobody_asks_the_ledger_where_nobody_wants_to_know(venue):
     view = asked(venue, lambda exchange: exchange.account_view())
     assert (view.deposits, view.account.net_deposits) == (None, 0)

@@ -80,6 +80,7 @@ class Flow:
     time: int
     id: int
     traded: bool = False
+    asset: str = "USDT"
 
 
 @dataclass

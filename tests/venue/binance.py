@@ -207,7 +207,7 @@ class Binance(Venue):
                 "symbol": "",
                 "incomeType": _income_type(one),
                 "income": text(one.amount, 8),
-                "asset": "USDT",
+                "asset": one.asset,
                 "time": one.time,
                 "info": "TRANSFER",
                 "tranId": one.id,

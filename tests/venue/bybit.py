@@ -216,7 +216,8 @@ class Bybit(Venue):
         since, until = int(sent["startTime"]), int(sent["endTime"])
         if until - since > 7 * 86_400_000:
             raise Refused(10001, "The time range between startTime and endTime cannot exceed 7 days")
-        of_type = [one for one in self.account.flows if sent.get("type") in (None, _flow_type(one))]
+        of_coin = [one for one in self.account.flows if sent.get("currency") in (None, one.asset)]
+        of_type = [one for one in of_coin if sent.get("type") in (None, _flow_type(one))]
         found = sorted((one for one in of_type if since <= one.time <= until), key=lambda one: -one.time)
         rows = [
             {
@@ -225,7 +226,7 @@ class Bybit(Venue):
                 "side": "None",
                 "category": "",
                 "type": _flow_type(one),
-                "currency": "USDT",
+                "currency": one.asset,
                 "cashFlow": text(one.amount),
                 "change": text(one.amount),
                 "cashBalance": text(self.account.wallet),

@@ -62,12 +62,10 @@ class Venue(Server):
         number = len(self.account.flows) + 1
         self.account.flows.append(Flow(Decimal(amount), at or self.now(), 1000 + number))
 
-    def trade(self, count: int, at: int) -> None:
+    def trade(self, count: int, at: int, asset: str = "USDT") -> None:
         """Have so many fees of trades in the ledger, one a millisecond from a time on; they are too small to count."""
-        flows = self.account.flows
-        flows += [
-            Flow(Decimal("-0.00000001"), at + one, 500_000 + len(flows) + one, traded=True) for one in range(count)
-        ]
+        flows, first = self.account.flows, 500_000 + len(self.account.flows)
+        flows += [Flow(Decimal("-0.00000001"), at + one, first + one, traded=True, asset=asset) for one in range(count)]
 
     def delist(self, symbol: str) -> None:
         """Take a market off, as from now."""
