@@ -46,8 +46,8 @@ def read_venue(
         async with open_exchange(settings) as exchange:
             view = await exchange.account_view(_deposits(asked.log, settings.account_name, counted))
             # Where nothing goes on record, nothing is written either.
-            if counted is not None and view.deposits is not None and getattr(asked, "record", False):
-                counted.keep(view.deposits)
+            if counted is not None and getattr(asked, "record", False):
+                counted.keep(view.deposits or Deposits.beginning(view.read_at))
             scores = _scores(asked.log, settings.account_name, [one.position for one in view.held])
             return await exchange.snapshot(symbol, signal=signal, account=view, extras=Extras(scores=scores))
 

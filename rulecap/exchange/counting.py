@@ -29,8 +29,8 @@ class Counting:
     """
 
     def __init__(self, exchange: "Exchange", known: Deposits) -> None:
-        """Ask an exchange's ledger."""
-        self._exchange, self.known = exchange, known
+        """Ask an exchange's ledger; unless it is said otherwise, nothing was counted before the first reading."""
+        self._exchange, self.known, self._unread = exchange, known, known
         self._reading: Reading | None = None
         self._come_late = self.late = False
 
@@ -43,6 +43,8 @@ class Counting:
             until: when reading the account began.
             deadline: how long it is waited for, by the loop's clock.
         """
+        if self.known is self._unread:  # by the venue's clock, by which the ledger's times are
+            self.known = Deposits.beginning(until)
         try:
             async with asyncio.timeout_at(deadline):
                 if self._reading is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 from rulecap.exchange.errors import VenueError
@@ -28,16 +28,25 @@ class Deposits:
             whatever is not after `through` counts as known.
         late: whether an entry of before the last reading came only with this one: what it moved was taken for a profit
             or a loss until now.
+        begun: when counting began, where that is known: what moved until then is in the first figures and never
+            counts, however late it comes into the ledger.
     """
 
     net: float
     through: datetime
     seen: frozenset[str] | None = None
     late: bool = False
+    begun: datetime | None = None
+
+    @classmethod
+    def beginning(cls, moment: datetime) -> "Deposits":
+        """Return what to count on from where nothing was counted before an account was read at a moment."""
+        return cls(0.0, moment, frozenset(), begun=moment)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON types."""
-        return {"net": self.net, "through": self.through.isoformat(), "seen": sorted(self.seen or ())}
+        begun = {"begun": self.begun.isoformat()} if self.begun else {}
+        return {"net": self.net, "through": self.through.isoformat(), "seen": sorted(self.seen or ()), **begun}
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> "Deposits":
@@ -47,9 +56,10 @@ class Deposits:
             KeyError, TypeError, ValueError: it did not give that.
         """
         net, through = number(told["net"]), datetime.fromisoformat(told["through"])
-        if net is None or through.tzinfo is None:
+        begun = datetime.fromisoformat(told["begun"]) if "begun" in told else None
+        if net is None or through.tzinfo is None or (begun is not None and begun.tzinfo is None):
             raise ValueError("the sum is no number, or its time has no zone")
-        return cls(net, through, frozenset(told["seen"]))
+        return cls(net, through, frozenset(told["seen"]), begun=begun)
 
     def with_kept(self, kept: Sequence["Deposits"]) -> "Deposits":
         """Return what to count on from, where this is on record, and those were kept beside the log, the latest last.
@@ -72,7 +82,7 @@ def counted(
 ) -> Deposits:
     """Return the deposits after a ledger's entries.
 
-    An entry of before `through` that is not in `seen` counts too: it came late.
+    An entry of before `through` that is not in `seen` counts too: it came late. None of before `begun` does.
 
     Args:
         before: what was known.
@@ -88,6 +98,7 @@ def counted(
     """
     net, seen, late = exact(before.net), set(), False
     through, until = (one.timestamp() * 1000 for one in (before.through, now))
+    begun = before.begun.timestamp() * 1000 if before.begun else -inf
     for entry in entries:
         if entry.get("currency") != quote or not _is_flow(entry, venue):
             continue
@@ -95,13 +106,13 @@ def counted(
         if moment > until:
             raise VenueError("account-moving", "money was paid in or out while the account was read")
         known = moment <= through if before.seen is None else name in before.seen
-        if not known and name not in seen:
+        if not known and moment > begun and name not in seen:
             net += exact(amount)
             late = late or moment <= through
         seen.add(name)
     if not isfinite(float(net)):
         raise VenueError("half-an-answer", "the ledger's amounts are more than a number can hold")
-    return Deposits(float(net), now, frozenset(seen), late)
+    return Deposits(float(net), now, frozenset(seen), late, before.begun)
 
 
 def _is_flow(entry: Mapping[str, Any], venue: Venue) -> bool:

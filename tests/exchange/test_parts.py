@@ -386,6 +386,15 @@ def test_an_entry_that_comes_late_counts_too():
     assert known.since == after(100) - OVERLAP
 
 
+def test_what_moved_before_counting_began_counts_never_however_late_it_comes():
+    """It is in the first figures: an account that was filled just before its first reading has lost nothing."""
+    began = Deposits.beginning(START)
+    late = counted(began, [entry(-60, 7), entry(50, 10)], BINANCE, "USDT", after(100))
+    later = [entry(-60, 7), entry(-30, 5), entry(60, 2)]
+    again = counted(Deposits.of(late.to_dict()), later, BINANCE, "USDT", after(200))
+    assert (began.net, late.net, late.late, again.net) == (0, 10, False, 12)
+
+
 def test_money_that_moved_after_the_account_was_read_is_neither_counted_nor_passed_over():
     moved = [entry(50, 10), entry(101, 7)]
     with pytest.raises(VenueError, match="paid in or out while") as raised:

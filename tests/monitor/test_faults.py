@@ -245,6 +245,23 @@ def test_an_entry_that_comes_late_counts_though_each_pass_is_started_anew(desk, 
     assert [desk.one().snapshot.account.net_deposits for _ in range(2)] == [-2500, -2500]
 
 
+@pytest.mark.parametrize("ahead", [0, 3_600], ids=["right", "ahead"])
+def test_what_was_paid_in_before_the_first_pass_is_no_loss_where_the_ledger_tells_it_late(desk, venue, ahead):
+    """Also where the clock was wrong at the start, and set right since."""
+    venue.deposit("3000", at=venue.now() - 20_000)
+    venue.fault(ledger_path(venue), "then", 1, change=lambda one: [] if isinstance(one, list) else put(list=[])(one))
+    desk.clock.pass_time(ahead)
+
+    async def look():
+        async with desk.running() as running:
+            desk.clock.pass_time(-ahead)
+            return [await running.one_pass() for _ in range(2)]
+
+    reports = [*asyncio.run(look()), desk.one()]
+    assert [one.snapshot.account.net_deposits for one in reports] == [0, 0, 0]
+    assert [codes(one) for one in reports] == [[], [], []]
+
+
 def test_what_the_journal_knows_of_deposits_counts_only_beside_the_record_that_it_belongs_to(desk, venue):
     desk.one()
     told = json.dumps({"net": 77.0, "through": now().isoformat(), "seen": []})

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -16,6 +17,7 @@ from starlette.testclient import TestClient
 
 from rulecap import load_policy
 from rulecap.audit import LogError, open_log
+from rulecap.audit.clock import now
 from rulecap.exchange import reading
 from rulecap.service import counted
 from rulecap.service import venue as module
@@ -503,6 +505,21 @@ def test_an_entry_that_comes_late_counts_once_over_restarts(venue, start):
     assert start(2) == [-3000.0, -3000.0]
     venue.deposit("500")
     assert [start(), start(), start()] == [[-2500.0], [-2500.0], [-2500.0]]
+
+
+@pytest.mark.parametrize("ahead", [0, 3_600], ids=["right", "ahead"])
+def test_what_was_paid_in_before_the_first_start_is_no_loss_where_the_ledger_tells_it_late(
+    venue, start, tmp_path, monkeypatch, ahead
+):
+    """Also where the clock was wrong when the service was started, and set right since."""
+    told = now() + timedelta(seconds=ahead)
+    monkeypatch.setattr(module, "now", lambda: told)
+    venue.deposit("3000", at=venue.now() - 20_000)
+    nothing_yet(venue)
+    assert start(2) == [0.0, 0.0]
+    assert start(2) == [0.0, 0.0]
+    venue.deposit("-500")
+    assert [start(), start()] == [[-500.0], [-500.0]]
 
 
 def test_what_was_counted_and_is_not_on_record_is_counted_again(venue, start, tmp_path):
