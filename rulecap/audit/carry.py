@@ -1,4 +1,4 @@
-"""A log that goes on where another one ended: its first record carries the accounts' memories over.
+"""A log that goes on where another one ended: its first record carries the accounts' memories and deposits over.
 
 So a log can be closed and put away while the circuit breakers and high-water marks in it go on. The first record says
 which log it follows, and at which head: the old log and its checkpoints prove what was carried.
@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from rulecap.audit.clock import iso_of
+from rulecap.audit.clock import iso_of, microseconds
 from rulecap.audit.database import blob
 from rulecap.audit.errors import LogError
 from rulecap.audit.findings import Findings
@@ -41,7 +41,22 @@ def carried_over(log: Log) -> bytes:
     memories = {(one["account"], one["policy"]): one for one in _carried_before(log)}
     memories |= {(one["account"], one["policy"]): one for one in _advanced(log)}
     about = {"log": origin_of(head.id), "size": head.size, "root": head.root.hex(), "note": head.note}
-    return to_json({CARRIED: {**about, "memories": [memories[key] for key in sorted(memories)]}})
+    left = {"memories": [memories[key] for key in sorted(memories)], "deposits": _deposits(log)}
+    return to_json({CARRIED: {**about, **left}})
+
+
+def _deposits(log: Log) -> list[dict[str, Any]]:
+    """Return what was paid in and out of each account: a memory that was left has that taken out of it."""
+    from rulecap.audit.review.deposits import deposits_on_record  # which reads what is carried here
+
+    before = carried_by(log.record(1)) or {}
+    names = {kind.account for kind in log.kinds().values()} | {one["account"] for one in before.get("deposits", ())}
+    told = {name: deposits_on_record(log, name) for name in sorted(names)}
+    return [
+        {"account": name, "as_of": iso_of(microseconds(known[1])), "net": known[0]}
+        for name, known in told.items()
+        if known is not None
+    ]
 
 
 def _carried_before(log: Log) -> list[dict[str, Any]]:
@@ -107,6 +122,17 @@ def _unlike(carried: dict[str, Any] | None, left: dict[str, Any]) -> Iterator[st
         for key in sorted(ours.keys() | theirs.keys()):
             if ours.get(key) != theirs.get(key):
                 yield f"the memory of {key[0]} under {key[1]} is not the one that was left"
+        yield from _other_deposits(carried, left)
+
+
+def _other_deposits(carried: dict[str, Any], left: dict[str, Any]) -> Iterator[str]:
+    """Yield whose deposits are not those that were left; a log that an older rulecap began carries none."""
+    if "deposits" not in carried:
+        return
+    ours, theirs = ({one["account"]: one for one in told["deposits"]} for told in (carried, left))
+    for name in sorted(ours.keys() | theirs.keys()):
+        if ours.get(name) != theirs.get(name):
+            yield f"the deposits of {name} are not those that were left"
 
 
 def _by_account(memories: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:

@@ -17,6 +17,7 @@ from rulecap.audit.checkpoint import Checkpoint
 from rulecap.audit.findings import Findings
 from rulecap.audit.opening import begin
 from rulecap.audit.replay import replayed
+from rulecap.audit.review.deposits import deposits_on_record
 from rulecap.audit.tables import CHECKPOINTS
 from rulecap.audit.verify import verify
 from rulecap.snapshot import Snapshot, read_snapshot
@@ -411,6 +412,27 @@ class TestALogThatFollowsAnother:
                 "memory": records(url)[0]["next_memory"],
             }
         ]
+
+    def test_counts_deposits_on_through_logs_in_which_nobody_was_asked(self, policy, url, new, tmp_path):
+        """Else all that was ever paid in were a withdrawal at the first look, and would hide a loss."""
+        third = f"sqlite:///{tmp_path / 'third.sqlite3'}"
+        with open_ledger(url) as ledger:
+            told = snapshot(1)
+            ledger.evaluate(policy, {**told, "account": {**told["account"], "net_deposits": 8000}})
+            ledger.evaluate(policy, snapshot(1, account="b"))
+            ledger.evaluate(policy, {"account": {"id": "a"}})  # which is no snapshot, and tells nothing
+        begin(new, after=url)
+        begin(third, after=new)
+        for one in (url, new, third):
+            with open_log(one) as log:
+                found = [deposits_on_record(log, name) for name in ("a", "b", "c")]
+            time = datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
+            assert found == [(8000.0, time), (0.0, time), None]
+        with open_ledger(third) as ledger:
+            ledger.evaluate(policy, snapshot(2))
+        with open_log(third) as log:
+            assert deposits_on_record(log, "a")[0] == 0.0
+            assert verify(log).fine
 
     def test_passes_on_what_it_was_given_to_the_one_after_it(self, policy, url, new, tmp_path):
         with open_ledger(url) as ledger:

@@ -494,6 +494,21 @@ class TestVerifyAfter:
         told = json.loads(rulecap("audit", "verify", "--log", self.NEXT, "--after", LOG, "--json").out)
         assert (told["ok"], told["count"], told["findings"][0]["code"]) == (False, 1, "carried-differs")
 
+    @pytest.mark.parametrize("older", [False, True], ids=["another", "none, as of an older rulecap"])
+    def test_names_whose_deposits_are_others(self, rulecap, policy, log, older):
+        with open_log(LOG) as old:
+            carried = json.loads(carried_over(old))
+        if older:
+            del carried["carried"]["deposits"]
+        else:
+            carried["carried"]["deposits"][0]["net"] = 99.0
+        with open_ledger(self.NEXT) as ledger:
+            ledger.begin_with(json.dumps(carried).encode())
+        assert rulecap("audit", "verify", "--log", self.NEXT).code == 0
+        said = self.verified(rulecap)
+        expected = "record 1: the deposits of a are not those that were left [carried-differs]"
+        assert (said.code, older or said.out.splitlines()[0] == expected) == (0 if older else 1, True)
+
     def test_names_an_old_log_that_was_written_to_afterwards_or_rewritten(self, rulecap, policy, log, following):
         ask(policy, 4)
         assert "had 3 records when it was followed, and has 4" in self.verified(rulecap).out
