@@ -51,7 +51,9 @@ class Following:
         self.orders.prune(self.clock.seconds())
         found = [self._found(order) for order in self.orders.going_on()]
         # All at once: however many a silent venue leaves unanswered, the account is read as soon as after one.
-        return await together(*map(self.one, found))
+        told = await together(*map(self.one, found))
+        self.orders.date(self.clock.seconds())
+        return told
 
     def _found(self, order: Order) -> Order:
         """Return an order as it may be followed: one that a dead monitor meant may have been sent until just now."""

@@ -156,6 +156,14 @@ class Orders:
             "DELETE FROM orders WHERE state IN (?, ?) AND changed < ?", (NOT_SENT, REFUSED, moment - WEEK)
         )
 
+    def date(self, moment: float) -> None:
+        """Take orders for written now that a clock has noted which was ahead: the cap would last until that time comes.
+
+        Raises:
+            JournalError: the journal cannot be written.
+        """
+        self._journal.run("UPDATE orders SET written = ? WHERE written > ?", (moment, moment))
+
     def latest(self, most: int) -> list[Order]:
         """Return the latest orders, oldest first.
 

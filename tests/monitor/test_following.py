@@ -128,6 +128,27 @@ def test_refusals_noted_by_a_clock_that_was_ahead_keep_no_position_from_being_re
     assert here.act().did == "sent"
 
 
+def test_the_cap_on_orders_noted_by_a_clock_that_was_ahead_lasts_an_hour_and_no_longer(here):
+    for number in range(30):
+        here.has(FILLED, f"a{number}", age=-48 * HOUR)
+    here.follow()
+    assert here.act().did == "over-the-cap"
+    here.time.advance(HOUR - 10.0)
+    here.follow()
+    assert here.act().did == "over-the-cap"
+    here.time.advance(20.0)
+    assert here.act().did == "sent"
+
+
+def test_an_order_noted_by_a_clock_that_was_ahead_is_unsettled_after_a_while_too(here):
+    here.venue.fates = ["down"] * 100
+    here.has(UNCERTAIN, age=-48 * HOUR)
+    here.follow()
+    assert here.execution.unsettled() == set()
+    here.time.advance(121.0)
+    assert here.execution.unsettled() == {POSITIONS[0]}
+
+
 def test_an_open_order_noted_by_a_clock_that_was_ahead_is_cancelled(here):
     order = here.has(OPEN, age=-2 * HOUR)
     cancelled = []
