@@ -15,6 +15,8 @@ IN_OR_OUT = frozenset({"deposit", "withdrawal", "transfer"})
 # An entry may appear in the ledger later than its own time says; what was read is read again for so long.
 OVERLAP = timedelta(minutes=10)
 KEPT_FOR = timedelta(hours=1)
+# A sum that was counted need not be on record yet: so many of them are kept.
+MOST_KEPT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,10 @@ class Deposits:
         """
         oldest = self.through - KEPT_FOR
         return next((one for one in reversed(kept) if one.net == self.net and one.through >= oldest), self)
+
+    def kept_with(self, kept: Sequence["Deposits"]) -> tuple["Deposits", ...]:
+        """Return what to keep where this is known now, and those were kept: the latest last, each of another sum."""
+        return (*(one for one in kept if one.net != self.net), self)[-MOST_KEPT:]
 
     @property
     def since(self) -> datetime:

@@ -1,7 +1,7 @@
 """Where the monitor's snapshots come from: an account at an exchange, or the demo's."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,6 +16,9 @@ from rulecap.snapshot import Snapshot, read_snapshot
 if TYPE_CHECKING:
     from rulecap.exchange import Exchange
     from rulecap.service.demo import DemoSource
+
+
+Counted = Sequence[Mapping[str, Any]] | Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,12 @@ class Account(Protocol):
     def resume(self, net: float, since: datetime) -> None:
         """Go on counting deposits and withdrawals from what was on record at a moment."""
 
-    def recall(self, told: Mapping[str, Any] | None) -> None:
+    def recall(self, told: Counted) -> None:
         """Take what the journal knows of deposits, from an earlier `counted`."""
 
     @property
-    def counted(self) -> Mapping[str, Any] | None:
-        """What is known of deposits, as JSON types; none where nobody counts."""
+    def counted(self) -> Counted:
+        """What is known of deposits, as JSON types: the latest sums, the last one last; none where nobody counts."""
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -75,25 +78,25 @@ class ExchangeAccount:
         self.exchange, self._clock, self._ledger_seconds = exchange, clock, ledger_seconds
         self.name = exchange.settings.account_name
         self._counting = Counting(exchange, Deposits(0.0, clock.now()))
-        self._recalled: Deposits | None = None
+        self._kept: tuple[Deposits, ...] = ()
 
     def resume(self, net: float, since: datetime) -> None:
         """Go on counting deposits and withdrawals from there; which entries were counted only the journal knows."""
         from rulecap.exchange import Deposits
 
-        kept = [self._recalled] if self._recalled else []
-        self._counting.known = Deposits(net, since).with_kept(kept)
+        self._counting.known = Deposits(net, since).with_kept(self._kept)
 
-    def recall(self, told: Mapping[str, Any] | None) -> None:
-        """Take what the journal knows; whether it counts, the record tells."""
+    def recall(self, told: Counted) -> None:
+        """Take what the journal knows; which of it counts, the record tells."""
         from rulecap.exchange import Deposits
 
-        self._recalled = Deposits.of(told) if told else None
+        several = [told] if isinstance(told, Mapping) else told or []  # an older rulecap has kept the last sum alone
+        self._kept = tuple(map(Deposits.of, several))
 
     @property
-    def counted(self) -> Mapping[str, Any] | None:
-        """What is known of deposits."""
-        return self._counting.known.to_dict()
+    def counted(self) -> Counted:
+        """What is known of deposits: also of before, as what was counted last need not be on record yet."""
+        return [one.to_dict() for one in self._kept]
 
     async def read(self) -> Reading:
         """Return the account; its time is the venue's when reading began."""
@@ -104,6 +107,8 @@ class ExchangeAccount:
         if doubt is not None and doubt.code == "account-moving":  # once more: money seldom moves twice in a row
             view = await self.exchange.account_view(partial=True)
             doubt = await counting.on(view.read_at, deadline)
+        if doubt is None:
+            self._kept = counting.known.kept_with(self._kept)
         with fitting(AccountFigures):
             account = view.account.model_copy(update={"net_deposits": counting.known.net})
         age = max(0.0, (self._clock.now() - view.read_at).total_seconds())
@@ -132,11 +137,11 @@ class DemoAccount:
     def resume(self, net: float, since: datetime) -> None:
         """Do nothing: nobody pays in."""
 
-    def recall(self, told: Mapping[str, Any] | None) -> None:
+    def recall(self, told: Counted) -> None:
         """Do nothing: nobody pays in."""
 
     @property
-    def counted(self) -> Mapping[str, Any] | None:
+    def counted(self) -> Counted:
         """Nothing: nobody pays in."""
         return None
 

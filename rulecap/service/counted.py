@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from rulecap.exchange import Deposits
 
 log = logging.getLogger("rulecap.service")
-# A sum that was counted need not be on record yet: so many of them are kept.
-MOST_KEPT = 16
 # While nothing moves, what is kept is renewed so often: from there the ledger is read on at the next start.
 RENEWED_SECONDS = 600.0
 
@@ -48,7 +46,7 @@ class Counted:
 
     def keep(self, known: "Deposits") -> None:
         """Write what is known, durably and as a whole; a disk that fails is told, and tried again."""
-        kept = (*(one for one in self.kept if one.net != known.net), known)[-MOST_KEPT:]
+        kept = known.kept_with(self.kept)
         beside = self._path.with_name(f"{self._path.name}.{os.getpid()}")  # others may keep what they count here too
         try:
             with os.fdopen(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:

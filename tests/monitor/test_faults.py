@@ -262,6 +262,25 @@ def test_what_was_paid_in_before_the_first_pass_is_no_loss_where_the_ledger_tell
     assert [codes(one) for one in reports] == [[], [], []]
 
 
+def test_what_was_counted_and_came_on_no_record_is_counted_again(desk, venue, monkeypatch):
+    """As where the monitor is killed in between, or the log's disk was full: the entry is of before the last record."""
+
+    def nothing_yet(answer):
+        return [] if isinstance(answer, list) else put(list=[])(answer)
+
+    def decide(*_):
+        raise LogError("log-failed", "the disk is full")
+
+    desk.one()
+    venue.deposit("-3000")
+    venue.fault(ledger_path(venue), "then", 1, change=nothing_yet)
+    assert desk.one().snapshot.account.net_deposits == 0
+    with monkeypatch.context() as patched:
+        patched.setattr(deciding.Office, "decide", decide)
+        assert [one.snapshot.account.net_deposits for one in desk.passes(2)] == [-3000, -3000]
+    assert [desk.one().snapshot.account.net_deposits for _ in range(2)] == [-3000, -3000]
+
+
 def test_what_the_journal_knows_of_deposits_counts_only_beside_the_record_that_it_belongs_to(desk, venue):
     desk.one()
     told = json.dumps({"net": 77.0, "through": now().isoformat(), "seen": []})
