@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,19 +48,26 @@ class Counted:
     def keep(self, known: "Deposits") -> None:
         """Write what is known, durably and as a whole; a disk that fails is told, and tried again."""
         kept = known.kept_with(self.kept)
-        beside = self._path.with_name(f"{self._path.name}.{os.getpid()}")  # others may keep what they count here too
         try:
-            with os.fdopen(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
-                json.dump([one.to_dict() for one in kept], file)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self._path)
+            self._replace(json.dumps([one.to_dict() for one in kept]))
         except OSError as error:
-            with suppress(OSError):  # where it cannot be taken away either, what is told first is why
-                beside.unlink(missing_ok=True)
             self._tell("written", error)
         else:
             self.kept, self._failing = kept, False
+
+    def _replace(self, text: str) -> None:
+        """Put a text in the file's place, under a name of its own until it is whole: others keep theirs here too."""
+        handle, name = tempfile.mkstemp(prefix=f"{self._path.name}.", dir=self._path.parent)  # its owner's alone
+        try:
+            with os.fdopen(handle, "w") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(self._path)
+        except BaseException:
+            with suppress(OSError):  # where it cannot be taken away either, what is told first is why
+                Path(name).unlink(missing_ok=True)
+            raise
 
     def _tell(self, done: str, error: Exception) -> None:
         if self._failing:

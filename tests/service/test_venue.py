@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import json
-import os
 import threading
 import time
 from dataclasses import replace
@@ -18,7 +17,8 @@ from starlette.testclient import TestClient
 from rulecap import load_policy
 from rulecap.audit import LogError, open_log
 from rulecap.audit.clock import now
-from rulecap.exchange import reading
+from rulecap.exchange import Deposits, reading
+from rulecap.exchange.flows import MOST_KEPT
 from rulecap.service import counted
 from rulecap.service import venue as module
 from rulecap.service.app import create_app
@@ -587,9 +587,29 @@ def test_what_is_kept_and_much_older_than_the_record_counts_for_nothing(venue, s
 
 
 def test_what_cannot_be_kept_keeps_no_account_from_being_read(venue, start, tmp_path, caplog):
-    (tmp_path / f"log.sqlite3.deposits-binanceusdm.{os.getpid()}").mkdir()
+    (tmp_path / "log.sqlite3.deposits-binanceusdm").mkdir()
     assert start(3) == [0.0] * 3
     assert [one.code for one in caplog.records if hasattr(one, "code")] == ["deposits-unkept"]
+    assert len([one for one in tmp_path.iterdir() if "deposits" in one.name]) == 1
+
+
+def test_what_two_keep_at_once_is_whole_whoever_was_last(tmp_path, caplog):
+    """As the specification's objects over one log do, and services in containers, each of which is process 1."""
+    path, broken = tmp_path / "log.deposits-a", []
+
+    def keep(name):
+        mine = counted.Counted(path)
+        for number in range(40):
+            mine.keep(Deposits(float(number), now(), frozenset(f"{name}{entry}" for entry in range(number * 9))))
+
+    both = [threading.Thread(target=keep, args=(name,)) for name in "ab"]
+    for one in both:
+        one.start()
+    while any(one.is_alive() for one in both):
+        if path.exists():
+            broken += [None for text in [path.read_text()] if not text.endswith("]")]
+    assert (broken, len(json.loads(path.read_text()))) == ([], MOST_KEPT)
+    assert [one.code for one in caplog.records if hasattr(one, "code")] == []
 
 
 def test_what_cannot_be_kept_whole_leaves_no_piece_behind(venue, start, tmp_path, monkeypatch):
