@@ -286,3 +286,10 @@ def test_a_policy_that_was_none_at_any_time_is_none(tmp_path, fault):
     text = THEN.replace("least + 1.000 USD", fault).encode()
     with pytest.raises(PolicyError):
         policy_on_record({"policy.yaml": text})
+
+
+def test_an_amount_without_its_unit_never_was_one(tmp_path):
+    """That its point may stand between thousands is said of it too, and is no fault of late."""
+    text = THEN.replace("{value: 1.500 USD}", "{value: 1.500, unit: USD}")
+    with pytest.raises(PolicyError, match="may be read as 1500 USD"):
+        policy_on_record({"policy.yaml": text.encode()})

@@ -127,9 +127,11 @@ def fits(name: str, value: Literal, wanted: t.Type, problems: list[Problem]) -> 
     if value.type == t.BARE and isinstance(value.node, Scalar) and isinstance(wanted, t.Number):
         unit = next((unit for unit, kind in t.NUMBERS.items() if kind == wanted), "")
         if two_ways := either(value.node.text, unit):
-            problems.append(of_late(problem_at(value.node, *two_ways)))
+            found = problem_at(value.node, *two_ways)
             if wanted == t.USD:  # without its unit it never was an amount
+                problems.append(found)
                 return False
+            problems.append(of_late(found))
     if value.type == t.UNKNOWN or t.unify(wanted, value.type) not in (None, t.UNKNOWN):
         return value.type != t.UNKNOWN
     hint = as_unit(value.value, value.type, wanted) if is_number(value.value) else ""
