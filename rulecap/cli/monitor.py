@@ -1,9 +1,9 @@
 """`rulecap monitor`: an account watched and recorded, changes told, reductions sent where that is asked for."""
 
 import argparse
-import json
 import math
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -194,7 +194,8 @@ def _print(asked: argparse.Namespace, report: "Report") -> None:
     if asked.json and asked.once:
         print_json(report.to_dict())
     elif asked.json:  # one line for each pass
-        print(json.dumps(report.to_dict(), ensure_ascii=False, allow_nan=False), flush=True)
+        print_json(report.to_dict(), indent=None)
+        sys.stdout.flush()
     elif asked.once:
         print("\n".join(report_as_text(report, Style.of_output())))
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rulecap.cli.outline import INDENT, number_text, table, value_text
 from rulecap.cli.terminal import Style
+from rulecap.problems import on_a_line
 
 if TYPE_CHECKING:
     from rulecap.monitor.execution import Outcome
@@ -28,18 +29,18 @@ def report_as_text(report: "Report", style: Style) -> Iterator[str]:
     """Yield a pass line by line: verdicts, changes, actions, problems."""
     policy = report.policy
     state = style.good("fine") if report.ok else style.bad("not fine")
-    yield style.strong(f"{policy.name} {policy.version} on {report.account}: ") + state
+    yield style.strong(on_a_line(f"{policy.name} {policy.version} on {report.account}: ")) + state
     for one in report.decided:
         record = f"on record as {one.record_id}" if one.record_id else style.bad("not on record")
         yield f"{INDENT}{one.decision} {value_text(policy.verdict_of(one))}, {record}"
     for change in report.changes:
-        yield f"{INDENT}changed: {change.what} {value_text(change.before)} → {value_text(change.after)}"
+        yield f"{INDENT}changed: {on_a_line(change.what)} {value_text(change.before)} → {value_text(change.after)}"
     for order in report.followed:
-        yield f"{INDENT}order {order.client_order_id}: {_order(order)}"
+        yield on_a_line(f"{INDENT}order {order.client_order_id}: {_order(order)}")
     for outcome in report.outcomes:
-        yield INDENT + _outcome(outcome)
+        yield on_a_line(INDENT + _outcome(outcome))
     for trouble in report.troubles:
-        yield INDENT + style.bad(f"[{trouble.code}] {trouble.message}")
+        yield INDENT + style.bad(on_a_line(f"[{trouble.code}] {trouble.message}"))
 
 
 def _outcome(outcome: "Outcome") -> str:

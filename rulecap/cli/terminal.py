@@ -11,13 +11,13 @@ from rulecap.problems import Problem, as_json_has_it
 RED, GREEN, BOLD, DIM = "31", "32", "1", "2"
 
 
-def print_json(value: Any) -> None:
+def print_json(value: Any, indent: int | None = 2) -> None:
     """Print a value as JSON; what a terminal would obey, or the output cannot write, by its number."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
-        text = json.dumps(value, indent=2, allow_nan=False)
+        text = json.dumps(value, indent=indent, allow_nan=False)
     print(as_json_has_it(text))
 
 

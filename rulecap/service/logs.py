@@ -3,9 +3,11 @@
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import TextIO
 
 from pydantic_core import to_json
+
+from rulecap.problems import as_json_has_it, on_a_line
 
 # What a record of Python's has by itself; whatever it has beside that was given as a field.
 OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
@@ -30,13 +32,9 @@ class Lines(logging.Formatter):
         time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         head = {"time": time, "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
         if self._as_json:
-            return to_json({**head, **fields}, fallback=str).decode()
-        told = [f"{name}={_shown(value)}" for name, value in fields.items()]
-        return " ".join([time, f"{head['level']:7}", head["message"], *told])
-
-
-def _shown(value: Any) -> str:
-    return str(value).replace("\n", " ")
+            return as_json_has_it(to_json({**head, **fields}, fallback=str).decode())
+        told = [f"{name}={value}" for name, value in fields.items()]
+        return on_a_line(" ".join([time, f"{head['level']:7}", head["message"], *told]))
 
 
 def set_up(level: str, as_json: bool, stream: TextIO | None = None) -> None:

@@ -7,9 +7,15 @@ import pytest
 
 pytest.importorskip("prometheus_client")
 
+from rulecap import load_policy
 from rulecap.cli import main
+from rulecap.cli.monitored import orders_as_text, report_as_text
+from rulecap.cli.terminal import Style
+from rulecap.monitor.changes import Change
+from rulecap.monitor.execution import Outcome
 from rulecap.monitor.journal import Journal
 from rulecap.monitor.orders import NOT_SENT, Order, Orders
+from rulecap.monitor.report import Report, Trouble
 from tests.service.read_once import share
 
 
@@ -149,3 +155,15 @@ def test_one_pass_says_what_was_not_delivered_and_that_it_left_no_sign_of_life(c
     assert code == 0
     assert "a notice was not delivered to 127.0.0.1" in err
     assert "the heartbeat /nowhere/beat cannot be written" in err
+
+
+def test_what_a_venue_calls_things_moves_no_cursor_and_begins_no_line():
+    evil = "A\x1b[2J\u202e\n  fine"
+    order = Order("rc1", "r", "margin", "t", "CLOSE", evil, "LONG", 0.5, "", NOT_SENT, 0.0, 0.0, code="x", message=evil)
+    report = Report(evil, load_policy("default"))
+    report.changes = [Change(evil, evil, evil)]
+    report.followed, report.troubles = [order], [Trouble("venue-error", evil)]
+    report.outcomes = [Outcome("no-order", {"action": "CLOSE", "symbol": evil}, order, evil)]
+    lines = [*report_as_text(report, Style()), *orders_as_text([order])]
+    assert len(lines) == 7
+    assert not {"\x1b", "\u202e", "\n"} & set("".join(lines))
