@@ -171,8 +171,8 @@ def _journal(log: str, account: str) -> Path:
 def _webhook(asked: argparse.Namespace) -> "Webhook | None":
     from rulecap.monitor.webhook import Webhook, is_address
 
-    address = asked.webhook or os.environ.get(WEBHOOK_VARIABLE)
-    if not address:
+    address = os.environ.get(WEBHOOK_VARIABLE) or None if asked.webhook is None else asked.webhook
+    if address is None:
         return None
     if not is_address(address):
         raise UsageError("--webhook takes an address such as https://example.com/hook")
