@@ -1,6 +1,7 @@
 """Where the monitor's snapshots come from: an account at an exchange, or the demo's."""
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,8 @@ from rulecap.snapshot import Snapshot, read_snapshot
 if TYPE_CHECKING:
     from rulecap.exchange import Exchange
     from rulecap.service.demo import DemoSource
+
+log = logging.getLogger("rulecap.monitor")
 
 
 Counted = Sequence[Mapping[str, Any]] | Mapping[str, Any] | None
@@ -87,11 +90,15 @@ class ExchangeAccount:
         self._counting.known = Deposits(net, since).with_kept(self._kept)
 
     def recall(self, told: Counted) -> None:
-        """Take what the journal knows; which of it counts, the record tells."""
+        """Take what the journal knows; which of it counts, the record tells. What cannot be used counts for nothing."""
         from rulecap.exchange import Deposits
 
         several = [told] if isinstance(told, Mapping) else told or []  # an older rulecap has kept the last sum alone
-        self._kept = tuple(map(Deposits.of, several))
+        try:
+            self._kept = tuple(map(Deposits.of, several))
+        except (KeyError, TypeError, ValueError) as error:
+            text = "what the journal has of deposits cannot be used: %s"
+            log.warning(text, type(error).__name__, extra={"code": "deposits-unkept"})
 
     @property
     def counted(self) -> Counted:

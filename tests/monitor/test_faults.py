@@ -292,6 +292,17 @@ def test_what_the_journal_knows_of_deposits_counts_only_beside_the_record_that_i
     assert desk.one().snapshot.account.net_deposits == 500
 
 
+@pytest.mark.parametrize("told", ["{}", "[]", '{"net": Infinity, "through": "2026-01-01T00:00:00Z", "seen": []}'])
+def test_what_the_journal_has_of_deposits_and_cannot_be_used_counts_for_nothing(desk, venue, told, caplog):
+    """As an infinite sum, which an earlier version took: the account is watched, and counted on from the log."""
+    desk.one()
+    with closing(sqlite3.connect(desk.journal)) as journal:
+        assert journal.execute("UPDATE told SET value = ? WHERE name = 'monitor.deposits'", (told,)).rowcount == 1
+        journal.commit()
+    assert desk.one().snapshot.account.net_deposits == 0
+    assert ("deposits-unkept" in {getattr(one, "code", "") for one in caplog.records}) is (told not in ("{}", "[]"))
+
+
 def test_an_account_that_was_never_read_is_stale_after_a_while_too(desk, venue):
     venue.fault(venue.positions_path, "drop", 1000)
     assert changes(desk.one()) == {}
