@@ -115,30 +115,20 @@ class Exchange:
         """
         clock = await self._clock()
         await self._markets()
-        await self._check_mode()
+        quote = self.settings.quote
+        await self._ask("the margin mode", lambda: self._reference.check_mode(self._venue, quote))
         began = moment(clock.now_ms())
         before = await self._held_anywhere()
         if not partial:
             before.all()
         balance = await self._ask("the balance", self._client.fetch_balance)
-        self._remarks.collateral(self._venue.collateral(balance, self.settings.quote))
+        self._remarks.collateral(self._venue.collateral(balance, quote))
         if _sizes(await self._held_anywhere()) != _sizes(before):
             raise VenueError("account-moving", "positions changed each time while the account was read")
         after = await self.deposits(deposits, began) if deposits is not None else None
         net = (after or deposits or Deposits(0.0, began)).net
         account = account_of(balance, None if before.untold else before.held, self.settings, net)
         return AccountView(account, before.held, after, began, before.untold)
-
-    async def _check_mode(self) -> None:
-        """Refuse an account whose equity and margin are not those of one currency.
-
-        Raises:
-            VenueError: `not-one-pool`.
-        """
-        why = await self._ask("the margin mode", lambda: self._reference.mode(self._venue))
-        if why is not None:
-            quote = self.settings.quote
-            raise VenueError("not-one-pool", f"the account's margin is no one pool in {quote}: {why}")
 
     async def deposits(self, before: Deposits, now: datetime) -> Deposits | None:
         """Return what is known of deposits and withdrawals after the ledger was read on; None where there is none.

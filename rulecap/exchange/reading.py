@@ -94,7 +94,17 @@ class Reference:
             return None
         return await self._once(("fees", symbol), REFERENCE_SECONDS, lambda: self._read_fees(symbol))
 
-    async def mode(self, venue: Venue) -> str | None:
+    async def check_mode(self, venue: Venue, quote: str) -> None:
+        """Refuse an account whose equity and margin are not those of one currency.
+
+        Raises:
+            VenueError: `not-one-pool`.
+        """
+        why = await self._mode(venue)
+        if why is not None:
+            raise VenueError("not-one-pool", f"the account's margin is no one pool in {quote}: {why}")
+
+    async def _mode(self, venue: Venue) -> str | None:
         """Return why the account's margin is no one pool; None where it is, or where the venue is not asked.
 
         A mode that cannot be read again is the one that was told before: the account's other figures are read on.
