@@ -22,17 +22,20 @@ class Bounded:
     """What is put in front of uvicorn's class: ends a connection with 431 once too much of a head has come.
 
     What the parser tells of is counted (`_told`), and so is what it only keeps, since its end has not come (`_untold`).
+
+    Attributes:
+        heard: how often it told something.
     """
 
     transport: Any
     pipeline: Any
-    _told = _untold = _steps = 0
+    _told = _untold = heard = 0
 
     def data_received(self, data: bytes) -> None:
         """Read what has come."""
-        before = self._steps
+        before = self.heard
         super().data_received(data)  # type: ignore[misc]  # uvicorn's class comes next, see bounded_protocol
-        self._untold = 0 if self._steps != before else self._untold + len(data)
+        self._untold = 0 if self.heard != before else self._untold + len(data)
         if max(self._told, self._untold) > MOST and not self.transport.is_closing():
             self.transport.write(TOO_LARGE)
             self.transport.close()
@@ -49,7 +52,7 @@ class Bounded:
         if len(self.pipeline) >= MOST_WAITING:
             raise TooMuch
         self._told = 0
-        self._steps += 1
+        self.heard += 1
         super().on_message_begin()  # type: ignore[misc]  # as above
 
     def on_url(self, url: bytes) -> None:
@@ -64,11 +67,11 @@ class Bounded:
 
     def on_body(self, body: bytes) -> None:
         """Note that the parser goes on."""
-        self._steps += 1
+        self.heard += 1
         super().on_body(body)  # type: ignore[misc]  # as above
 
     def _count(self, length: int) -> None:
-        self._steps += 1
+        self.heard += 1
         self._told += length
         if self._told > MOST:
             raise TooMuch  # which ends the parsing

@@ -3,6 +3,8 @@
 import asyncio
 from types import SimpleNamespace
 
+import pytest
+
 from rulecap.service import running
 from rulecap.service.app import create_app
 from rulecap.service.settings import ServiceSettings
@@ -11,7 +13,7 @@ from rulecap.service.silence import Silence
 
 class Connection:
     def __init__(self, cycle=None, unsent=0):
-        self.cycle, self.unsent, self.ended = cycle, unsent, ""
+        self.cycle, self.unsent, self.ended, self.heard = cycle, unsent, "", 0
         self.transport = SimpleNamespace(
             close=lambda: self.end("closed"),
             abort=lambda: self.end("cut"),
@@ -23,7 +25,7 @@ class Connection:
 
 
 def answered(complete):
-    return SimpleNamespace(response_complete=complete)
+    return SimpleNamespace(response_complete=complete, more_body=False)
 
 
 def test_a_connection_on_which_nothing_is_asked_is_let_go_and_one_that_is_answered_is_not():
@@ -54,7 +56,26 @@ def test_who_reads_nothing_of_his_answers_is_cut_off():
     assert [one.ended for one in (deaf, slow, said)] == ["cut", "", "cut"]
 
 
-def test_half_a_request_is_waited_for_only_so_long(monkeypatch):
+def test_a_body_that_comes_is_waited_for_and_one_that_does_not_is_not_nor_a_head():
+    comes, stays = (Connection(SimpleNamespace(response_complete=False, more_body=True)) for _ in range(2))
+    first, next_one = Connection(), Connection(answered(True))
+    now = [0.0]
+    looked = Silence(lambda: [comes, stays, first, next_one], 15.0, lambda: now[0])
+    for moment in (0.0, 5.0, 10.0, 15.0):
+        now[0] = comes.heard = first.heard = next_one.heard = moment
+        asyncio.run(looked.look())
+    assert [one.ended for one in (comes, stays, first, next_one)] == ["", "closed", "closed", "closed"]
+
+
+HALF = (
+    b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
+    b"POST /api/evaluate/state HTTP/1.1\r\nHost: localhost\r\n"
+    b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
+)
+
+
+@pytest.mark.parametrize("half", HALF)
+def test_half_a_request_is_waited_for_only_so_long(monkeypatch, half):
     monkeypatch.setattr(running, "SILENT_SECONDS", 0.0)
     monkeypatch.setattr(running, "LOOK_SECONDS", 0.01)
 
@@ -67,8 +88,8 @@ def test_half_a_request_is_waited_for_only_so_long(monkeypatch):
         served = asyncio.create_task(server.serve())
         port = int((await asyncio.wait_for(told, 20)).rpartition(":")[2])
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
-        said = await asyncio.wait_for(reader.read(), 60)
+        writer.write(half)
+        said = await asyncio.wait_for(reader.read(), 10)
         writer.close()
         server.should_exit = True
         await asyncio.wait_for(served, 20)
