@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.fitting import fitting
 from rulecap.monitor.clock import Clock
+from rulecap.service.counted import Counted as CountedBeside
+from rulecap.service.counted import Keeping
 from rulecap.service.sources import Lacking, uncounted, untold
 from rulecap.snapshot import Account as AccountFigures
 from rulecap.snapshot import Snapshot, read_snapshot
@@ -73,8 +75,17 @@ class Account(Protocol):
 class ExchangeAccount:
     """An account at an exchange. Balance and positions alone: it is watched also while the markets' data fail."""
 
-    def __init__(self, exchange: "Exchange", clock: Clock, ledger_seconds: float) -> None:
-        """Read from an exchange, which belongs to this from now on; a pass waits so long for its ledger."""
+    def __init__(
+        self, exchange: "Exchange", clock: Clock, ledger_seconds: float, beside: CountedBeside | None = None
+    ) -> None:
+        """Read from an exchange, which belongs to this from now on.
+
+        Args:
+            exchange: the account.
+            clock: the machine's.
+            ledger_seconds: how long a pass waits for its ledger.
+            beside: where whoever counts over the same log keeps it; none for a log that has no such file.
+        """
         from rulecap.exchange import Deposits
         from rulecap.exchange.counting import Counting
 
@@ -82,12 +93,14 @@ class ExchangeAccount:
         self.name = exchange.settings.account_name
         self._counting = Counting(exchange, Deposits(0.0, clock.now()))
         self._kept: tuple[Deposits, ...] = ()
+        self._keeping = Keeping(beside)
 
     def resume(self, net: float, since: datetime) -> None:
         """Go on counting deposits and withdrawals from there; which entries were counted only the journal knows."""
         from rulecap.exchange import Deposits
 
-        self._counting.known = Deposits(net, since).with_kept(self._kept)
+        # What is shared goes before: it was written by whoever counted last.
+        self._counting.known = Deposits(net, since).with_kept((*self._kept, *self._keeping.kept))
 
     def recall(self, told: Counted) -> None:
         """Take what the journal knows; which of it counts, the record tells. What cannot be used counts for nothing."""
@@ -116,6 +129,7 @@ class ExchangeAccount:
             doubt = await counting.on(view.read_at, deadline)
         if doubt is None:
             self._kept = counting.known.kept_with(self._kept)
+            self._keeping.note(counting.known)  # a service over the log may be the next to go on from the record
         with fitting(AccountFigures):
             account = view.account.model_copy(update={"net_deposits": counting.known.net})
         age = max(0.0, (self._clock.now() - view.read_at).total_seconds())
@@ -129,6 +143,7 @@ class ExchangeAccount:
     async def close(self) -> None:
         """Let go of connections."""
         self._counting.close()
+        await self._keeping.close()
         await self.exchange.close()
 
 

@@ -25,6 +25,7 @@ from rulecap.monitor.outbox import Outbox
 from rulecap.monitor.report import Report
 from rulecap.monitor.settings import MonitorSettings
 from rulecap.monitor.webhook import Webhook
+from rulecap.service.counted import beside
 from rulecap.service.demo import DemoSource
 from rulecap.service.in_force import PolicyInForce, edited_within
 
@@ -114,7 +115,8 @@ def _account(
     if wanted.settings.execute:
         exchange.check_orders()
     execution = Execution(exchange, Orders(journal), wanted.settings, clock) if wanted.settings.execute else None
-    return ExchangeAccount(exchange, clock, wanted.settings.ledger_seconds), execution
+    counted = beside(wanted.settings.log, exchange.settings.account_name)
+    return ExchangeAccount(exchange, clock, wanted.settings.ledger_seconds, counted), execution
 
 
 def _office(url: str, account: Account) -> Office:

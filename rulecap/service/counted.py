@@ -1,5 +1,6 @@
 """What was counted of deposits, kept beside the log over restarts: by that, an entry that comes late is not lost."""
 
+import asyncio
 import json
 import logging
 import os
@@ -17,10 +18,16 @@ if TYPE_CHECKING:
 log = logging.getLogger("rulecap.service")
 # While nothing moves, what is kept is renewed so often: from there the ledger is read on at the next start.
 RENEWED_SECONDS = 600.0
+# So long the last writing is waited for at the end.
+LONGEST_WRITING = 2.0
 
 
 class Counted:
-    """A file with what was counted, the latest last, each with another sum."""
+    """A file with what was counted, the latest last, each with another sum; whoever counts over the log keeps it here.
+
+    Attributes:
+        kept: as it was read or written last.
+    """
 
     def __init__(self, path: Path) -> None:
         """Read the file; one that cannot be used counts for nothing, and is written anew."""
@@ -38,6 +45,10 @@ class Counted:
             self._tell("read", error)
             return ()
 
+    def look(self) -> None:
+        """Read it again: others may have kept something."""
+        self.kept = self._read()
+
     def lacks(self, known: "Deposits") -> bool:
         """Return whether something is known that is worth being kept: an entry that was counted, or a later time."""
         last = self.kept[-1] if self.kept else None
@@ -47,7 +58,8 @@ class Counted:
 
     def keep(self, known: "Deposits") -> None:
         """Write what is known, durably and as a whole; a disk that fails is told, and tried again."""
-        kept = known.kept_with(self.kept)
+        # Another process may go on from its own sums, or from that of a record which is another's.
+        kept = known.kept_with(self._read() or self.kept)
         try:
             self._replace(json.dumps([one.to_dict() for one in kept]))
         except OSError as error:
@@ -76,6 +88,34 @@ class Counted:
         why = getattr(error, "strerror", None) or type(error).__name__
         text = f"what was counted of deposits cannot be {done}: {self._path}: {why}"
         log.warning(text, extra={"code": "deposits-unkept"})
+
+
+class Keeping:
+    """Has what is known written, which keeps no account waiting."""
+
+    def __init__(self, counted: Counted | None) -> None:
+        """Keep it there; nowhere where there is no such file."""
+        self._counted = counted
+        self._writing: asyncio.Future[None] | None = None
+
+    @property
+    def kept(self) -> "tuple[Deposits, ...]":
+        """What was kept until now, by whoever it was."""
+        if self._counted is None:
+            return ()
+        self._counted.look()
+        return self._counted.kept
+
+    def note(self, known: "Deposits") -> None:
+        """Begin to write what is known, where that is worth being kept and nothing is being written."""
+        counted = self._counted
+        if counted is not None and (self._writing is None or self._writing.done()) and counted.lacks(known):
+            self._writing = asyncio.ensure_future(asyncio.to_thread(counted.keep, known))
+
+    async def close(self) -> None:
+        """Wait for what is being written, for a while."""
+        if self._writing is not None:
+            await asyncio.wait({self._writing}, timeout=LONGEST_WRITING)
 
 
 def beside(url: str, account: str) -> Counted | None:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from rulecap.audit import LogError
 from rulecap.audit.clock import now
 from rulecap.audit.review.scores import EntryScores, Scores
-from rulecap.service.counted import Counted
+from rulecap.service.counted import Counted, Keeping
 from rulecap.service.settings import BadSettings
 from rulecap.service.sources import (
     AccountPart,
@@ -45,8 +45,7 @@ class ExchangeSource:
         self._exchange = exchange
         self._view: AccountView | None = None
         self._counting = Counting(exchange, Deposits(0.0, now()))
-        self._counted_before: Counted | None = None
-        self._keeping: asyncio.Future[None] | None = None
+        self._keeping = Keeping(None)
         self._symbols: dict[str, str] = {}
         self._entries: EntryScores | None = None
         self._asking: asyncio.Future[Scores] | None = None
@@ -66,11 +65,11 @@ class ExchangeSource:
         """
         from rulecap.exchange import Deposits
 
-        self._counting.known = Deposits(net, since).with_kept(self._counted_before.kept if self._counted_before else ())
+        self._counting.known = Deposits(net, since).with_kept(self._keeping.kept)
 
     def keep_in(self, counted: Counted) -> None:
         """Keep what is counted; by what was kept, `resume` goes on."""
-        self._counted_before = counted
+        self._keeping = Keeping(counted)
 
     def score_by(self, entries: EntryScores) -> None:
         """Give each position the score at which it was entered."""
@@ -102,14 +101,8 @@ class ExchangeSource:
         if self._counting.late:
             text = "money that moved before the last reading came into the ledger only now"
             log.warning(text, extra={"code": "deposits-late"})
-        self._keep()
+        self._keeping.note(self._counting.known)
         return None
-
-    def _keep(self) -> None:
-        """Have what is known written, which keeps no account waiting."""
-        counted, known = self._counted_before, self._counting.known
-        if counted is not None and (self._keeping is None or self._keeping.done()) and counted.lacks(known):
-            self._keeping = asyncio.ensure_future(asyncio.to_thread(counted.keep, known))
 
     async def _scored(self, view: "AccountView") -> Scores:
         """Return the positions' scores; while the log cannot be read, or stands still, those of before."""
@@ -159,8 +152,7 @@ class ExchangeSource:
     async def close(self) -> None:
         """Let go of connections."""
         self._counting.close()
-        if self._keeping is not None:
-            await asyncio.wait({self._keeping}, timeout=LONGEST_READING)
+        await self._keeping.close()
         await self._exchange.close()
 
 

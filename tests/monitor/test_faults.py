@@ -12,6 +12,7 @@ import pytest
 
 from rulecap.audit import LogError, UnusableKey, open_log
 from rulecap.audit.clock import now
+from rulecap.audit.review.deposits import deposits_on_record
 from rulecap.exchange import Exchange
 from rulecap.exchange.counting import Counting
 from rulecap.monitor import deciding
@@ -279,6 +280,35 @@ def test_what_was_counted_and_came_on_no_record_is_counted_again(desk, venue, mo
         patched.setattr(deciding.Office, "decide", decide)
         assert [one.snapshot.account.net_deposits for one in desk.passes(2)] == [-3000, -3000]
     assert [desk.one().snapshot.account.net_deposits for _ in range(2)] == [-3000, -3000]
+
+
+@pytest.mark.parametrize("last", ["monitor", "service"])
+def test_monitor_and_service_over_one_log_go_on_from_each_others_sums(at_binance, binance, last):
+    """Else whichever starts next takes the other's record for all that it counted, and a late entry for known."""
+    from rulecap.service import DynamicCapitalManager, exchange_source
+
+    async def serve():
+        source = exchange_source({"venue": "binanceusdm", "origin": binance.origin, "milliseconds_per_weight": 0})
+        manager = DynamicCapitalManager(source, log=at_binance.log)
+        await manager.get_capital_state()
+        manager.close()
+        await source.close()
+        with open_log(at_binance.log) as log:
+            return deposits_on_record(log, "binanceusdm")[0]
+
+    looks = {
+        "monitor": lambda: at_binance.one().snapshot.account.net_deposits,
+        "service": lambda: asyncio.run(serve()),
+    }
+    other = looks.pop(last)
+    (one,) = looks.values()
+    assert one() == 0
+    binance.deposit("500")
+    assert other() == 500
+    binance.deposit("-3000")
+    binance.fault("v1/income", "then", 1, change=lambda _: [])
+    assert other() == 500
+    assert [one(), other(), one()] == [-2500, -2500, -2500]
 
 
 def test_what_the_journal_knows_of_deposits_counts_only_beside_the_record_that_it_belongs_to(desk, venue):

@@ -593,6 +593,19 @@ def test_what_cannot_be_kept_keeps_no_account_from_being_read(venue, start, tmp_
     assert len([one for one in tmp_path.iterdir() if "deposits" in one.name]) == 1
 
 
+def test_what_another_has_kept_stays_beside_what_one_counts_oneself(tmp_path):
+    """The other's sum may be the one on record."""
+    path, both = tmp_path / "log.deposits-a", frozenset({"one", "another"})
+    mine, others = counted.Counted(path), counted.Counted(path)
+    others.keep(Deposits(500.0, now(), frozenset({"one"})))
+    mine.keep(Deposits(-2500.0, now(), both))
+    others.keep(Deposits(500.0, now(), frozenset({"one"})))
+    assert [one.net for one in counted.Counted(path).kept] == [-2500.0, 500.0]
+    path.unlink()
+    mine.keep(Deposits(0.0, now(), both))
+    assert [one.net for one in counted.Counted(path).kept] == [500.0, -2500.0, 0.0]
+
+
 def test_what_two_keep_at_once_is_whole_whoever_was_last(tmp_path, caplog):
     """As the specification's objects over one log do, and services in containers, each of which is process 1."""
     path, broken = tmp_path / "log.deposits-a", []

@@ -1,0 +1,91 @@
+"""Several processes over one log count the same, whoever is killed when, and however late the ledger tells."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+
+pytest.importorskip("ccxt")
+
+from rulecap.exchange.flows import Deposits, counted
+from rulecap.exchange.venues import venue_of
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+VENUE = venue_of("binanceusdm")
+# Who keeps what is counted where: beside the log, the monitor in its journal too.
+KEPT_IN = {"serve": ("beside",), "another": ("beside",), "monitor": ("beside", "journal")}
+LATEST = 540
+
+
+def at(seconds):
+    return START + timedelta(seconds=seconds)
+
+
+@dataclass
+class World:
+    """A venue's ledger, a log of which the last record is known, and what is kept."""
+
+    time: float = 10_000
+    entries: list = field(default_factory=list)
+    record: tuple | None = None
+    first: float | None = None
+    kept: dict = field(default_factory=lambda: {"beside": (), "journal": ()})
+
+    def pay(self, amount, late):
+        moment = self.time - 1
+        name = str(len(self.entries))
+        told = {"id": name, "timestamp": int(at(moment).timestamp() * 1000), "amount": abs(amount), "type": "transfer"}
+        self.entries.append((moment, amount, moment + late, {**told, "currency": "USDT", "direction": way(amount)}))
+
+    def told(self, since):
+        return [entry for moment, _, shown, entry in self.entries if shown <= self.time and at(moment) >= since]
+
+    def paid(self):
+        return sum(amount for moment, amount, _, _ in self.entries if moment > self.first)
+
+
+def way(amount):
+    return "in" if amount > 0 else "out"
+
+
+class Process:
+    """One that counts on from what is on record, beside what was kept."""
+
+    def __init__(self, world, name):
+        self.world, self.stores = world, KEPT_IN[name]
+        kept = [one for store in reversed(self.stores) for one in world.kept[store]]
+        self.known = Deposits(*world.record).with_kept(kept) if world.record else None
+
+    def read(self, killed=False):
+        world = self.world
+        now = at(world.time)
+        before = self.known or Deposits.beginning(now)
+        self.known = counted(before, world.told(before.since), VENUE, "USDT", now)
+        for store in self.stores:
+            world.kept[store] = self.known.kept_with(world.kept[store])
+        if not killed:
+            world.record = self.known.net, now
+            world.first = world.time if world.first is None else world.first
+
+
+@pytest.mark.parametrize("names", [["serve"], ["serve", "another"], ["serve", "monitor"], list(KEPT_IN)])
+def test_each_comes_to_what_was_paid_in_and_out(names):
+    for seed in range(150):
+        drawn, world, running = Random(seed), World(), {}
+        for _ in range(60):
+            world.time += drawn.choice([1, 5, 30, 60, 200, 700, 4000])
+            if drawn.random() < 0.3:
+                world.pay(drawn.choice([-3, -1, 1, 2, 5]), drawn.choice([0, 0, 20, 200, LATEST]))
+                continue
+            name, killed = drawn.choice(names), drawn.random() < 0.15
+            if name not in running or drawn.random() < 0.25:
+                running[name] = Process(world, name)
+            running[name].read(killed)
+            if killed:
+                del running[name]
+        world.time += 1000
+        for name in names:
+            one = running.get(name) or Process(world, name)
+            one.read()
+            assert one.known.net == world.paid(), (seed, name)
