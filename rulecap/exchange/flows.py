@@ -1,7 +1,7 @@
 """Deposits and withdrawals: the ledger's entries since some moment → net deposits, each entry counted once."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import inf, isfinite
 from typing import Any
@@ -32,6 +32,7 @@ class Deposits:
             or a loss until now.
         begun: when counting began, where that is known: what moved until then is in the first figures and never
             counts, however late it comes into the ledger.
+        recorded: what the account was like until then is on record, where that is later than `through`.
     """
 
     net: float
@@ -39,6 +40,7 @@ class Deposits:
     seen: frozenset[str] | None = None
     late: bool = False
     begun: datetime | None = None
+    recorded: datetime | None = None
 
     @classmethod
     def beginning(cls, moment: datetime) -> "Deposits":
@@ -71,7 +73,8 @@ class Deposits:
         much older: venues do not tell all of their ledger for ever, and what is as late as that is late anyway.
         """
         oldest = self.through - KEPT_FOR
-        return next((one for one in reversed(kept) if one.net == self.net and one.through >= oldest), self)
+        known = next((one for one in reversed(kept) if one.net == self.net and one.through >= oldest), self)
+        return replace(known, recorded=self.through)
 
     def kept_with(self, kept: Sequence["Deposits"]) -> tuple["Deposits", ...]:
         """Return what to keep where this is known now, and those were kept: the latest last, each of another sum."""
@@ -105,6 +108,7 @@ def counted(
     net, seen, late = exact(before.net), set(), False
     through, until = (one.timestamp() * 1000 for one in (before.through, now))
     begun = before.begun.timestamp() * 1000 if before.begun else -inf
+    recorded = before.recorded.timestamp() * 1000 if before.recorded else through
     for entry in entries:
         if entry.get("currency") != quote or not _is_flow(entry, venue):
             continue
@@ -114,7 +118,7 @@ def counted(
         known = moment <= through if before.seen is None else name in before.seen
         if not known and moment > begun and name not in seen:
             net += exact(amount)
-            late = late or moment <= through
+            late = late or moment <= max(through, recorded)
         seen.add(name)
     if not isfinite(float(net)):
         raise VenueError("half-an-answer", "the ledger's amounts are more than a number can hold")

@@ -384,6 +384,12 @@ def test_an_entry_that_comes_late_counts_too():
     assert (late.net, known.late, late.late) == (17, False, True)
     assert counted(late, [entry(50, 10), entry(60, 7)], BINANCE, "USDT", after(300)).late is False
     assert known.since == after(100) - OVERLAP
+    # It is late where it is of before the last record, however long before that something was kept.
+    again = Deposits(10.0, after(150)).with_kept([known])
+    assert again.through == after(100)
+    found = counted(again, [entry(50, 10), entry(120, 7)], BINANCE, "USDT", after(200))
+    assert (found.net, found.late) == (17, True)
+    assert counted(again, [entry(50, 10), entry(160, 7)], BINANCE, "USDT", after(200)).late is False
 
 
 def test_what_moved_before_counting_began_counts_never_however_late_it_comes():
