@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -106,6 +106,7 @@ class Exchange:
             except VenueError as error:
                 if error.code != "account-moving" or tries == READINGS_OF_A_MOVING_ACCOUNT:
                     raise
+            await asyncio.sleep((await self._clock()).uncertainty)  # by then what moved just now is before the next one
 
     async def _view_at_rest(self, deposits: Deposits | None, partial: bool) -> AccountView:
         """Return balance and positions, read once.
@@ -142,10 +143,12 @@ class Exchange:
         """
         if not self._client.has.get("fetchLedger"):
             return None
-        span = before.since, moment((await self._clock()).now_ms())  # to see also what moved since the account was read
+        clock = await self._clock()
+        unsure = timedelta(seconds=clock.uncertainty)
+        span = before.since, moment(clock.now_ms()) + unsure  # to see also what moved since the account was read
         ledger = Ledger(self._client, self._venue, self.settings.quote, self._ask)
         entries = await ledger.entries(span)
-        return counted(before, entries, self._venue, self.settings.quote, now)
+        return counted(before, entries, self._venue, self.settings.quote, now, unsure)
 
     async def symbol(self, name: str) -> str:
         """Return the snapshot's symbol of a market by any of its names; nothing is read but the list of markets.

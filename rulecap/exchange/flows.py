@@ -87,7 +87,12 @@ class Deposits:
 
 
 def counted(
-    before: Deposits, entries: Iterable[Mapping[str, Any]], venue: Venue, quote: str, now: datetime
+    before: Deposits,
+    entries: Iterable[Mapping[str, Any]],
+    venue: Venue,
+    quote: str,
+    now: datetime,
+    unsure: timedelta = timedelta(0),
 ) -> Deposits:
     """Return the deposits after a ledger's entries.
 
@@ -99,6 +104,7 @@ def counted(
         venue: how the venue tells money in or out from results.
         quote: entries in other currencies are no flow of this account.
         now: when reading the account began, to which the deposits belong.
+        unsure: how much earlier that may have been, by the venue's clock.
 
     Raises:
         VenueError: `half-an-answer`, an entry of money in or out lacks its time, amount or direction, or all of them
@@ -106,7 +112,7 @@ def counted(
             `account-moving`, one is of later than `now`: whether the balance has it in it, nobody knows.
     """
     net, seen, late = exact(before.net), set(), False
-    through, until = (one.timestamp() * 1000 for one in (before.through, now))
+    through, until = (one.timestamp() * 1000 for one in (before.through, now - unsure))
     begun = before.begun.timestamp() * 1000 if before.begun else -inf
     recorded = before.recorded.timestamp() * 1000 if before.recorded else through
     for entry in entries:

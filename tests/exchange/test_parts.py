@@ -407,6 +407,8 @@ def test_money_that_moved_after_the_account_was_read_is_neither_counted_nor_pass
         counted(Deposits(0.0, START), moved, BINANCE, "USDT", after(100))
     assert (raised.value.code, raised.value.retriable) == ("account-moving", True)
     assert counted(Deposits(0.0, START), moved, BINANCE, "USDT", after(101)).net == 17
+    with pytest.raises(VenueError, match="paid in or out while"):  # the venue's time is not known better
+        counted(Deposits(0.0, START), moved, BINANCE, "USDT", after(101), timedelta(seconds=0.5))
     trade = entry(101, 5) | {"type": "trade"}
     assert counted(Deposits(0.0, START), [trade], BINANCE, "USDT", after(100)).net == 0
 
@@ -422,6 +424,25 @@ def test_the_account_is_read_again_when_money_moves_meanwhile(venue, amount):
     view = asked(venue, lambda exchange: exchange.account_view(known))
     assert view.account.total_wallet_balance == 12_000 + float(amount)
     assert view.account.net_deposits == float(amount)
+
+
+def test_money_that_moves_just_before_counts_though_the_venues_time_is_known_only_roughly(venue):
+    """Its answer may have been long under way: by what it told, it is earlier than it is."""
+    path = "v1/time" if venue.positions_path == "positionRisk" else "market/time"
+
+    def told(answer):
+        time.sleep(0.8)
+        return answer
+
+    async def look(exchange):
+        await exchange.account_view()
+        venue.deposit("500")
+        return await exchange.account_view(known)
+
+    venue.fault(path, "then", 1, change=told)
+    known = Deposits(0.0, moment(venue.now()))
+    assert asked(venue, look).account.net_deposits == 500
+    assert len(venue.asked(venue.positions_path)) > 4
 
 
 def test_what_is_no_flow_of_this_account_does_not_count():
