@@ -50,6 +50,7 @@ class SharedView:
         self.read_once = asyncio.Event()
         self.account: AccountPart | None = None
         self._looked: tuple[datetime, float] | None = None
+        self._asked_at = 0.0
         self.failure: SourceError | None = None
 
     async def run(self) -> None:
@@ -82,12 +83,13 @@ class SharedView:
         await asyncio.gather(*(read_on() for _ in range(MARKETS_AT_ONCE)))
 
     async def _read_account(self) -> SourceError | None:
+        asked_at = _moment()
         try:
             account = await self._source.account()
             self._base = _composed(account, None)
         except SourceError as error:
             return error
-        self.account, self._looked = account, (self._clock(), _moment())
+        self.account, self._looked, self._asked_at = account, (self._clock(), _moment()), asked_at
         if account.lacking.why is not None:
             return account.lacking.why
         if self.failure is not None:
@@ -215,7 +217,9 @@ class SharedView:
         return with_values(snapshot, {"age_seconds": self._age_of(read_at), "signal": signal})
 
     def _age_of(self, moment: datetime) -> float:
-        return round(max(0.0, (self._now() - moment).total_seconds()), 3)
+        """Return how old is what is from a moment, the account's or an earlier one."""
+        # A venue's clock may be ahead of ours: what it told is no younger than our question.
+        return round(max(_moment() - self._asked_at, (self._now() - moment).total_seconds()), 3)
 
     def _now(self) -> datetime:
         """Return the time; a clock that was set back since the account was read makes no figure younger."""

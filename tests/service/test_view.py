@@ -3,7 +3,9 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 
+from rulecap.audit.clock import now
 from rulecap.service.settings import ServiceSettings
 from rulecap.service.view import MARKETS_AT_ONCE, SharedView
 from tests.service.told import demo_told
@@ -50,6 +52,24 @@ async def ended(reading):
     reading.cancel()
     with suppress(asyncio.CancelledError):
         await reading
+
+
+def test_figures_of_a_venue_whose_clock_is_ahead_grow_old_from_when_they_were_asked_for():
+    """Else they were new for as long as it is ahead, which may be seconds."""
+
+    class Ahead(Slow):
+        async def account(self):
+            await asyncio.sleep(0.05)
+            return replace(await super().account(), read_at=now() + timedelta(seconds=30))
+
+    async def ask():
+        view = SharedView(Ahead(), ServiceSettings(demo=True))
+        await view.refresh()
+        await asyncio.sleep(0.05)
+        snapshot, _ = await view.snapshot()
+        return view.age(), snapshot.age_seconds
+
+    assert all(age >= 0.1 for age in asyncio.run(ask()))
 
 
 def test_the_account_is_read_on_while_markets_are_waited_for():
