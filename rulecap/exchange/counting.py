@@ -32,12 +32,14 @@ class Counting:
         """Ask an exchange's ledger; unless it is said otherwise, nothing was counted before the first reading."""
         self._exchange, self.known, self._unread = exchange, known, known
         self._reading: Reading | None = None
+        self._one_at_a_time = asyncio.Lock()
         self._come_late = self.late = False
 
     async def on(self, until: datetime, deadline: float) -> VenueError | None:
         """Count what moved until the account was read; return why that is not known.
 
-        A reading that takes longer goes on beside the next readings of the account, and is taken up by one of them.
+        A reading that takes longer goes on beside the next readings of the account, and is taken up by one of them. Of
+        several that ask at once each has counted until its own moment when it goes on; what follows may not wait.
 
         Args:
             until: when reading the account began.
@@ -46,11 +48,13 @@ class Counting:
         if self.known is self._unread:  # by the venue's clock, by which the ledger's times are
             self.known = Deposits.beginning(until)
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(deadline), self._one_at_a_time:
                 if self._reading is not None:
                     await self._taken_up(self._reading)
-                self._reading = self._begun(until)
-                await self._taken_up(self._reading)
+                counted = False
+                while not counted:
+                    self._reading = self._begun(until)
+                    counted = await self._taken_up(self._reading)
         except TimeoutError:
             return VenueError("venue-timeout", "the ledger is not read in time")
         except VenueError as error:
@@ -64,15 +68,18 @@ class Counting:
         task.add_done_callback(lambda done: None if done.cancelled() else done.exception())
         return Reading(self.known, task)
 
-    async def _taken_up(self, reading: Reading) -> None:
-        """Wait for a reading, and count what it tells; not where something else was said to be known since."""
+    async def _taken_up(self, reading: Reading) -> bool:
+        """Wait for a reading, and count what it tells; return whether nothing else was said to be known since."""
         try:
             found = await asyncio.shield(reading.task)
         finally:
             if reading.task.done():
                 self._reading = None
-        if found is not None and reading.before is self.known:
+        if reading.before is not self.known:
+            return False
+        if found is not None:
             self.known, self._come_late = found, self._come_late or found.late
+        return True
 
     def close(self) -> None:
         """Give up what is being read."""

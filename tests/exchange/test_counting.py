@@ -1,5 +1,6 @@
 """Several processes over one log count the same, whoever is killed when, and however late the ledger tells."""
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -8,6 +9,7 @@ import pytest
 
 pytest.importorskip("ccxt")
 
+from rulecap.exchange.counting import Counting
 from rulecap.exchange.flows import Deposits, counted
 from rulecap.exchange.venues import venue_of
 
@@ -89,3 +91,29 @@ def test_each_comes_to_what_was_paid_in_and_out(names):
             one = running.get(name) or Process(world, name)
             one.read()
             assert one.known.net == world.paid(), (seed, name)
+
+
+def test_each_of_several_that_count_at_once_has_the_sum_of_its_own_moment():
+    """As where a bot asks the specification's objects for several symbols at once; else a deposit counts too early."""
+
+    class Ledger:
+        """To which something is paid in at each moment."""
+
+        async def deposits(self, before, until):
+            for _ in range(drawn.randrange(6)):
+                await asyncio.sleep(0)
+            return Deposits((until - START).total_seconds(), until)
+
+    async def count(counting, second):
+        for _ in range(drawn.randrange(8)):
+            await asyncio.sleep(0)
+        doubt = await counting.on(at(second), asyncio.get_running_loop().time() + 30)
+        return doubt is None and counting.known.net == second
+
+    async def all_at_once():
+        counting = Counting(Ledger(), Deposits(0.0, START))
+        return await asyncio.gather(*(count(counting, second) for second in range(1, 8)))
+
+    for seed in range(300):
+        drawn = Random(seed)
+        assert all(asyncio.run(all_at_once())), seed
