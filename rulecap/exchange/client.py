@@ -8,6 +8,7 @@ from rulecap.exchange.errors import VenueError
 from rulecap.exchange.keys import Keys, RedactingLogger
 from rulecap.exchange.numbers import part
 from rulecap.exchange.settings import ExchangeSettings
+from rulecap.exchange.unneeded import Asides
 from rulecap.exchange.venues import Venue, venue_of
 from rulecap.problems import did_you_mean, shown
 
@@ -20,6 +21,7 @@ def open_client(settings: ExchangeSettings, keys: Keys) -> Any:
     """
     client = _class_of(settings.venue)(_options(settings, keys))
     client.secrets_of(keys)
+    client.asides = Asides()
     client.venue = venue_of(settings.venue)
     if settings.sandbox:
         _use_sandbox(client, settings)
@@ -47,6 +49,7 @@ class Guarded:
     has: dict[str, Any]
     logger: Any
     venue = Venue()
+    asides: Asides
     left_out: tuple[Any, ...] = ()  # of the latest answer about positions
     _keys = Keys()
 
@@ -92,6 +95,16 @@ class Guarded:
         except Exception as error:
             _remember(error, code, {})
             raise
+
+    async def load_leverage_brackets(self, *asked: Any) -> Any:
+        """Load what positions are read with; a position tells its margins itself, and goes without."""
+        load = super().load_leverage_brackets  # type: ignore[misc]  # as above
+        return await self.asides.instead("the brackets", lambda: load(*asked), {})
+
+    async def is_unified_enabled(self, *asked: Any) -> Any:
+        """Return whether the account is unified; where that is not told it is asked as one, and only one answers."""
+        enabled = super().is_unified_enabled  # type: ignore[misc]  # as above
+        return await self.asides.instead("whether the account is unified", lambda: enabled(*asked), [False, True])
 
     def safe_balance(self, balance: dict[str, Any]) -> dict[str, Any]:
         """Return a balance as the venue tells it: ccxt would take what is free for total minus used."""

@@ -45,7 +45,7 @@ class VenueClock:
 
 
 def local_clock() -> VenueClock:
-    """Return the local clock in the place of a venue's that tells no time."""
+    """Return the local clock in the place of a venue's that tells no time, or does not just now."""
     return VenueClock(time.time() * 1000.0, time.monotonic(), 0.0)
 
 

@@ -28,6 +28,7 @@ from rulecap.exchange.positions import Holdings
 from rulecap.exchange.remarks import Remarks
 from rulecap.exchange.settings import ExchangeSettings
 from rulecap.exchange.symbols import find_market, is_traded, snapshot_symbol
+from rulecap.exchange.unneeded import Told, Unneeded
 from rulecap.exchange.venues import OPTION, venue_of
 from rulecap.exchange.views import AccountView, Extras, MarketView
 from rulecap.snapshot import Market, Signal, Snapshot
@@ -66,6 +67,7 @@ class Exchange:
         self._venue = venue_of(settings.venue)
         self._reference = reading.Reference(client, keys.present)
         self._rest = Rest()
+        self._unneeded = Unneeded()
         self._remarks = Remarks()
 
     def __repr__(self) -> str:
@@ -92,11 +94,13 @@ class Exchange:
         Args:
             deposits: what is known of deposits and withdrawals; where given, the ledger is read on from there.
             partial: whether a position that cannot be counted is told in `untold` of the view, and the others are read
-                all the same: enough to reduce these, and for nothing else.
+                all the same: enough to reduce these, and for nothing else; and whether what no reduction needs, and the
+                venue does not tell, is told in `unsure`.
 
         Raises:
             VenueError: `account-moving`, positions or deposits change faster than they can be read; `not-one-pool`, its
-                margin is not one pool in its currency; why a position cannot be counted, unless `partial`.
+                margin is not one pool in its currency; unless `partial`, why a position cannot be counted, and what
+                else is not told.
         """
         tries = 0
         while True:
@@ -106,7 +110,8 @@ class Exchange:
             except VenueError as error:
                 if error.code != "account-moving" or tries == READINGS_OF_A_MOVING_ACCOUNT:
                     raise
-            await asyncio.sleep((await self._clock()).uncertainty)  # by then what moved just now is before the next one
+            clock, _ = await self._clock_as_told(partial)
+            await asyncio.sleep(clock.uncertainty)  # by then what moved just now is before the next one
 
     async def _view_at_rest(self, deposits: Deposits | None, partial: bool) -> AccountView:
         """Return balance and positions, read once.
@@ -114,14 +119,15 @@ class Exchange:
         Raises:
             VenueError: as `account_view`.
         """
-        clock = await self._clock()
-        await self._markets()
         quote = self.settings.quote
-        await self._ask("the margin mode", lambda: self._reference.check_mode(self._venue, quote))
+        (clock, timeless), modeless, _ = await together(
+            self._clock_as_told(partial), self._mode_as_told(partial), self._markets()
+        )
         began = moment(clock.now_ms())
         before = await self._held_anywhere()
         if not partial:
             before.all()
+            _sure(before.unsure)
         balance = await self._ask("the balance", self._client.fetch_balance)
         self._remarks.collateral(self._venue.collateral(balance, quote))
         if _sizes(await self._held_anywhere()) != _sizes(before):
@@ -129,7 +135,7 @@ class Exchange:
         after = await self.deposits(deposits, began) if deposits is not None else None
         net = (after or deposits or Deposits(0.0, began)).net
         account = account_of(balance, None if before.untold else before.held, self.settings, net)
-        return AccountView(account, before.held, after, began, before.untold)
+        return AccountView(account, before.held, after, began, before.untold, (*timeless, *modeless, *before.unsure))
 
     async def deposits(self, before: Deposits, now: datetime) -> Deposits | None:
         """Return what is known of deposits and withdrawals after the ledger was read on; None where there is none.
@@ -299,6 +305,31 @@ class Exchange:
             self._reference.doubt_clock()
         return (await self._ask("the venue's time", self._reference.clock)).checked(most)
 
+    async def _clock_as_told(self, partial: bool) -> tuple[VenueClock, tuple[VenueError, ...]]:
+        """Return the venue's clock, or where a part is enough what stands for it, and why."""
+        if not partial:
+            return await self._clock(), ()
+        told = await self._unneeded.told("time-unknown", "the venue's time", self._clock)
+        return told.found or self._reference.clock_untold(self.settings.max_clock_skew_seconds), told.unsure
+
+    async def _mode_as_told(self, partial: bool) -> tuple[VenueError, ...]:
+        """Refuse an account that is not one pool; return why that is not known, where a part is enough."""
+        what, quote = "the margin mode", self.settings.quote
+
+        async def check() -> None:
+            await self._ask(what, lambda: self._reference.check_mode(self._venue, quote))
+
+        if partial:
+            return (await self._unneeded.told("mode-unknown", what, check)).unsure
+        await check()
+        return ()
+
+    async def _leverages(self) -> Told[Mapping[str, Any]]:
+        what = "the leverage that is set"
+        return await self._unneeded.told(
+            "leverage-unknown", what, lambda: self._ask(what, self._client.fetch_leverages)
+        )
+
     async def _markets(self, lacking: bool = False) -> reading.Markets:
         return await self._ask("the markets", lambda: self._reference.markets(lacking))
 
@@ -318,14 +349,19 @@ class Exchange:
         await self._markets()
         client, venue, quote = self._client, self._venue, self.settings.quote
         asked = venue.positions(quote) if where is None else where
-        return await self._ask("the positions", lambda: reading.positions(client, venue, self._reference, quote, asked))
+        return await self._ask(
+            "the positions",
+            lambda: reading.positions(client, venue, self._reference, quote, asked, self._leverages),
+        )
 
     async def _held_anywhere(self) -> Holdings:
         """Return all open positions of the account; one in another currency cannot be counted, and is not left out."""
         here = await self._held()  # first, and alone: where that is refused, nothing more is asked
         found = [here, *await together(*map(self._held_elsewhere, self._venue.elsewhere(self.settings.quote)))]
         return Holdings(
-            tuple(one for part in found for one in part.held), tuple(one for part in found for one in part.untold)
+            tuple(one for part in found for one in part.held),
+            tuple(one for part in found for one in part.untold),
+            tuple(one for part in found for one in part.unsure),
         )
 
     async def _held_elsewhere(self, where: Mapping[str, Any]) -> Holdings:
@@ -396,6 +432,16 @@ class Exchange:
             return None
         spoken = signal.symbol if isinstance(signal, Signal) else signal.get("symbol") or named
         return signal_fields(signal, snapshot_symbol(await self._market(str(spoken))))
+
+
+def _sure(unsure: tuple[VenueError, ...]) -> None:
+    """Return where nothing is unsure.
+
+    Raises:
+        VenueError: the first reason.
+    """
+    if unsure:
+        raise unsure[0]
 
 
 def _sizes(positions: Holdings) -> list[tuple[object, ...]]:

@@ -44,10 +44,12 @@ class Holdings:
     Attributes:
         held: those that can be counted, in the order of symbol and side.
         untold: why each of the others cannot be.
+        unsure: why the leverage is not known that was set for them; it is then notional / margin.
     """
 
     held: tuple[Held, ...]
     untold: tuple[VenueError, ...] = ()
+    unsure: tuple[VenueError, ...] = ()
 
     def all(self) -> tuple[Held, ...]:
         """Return the positions, where none is left out.

@@ -5,6 +5,7 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from rulecap.exchange.clock import VenueClock, local_clock
@@ -14,6 +15,7 @@ from rulecap.exchange.numbers import number
 from rulecap.exchange.positions import Holdings, held_positions, leverage_table
 from rulecap.exchange.settings import ExchangeSettings
 from rulecap.exchange.symbols import is_traded
+from rulecap.exchange.unneeded import AGAIN_SECONDS, Told
 from rulecap.exchange.venues import ASKED, Venue
 
 # Limits, brackets and fees change by the day, not by the second.
@@ -77,6 +79,16 @@ class Reference:
         """Have the list read again when it is asked for next, though not more often than once a minute."""
         self._listed_at = -math.inf
 
+    def clock_untold(self, most_seconds: float) -> VenueClock:
+        """Return what stands for the venue's clock while it cannot be asked: as it was told before, else ours.
+
+        Ours too where the two differ by more than that: one that nobody sets stands still while the machine sleeps. If
+        ours is wrong the venue says so itself, and takes no signature of another time.
+        """
+        kept = self._kept.get(("clock", ""))
+        found: VenueClock = kept[1] if kept else local_clock()
+        return found if abs(found.skew_seconds()) <= most_seconds else local_clock()
+
     def doubt_clock(self) -> None:
         """Have the venue's time asked for again."""
         self._kept.pop(("clock", ""), None)
@@ -114,7 +126,8 @@ class Reference:
         before = self._kept.get(("mode", ""))
         method, read = venue.mode
         try:
-            return await self._once(("mode", ""), MODE_SECONDS, lambda: self._read_mode(method, read))
+            async with asyncio.timeout(None if before is None else AGAIN_SECONDS):
+                return await self._once(("mode", ""), MODE_SECONDS, lambda: self._read_mode(method, read))
         except Exception as error:
             if before is None:
                 raise
@@ -175,11 +188,19 @@ class Reference:
             raise
 
 
-async def positions(client: Any, venue: Venue, reference: Reference, quote: str, where: Mapping[str, Any]) -> Holdings:
+async def positions(
+    client: Any,
+    venue: Venue,
+    reference: Reference,
+    quote: str,
+    where: Mapping[str, Any],
+    leverages: Callable[[], Awaitable[Told[Mapping[str, Any]]]],
+) -> Holdings:
     """Return the open positions that are told where one asks; their leverage is asked for where they do not tell it.
 
     A position in a market that is not listed is looked at again once the list is read anew: ccxt has another name for
-    it then. One whose market is not traded, too: it may be traded again.
+    it then. One whose market is not traded, too: it may be traded again. A leverage that cannot be asked for is what
+    follows from notional and margin, and the holdings say that they are not sure of it.
     """
     answer, markets = await _positions(client, venue, where), await reference.markets()
     held = [markets.get(str(one.get("symbol"))) for one in answer if number(one.get("contracts")) != 0]
@@ -187,10 +208,11 @@ async def positions(client: Any, venue: Venue, reference: Reference, quote: str,
         again = await reference.markets(lacking=True)
         if again is not markets:
             answer, markets = await _positions(client, venue, where), again
-    leverages = {}
+    told: Told[Mapping[str, Any]] = Told({})
     if any(number(one.get("leverage")) is None for one in answer) and client.has.get("fetchLeverages"):
-        leverages = leverage_table(await client.fetch_leverages())
-    return held_positions(answer, markets.get, quote, leverages, venue)
+        told = await leverages()
+    found = held_positions(answer, markets.get, quote, leverage_table(told.found or {}), venue)
+    return replace(found, unsure=told.unsure)
 
 
 async def _positions(client: Any, venue: Venue, where: Mapping[str, Any]) -> list[Mapping[str, Any]]:

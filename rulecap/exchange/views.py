@@ -24,6 +24,8 @@ class AccountView:
         deposits: what to hand to the next reading; None where the venue does not tell, or nobody asked.
         read_at: the venue's time when reading began.
         untold: why each open position that `held` lacks could not be counted; only where that was asked for.
+        unsure: what else was not told, and no reduction needs: `time-unknown`, `mode-unknown`, `leverage-unknown`; only
+            where that was asked for.
     """
 
     account: Account
@@ -31,6 +33,12 @@ class AccountView:
     deposits: Deposits | None
     read_at: datetime
     untold: tuple[VenueError, ...] = ()
+    unsure: tuple[VenueError, ...] = ()
+
+    @property
+    def timeless(self) -> VenueError | None:
+        """Why `read_at` is not by the venue's time, by which money that moved is counted; None where it is."""
+        return next((error for error in self.unsure if error.code == "time-unknown"), None)
 
 
 @dataclass(frozen=True, slots=True)

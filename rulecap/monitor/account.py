@@ -12,7 +12,7 @@ from rulecap.exchange.fitting import fitting
 from rulecap.monitor.clock import Clock
 from rulecap.service.counted import Counted as CountedBeside
 from rulecap.service.counted import Keeping
-from rulecap.service.sources import Lacking, uncounted, untold
+from rulecap.service.sources import Lacking, uncounted, unsure, untold
 from rulecap.snapshot import Account as AccountFigures
 from rulecap.snapshot import Snapshot, read_snapshot
 
@@ -35,18 +35,22 @@ class Reading:
         untold: why it has positions that the snapshot lacks, one by one.
         doubt: why what was paid in or out since the last reading is not in the snapshot; none where it is.
         late: whether money that moved before the last reading is counted only now.
+        unsure: why something else is not known that no reduction needs, one by one.
     """
 
     snapshot: Snapshot
     untold: tuple[VenueError, ...] = ()
     doubt: VenueError | None = None
     late: bool = False
+    unsure: tuple[VenueError, ...] = ()
 
     @property
     def lacking(self) -> Lacking:
         """What the snapshot lacks, as the service says it too."""
         return Lacking(
-            untold(error.message for error in self.untold), uncounted(self.doubt.message) if self.doubt else None
+            untold(error.message for error in self.untold),
+            uncounted(self.doubt.message) if self.doubt else None,
+            unsure((error.code, error.message) for error in self.unsure),
         )
 
 
@@ -123,10 +127,10 @@ class ExchangeAccount:
         view, counting = await self.exchange.account_view(partial=True), self._counting
         # For both readings: what is read after that comes too late for reductions.
         deadline = asyncio.get_running_loop().time() + self._ledger_seconds
-        doubt = await counting.on(view.read_at, deadline)
+        doubt = view.timeless or await counting.on(view.read_at, deadline)
         if doubt is not None and doubt.code == "account-moving":  # once more: money seldom moves twice in a row
             view = await self.exchange.account_view(partial=True)
-            doubt = await counting.on(view.read_at, deadline)
+            doubt = view.timeless or await counting.on(view.read_at, deadline)
         if doubt is None:
             self._kept = counting.known.kept_with(self._kept)
             self._keeping.note(counting.known)  # a service over the log may be the next to go on from the record
@@ -136,7 +140,7 @@ class ExchangeAccount:
         positions = [one.position for one in view.held]
         found = read_snapshot({"as_of": view.read_at, "age_seconds": age, "account": account, "positions": positions})
         if isinstance(found, Snapshot):
-            return Reading(found, view.untold, doubt, doubt is None and counting.late)
+            return Reading(found, view.untold, doubt, doubt is None and counting.late, view.unsure)
         text = "; ".join(problem.render() for problem in found)
         raise VenueError("not-a-snapshot", f"this makes no snapshot: {text}", problems=tuple(found))
 

@@ -10,10 +10,10 @@ from rulecap.language.values import iso
 from rulecap.problems import Problem
 from rulecap.service.contract import BODY_NAMES
 from rulecap.service.problems import Refused, shown_problem
-from rulecap.service.sources import DEPOSITS, UNTOLD
+from rulecap.service.sources import DEPOSITS, UNSURE, UNTOLD
 from rulecap.snapshot import Snapshot
 
-OURS = frozenset({"unlogged", "snapshot-too-old", UNTOLD, DEPOSITS})
+OURS = frozenset({"unlogged", "snapshot-too-old", UNTOLD, DEPOSITS, *UNSURE})
 SIGNAL = "signal."
 UNDECIDED = "undecided"
 

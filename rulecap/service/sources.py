@@ -11,6 +11,10 @@ from rulecap.snapshot import Account, Asset, Book, Market, Position
 UNTOLD = "position-untold"
 # What was paid in or out is not known: a figure that it may have moved is not taken for a profit or a loss.
 DEPOSITS = "deposits-unknown"
+# The markets' finished bars are not known: positions have no volatility, and no capital is allocated.
+BARS = "bars-unknown"
+# With these, too, entries are refused, and reductions answered: what they are about no reduction needs.
+UNSURE = frozenset({"time-unknown", "mode-unknown", "leverage-unknown", BARS})
 NET_DEPOSITS = "account.net_deposits"
 Correlation = tuple[tuple[float, ...], ...]
 
@@ -50,15 +54,17 @@ class Lacking(NamedTuple):
     Attributes:
         untold: why the account has a position that the snapshot has not; none where it lacks none.
         doubt: why what was paid in or out since it was last known is not in it; none where it is.
+        unsure: why something else is not known that no reduction needs, such as the margin mode; none where all is.
     """
 
     untold: SourceError | None = None
     doubt: SourceError | None = None
+    unsure: SourceError | None = None
 
     @property
     def why(self) -> SourceError | None:
         """The first reason; none where nothing lacks."""
-        return self.untold or self.doubt
+        return self.untold or self.unsure or self.doubt  # without the venue's time no deposits are counted either
 
     @property
     def unknown(self) -> frozenset[str]:
@@ -78,6 +84,12 @@ def untold(messages: Iterable[str]) -> SourceError | None:
 def uncounted(message: str) -> SourceError:
     """Return why what was paid in or out is not known."""
     return SourceError(DEPOSITS, f"what was paid in or out cannot be read: {message}")
+
+
+def unsure(reasons: Iterable[tuple[str, str]]) -> SourceError | None:
+    """Return why something is not known that no reduction needs, the first by name; none where nothing was said."""
+    told = list(reasons)
+    return SourceError(told[0][0], "; ".join(message for _, message in told)) if told else None
 
 
 @dataclass(frozen=True, slots=True)

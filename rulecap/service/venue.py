@@ -15,23 +15,27 @@ from rulecap.audit.review.scores import EntryScores, Scores
 from rulecap.service.counted import Counted, Keeping
 from rulecap.service.settings import BadSettings
 from rulecap.service.sources import (
+    BARS,
     AccountPart,
     Lacking,
     MarketPart,
     SourceError,
     UnknownSymbol,
     uncounted,
+    unsure,
     untold,
 )
-from rulecap.snapshot import Account
+from rulecap.snapshot import Account, Snapshot
 from rulecap.snapshot.findings import problems_of
 
 if TYPE_CHECKING:
-    from rulecap.exchange import AccountView, Exchange, VenueError
+    from rulecap.exchange import AccountView, Exchange, Extras, VenueError
 
 log = logging.getLogger("rulecap.service")
 # The account is not kept waiting for the log, nor for the venue's ledger, for longer than these seconds.
 LONGEST_READING, LONGEST_COUNTING = 2.0, 5.0
+# Nor for the bars of all that is held, which are asked for once they have ended.
+LONGEST_BARS = 10.0
 
 
 class ExchangeSource:
@@ -76,26 +80,47 @@ class ExchangeSource:
         self._entries = entries
 
     async def account(self) -> AccountPart:
-        """Return the account; where the venue's ledger cannot be read, with what was known to be paid in or out."""
+        """Return the account; where the venue's ledger cannot be read, with what was known to be paid in or out.
+
+        What else no reduction needs, and the venue does not tell, stops no reading either.
+        """
         from rulecap.exchange import Extras, VenueError
         from rulecap.exchange.fitting import fitting
 
         try:
             read = await self._exchange.account_view(partial=True)
-            doubt = await self._counted(read.read_at)
+            doubt = await self._counted(read)
             with fitting(Account):
                 account = read.account.model_copy(update={"net_deposits": self._counting.known.net})
             view = replace(read, account=account)
-            told = await self._exchange.snapshot(account=view, extras=Extras(scores=await self._scored(view)))
+            told, barless = await self._composed(view, Extras(scores=await self._scored(view)))
         except VenueError as error:
             raise _translated(error) from error
         self._view = view
-        lacking = Lacking(untold(error.message for error in view.untold), doubt)
+        reasons = [(error.code, error.message) for error in view.unsure]
+        lacking = Lacking(untold(error.message for error in view.untold), doubt, unsure([*reasons, *barless]))
         return AccountPart(told.account, told.positions, told.assets, told.correlation, view.read_at, lacking)
 
-    async def _counted(self, until: datetime) -> SourceError | None:
+    async def _composed(self, view: "AccountView", extras: "Extras") -> tuple[Snapshot, list[tuple[str, str]]]:
+        """Return a view as a snapshot, and where the bars cannot be read, without what they tell, and why."""
+        from rulecap.exchange import VenueError
+        from rulecap.exchange.compose import compose
+
+        failed: list[tuple[str, str]] = []
+        if view.timeless is None:  # finished is what has ended by the venue's time
+            try:
+                async with asyncio.timeout(LONGEST_BARS):
+                    return await self._exchange.snapshot(account=view, extras=extras), []
+            except TimeoutError:
+                failed = [(BARS, f"the bars are not read within {LONGEST_BARS:g} s")]
+            except VenueError as error:
+                failed = [(BARS, error.message)]
+        return compose(view.read_at, view, None, {}, None, extras), failed
+
+    async def _counted(self, read: "AccountView") -> SourceError | None:
         """Count what was paid in or out; return why that is not known."""
-        doubt = await self._counting.on(until, asyncio.get_running_loop().time() + LONGEST_COUNTING)
+        until = asyncio.get_running_loop().time() + LONGEST_COUNTING
+        doubt = read.timeless or await self._counting.on(read.read_at, until)
         if doubt is not None:
             return uncounted(doubt.message)
         if self._counting.late:

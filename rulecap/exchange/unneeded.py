@@ -1,0 +1,102 @@
+"""Questions whose answer no reduction needs: asked for a short while, and where none comes the account is read on."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from rulecap.exchange.errors import VenueError
+
+log = logging.getLogger("rulecap.exchange")
+T = TypeVar("T")
+# So long one is waited for: an account that is read for a minute moves nothing any more.
+UNNEEDED_SECONDS = 5.0
+# What was told before is asked for again for less than that, so that it stays known.
+AGAIN_SECONDS = 3.0
+# So long after it failed it is not asked again: it may be part of a reading several times, and of each order.
+LATER_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Generic[T]):
+    """An answer, or why there is none.
+
+    Attributes:
+        found: the answer; None where there is none.
+        unsure: why, under the name by which entries are refused.
+    """
+
+    found: T | None
+    unsure: tuple[VenueError, ...] = ()
+
+
+class Unneeded:
+    """What such questions failed with of late."""
+
+    def __init__(self) -> None:
+        """Have asked nothing yet."""
+        self._failed: dict[str, tuple[float, VenueError]] = {}
+
+    async def told(self, code: str, what: str, asking: Callable[[], Awaitable[T]]) -> Told[T]:
+        """Return the answer, or why there is none.
+
+        Args:
+            code: under which name it is missed.
+            what: what is asked, for messages.
+            asking: asks, and tries again where that may help.
+
+        Raises:
+            VenueError: another try does not help: the answer came, and is what stops a reading.
+        """
+        at, failure = self._failed.get(code, (0.0, None))
+        if failure is not None and time.monotonic() - at < LATER_SECONDS:
+            return Told(None, (failure,))
+        try:
+            async with asyncio.timeout(UNNEEDED_SECONDS):
+                found = await asking()
+        except TimeoutError:
+            failure = VenueError(code, f"{what}: no answer within {UNNEEDED_SECONDS:g} s")
+        except VenueError as error:
+            if error.code in ANSWERS:
+                raise
+            failure = VenueError(code, error.message)
+        else:
+            self._failed.pop(code, None)
+            return Told(found)
+        self._failed[code] = time.monotonic(), failure
+        return Told(None, (failure,))
+
+
+# With these it is told what an account cannot be read with, or that the venue is to be left alone.
+ANSWERS = frozenset({"not-one-pool", "clock-skew", "venue-banned"})
+
+
+class Asides:
+    """What ccxt asks beside what it is asked for, and can do without: where it fails, what stands for it."""
+
+    def __init__(self) -> None:
+        """Have asked nothing yet."""
+        self._unneeded = Unneeded()
+
+    async def instead(self, what: str, asking: Callable[[], Awaitable[Any]], instead: Any) -> Any:
+        """Return the answer, or what stands for it.
+
+        Raises:
+            Exception: ccxt's, where the venue wishes to be left alone.
+        """
+
+        async def ask() -> Any:
+            try:
+                return await asking()
+            except Exception as error:
+                if getattr(error, "status", None) in (418, 429):
+                    raise
+                raise VenueError("venue-down", type(error).__name__) from None
+
+        told = await self._unneeded.told("venue-down", what, ask)
+        if told.unsure:
+            log.warning("%s cannot be read: %s", what, told.unsure[0].message)
+            return instead
+        return told.found

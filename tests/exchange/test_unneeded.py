@@ -1,0 +1,137 @@
+"""What no reduction needs: waited for a short while, told where it is missed, and never taken for an answer."""
+
+import asyncio
+import time
+
+import pytest
+
+from rulecap.exchange import VenueError, reading, unneeded
+from rulecap.exchange.clock import VenueClock
+from rulecap.exchange.unneeded import Unneeded
+from tests.exchange.conftest import asked, refused
+from tests.exchange.test_account import in_a_mode_of_its_own
+
+
+def part(exchange):
+    return exchange.account_view(partial=True)
+
+
+def mode_path(venue):
+    return "multiAssetsMargin" if venue.positions_path == "positionRisk" else "account/info"
+
+
+def time_path(venue):
+    return "v1/time" if venue.positions_path == "positionRisk" else "market/time"
+
+
+@pytest.mark.parametrize(("path", "code"), [(mode_path, "mode-unknown"), (time_path, "time-unknown")])
+@pytest.mark.parametrize("kind", ["drop", "timeout", "empty"])
+def test_what_is_not_told_is_named_and_the_account_read(venue, monkeypatch, path, code, kind):
+    monkeypatch.setattr(unneeded, "UNNEEDED_SECONDS", 0.3)
+    venue.fault(path(venue), kind, 100_000)
+    view = asked(venue, part)
+    assert [error.code for error in view.unsure] == [code]
+    assert [one.position.symbol for one in view.held] == ["BTCUSDT", "ETHUSDT"]
+    assert (view.timeless is None) is (code != "time-unknown")
+
+
+def test_a_whole_account_is_not_read_without_it(venue):
+    for path in (mode_path(venue), time_path(venue)):
+        venue.fault(path, "drop", 100_000)
+        assert refused(venue, lambda exchange: exchange.account_view()).code == "venue-down"
+        venue._faults.clear()
+
+
+def test_a_leverage_that_cannot_be_asked_for_is_what_margin_and_notional_come_to(binance):
+    before = asked(binance, part)
+    binance.fault("symbolConfig", "drop", 100_000)
+    view = asked(binance, part)
+    assert [error.code for error in view.unsure] == ["leverage-unknown"]
+    leverages = [[one.position.leverage for one in told.held] for told in (view, before)]
+    assert leverages[0] == pytest.approx(leverages[1])
+    failure = refused(binance, lambda exchange: exchange.account_view())
+    assert failure.code == "leverage-unknown"
+
+
+def test_brackets_that_cannot_be_read_change_no_position(binance):
+    before = asked(binance, part)
+    binance.fault("leverageBracket", "drop", 100_000)
+    view = asked(binance, part)
+    assert [one.position for one in view.held] == [one.position for one in before.held]
+    assert view.unsure == ()
+
+
+@pytest.mark.parametrize("mode", ["multi-assets", "PORTFOLIO_MARGIN"])
+def test_a_mode_that_is_told_and_is_no_pool_is_refused_also_where_a_part_is_enough(venue, mode):
+    in_a_mode_of_its_own(venue, mode)
+    if (mode == "multi-assets") is (venue.positions_path == "positionRisk"):
+        assert refused(venue, part).code == "not-one-pool"
+
+
+def test_a_clock_that_the_venue_says_is_wrong_is_refused_also_where_a_part_is_enough(venue):
+    venue.clock_offset_ms = 60_000
+    assert refused(venue, part).code == "clock-skew"
+
+
+def test_a_mode_that_was_told_stays_known_while_its_question_hangs(venue, monkeypatch):
+    async def look(exchange):
+        await part(exchange)
+        venue.fault(mode_path(venue), "timeout", 100_000)
+        return await part(exchange)
+
+    monkeypatch.setattr(reading, "MODE_SECONDS", 0.0)
+    monkeypatch.setattr(reading, "AGAIN_SECONDS", 0.1)
+    assert asked(venue, look).unsure == ()
+
+
+def test_while_the_time_is_not_told_it_is_counted_on_from_where_it_was(venue, monkeypatch):
+    async def look(exchange):
+        await part(exchange)
+        venue.fault(time_path(venue), "drop", 100_000)
+        return await part(exchange)
+
+    monkeypatch.setattr(reading, "CLOCK_SECONDS", 0.0)
+    venue.clock_offset_ms = 2_000
+    view = asked(venue, look)
+    assert view.timeless.code == "time-unknown"
+    assert view.read_at.timestamp() - time.time() > 1
+
+
+def test_a_clock_that_stood_still_is_no_time():
+    reference = reading.Reference(type("Client", (), {"has": {}})(), False)
+    reference._kept["clock", ""] = 0.0, VenueClock(time.time() * 1000 - 7_200_000, time.monotonic(), 0.0)
+    assert abs(reference.clock_untold(5.0).skew_seconds()) < 1
+
+
+def test_what_failed_is_not_asked_for_again_at_once_and_then_it_is(monkeypatch):
+    asks = []
+
+    async def failing():
+        asks.append(1)
+        raise VenueError("venue-down", "no")
+
+    async def answering():
+        return 5
+
+    async def ask():
+        known = Unneeded()
+        first = [await known.told("mode-unknown", "the mode", failing) for _ in range(3)]
+        monkeypatch.setattr(unneeded, "LATER_SECONDS", 0.0)
+        return first, await known.told("mode-unknown", "the mode", answering)
+
+    first, second = asyncio.run(ask())
+    assert len(asks) == 1
+    assert [one.unsure[0].code for one in first] == ["mode-unknown"] * 3
+    assert (second.found, second.unsure) == (5, ())
+
+
+def test_a_venue_that_bans_is_not_read_on(binance):
+    binance.fault("v1/time", "status", 100_000, status=418, body="{}")
+    assert refused(binance, part).code == "venue-banned"
+    assert not binance.asked("v3/account")
+
+
+def test_brackets_that_are_asked_for_too_often_have_the_venue_left_alone(binance):
+    banned = '{"code": -1003, "msg": "Way too much request weight used; IP banned until 1."}'
+    binance.fault("leverageBracket", "status", 100_000, status=418, body=banned)
+    assert refused(binance, part).code == "venue-banned"
