@@ -62,7 +62,11 @@ def add_venue(parser: "argparse._ActionsContainer") -> None:
     parser.add_argument(
         "--keys", metavar="FILE", help="API key as JSON: key, secret (default: RULECAP_API_KEY, RULECAP_API_SECRET)"
     )
-    parser.add_argument("--account", metavar="NAME", help="the account's name in memory and log (default: EXCHANGE)")
+    parser.add_argument(
+        "--account",
+        metavar="NAME",
+        help="the account's name in memory and log (default: EXCHANGE, or EXCHANGE-CURRENCY)",
+    )
     parser.add_argument("--quote", metavar="CURRENCY", help="the account's currency (default: USDT)")
     parser.add_argument("--timeout", metavar="SECONDS", help="for one request (default: 10)")
     parser.add_argument("--url", metavar="URL", help="another address of it: scheme, host and port")

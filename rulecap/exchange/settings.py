@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-SANDBOX = "-sandbox"
+SANDBOX, QUOTE = "-sandbox", "USDT"
 
 
 class Frozen(BaseModel):
@@ -38,8 +38,11 @@ class ExchangeSettings(Frozen):
     venue: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,40}$", description="ccxt's id, such as binanceusdm.")]
     sandbox: Annotated[bool, Field(description="The venue's test or demo environment.")] = False
     credentials: Credentials = Credentials()
-    quote: Annotated[str, Field(min_length=1, max_length=16, description="The account's currency.")] = "USDT"
-    account: Annotated[str, Field(max_length=64, description="The account's name; empty: the venue's.")] = ""
+    quote: Annotated[str, Field(min_length=1, max_length=16, description="The account's currency.")] = QUOTE
+    account: Annotated[
+        str,
+        Field(max_length=64, description="The account's name; empty: the venue's, with another currency than USDT."),
+    ] = ""
     timeframe: Annotated[str, Field(pattern=r"^\d{1,3}[mhdw]$", description="The bars' length.")] = "1h"
     bars: Annotated[int, Field(ge=2, le=500, description="How many make ATR and volatility.")] = 14
     book_levels: Annotated[int, Field(ge=1, le=1000)] = 100
@@ -76,7 +79,10 @@ class ExchangeSettings(Frozen):
 
     @property
     def account_name(self) -> str:
-        """The name under which memory, audit log and journal keep the account; none in a sandbox is a live one's."""
-        if not self.account:
-            return self.place
-        return f"{self.account.removesuffix(SANDBOX)}{SANDBOX}" if self.sandbox else self.account
+        """The name under which memory, audit log and journal keep the account; none in a sandbox is a live one's.
+
+        One that nobody named is called by its venue, and by its currency where that is not the usual one: what is kept
+        in another currency at the same venue is another account, whose drawdown is its own.
+        """
+        named = self.account or (self.venue if self.quote == QUOTE else f"{self.venue}-{self.quote}")
+        return f"{named.removesuffix(SANDBOX)}{SANDBOX}" if self.sandbox else named

@@ -6,7 +6,7 @@ import pytest
 
 from rulecap.exchange import exchange
 from rulecap.snapshot import Snapshot, read_snapshot
-from tests.venue.binance import Binance
+from tests.venue.binance import Binance, hold_usdc
 from tests.venue.venue import KEY, SECRET
 
 SIGNAL = {
@@ -201,3 +201,17 @@ def test_what_puts_nothing_on_record_writes_nothing_beside_the_log(reach, venue,
 def test_a_log_that_names_no_file_is_a_usage_error(reach, venue):
     ran = reach("snapshot", "binanceusdm", "--log", "sqlite:///")
     assert (ran.code, "names no file" in ran.err) == (2, True)
+
+
+def test_an_account_in_another_currency_has_a_name_and_a_memory_of_its_own(reach, rulecap, venue, tmp_path):
+    venue.set_wallet("12000")
+    hold_usdc(venue, "900")
+    log = f"sqlite:///{tmp_path / 'log.sqlite3'}"
+    asked = ("eval", "--exchange", "binanceusdm", "--decision", "drawdown", "--record", "--log", log, "--json")
+    told = [json.loads(reach(*asked, *quote).out) for quote in ((), ("--quote", "USDC"))]
+    assert [one["outputs"]["state"] for one in told] == ["NORMAL", "NORMAL"]
+    assert [one["outputs"]["drawdown_pct"] for one in told] == [0, 0]
+    kept = sorted(one.name for one in tmp_path.glob("log.sqlite3.deposits-*"))
+    assert kept == ["log.sqlite3.deposits-binanceusdm", "log.sqlite3.deposits-binanceusdm-USDC"]
+    snapshot = json.loads(reach("snapshot", "binanceusdm", "--quote", "USDC", "--json", "--log", log).out)
+    assert (snapshot["account"]["id"], snapshot["account"]["total_wallet_balance"]) == ("binanceusdm-USDC", 900)

@@ -298,6 +298,22 @@ def test_an_account_in_a_sandbox_is_called_otherwise_than_a_live_one(account, sa
     assert settings.account_name == name
 
 
+@pytest.mark.parametrize(
+    ("account", "quote", "sandbox", "name"),
+    [
+        ("", "USDT", False, "binanceusdm"),
+        ("", "USDC", False, "binanceusdm-USDC"),
+        ("", "USDC", True, "binanceusdm-USDC-sandbox"),
+        ("main", "USDC", False, "main"),
+        ("main", "USDC", True, "main-sandbox"),
+    ],
+)
+def test_an_account_that_nobody_named_has_its_currency_in_its_name_where_it_is_another(account, quote, sandbox, name):
+    settings = ExchangeSettings(venue="binanceusdm", account=account, quote=quote, sandbox=sandbox)
+    assert settings.account_name == name
+    assert settings.place == ("binanceusdm-sandbox" if sandbox else "binanceusdm")
+
+
 def test_no_live_account_has_the_name_of_one_in_a_sandbox():
     with pytest.raises(ValidationError, match="ends in -sandbox is of an account in a test environment"):
         ExchangeSettings(venue="binanceusdm", account="main-sandbox")

@@ -29,7 +29,7 @@ from rulecap.service.venue import exchange_source
 from tests.service.test_keys import wait
 from tests.service.test_refusals import refused
 from tests.service.told import SPECIFIED
-from tests.venue.binance import Binance
+from tests.venue.binance import Binance, hold_usdc
 from tests.venue.venue import KEY, SECRET, put
 
 POSITION = "/api/capital/recommendation/position"
@@ -646,3 +646,20 @@ def test_what_is_kept_belongs_to_its_owner_and_is_written_where_something_is_new
     monkeypatch.setattr(counted, "RENEWED_SECONDS", 0.0)
     start()
     assert kept.stat().st_mtime_ns > written
+
+
+def test_accounts_in_two_currencies_over_one_log_are_two(venue, tmp_path):
+    hold_usdc(venue, "900")
+    told = []
+    for given in ({}, {"quote": "USDC"}):
+        exchange = {"venue": "binanceusdm", "origin": venue.origin, "milliseconds_per_weight": 0, **given}
+        log = f"sqlite:///{tmp_path / 'log.sqlite3'}"
+        with TestClient(
+            create_app(read_settings(apart=False, exchange=exchange, log=log)), base_url="http://localhost"
+        ) as client:
+            client.portal.call(client.app.state.service.desk.view.read_once.wait)
+            told.append(client.get("/api/capital/drawdown/status").json())
+            assert client.get("/api/capital/state").json()["total_wallet_balance"] == (900 if given else 12_000)
+            accounts = {one["account"] for one in client.get("/api/decisions").json()["decisions"]}
+    assert [(one["state"], one["drawdown_pct"]) for one in told] == [("NORMAL", 0), ("NORMAL", 0)]
+    assert "binanceusdm-USDC" in accounts

@@ -384,3 +384,21 @@ SIGNED: Routes = {
     "POST v1/order": Binance._place,
     "DELETE v1/order": Binance._cancel,
 }
+
+
+def hold_usdc(venue: Binance, amount: str) -> None:
+    """Give the account so many USDC beside its USDT, and the venue a market in them."""
+
+    def more(answer: Any) -> Any:
+        (usdt,) = answer["assets"]
+        amounts = dict.fromkeys(("walletBalance", "availableBalance", "marginBalance"), amount)
+        return answer | {"assets": [usdt, usdt | {"asset": "USDC"} | amounts]}
+
+    def listed(answer: Any) -> Any:
+        bitcoin = next(one for one in answer["symbols"] if one["symbol"] == "BTCUSDT")
+        names = {"symbol": "BTCUSDC", "pair": "BTCUSDC", "quoteAsset": "USDC", "marginAsset": "USDC"}
+        return answer | {"symbols": [*answer["symbols"], bitcoin | names]}
+
+    venue.account.holdings.clear()
+    venue.fault("v3/account", "then", 100_000, change=more)
+    venue.fault("v1/exchangeInfo", "then", 100_000, change=listed)
