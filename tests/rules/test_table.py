@@ -85,3 +85,15 @@ decisions:
         "orders": [{"layer": "FIRST", "size": 500.0}, {"layer": "SECOND", "size": 750.0}],
         "all": 1250.0, "second": 2.0, "most": 50.0, "rest": 10.0,
     }  # fmt: skip
+
+
+def test_a_row_that_only_fixed_names_ask_for_is_no_slip() -> None:
+    """The rows say what there is; a fixed name asks for one of them, and does not say that the others are none."""
+    written = """
+rules:
+  tier: {kind: table, rows: [{name: CORE, is: [BTC, ETH], share: 50%}], otherwise: {name: REST, share: 15%}}
+  fixed: {kind: formula, unit: percent, formula: tier.at('BTC').share}
+  all: {kind: formula, unit: percent, formula: sum(r.share for r in tier.rows)}
+decisions: {answer: {outputs: {fixed: fixed, all: all}, on_error: {fixed: none, all: none}}}
+"""
+    assert decide(written).outputs == {"fixed": 50.0, "all": 65.0}

@@ -13,28 +13,27 @@ from rulecap.rules.table import TypedTable
 
 def check_rows(policy: TypedPolicy, problems: list[Problem]) -> None:
     """Note each name of a row that nothing looks up: a slip in it would leave the row out, and nobody would be told."""
-    tables = [rule for rule in policy.rules.values() if isinstance(rule, TypedTable) and not _is_list(rule)]
+    tables = [rule for rule in policy.rules.values() if isinstance(rule, TypedTable)]
     if not tables:
         return
-    keys: dict[str, list[t.Type]] = {table.name: [table.key.type] if table.key else [] for table in tables}
-    for name, kind in _looked_up(every_term(policy)):
-        if name in keys:
-            keys[name].append(kind)
+    keys: dict[str, list[Term]] = {table.name: [table.key] if table.key else [] for table in tables}
+    for name, key in _looked_up(every_term(policy)):
+        keys.setdefault(name, []).append(key)
     for table in tables:
-        possible = _options(keys[table.name]) if keys[table.name] else None
+        possible = None if _is_list(keys[table.name]) else _options(key.type for key in keys[table.name])
         if possible is not None:
             problems += _strange(table, possible)
 
 
-def _is_list(table: TypedTable) -> bool:
-    """Tell whether a table is looked up by one fixed name: it is there for its rows."""
-    return isinstance(table.key, Const)
+def _is_list(keys: Iterable[Term]) -> bool:
+    """Tell whether a table is looked up by fixed names at the most: it is there for its rows."""
+    return all(isinstance(key, Const) for key in keys)
 
 
-def _looked_up(terms: Iterable[Term]) -> Iterator[tuple[str, t.Type]]:
+def _looked_up(terms: Iterable[Term]) -> Iterator[tuple[str, Term]]:
     for part in (part for term in terms for part in walk(term)):
         if isinstance(part, Lookup):
-            yield part.rule, part.key.type
+            yield part.rule, part.key
 
 
 def _options(kinds: Iterable[t.Type]) -> frozenset[str] | None:
@@ -50,6 +49,6 @@ def _options(kinds: Iterable[t.Type]) -> frozenset[str] | None:
 def _strange(table: TypedTable, possible: frozenset[str]) -> Iterator[Problem]:
     for name, node in table.listed:
         if name not in possible:
-            by = table.of.text if table.of is not None else "what is looked up"
-            message = f"{name} is not one of the names that {by} can be"
+            by = f"{table.of.text} can be" if table.of is not None else f"{table.name} is looked up by"
+            message = f"{name} is not one of the names that {by}"
             yield of_late(problem_at(node, "unknown-name", message, did_you_mean(name, possible)))
