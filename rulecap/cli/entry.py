@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from rulecap.cli import audit, check, diff, explain, keys, monitor, schema, serve, snapshot, test
 from rulecap.cli import eval as evaluate
-from rulecap.cli.usage import NOT_FINE, NotFine, UsageError
+from rulecap.cli.usage import NOT_FINE, Arguments, NotFine, UsageError
 from rulecap.problems import plain
 from rulecap.version import __version__
 
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    whole = argparse.ArgumentParser(
+    whole = Arguments(
         prog="rulecap",
         description="Decide how large a trade may be, at what leverage, and why: by a policy in YAML.",
         epilog="Exit code: 0 fine, 1 the thing checked is not fine, 2 usage.",

@@ -16,7 +16,9 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     text = "Run the tests beside a policy: tests/*.yaml in its folder."
     parser = commands.add_parser("test", help="run a policy's tests", description=text, allow_abbrev=False)
     parser.add_argument("policy", metavar="P", help="folder, overlay file or shipped name")
-    parser.add_argument("-k", metavar="WORD", dest="word", default="", help="only tests whose name or file has this")
+    parser.add_argument(
+        "-k", metavar="WORD", dest="word", type=str, default="", help="only tests whose name or file has this"
+    )
     add_json(parser)
     parser.set_defaults(run=run)
 

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rulecap.problems import Problem
@@ -24,6 +24,30 @@ class NotFine(Exception):
         """Keep the problems."""
         super().__init__()
         self.problems = tuple(problems)
+
+
+class Arguments(argparse.ArgumentParser):
+    """A parser, and its commands' parsers, that takes no argument that is empty for one that is left out.
+
+    A script's variable that was never set is such a one. Where an empty one means something, say `type=str`.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        """Have every argument without a type be something."""
+        super().__init__(*arguments, **named)
+        self.register("type", None, _given)
+
+    def add_subparsers(self, **named: Any) -> Any:
+        """Add commands; what stands behind one is for its own parser to look at."""
+        commands = super().add_subparsers(**named)
+        commands.type = str
+        return commands
+
+
+def _given(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("is empty: leave it out, or say what is meant")
+    return text
 
 
 def add_evaluation(parser: argparse.ArgumentParser) -> None:

@@ -105,8 +105,6 @@ def settings_of(asked: argparse.Namespace, venue: str) -> ExchangeSettings:
         place = settings
         for part in parts:
             place = place.setdefault(part, {})
-        if value == "":
-            raise UsageError(f"--{option} is empty")
         if value is not None:
             place[last] = value
     try:

@@ -303,13 +303,15 @@ def test_a_log_that_is_not_there_is_a_usage_error_and_not_made(rulecap, tmp_path
 
 @pytest.mark.parametrize("command", [
     "query --since", "query --until", "query --after", "stats --since", "history --account main --every",
-    "export --until", "verify --after", "checkpoint --out",
+    "export --until", "export --out", "verify --after", "verify --key", "verify --checkpoint", "checkpoint --out",
+    "show", "replay", "stats --log",
 ])  # fmt: skip
 def test_an_argument_that_is_empty_is_not_one_that_is_left_out(audit, command):
     """As a script's variable is that was never set: what it was to choose would be chosen by nobody."""
     ran = audit(*command.split(), "")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err
+    named = command.split()[-1].replace("show", "ID").replace("replay", "ID")
+    assert ran.err.endswith(f"error: argument {named}: is empty: leave it out, or say what is meant\n")
 
 
 def test_a_package_that_is_missing_leaves_no_empty_file(audit, tmp_path, monkeypatch):

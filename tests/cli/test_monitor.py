@@ -70,7 +70,6 @@ def test_a_pass_that_is_not_fine_exits_with_1(capsys, monkeypatch):
         (["nowhere", "--once"], "ccxt knows no venue nowhere"),
         (["gate", "--once", "--execute"], "no order is sent to gate"),
         (["--demo", "--webhook", "mailto:x"], "--webhook takes an address"),
-        (["--demo", "--once", "--webhook", ""], "--webhook takes an address"),
         (["--demo", "--webhook", "http://x", "--webhook-secret-file", "none"], "cannot read none"),
         (["--demo", "--webhook", "http://x", "--webhook-secret-file", "empty"], "empty is empty"),
         (["--demo", "--once", "--log", "postgresql://nowhere/x"], "name one with --journal FILE"),
@@ -78,7 +77,6 @@ def test_a_pass_that_is_not_fine_exits_with_1(capsys, monkeypatch):
         (["--demo", "--once", "--journal", "none/there"], "cannot be used"),
         (["--demo", "--once", "--policy", "nothing"], "there is no policy at nothing"),
         (["binanceusdm", "--account", "a/b", "--once"], "makes no file name"),
-        (["binanceusdm", "--account", "", "--once"], "--account is empty"),
         (["binanceusdm", "--account", "main-sandbox", "--once"], "--account: a name that ends in -sandbox is of an"),
         (["--demo", "--orders"], "there is no journal"),
     ],
@@ -88,6 +86,14 @@ def test_what_cannot_be_used_is_a_mistake_of_usage(capsys, here, arguments, told
     code, out, err = said(capsys, *arguments)
     assert told in err + out
     assert code in (1, 2) and (code == 2 or "policy" in told)
+
+
+@pytest.mark.parametrize("option", ["--webhook", "--account", "--log"])
+def test_an_argument_that_is_empty_is_not_one_that_is_left_out(capsys, option):
+    with pytest.raises(SystemExit) as ended:
+        main(["monitor", "binanceusdm", "--once", option, ""])
+    assert ended.value.code == 2
+    assert f"argument {option}: is empty" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("given", ["", ".", "https:/example.com/token", "htps://example.com/token", "https://"])

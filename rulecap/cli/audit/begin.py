@@ -14,7 +14,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument("--after", metavar="URL", required=True, help="the log that it follows")
     parser.add_argument("--key", metavar="KEY", help="the private key that signs it (default: RULECAP_SIGNING_KEY)")
     instead = "give up the log of this id, which was begun to follow the same one, for this one"
-    parser.add_argument("--instead", metavar="ID", default="", help=instead)
+    parser.add_argument("--instead", metavar="ID", help=instead)
     add_log(parser)
     add_json(parser)
     parser.set_defaults(run=run)
@@ -28,7 +28,7 @@ def run(asked: argparse.Namespace) -> int:
     from rulecap.cli.terminal import print_json
 
     try:
-        head, unmarked = begin(asked.log, asked.after, asked.key, asked.instead.removeprefix(ORIGIN))
+        head, unmarked = begin(asked.log, asked.after, asked.key, (asked.instead or "").removeprefix(ORIGIN))
         with open_log(asked.after) as old:
             forgotten, followed = is_signed(old.head().note) and not is_signed(head.note), old.database.where
     except (LogError, UnusableKey) as error:

@@ -20,15 +20,18 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--until", metavar="TIME", help="written before this time")
     several = "; several times for several"
     parser.add_argument(
-        "--account", metavar="A", action="append", default=[], help=f"of this account, '' for none{several}"
+        "--account", type=str, metavar="A", action="append", default=[], help=f"of this account, '' for none{several}"
     )
-    parser.add_argument("--decision", metavar="D", action="append", default=[], help=f"this decision{several}")
     parser.add_argument(
-        "--verdict", metavar="V", action="append", default=[], help=f"with this verdict, '' for none{several}"
+        "--decision", type=str, metavar="D", action="append", default=[], help=f"this decision{several}"
+    )
+    parser.add_argument(
+        "--verdict", type=str, metavar="V", action="append", default=[], help=f"with this verdict, '' for none{several}"
     )
     parser.add_argument(
         "--policy",
         dest="policies",
+        type=str,
         metavar="P",
         action="append",
         default=[],
