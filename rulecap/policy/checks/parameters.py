@@ -156,7 +156,10 @@ def _within(name: str, parameter: Parameter, value: Literal, kind: t.Type, probl
         message = f"{name} is {t.described(kind)}: it has no range"
         problems.append(problem_at(parameter.range, "wrong-type", message, "leave range out"))
         return
+    before = len(problems)
     low, high = edges(name, parameter.range, t.strip(kind), problems)
+    if len(problems) > before:  # whether the value is within depends on what was meant
+        return
     if number is not None and low is not None and high is not None and low <= high and not low <= number <= high:
         ends = " to ".join(one.text for one in parameter.range.items)
         message = f"{name} is {value.node.text}, outside its range of {ends}"  # type: ignore[union-attr]  # a number is a scalar
