@@ -13,6 +13,7 @@ from rulecap.audit import LogError, open_ledger, open_log, postgres
 from rulecap.audit.ledger import Asked
 from rulecap.audit.log import begin_at_head
 from rulecap.audit.note import generate
+from rulecap.audit.opening import begin
 from rulecap.audit.postgres import MOST_VALUES, PostgresDatabase
 from rulecap.audit.tables import RECORDS, Into
 from rulecap.audit.verify import verify
@@ -248,6 +249,10 @@ class TestARole:
         for url, change in [(url, change) for url in (writer, reader) for change in refused]:
             with closing(psycopg.connect(url)) as session, pytest.raises(psycopg.errors.InsufficientPrivilege):
                 session.execute(change.format("rulecap.records"))
+        for who, told in ((writer, False), (reader, False), (owner, True)):
+            begun = begin(f"sqlite:///{tmp_path / 'next.sqlite3'}", who)
+            assert (begun.unmarked is None) is told
+            (tmp_path / "next.sqlite3").unlink()
         admin.execute("DROP SCHEMA rulecap CASCADE")
         for name in roles:
             admin.execute(f"DROP OWNED BY {name}")
