@@ -28,7 +28,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     add_where(parser)
     parser.add_argument("--format", choices=FORMATS, default="jsonl", help="(default: %(default)s)")
     parser.add_argument("--out", metavar="FILE", help="where to; never overwritten (default: standard output)")
-    parser.add_argument("--json", action="store_true", help="accepted everywhere; jsonl is JSON in any case")
+    parser.add_argument("--json", action="store_true", help="as --format jsonl, which is JSON in any case")
     parser.set_defaults(run=run)
 
 
