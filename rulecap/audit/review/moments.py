@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from rulecap.audit.clock import microseconds
 from rulecap.problems import shown
 
-LONG_AGO = re.compile(r"([1-9][0-9]{0,6})([smhdw])")
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+LONG_AGO = re.compile(r"([1-9][0-9]{0,6})(s|m|min|h|d|w)")
+UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 HINT = "write 2026-03-01, 2026-03-01T12:00Z, or how long ago: 24h, 7d"
 LARGEST = 2**63 - 1
 
@@ -53,7 +53,7 @@ def moment(text: str, now: datetime) -> int:
 
 
 def length(text: str) -> timedelta:
-    """Return the stretch of time that `90s`, `15m`, `24h`, `7d` or `2w` says.
+    """Return the stretch of time that `90s`, `15m`, `24h`, `7d` or `2w` says, and `15min`, as a policy has it.
 
     Raises:
         NoMoment: it says none.

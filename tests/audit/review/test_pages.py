@@ -112,6 +112,8 @@ class TestATime:
         ("2026-03-01T01:00+01:00", START),
         ("24h", START + timedelta(days=9)),
         ("1w", START + timedelta(days=3)),
+        ("2880min", START + timedelta(days=8)),
+        ("2880m", START + timedelta(days=8)),
     ])  # fmt: skip
     def test_is_a_day_a_moment_or_how_long_ago(self, text, expected):
         assert moment(text, START + timedelta(days=10)) == microseconds(expected)
