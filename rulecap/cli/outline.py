@@ -1,5 +1,6 @@
 """Values as aligned text: a line for each name, parts indented, lists of records as tables."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -46,7 +47,7 @@ def table(records: Sequence[Mapping[str, Any]], widest: int = WIDEST_TABLE) -> l
     below: list[list[str]] = []
     while len(columns) > 1 and sum(map(_widest, columns.values())) + len(INDENT) * len(columns) > widest:
         below.insert(0, columns.pop(max(columns, key=lambda name: _widest(columns[name]))))
-    padded = [[cell.ljust(_widest(column)) for cell in column] for column in columns.values()]
+    padded = [[_padded(cell, _widest(column)) for cell in column] for column in columns.values()]
     lines = [INDENT.join(row).rstrip() for row in zip(*padded, strict=True)]
     for number in range(len(records), 0, -1):
         lines[number + 1 : number + 1] = [INDENT * 2 + column[number] for column in below if column[number]]
@@ -54,7 +55,18 @@ def table(records: Sequence[Mapping[str, Any]], widest: int = WIDEST_TABLE) -> l
 
 
 def _widest(column: Sequence[str]) -> int:
-    return max(map(len, column))
+    return max(map(_cells, column))
+
+
+def _cells(text: str) -> int:
+    """Return how many cells of a terminal a text takes: a Chinese letter two, an accent on another letter none."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(one) else 1 + (unicodedata.east_asian_width(one) in "WF") for one in text)
+
+
+def _padded(text: str, cells: int) -> str:
+    return text + " " * (cells - _cells(text))
 
 
 def _entry(name: str, value: Any, width: int) -> list[str]:
@@ -62,8 +74,8 @@ def _entry(name: str, value: Any, width: int) -> list[str]:
         return [on_a_line(name), *(INDENT + line for line in outline(value))]
     if isinstance(value, list | tuple) and value and all(isinstance(item, Mapping) for item in value):
         return [on_a_line(name), *(INDENT + line for line in table(value))]
-    return [f"{on_a_line(name).ljust(width)}{INDENT}{value_text(value)}".rstrip()]
+    return [f"{_padded(on_a_line(name), width)}{INDENT}{value_text(value)}".rstrip()]
 
 
 def _width(values: Mapping[str, Any]) -> int:
-    return max((len(name) for name in values), default=0)
+    return max((_cells(on_a_line(name)) for name in values), default=0)

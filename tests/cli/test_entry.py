@@ -139,6 +139,12 @@ def test_lists_of_records_are_tables():
     ]
 
 
+def test_a_table_is_aligned_where_letters_are_two_cells_wide_or_none():
+    lines = table([{"account": "中文", "n": 1}, {"account": "e\u0301", "n": 2}])
+    assert lines == ["account  n", "中文     1", "e\u0301        2"]
+    assert outline({"中文": 1, "account": 2}) == ["中文     1", "account  2"]
+
+
 def test_long_texts_stand_below_the_rows_of_a_wide_table():
     records = [{"name": "a", "why": "w" * 99, "source": {"file": "x.yaml", "line": 3}}, {"name": "b", "why": ""}]
     assert table(records) == ["name  source", "a     x.yaml:3", f"    {'w' * 99}", "b     none"]
