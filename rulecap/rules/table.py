@@ -62,10 +62,6 @@ class TableRule(Rule):
         """Return the term of what is looked up, none where nothing is; then a row need hold no names."""
         if self.of is None:
             return None
-        for row in self.rows:
-            if row.names is None:
-                message, hint = "a row needs the key `is`", "`is`: the names that the row holds, or `any`"
-                scope.problems.append(problem_at(row.node, "missing-key", message, hint))
         of = checker.present(self.of, checker.term(self.of), scope)
         if not isinstance(of.type, t.Text) and of.type != t.UNKNOWN:
             message = f"a table is looked up by a name, this is {t.described(of.type)}"

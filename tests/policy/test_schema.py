@@ -32,6 +32,7 @@ parameters:
   half_kelly: {value: 0.5, unit: ratio, range: [0, 1], title: Share, source: specification 3}
   most: {unit: percent, values: [{from: 2026-01-01, is: 5%}, {from: 2026-07-01T12:00Z, is: 4%, why: x}]}
   names: {value: [A, B]}
+  expiry: {value: 2026-03-08T08:00Z, type: time}
   record: {value: {min: 1x, max: {deep: true}}}
 memory:
   peak: {start: equity, next: "max(memory.peak, equity)", unit: USD}
@@ -64,6 +65,7 @@ rules:
     of: market.base
     rows: [{name: CORE, is: [BTC]}, {name: REST, is: any}, {name: EMPTY, is: []}]
     otherwise: {name: OTHER, share: 15%}
+  ladder: {kind: table, rows: [{name: FIRST, depth: 1%}]}
   choice:
     kind: tree
     unit: ratio
@@ -629,6 +631,17 @@ def test_the_schema_explains_itself_to_an_editor():
                 schema["$defs"].get(str(part.get("$ref")).removeprefix("#/$defs/"), part) if part is not True else None
             )
             assert referred is None or "description" in part or "description" in referred, (name, key)
+
+
+@pytest.mark.parametrize(("alone", "together"), [
+    ("type: time}", "type: time, unit: USD}"),
+    ("type: time}", "type: time, range: [1%, 2%]}"),
+    ("{kind: table, rows", "{kind: table, of: market.base, rows"),
+])  # fmt: skip
+def test_an_editor_is_told_what_does_not_go_together(alone, together):
+    valid = Draft202012Validator(_schema()).is_valid
+    assert valid(plain(read(POLICY)))
+    assert not valid(plain(read(POLICY.replace(alone, together, 1))))
 
 
 def test_examples_in_the_schema_are_valid():

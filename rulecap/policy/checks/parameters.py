@@ -28,19 +28,11 @@ def check_parameters(
     values = {name: ParameterValue(t.UNKNOWN, None) for name in names if name not in policy.parameters}
     dated: dict[str, DatedParameter] = {}
     for name, parameter in policy.parameters.items():
-        _one_of_both(name, parameter, problems)
         if parameter.values and parameter.value is None:
             values[name], dated[name] = _dated(name, parameter, problems)
         else:
             values[name] = _single(name, parameter, problems)
     return values, dated
-
-
-def _one_of_both(name: str, parameter: Parameter, problems: list[Problem]) -> None:
-    unit = parameter.node.get("unit")
-    if parameter.type is not None and unit is not None:
-        message = f"{name} is {t.described(t.TIME)}: it has no unit"
-        problems.append(problem_at(unit, "wrong-type", message, "leave unit out"))
 
 
 def _single(name: str, parameter: Parameter, problems: list[Problem]) -> ParameterValue:
