@@ -160,11 +160,13 @@ class TestReplayByAnEarlierPolicy:
     def test_agrees_and_says_what_would_be_refused_now(self, rulecap, earlier):
         said = rulecap("audit", "replay", "--log", LOG)
         where = "policy.yaml:13:39: verdict is"
-        refused = f"the policy {earlier.digest[:12]} would not be taken by rulecap {__version__}: {where}"
+        called = f"{earlier.name} 0.9.0 ({earlier.digest[:12]})"
+        refused = f"the policy {called} would not be taken by rulecap {__version__}: {where}"
         assert (said.code, said.out.splitlines()[0]) == (0, "2 decisions replayed: every byte agrees")
         assert said.out.splitlines()[1].startswith(refused)
         told = json.loads(rulecap("audit", "replay", "--log", LOG, "--json").out)
         assert (told["ok"], told["refused_now"][0]["policy"]) == (True, earlier.digest)
+        assert (told["refused_now"][0]["name"], told["refused_now"][0]["version"]) == (earlier.name, "0.9.0")
 
     def test_names_record_policy_and_reason_where_it_is_taken_no_more(self, rulecap, earlier, monkeypatch):
         _loaded.cache_clear()

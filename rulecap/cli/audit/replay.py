@@ -2,7 +2,7 @@
 
 import argparse
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from rulecap.cli.audit.common import add_log, check_decides, is_of_no_decision, progress, reading
@@ -13,6 +13,7 @@ from rulecap.version import __version__
 if TYPE_CHECKING:
     from rulecap.audit import Log
     from rulecap.audit.record import Record
+    from rulecap.engine.policy import Policy
 
 MOST_SHOWN = 100
 
@@ -34,7 +35,7 @@ def run(asked: argparse.Namespace) -> int:
     differing: list[dict[str, Any]] = []
     engines: Counter[str] = Counter()
     reworded = 0
-    refused: dict[str, list[str]] = {}
+    refused: dict[str, dict[str, Any]] = {}
     replayed = count = 0
     style = Style.of_output()
     with reading(asked.log) as log:
@@ -47,7 +48,7 @@ def run(asked: argparse.Namespace) -> int:
                 engines[record.fields["engine"]] += 1
                 digest = record.fields["policy"]["digest"]
                 if digest not in refused:
-                    refused[digest] = [str(one) for one in log.policy(digest).warnings if one.severity == "error"]
+                    refused[digest] = _refusal(log.policy(digest))
             else:
                 count += 1
                 differing += [found] if count <= MOST_SHOWN else []
@@ -61,13 +62,13 @@ def run(asked: argparse.Namespace) -> int:
                 "engine": __version__,
                 "engines": dict(sorted(engines.items())),
                 "in_other_words": reworded,
-                "refused_now": [{"policy": digest, "problems": found} for digest, found in refused.items() if found],
+                "refused_now": [found for found in refused.values() if found["problems"]],
             }
         )
     else:
         found_out = [style.bad(on_a_line(found["message"])) for found in differing]
         summary = _summary(replayed, count, reworded, style)
-        print("\n".join([*found_out, *summary, *_others(engines), *map(on_a_line, _refused(refused))]))
+        print("\n".join([*found_out, *summary, *_others(engines), *map(on_a_line, _refused(refused.values()))]))
     return FINE if not count else NOT_FINE
 
 
@@ -89,11 +90,18 @@ def _others(engines: "Counter[str]") -> Iterator[str]:
             yield f"{number:,} of them {were} recorded by rulecap {engine}, and computed by {__version__}"
 
 
-def _refused(policies: dict[str, list[str]]) -> Iterator[str]:
+def _refusal(policy: "Policy") -> dict[str, Any]:
+    """Return for what a stored policy would be refused now, as JSON types."""
+    problems = [str(one) for one in policy.warnings if one.severity == "error"]
+    return {"policy": policy.digest, "name": policy.name, "version": policy.version, "problems": problems}
+
+
+def _refused(policies: Iterable[dict[str, Any]]) -> Iterator[str]:
     """Say which policies have decided that would not be taken any more."""
-    for digest, found in policies.items():
-        if found:
-            yield f"the policy {digest[:12]} would not be taken by rulecap {__version__}: {found[0]}"
+    for found in policies:
+        if found["problems"]:
+            called = f"{found['name']} {found['version']} ({found['policy'][:12]})"
+            yield f"the policy {called} would not be taken by rulecap {__version__}: {found['problems'][0]}"
 
 
 def difference(log: "Log", record: "Record") -> dict[str, Any] | None:
