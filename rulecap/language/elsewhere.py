@@ -7,6 +7,7 @@ WORDS = {
     "off": "write false",
     "now": "the time of the snapshot is as_of; there is no other",
     "today": "the time of the snapshot is as_of; there is no other",
+    "time": "the time of the snapshot is as_of; there is no other",
     "null": "what is absent is `none`; whether something is, known(…) asks",
     "nil": "what is absent is `none`; whether something is, known(…) asks",
     "None": "what is absent is `none`; whether something is, known(…) asks",
