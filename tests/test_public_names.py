@@ -16,6 +16,8 @@ HEAVY = (
     "simpleeval",
     "asyncio",
     "importlib.metadata",
+    "dataclasses",
+    "rulecap.problems",
 )
 
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from rulecap.cli import audit, check, diff, explain, keys, monitor, schema, serve, snapshot, test
 from rulecap.cli import eval as evaluate
 from rulecap.cli.usage import NOT_FINE, Arguments, NotFine, UsageError
-from rulecap.problems import plain
 from rulecap.version import __version__
 
 COMMANDS = (evaluate, explain, check, test, diff, schema, snapshot, audit, serve, monitor, keys)
@@ -29,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(asked)
         sys.stdout.flush()
     except UsageError as error:
+        from rulecap.problems import plain
+
         print(plain(f"rulecap: {error}"), file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:

@@ -1,7 +1,6 @@
 """Places in a policy as an editor or a shell finds them from here; JSON has them relative to the policy's folder."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,8 @@ if TYPE_CHECKING:
 
 def from_here(problems: "Iterable[Problem]", where: str | None) -> "list[Problem]":
     """Return the findings on the policy at `where` with its files as they are found from here."""
+    from dataclasses import replace
+
     return [
         replace(one, location=replace(one.location, file=file_from_here(one.location.file, where)))
         if one.location is not None

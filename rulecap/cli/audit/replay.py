@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from rulecap.cli.audit.common import add_log, check_decides, is_of_no_decision, progress, reading
 from rulecap.cli.usage import FINE, NOT_FINE, UsageError, add_json
-from rulecap.problems import on_a_line
 from rulecap.version import __version__
 
 if TYPE_CHECKING:
@@ -31,6 +30,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 def run(asked: argparse.Namespace) -> int:
     """Print each record that comes out otherwise, and where the difference begins."""
     from rulecap.cli.terminal import Style, print_json
+    from rulecap.problems import on_a_line
 
     differing: list[dict[str, Any]] = []
     engines: Counter[str] = Counter()

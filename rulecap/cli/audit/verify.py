@@ -1,7 +1,6 @@
 """`rulecap audit verify`: whether the log is as it was written."""
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +51,8 @@ def run(asked: argparse.Namespace) -> int:
 
 def _following(report: "Report", log: "Log", after: str) -> "Report":
     """Return the report with what the log's first record carries over compared with what the log before it left."""
+    from dataclasses import replace
+
     from rulecap.audit.carry import follows
     from rulecap.audit.findings import Findings
 

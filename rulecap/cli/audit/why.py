@@ -4,7 +4,6 @@ import argparse
 
 from rulecap.cli.audit.common import add_log, decided, reading
 from rulecap.cli.usage import FINE, NOT_FINE, UsageError, add_json
-from rulecap.problems import on_a_line
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -28,6 +27,8 @@ def run(asked: argparse.Namespace) -> int:
         record, policy = decided(log, asked.id)
     asked_for, memory = record.fields["decision"], parsed_memory(record.fields["memory"])
     if asked_for not in policy.decisions:
+        from rulecap.problems import on_a_line
+
         raise UsageError(on_a_line(f"the policy {policy.name} has no decision {asked_for}"))
     decision = evaluated_again(record, policy)
     if decision.snapshot is None:
