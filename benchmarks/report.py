@@ -42,14 +42,14 @@ MISSED = """\
 - **The trace as JSON.** The target was set for 27 KB and some 45 steps. This trace has 88 steps and 61 KB, because each
   step also says where in the policy its numbers stand and how far each comparison was from turning out otherwise.
 - **A record beside a plain insert, in SQLite.** This disk syncs in about 0.1 ms, so that what is written and computed
-  beside the sync shows. Of some 75 us that a record takes more, the three pages that a commit writes more (the index by
-  kind and time, the tree's nodes, the head) and their statements are about 25, the looks at the files 10, the record's
-  hash 8, and Python's calls the rest. A slower disk hides it. PostgreSQL, where a round to the server takes longer than
-  all of that, gets record, nodes and head in one statement.
+  beside the sync shows. Of the 75 to 100 us that a record takes more, the three pages that a commit writes more (the
+  index by kind and time, the tree's nodes, the head) and their statements are about 25, the looks at the files 10, the
+  record's hash 8, and Python's calls the rest. A slower disk hides it. PostgreSQL, where a round to the server takes
+  longer than all of that, gets record, nodes and head in one statement.
 - **Many writers on this disk.** Inserting the same bytes 16 to a commit, with no log around them, does not gain 5 ×
   over one by one either: a sync costs too little here. Where a commit takes 2 ms longer, the gain is the one asked for.
-- **The service.** An empty endpoint takes some 70 us of one core for a request. A recommendation takes 90 us where it
-  is asked (HTTP, the body, the snapshot put together, the answer) and 150 us in the process that decides and records it
+- **The service.** An empty endpoint takes some 70 us of one core for a request. A recommendation takes 100 us where it
+  is asked (HTTP, the body, the snapshot put together, the answer) and 160 us in the process that decides and records it
   (the database and the evaluation 30 % each, JSON 20 %), which also waits for the disk: with that process always at
   work this is what can be had. 60 % would leave 240 us of both cores for a request, whoever asks included.
 """
