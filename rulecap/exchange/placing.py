@@ -1,14 +1,25 @@
 """Sending a reduce-only order, once, and looking one up."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from rulecap.exchange.calls import attempt
 from rulecap.exchange.errors import VenueError
+from rulecap.exchange.holding import held, symbol_held
 from rulecap.exchange.markets import contract_size
 from rulecap.exchange.numbers import exact, product
-from rulecap.exchange.orders import CLOSING_SIDE, OrderState, contracts_text, order_state
+from rulecap.exchange.orders import (
+    CLOSING_SIDE,
+    OrderState,
+    Reduction,
+    contracts_text,
+    order_state,
+    position_to_reduce,
+)
 from rulecap.exchange.positions import Held
+from rulecap.exchange.session import Session
 from rulecap.exchange.symbols import snapshot_symbol
 from rulecap.exchange.unlisted import check_listed
 from rulecap.exchange.venues import Venue
@@ -28,8 +39,32 @@ def check_orders(venue: Venue, name: str) -> None:
         raise VenueError("not-supported", text)
 
 
+async def place_reduction(
+    session: Session, wanted: Reduction, client_order_id: str, within_seconds: float | None
+) -> OrderState:
+    """Send a reduce-only market order, once; see `Exchange.place_reduction`."""
+    try:
+        async with asyncio.timeout(within_seconds):
+            positions = await held(session)
+            symbol = await symbol_held(session, wanted.symbol, positions)
+    except TimeoutError:
+        text = f"what is held in {wanted.symbol} was not read within {within_seconds:g} s: nothing was sent"
+        raise VenueError("too-late", text) from None
+    position = position_to_reduce(positions, symbol, wanted.side)
+    sending = reduction(session.client, session.venue, position, wanted.quantity, client_order_id)
+    # Asked once: a second order would reduce twice.
+    state, failure = await attempt(f"the order {client_order_id}", session.rest.kept(sending), session.keys.redacted)
+    if failure is not None or state is None:
+        said = _of_an_order(failure or VenueError("half-an-answer", "there is no answer"))
+        session.rest.note(said)
+        if said.code in ("order-refused", "unknown-symbol"):
+            session.reference.doubt_markets()  # trading may have ended there since they were listed
+        raise said
+    return state
+
+
 def reduction(
-    client: Any, venue: Venue, held: Held, quantity: float, client_order_id: str
+    client: Any, venue: Venue, reduced: Held, quantity: float, client_order_id: str
 ) -> Callable[[], Awaitable[OrderState]]:
     """Return what sends a market order that can only reduce the position, and gives the venue's first answer.
 
@@ -38,13 +73,13 @@ def reduction(
     Raises:
         VenueError: as `check_listed` and `contracts_text` say; nothing is sent then.
     """
-    position, market = held.position, held.market
+    position, market = reduced.position, reduced.market
     check_listed(market)
-    contracts = contracts_text(quantity, held, client.precisionMode, venue)
+    contracts = contracts_text(quantity, reduced, client.precisionMode, venue)
     side = CLOSING_SIDE[position.side]
-    parameters = {"reduceOnly": True, "hedged": bool(held.hedged), "clientOrderId": client_order_id}
-    if venue.mode_in_order and held.mode is not None:
-        parameters["marginMode"] = held.mode
+    parameters = {"reduceOnly": True, "hedged": bool(reduced.hedged), "clientOrderId": client_order_id}
+    if venue.mode_in_order and reduced.mode is not None:
+        parameters["marginMode"] = reduced.mode
 
     async def send() -> OrderState:
         answer = await client.create_order(market["symbol"], "market", side, contracts, None, parameters)
@@ -56,7 +91,7 @@ def reduction(
     return send
 
 
-def of_an_order(failure: VenueError) -> VenueError:
+def _of_an_order(failure: VenueError) -> VenueError:
     """Return what a failure means for the order that was sent."""
     # The venue looked at it, and has no better name for why. In an answer that is fine for HTTP, an error may be the
     # venue's own: Bybit says there that it ran out of time.
@@ -66,6 +101,22 @@ def of_an_order(failure: VenueError) -> VenueError:
         return failure
     text = f"{failure.message}; whether the venue took it is not known: look it up before sending another"
     return VenueError("order-uncertain", text)
+
+
+async def order(session: Session, client_order_id: str, symbol: str) -> OrderState:
+    """Return what became of an order; see `Exchange.order`."""
+    market = await session.market(symbol, traded=False)  # an order outlives trading
+    return await session.ask(
+        f"the order {client_order_id}", lambda: find_order(session.client, session.venue, market, client_order_id)
+    )
+
+
+async def cancel(session: Session, client_order_id: str, symbol: str) -> None:
+    """Cancel an order by our name for it; see `Exchange.cancel`."""
+    market = await session.market(symbol, traded=False)  # an order outlives trading
+    await session.ask(
+        f"the order {client_order_id}", lambda: cancel_order(session.client, session.venue, market, client_order_id)
+    )
 
 
 async def cancel_order(client: Any, venue: Venue, market: Mapping[str, Any], client_order_id: str) -> None:

@@ -276,7 +276,7 @@ def test_a_venue_that_nobody_knows_is_named():
 def test_the_sandbox_is_another_address():
     async def addresses(venue):
         async with open_exchange(ExchangeSettings(venue=venue, sandbox=True), {}) as exchange:
-            return str(exchange._client.urls["api"]), exchange.settings.account_name
+            return str(exchange._session.client.urls["api"]), exchange.settings.account_name
 
     assert "demo-fapi.binance.com" in asyncio.run(addresses("binanceusdm"))[0]
     assert "testnet" in asyncio.run(addresses("bybit"))[0]

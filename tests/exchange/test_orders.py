@@ -167,7 +167,7 @@ def test_an_order_in_a_market_that_is_not_traded_any_more_is_told_and_cancelled(
 
     async def halted(exchange):
         await exchange.place_reduction(reduction(quantity=0.1), "rulecap-5")
-        (await exchange._markets())["BTC/USDT:USDT"]["active"] = False
+        (await exchange._session.markets())["BTC/USDT:USDT"]["active"] = False
         await exchange.cancel("rulecap-5", "BTCUSDT")
         return await exchange.order("rulecap-5", "BTCUSDT")
 

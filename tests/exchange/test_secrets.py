@@ -39,8 +39,10 @@ def test_nothing_secret_is_seen_however_loud_and_whatever_fails(venue, fault, ca
     async def talk():
         environment = {"RULECAP_API_KEY": KEY, "RULECAP_API_SECRET": secret}
         async with open_exchange(settings_of(venue, timeout_seconds=0.2), environment) as exchange:
-            exchange._client.verbose = True
-            seen.append(repr(exchange) + str(exchange._keys) + repr(exchange.settings) + str(exchange._client))
+            exchange._session.client.verbose = True
+            seen.append(
+                repr(exchange) + str(exchange._session.keys) + repr(exchange.settings) + str(exchange._session.client)
+            )
             action = {"symbol": "BTCUSDT", "side": "LONG", "quantity": 0.01, "reduce_only": True}
             for question in (lambda: whole(exchange), lambda: exchange.place_reduction(action, "a")):
                 try:

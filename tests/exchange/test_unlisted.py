@@ -53,7 +53,7 @@ def reducing(symbol, side="LONG", quantity=0.05, name="rulecap-1"):
 
 async def an_hour_later(exchange):
     """Have the bars asked for again."""
-    exchange._reference._bars.clear()
+    exchange._session.reference._bars.clear()
 
 
 async def failure_of(question, exchange):
@@ -328,8 +328,8 @@ def test_who_asks_at_once_shares_one_reading_of_the_list_and_its_failure(venue):
 
 def test_one_who_goes_away_takes_the_list_from_nobody(venue):
     async def leaving(exchange):
-        first = asyncio.ensure_future(exchange._reference.markets())
-        second = asyncio.ensure_future(exchange._reference.markets())
+        first = asyncio.ensure_future(exchange._session.reference.markets())
+        second = asyncio.ensure_future(exchange._session.reference.markets())
         await asyncio.sleep(0)
         first.cancel()
         return await second

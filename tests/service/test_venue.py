@@ -162,10 +162,10 @@ def test_a_crowd_that_asks_for_a_market_for_the_first_time_has_it_read_once(clie
 
 def test_a_dated_contract_is_not_taken_for_the_perpetual(client, venue, monkeypatch):
     dated, source = "BTC/USDT:USDT-261225", client.app.state.service.source
-    markets = dict(client.portal.call(source._exchange._markets))
+    markets = dict(client.portal.call(source._exchange._session.markets))
     perpetual = markets["BTC/USDT:USDT"]
     markets[dated] = {**perpetual, "id": "BTCUSDT_261225", "symbol": dated, "type": "future", "swap": False}
-    monkeypatch.setattr(source._exchange._reference, "_listed", markets)
+    monkeypatch.setattr(source._exchange._session.reference, "_listed", markets)
     view = client.app.state.service.desk.view
     assert [client.portal.call(view.symbol, name) for name in (dated, "BTCUSDT_261225", "BTCUSDT", dated)] == [
         dated, dated, "BTCUSDT", dated,
