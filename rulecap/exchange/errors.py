@@ -60,8 +60,8 @@ CODES = (
     ("OperationFailed", "venue-down"),
     ("NotSupported", "not-supported"),
 )
-# What ccxt's own parsing raises when an answer lacks what it must have.
-BROKEN_ANSWER = (KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError)
+# What ccxt's own parsing raises when an answer lacks what it must have, or is nested too deep.
+BROKEN_ANSWER = (KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 LONGEST = 300
 
 
@@ -113,6 +113,13 @@ def translated(what: str, error: Exception, redacted: Callable[[str], str]) -> V
     translation = VenueError(code, f"{what}: {detail or type(error).__name__}")
     translation.retry_after, translation.status = getattr(error, "retry_after", None), getattr(error, "status", None)
     return translation
+
+
+def is_of_the_venue(error: Exception) -> bool:
+    """Whether an error may lie with the venue, its answer or the way there; what is none of these is a slip of ours."""
+    if isinstance(error, (VenueError, OSError, *BROKEN_ANSWER)):
+        return True
+    return any(kind.__module__.startswith("ccxt.") for kind in type(error).__mro__)
 
 
 def _code(error: Exception) -> str:

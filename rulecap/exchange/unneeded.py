@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from rulecap.exchange.errors import VenueError
+from rulecap.exchange.errors import VenueError, is_of_the_venue
 
 log = logging.getLogger("rulecap.exchange")
 T = TypeVar("T")
@@ -84,14 +84,14 @@ class Asides:
         """Return the answer, or what stands for it.
 
         Raises:
-            Exception: ccxt's, where the venue wishes to be left alone.
+            Exception: ccxt's, where the venue wishes to be left alone; and what is no failure of a venue.
         """
 
         async def ask() -> Any:
             try:
                 return await asking()
             except Exception as error:
-                if getattr(error, "status", None) in (418, 429):
+                if getattr(error, "status", None) in (418, 429) or not is_of_the_venue(error):
                     raise
                 raise VenueError("venue-down", type(error).__name__) from None
 

@@ -3,11 +3,12 @@
 import asyncio
 import time
 
+import ccxt
 import pytest
 
 from rulecap.exchange import VenueError, reading, unneeded
 from rulecap.exchange.clock import VenueClock
-from rulecap.exchange.unneeded import Unneeded
+from rulecap.exchange.unneeded import Asides, Unneeded
 from tests.exchange.conftest import asked, refused
 from tests.exchange.test_account import in_a_mode_of_its_own
 
@@ -53,12 +54,41 @@ def test_a_leverage_that_cannot_be_asked_for_is_what_margin_and_notional_come_to
     assert failure.code == "leverage-unknown"
 
 
-def test_brackets_that_cannot_be_read_change_no_position(binance):
+NO_BRACKETS = [
+    ("drop", {}),
+    ("status", {"status": 500, "body": "oops"}),
+    ("status", {"status": 200, "body": '[{"symbol": "BTCUSDT", "brackets": [5]}]'}),
+    ("status", {"status": 200, "body": "[" * 100_000 + "]" * 100_000}),
+]
+
+
+@pytest.mark.parametrize(("kind", "answer"), NO_BRACKETS)
+def test_brackets_that_cannot_be_read_change_no_position(binance, kind, answer):
     before = asked(binance, part)
-    binance.fault("leverageBracket", "drop", 100_000)
+    binance.fault("leverageBracket", kind, 100_000, **answer)
     view = asked(binance, part)
     assert [one.position for one in view.held] == [one.position for one in before.held]
     assert view.unsure == ()
+
+
+@pytest.mark.parametrize(
+    "failure", [ConnectionResetError("gone"), KeyError("brackets"), RecursionError(), ccxt.ExchangeError("no")]
+)
+def test_what_stands_for_an_answer_does_so_where_the_venue_fails(failure):
+    assert asyncio.run(Asides().instead("the brackets", failing_with(failure), {})) == {}
+
+
+@pytest.mark.parametrize("slip", [NameError("lod"), AssertionError(), RuntimeError("no running event loop")])
+def test_a_slip_of_a_program_is_no_venue_that_is_down(slip):
+    with pytest.raises(type(slip)):
+        asyncio.run(Asides().instead("the brackets", failing_with(slip), {}))
+
+
+def failing_with(error):
+    async def ask():
+        raise error
+
+    return ask
 
 
 @pytest.mark.parametrize("mode", ["multi-assets", "PORTFOLIO_MARGIN"])
