@@ -15,8 +15,10 @@ T = TypeVar("T")
 UNNEEDED_SECONDS = 5.0
 # What was told before is asked for again for less than that, so that it stays known.
 AGAIN_SECONDS = 3.0
-# So long after it failed it is not asked again: it may be part of a reading several times, and of each order.
+# So long after it failed it is not asked again: it may be part of a reading several times, and of each order. What was
+# waited for is left for so many times as long too, or a pass with several orders would wait for it before each.
 LATER_SECONDS = 5.0
+LATER_TIMES = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,9 @@ class Told(Generic[T]):
 class Unneeded:
     """What such questions failed with of late."""
 
-    def __init__(self) -> None:
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         """Have asked nothing yet."""
+        self._monotonic = monotonic
         self._failed: dict[str, tuple[float, VenueError]] = {}
 
     async def told(self, code: str, what: str, asking: Callable[[], Awaitable[T]]) -> Told[T]:
@@ -50,8 +53,9 @@ class Unneeded:
         Raises:
             VenueError: another try does not help: the answer came, and is what stops a reading.
         """
-        at, failure = self._failed.get(code, (0.0, None))
-        if failure is not None and time.monotonic() - at < LATER_SECONDS:
+        began = self._monotonic()
+        until, failure = self._failed.get(code, (0.0, None))
+        if failure is not None and began < until:
             return Told(None, (failure,))
         try:
             async with asyncio.timeout(UNNEEDED_SECONDS):
@@ -65,7 +69,8 @@ class Unneeded:
         else:
             self._failed.pop(code, None)
             return Told(found)
-        self._failed[code] = time.monotonic(), failure
+        now = self._monotonic()
+        self._failed[code] = now + max(LATER_SECONDS, LATER_TIMES * (now - began)), failure
         return Told(None, (failure,))
 
 

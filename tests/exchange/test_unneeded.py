@@ -133,26 +133,29 @@ def test_a_clock_that_stood_still_is_no_time():
     assert abs(reference.clock_untold(5.0).skew_seconds()) < 1
 
 
-def test_what_failed_is_not_asked_for_again_at_once_and_then_it_is(monkeypatch):
-    asks = []
+@pytest.mark.parametrize(("waited", "later"), [(0.0, 5.0), (0.5, 5.0), (4.0, 24.0)])
+def test_what_failed_is_left_for_a_while_and_longer_where_it_was_waited_for(waited, later):
+    now, asks = [0.0], []
 
     async def failing():
-        asks.append(1)
+        asks.append(now[0])
+        now[0] += waited
         raise VenueError("venue-down", "no")
 
     async def answering():
         return 5
 
     async def ask():
-        known = Unneeded()
-        first = [await known.told("mode-unknown", "the mode", failing) for _ in range(3)]
-        monkeypatch.setattr(unneeded, "LATER_SECONDS", 0.0)
-        return first, await known.told("mode-unknown", "the mode", answering)
+        known = Unneeded(lambda: now[0])
+        for now[0] in (0.0, waited, waited + later - 0.1):
+            told = await known.told("mode-unknown", "the mode", failing)
+            assert [error.code for error in told.unsure] == ["mode-unknown"]
+        now[0] = waited + later
+        return await known.told("mode-unknown", "the mode", answering)
 
-    first, second = asyncio.run(ask())
-    assert len(asks) == 1
-    assert [one.unsure[0].code for one in first] == ["mode-unknown"] * 3
-    assert (second.found, second.unsure) == (5, ())
+    told = asyncio.run(ask())
+    assert asks == [0.0]
+    assert (told.found, told.unsure) == (5, ())
 
 
 def test_a_venue_that_bans_is_not_read_on(binance):

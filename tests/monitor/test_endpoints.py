@@ -86,6 +86,7 @@ def test_a_question_that_fails_later_stops_no_reduction_that_does_not_need_it(at
 @pytest.mark.parametrize("name", ROUTES)
 def test_money_of_before_the_first_figures_never_counts_though_the_time_was_not_told_with_them(at, monkeypatch, name):
     monkeypatch.setattr(unneeded, "LATER_SECONDS", 0.0)
+    monkeypatch.setattr(unneeded, "LATER_TIMES", 0.0)
     desk, venue = at(name)
     venue.clock_offset_ms = 4_000  # so that by our clock it is of later
     venue.deposit("5000")

@@ -53,6 +53,7 @@ def serving(tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "CLOCK_SECONDS", 0.0)
     monkeypatch.setattr(reading, "MODE_SECONDS", 0.0)
     monkeypatch.setattr(unneeded, "LATER_SECONDS", 0.0)
+    monkeypatch.setattr(unneeded, "LATER_TIMES", 0.0)
 
     def start(name, failing=None, clock_offset_ms=0, deposit=None):
         venue = VENUES[name]().__enter__()
