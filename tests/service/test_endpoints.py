@@ -6,42 +6,24 @@ pytest.importorskip("ccxt")
 
 from starlette.testclient import TestClient
 
-from rulecap.exchange import reading, unneeded
 from rulecap.service.app import create_app
 from rulecap.service.settings import read_settings
 from tests.exchange.conftest import VENUES
 from tests.service.test_keys import wait
 from tests.service.told import SPECIFIED
-from tests.venue import binance, bybit
+from tests.venue.endpoints import NEEDED, PATHS, UNKNOWN, ask_each_time
 from tests.venue.venue import KEY, SECRET
 
-ROUTES = {"binanceusdm": binance.PUBLIC | binance.SIGNED, "bybit": bybit.PUBLIC | bybit.SIGNED}
 POSITION = "/api/capital/recommendation/position"
-# Without these nothing is known of the account, or of its markets.
-NEEDED = {
-    *("v1/exchangeInfo", "v3/account", "v3/positionRisk"),
-    *("market/instruments-info", "account/wallet-balance", "position/list"),
-}
 # Nothing asks for these where nothing is sent; what Bybit's tells goes without saying, since a balance is told.
 UNASKED = {
     *("v1/order", "v1/positionSide/dual"),
     *("order/create", "order/cancel", "order/realtime", "order/history", "user/query-api"),
 }
 # Under which name an entry is refused, where it is not that of the market's own failure.
-NAMES = {
-    "v1/time": "time-unknown",
-    "market/time": "time-unknown",
-    "v1/multiAssetsMargin": "mode-unknown",
-    "account/info": "mode-unknown",
-    "v1/symbolConfig": "leverage-unknown",
-    "v1/income": "deposits-unknown",
-    "account/transaction-log": "deposits-unknown",
-    "v1/klines": "bars-unknown",
-    "market/kline": "bars-unknown",
-}
+NAMES = {**UNKNOWN, "v1/klines": "bars-unknown", "market/kline": "bars-unknown"}
 # What was told before is used on: the mode.
 LATER = {path: code for path, code in NAMES.items() if code != "mode-unknown"}
-PATHS = [(name, path) for name, routes in ROUTES.items() for path in sorted({one.split()[1] for one in routes})]
 
 
 @pytest.fixture
@@ -50,10 +32,7 @@ def serving(tmp_path, monkeypatch):
     opened = []
     monkeypatch.setenv("RULECAP_API_KEY", KEY)
     monkeypatch.setenv("RULECAP_API_SECRET", SECRET)
-    monkeypatch.setattr(reading, "CLOCK_SECONDS", 0.0)
-    monkeypatch.setattr(reading, "MODE_SECONDS", 0.0)
-    monkeypatch.setattr(unneeded, "LATER_SECONDS", 0.0)
-    monkeypatch.setattr(unneeded, "LATER_TIMES", 0.0)
+    ask_each_time(monkeypatch)
 
     def start(name, failing=None, clock_offset_ms=0, deposit=None):
         venue = VENUES[name]().__enter__()

@@ -8,29 +8,13 @@ import pytest
 
 pytest.importorskip("httptools")
 
-from rulecap.service import heads, running
-from rulecap.service.app import create_app
+from rulecap.service import heads
 from rulecap.service.logs import set_up
-from rulecap.service.settings import ServiceSettings
+from tests.service.listening import served
 
 GET = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
 CHUNKED = b"POST /api/evaluate/state HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 MANY = b"X-One: " + b"v" * 1000 + b"\r\n"
-
-
-async def served(ask):
-    """Return what a question to the port of a service comes to."""
-    told = asyncio.get_running_loop().create_future()
-    settings = ServiceSettings(demo=True, apart=False, port=0)
-    app = create_app(settings)
-    app.state.service.open()
-    server = running.server_of(settings, app, told.set_result)
-    task = asyncio.create_task(server.serve())
-    try:
-        return await ask(int((await asyncio.wait_for(told, 20)).rpartition(":")[2]))
-    finally:
-        server.should_exit = True
-        await asyncio.wait_for(task, 20)
 
 
 async def answered(port, *parts):

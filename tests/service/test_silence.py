@@ -6,9 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from rulecap.service import running
-from rulecap.service.app import create_app
-from rulecap.service.settings import ServiceSettings
 from rulecap.service.silence import Silence
+from tests.service.listening import served
 
 
 class Connection:
@@ -79,20 +78,11 @@ def test_half_a_request_is_waited_for_only_so_long(monkeypatch, half):
     monkeypatch.setattr(running, "SILENT_SECONDS", 0.0)
     monkeypatch.setattr(running, "LOOK_SECONDS", 0.01)
 
-    async def ask():
-        told = asyncio.get_running_loop().create_future()
-        settings = ServiceSettings(demo=True, apart=False, port=0)
-        app = create_app(settings)
-        app.state.service.open()
-        server = running.server_of(settings, app, told.set_result)
-        served = asyncio.create_task(server.serve())
-        port = int((await asyncio.wait_for(told, 20)).rpartition(":")[2])
+    async def ask(port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(half)
         said = await asyncio.wait_for(reader.read(), 10)
         writer.close()
-        server.should_exit = True
-        await asyncio.wait_for(served, 20)
         return said
 
-    assert asyncio.run(ask()) == b""
+    assert asyncio.run(served(ask)) == b""
