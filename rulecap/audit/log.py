@@ -17,6 +17,8 @@ from rulecap.policy.sources import digest_of
 from rulecap.problems import PolicyError, shown
 from rulecap.version import __version__
 
+Files = tuple[tuple[str, bytes], ...]
+Load = Callable[[Files], Policy]
 HEAD = "SELECT format, id, size, root, note FROM log"
 MOST_LOADED = 16
 
@@ -58,18 +60,22 @@ class Stored:
     record: Record
 
 
-@lru_cache(maxsize=MOST_LOADED)
-def _loaded(files: tuple[tuple[str, bytes], ...]) -> Policy:
-    """Return the policy of kept files, once for whoever opens a log again, as the service does for each request."""
+def load(files: Files) -> Policy:
+    """Return the policy of files that a log keeps."""
     return policy_on_record(dict(files))
+
+
+def load_once() -> Load:
+    """Return what loads a policy once, for whoever opens a log again and again; the latest ones are kept."""
+    return lru_cache(maxsize=MOST_LOADED)(load)
 
 
 class Log:
     """Reads a log. Policies are kept once loaded."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, load: Load = load) -> None:
         """Read over a connection, which this then owns."""
-        self.database = database
+        self.database, self._load_files = database, load
         self.node = node_reader(database)
         self._policies: dict[str, Policy] = {}
 
@@ -135,7 +141,7 @@ class Log:
         if digest_of(files) != digest:
             raise LogError("log-corrupt", f"the files kept for the policy {digest[:12]} have another digest")
         try:
-            return _loaded(tuple(files.items()))
+            return self._load_files(tuple(files.items()))
         except PolicyError as error:
             why = next((one for one in error.problems if one.severity == "error" and not one.later), error.problems[0])
             said = f"rulecap {__version__} does not take the policy {digest[:12]}, which was recorded as one: {why}"

@@ -14,7 +14,7 @@ from rulecap.audit.errors import LogError
 from rulecap.audit.followed import check_free, mark
 from rulecap.audit.keys import UnusableKey, read_signer
 from rulecap.audit.ledger import Ledger
-from rulecap.audit.log import Head, Log, begin_at_head, read_head
+from rulecap.audit.log import Head, Load, Log, begin_at_head, load, read_head
 from rulecap.audit.merkle import EMPTY_ROOT
 from rulecap.audit.note import Signer
 from rulecap.audit.tables import CHECKPOINTS, FORMAT, definitions
@@ -65,13 +65,17 @@ def open_ledger(
         raise
 
 
-def open_log(url: str) -> Log:
+def open_log(url: str, load: Load = load) -> Log:
     """Open a log for reading; nothing of it is changed.
+
+    Args:
+        url: as in `open_ledger`.
+        load: what loads the policies it keeps: `load_once` for whoever opens a log again and again.
 
     Raises:
         LogError: the address is none, or there is no log at it.
     """
-    log = Log(connect(url, write=False, create=False, patience=PATIENCE))
+    log = Log(connect(url, write=False, create=False, patience=PATIENCE), load)
     try:
         log.head()
     except LogError:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from rulecap.audit import Log, LogError, open_log
 from rulecap.audit.clock import microseconds, now
-from rulecap.audit.log import Stored
+from rulecap.audit.log import Stored, load_once
 from rulecap.audit.record import Record
 from rulecap.audit.replay import evaluated_again
 from rulecap.audit.review.deposits import deposits_on_record
@@ -52,7 +52,7 @@ class Reader:
 
     def __init__(self, url: str, clock: Callable[[], datetime] = now) -> None:
         """Read the log at an address."""
-        self._url, self._clock = url, clock
+        self._url, self._clock, self._load = url, clock, load_once()
         self._threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="rulecap-reading")
         # A condition takes the time of many records: whoever asks one waits for the others, and holds up nobody else.
         self._conditions = asyncio.Semaphore(1)
@@ -111,7 +111,7 @@ class Reader:
 
     def _ask(self, ask: Callable[[Log], Found]) -> Found:
         try:
-            with open_log(self._url) as log, looking(log):
+            with open_log(self._url, self._load) as log, looking(log):
                 return ask(log)
         except LogError as error:
             raise Refused(503, error.code, f"the audit log cannot be read: {error.reason}") from error

@@ -152,8 +152,6 @@ def test_a_changed_function_of_the_engine_is_named_by_the_step_that_calls_it(tmp
     path = one_record(tmp_path, edited(tmp_path, "memory.seen + 1", "floor(memory.seen) + 1"))
     assert differing(path) == []
     monkeypatch.setitem(COMPUTED, "floor", lambda value: value + 2)
-    # Another engine is another process: nothing is loaded there yet.
-    monkeypatch.setattr("rulecap.audit.log._loaded", lambda files: policy_from_files(dict(files)))
     with open_log(url_of(path)) as log:
         first = log.record(1)
         found = replayed(first, log.policy(first.fields["policy"]["digest"]))

@@ -14,7 +14,6 @@ import pytest
 from rulecap import load_policy
 from rulecap.audit import LogError, open_ledger, open_log, opening
 from rulecap.audit.carry import carried_over
-from rulecap.audit.log import _loaded
 from rulecap.audit.merkle import verify_consistency
 from rulecap.cli.audit import checkpoint
 from rulecap.policy.nodes import problem_at
@@ -169,7 +168,6 @@ class TestReplayByAnEarlierPolicy:
         assert (told["refused_now"][0]["name"], told["refused_now"][0]["version"]) == (earlier.name, "0.9.0")
 
     def test_names_record_policy_and_reason_where_it_is_taken_no_more(self, rulecap, earlier, monkeypatch):
-        _loaded.cache_clear()
         monkeypatch.setattr("rulecap.policy.checks.decisions.check_fallbacks", no_more)
         said = rulecap("audit", "replay", "--log", LOG)
         why = f"rulecap {__version__} does not take the policy {earlier.digest[:12]}, which was recorded as one: "

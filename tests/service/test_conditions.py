@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from rulecap.audit import log
+from rulecap.audit.review.selection import Selection
 from rulecap.engine.policy import policy_on_record
 from rulecap.service import condition
 from rulecap.service.app import create_app
 from rulecap.service.condition import Look
+from rulecap.service.reading import Question, Reader
 from rulecap.service.settings import read_settings
 from tests.service.test_records import POSITION
 from tests.service.test_refusals import refused
@@ -29,6 +31,7 @@ def client(tmp_path_factory):
     with TestClient(create_app(settings), base_url="http://localhost") as client:
         client.portal.call(client.app.state.service.desk.view.read_once.wait)
         client.get("/api/capital/state")
+        client.url = url
         client.made = [
             client.post(POSITION, json={**SPECIFIED, "signal_score": score}).json()["decision_id"] for score in SCORES
         ]
@@ -95,9 +98,14 @@ def test_pages_go_through_all_that_fits_however_little_one_request_looks_at(clie
 def test_a_policy_on_record_is_loaded_once_for_however_many_requests(client, monkeypatch):
     loads = []
     monkeypatch.setattr(log, "policy_on_record", lambda files: loads.append(files) or policy_on_record(files))
-    log._loaded.cache_clear()
-    for _ in range(3):
-        assert ids(asked(client, "signal.score > 75", decision="position")) == made(client, 3, 1)
+    reader = Reader(client.url)
+
+    async def ask():
+        question = Question(Selection(decisions=("position",)), 10, where="signal.score > 75")
+        return [await reader.page(question) for _ in range(3)]
+
+    for told in asyncio.run(ask()):
+        assert [one["id"] for one in told["decisions"]] == made(client, 3, 1)
     assert len(loads) == 1
 
 
