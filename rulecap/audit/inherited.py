@@ -33,6 +33,11 @@ class Connection(sqlite3.Connection):
         _OPEN[self._number] = weakref.ref(self)
         super().__init__(*arguments, **options)
 
+    @property
+    def inherited(self) -> bool:
+        """Whether this process is a fork of the one that opened it."""
+        return os.getpid() != self.process
+
     def close(self) -> None:
         """Close the file, and be forgotten."""
         super().close()
@@ -43,25 +48,30 @@ _OPEN: dict[int, "weakref.ref[Connection]"] = {}
 _NUMBERS = count()
 
 
-def opened(path: Path, address: str, timeout: float) -> Connection:
+def opened(path: Path, address: str, timeout: float, *, one_thread: bool = False) -> Connection:
     """Return a new connection to a file.
+
+    Args:
+        path: the file.
+        address: the same as a URI, with the mode.
+        timeout: seconds to wait for another process's lock.
+        one_thread: whether no other thread may use it.
 
     Raises:
         LogError: it is open in the process that this one was forked from.
     """
-    own = os.getpid()
     for number, known in list(_OPEN.items()):
         one = known()
         if one is None:
             _OPEN.pop(number, None)
-        elif one.process != own and one.file in (None, identity(path)):
+        elif one.inherited and one.file in (None, identity(path)):
             raise LogError(
                 "log-failed",
                 f"{path} cannot be opened in a process that was forked from one that has it open: fork first and open "
                 "then, or start the process anew (`spawn`)",
             )
     connection = sqlite3.connect(
-        address, timeout=timeout, isolation_level=None, uri=True, check_same_thread=False, factory=Connection
+        address, timeout=timeout, isolation_level=None, uri=True, check_same_thread=one_thread, factory=Connection
     )
     connection.file = identity(path)
     return connection

@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rulecap.audit.errors import LogError
+from rulecap.audit.inherited import identity, opened
+
 PATIENCE = 2.0
 # A journal of format 1 does not say which venue it belongs to.
 FORMAT, READABLE = 2, (1, 2)
@@ -53,13 +56,12 @@ class Journal:
         with _said(path):
             # Orders and positions are nobody else's to read; the files that SQLite puts beside it are made like it.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+            self._connection = opened(path, path.absolute().as_uri(), PATIENCE, one_thread=True)
         try:
             self._begin()
         except BaseException:
             self._connection.close()
             raise
-        self._file = _identity(path)
 
     def _begin(self) -> None:
         with _said(self.path):
@@ -107,10 +109,12 @@ class Journal:
         """Run one statement and return its rows; what it writes is durable.
 
         Raises:
-            JournalError: it cannot be run, or the file is not at its place any more.
+            JournalError: it cannot be run, the file is not at its place any more, or another process opened it.
         """
         with _said(self.path):
-            if _identity(self.path) != self._file:
+            if self._connection.inherited:
+                raise JournalError(f"the journal {self.path} was opened in another process: open it after forking")
+            if identity(self.path) != self._connection.file:
                 raise JournalError(f"the journal {self.path} is not at its place any more: bring it back, and restart")
             return self._connection.execute(statement, values).fetchall()
 
@@ -131,21 +135,15 @@ class Journal:
             raise
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._connection.close()
+        """Let go of the file; a forked process leaves it to its parent."""
+        if not self._connection.inherited:
+            self._connection.close()
 
 
 @contextmanager
 def _said(path: Path) -> Iterator[None]:
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
-        raise JournalError(f"the journal {path} cannot be used: {error}") from error
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116  # asked before each statement: the quicker of two ways
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+    except (sqlite3.Error, OSError, LogError) as error:
+        why = error.reason if isinstance(error, LogError) else error
+        raise JournalError(f"the journal {path} cannot be used: {why}") from error

@@ -2,7 +2,6 @@
 
 import os
 import select
-import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,6 +13,7 @@ from rulecap.audit.replay import replayed
 from rulecap.audit.verify import verify
 from rulecap.audit.writer import Writer
 from tests.audit.counting import counting, snapshot
+from tests.forked import in_child
 from tests.patience import patience
 
 
@@ -359,25 +359,6 @@ def act(ledger, policy, action):
     else:
         ledger.close()
     return "closed"
-
-
-def in_child(do):
-    """Return the text that a function gives in a forked process, which ends without any tidying of its own."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        signal.alarm(30)
-        try:
-            os.write(writing, do().encode())
-        except BaseException as error:  # noqa: BLE001  # nothing may go on in the copy of the test run
-            os.write(writing, repr(error).encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        told = pipe.read().decode()
-    os.waitpid(child, 0)
-    return told
 
 
 class TestWhileTheLogCannotBeWritten:
