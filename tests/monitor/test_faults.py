@@ -314,7 +314,7 @@ def test_monitor_and_service_over_one_log_go_on_from_each_others_sums(at_binance
 def test_what_the_journal_knows_of_deposits_counts_only_beside_the_record_that_it_belongs_to(desk, venue):
     desk.one()
     told = json.dumps({"net": 77.0, "through": now().isoformat(), "seen": []})
-    time.sleep(0.05)  # after the last record, by any clock
+    venue.clock_offset_ms += 50  # after the last record, by any clock
     with closing(sqlite3.connect(desk.journal)) as journal:
         assert journal.execute("UPDATE told SET value = ? WHERE name = 'monitor.deposits'", (told,)).rowcount == 1
         journal.commit()

@@ -4,7 +4,6 @@ import asyncio
 import errno
 import json
 import threading
-import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -560,7 +559,7 @@ def test_what_is_kept_and_cannot_be_used_counts_for_nothing_and_is_written_anew(
     start()
     kept = next(tmp_path.glob("*.deposits-*"))
     kept.write_text(text)
-    time.sleep(0.05)  # after the last record, by any clock
+    venue.clock_offset_ms += 50  # after the last record, by any clock
     venue.deposit("500")
     assert start() == [500.0]
     assert "deposits-unkept" in {getattr(one, "code", "") for one in caplog.records}
@@ -572,7 +571,7 @@ def test_what_is_kept_of_another_sum_than_is_on_record_counts_for_nothing(venue,
     start()
     kept = next(tmp_path.glob("*.deposits-*"))
     kept.write_text(json.dumps([one | {"net": 77.0} for one in json.loads(kept.read_text())]))
-    time.sleep(0.05)  # after the last record, by any clock
+    venue.clock_offset_ms += 50  # after the last record, by any clock
     venue.deposit("500")
     assert start() == [500.0]
 
