@@ -18,6 +18,7 @@ from rulecap.audit.followed import followers, unlike
 from rulecap.audit.log import Head, Log, json_fields
 from rulecap.audit.record import DamagedRecord, Record
 from rulecap.audit.witness import origin_of
+from rulecap.problems import how_many
 
 CARRIED = "carried"
 
@@ -103,7 +104,7 @@ def follows(log: Log, old: Log, findings: Findings) -> tuple[str, ...]:
         findings.add("carried-differs", f"it cannot be read ({type(error).__name__})", 1)
     if findings.count > before:
         return ()
-    said = f"it follows {left['log']} at {left['size']:,} records, with the memories left there"
+    said = f"it follows {left['log']} at {how_many(left['size'], 'record')}, with the memories left there"
     return (said,) if marked else (said, f"nothing in {left['log']} says which log follows it: another one may, too")
 
 
@@ -146,4 +147,6 @@ def check_empty(head: Head, where: str) -> None:
         LogError: it has.
     """
     if head.size:
-        raise LogError("log-failed", f"{where} has {head.size} records already: memories are carried into an empty log")
+        raise LogError(
+            "log-failed", f"{where} has {how_many(head.size, 'record')} already: memories are carried into an empty log"
+        )

@@ -13,6 +13,7 @@ from rulecap.audit.errors import LogError
 from rulecap.audit.log import Log
 from rulecap.audit.note import NoteError
 from rulecap.audit.witness import origin_of, text_of
+from rulecap.problems import how_many
 
 FOLLOWED = "rulecap-followed-by"
 NAMED = "log-followed"
@@ -73,14 +74,15 @@ def unlike(log: Log, old: Log) -> Iterator[str]:
     there, ours, theirs = followers(old), origin_of(log.head().id), origin_of(old.head().id)
     for one in there:
         if one.log != ours:
-            yield f"{theirs} says that at {one.size:,} records it was followed by {one.log}, and this log is {ours}"
+            records = how_many(one.size, "record")
+            yield f"{theirs} says that at {records} it was followed by {one.log}, and this log is {ours}"
 
 
 def told(checkpoints: Iterable[Checkpoint], size: int) -> Iterator[str]:
     """Yield what is worth knowing of a log's followers, where it has so many records."""
     for one in in_force(checkpoints):
         place = f", in place of {one.instead}" if one.instead else ""
-        yield f"{one.log} follows it at {one.size:,} records{place}"
+        yield f"{one.log} follows it at {how_many(one.size, 'record')}{place}"
         if size > one.size:
             yield f"the records after those {one.size:,} are not known to {one.log}"
 

@@ -9,6 +9,7 @@ from rulecap.audit.log import Head, Log
 from rulecap.audit.note import NoteError, Verifier, open_note
 from rulecap.audit.trust import NEXT_KEY, Trust, open_checkpoint, trust_after
 from rulecap.audit.witness import ORIGIN, is_signed, origin_of, text_of
+from rulecap.problems import how_many
 
 ELSEWHERE, WITHIN = "a checkpoint kept elsewhere", "a checkpoint kept in the log"
 
@@ -43,7 +44,10 @@ def witnesses(log: Log, head: Head, elsewhere: Iterable[str], findings: Findings
     found = [_read(note, WITHIN, head, findings) for _, note in rows]
     for (size, _), witness in zip(rows, found, strict=True):
         if witness and witness.checkpoint.size != size:
-            findings.add("checkpoint-differs", f"{WITHIN} is of {witness.checkpoint.size} records, its row says {size}")
+            findings.add(
+                "checkpoint-differs",
+                f"{WITHIN} is of {how_many(witness.checkpoint.size, 'record')}, its row says {size:,}",
+            )
     found += [_read(note, ELSEWHERE, head, findings) for note in elsewhere]
     return sorted((one for one in found if one), key=lambda one: one.checkpoint.size)
 
@@ -69,7 +73,7 @@ def trust(kept: Sequence[Witness], trusted: Sequence[Verifier], findings: Findin
     within = {one.note for one in kept if one.where == WITHIN}
     for one in kept:
         if one.hands_over and one.note not in within:
-            lacks = f"the log lacks the handover at {one.checkpoint.size} records that was kept elsewhere"
+            lacks = f"the log lacks the handover at {how_many(one.checkpoint.size, 'record')} that was kept elsewhere"
             findings.add("checkpoint-differs", lacks)
     try:
         return trust_after(dict.fromkeys(one.note for one in kept if one.hands_over), trusted)
@@ -103,10 +107,13 @@ def check_head(head: Head, authority: Trust | None, findings: Findings) -> Signe
         said = f"the signed head counts {checkpoint.size}, the log's head {head.size}: the end was cut off"
         findings.add("record-missing", said, head.size + 1, checkpoint.size)
     elif checkpoint.size < head.size and signed.names:
-        said = f"the signed head counts {checkpoint.size} records, so that nobody signed these"
+        said = f"the signed head counts {how_many(checkpoint.size, 'record')}, so that nobody signed these"
         findings.add("record-inserted", said, checkpoint.size + 1, head.size)
     elif checkpoint.size != head.size:
-        findings.add("head-differs", f"the head's checkpoint counts {checkpoint.size} records, the head {head.size}")
+        findings.add(
+            "head-differs",
+            f"the head's checkpoint counts {how_many(checkpoint.size, 'record')}, the head {head.size:,}",
+        )
     elif checkpoint.root != head.root:
         findings.add("head-differs", "the head's checkpoint has another root than the head")
     return signed
@@ -163,19 +170,21 @@ def _beyond(head: Head, witness: Witness) -> str:
     """Return what it may mean that a checkpoint by an unknown key has more records than the log."""
     if witness.checkpoint.size <= head.size:
         return ""
-    said = f"; it counts {witness.checkpoint.size} records, this log {head.size}"
+    said = f"; it counts {how_many(witness.checkpoint.size, 'record')}, this log {head.size:,}"
     return f"{said}: if the log was handed over to that key, its end was cut off, and the handover with it"
 
 
 def _agrees(head: Head, witness: Witness, roots: Mapping[int, bytes | None], proven: int, findings: Findings) -> bool:
     size, where = witness.checkpoint.size, witness.where
     if size > head.size:
-        cut = f"the log had {size} records when {where} was made, and has {head.size}: the end was cut off"
+        cut = (
+            f"the log had {how_many(size, 'record')} when {where} was made, and has {head.size:,}: the end was cut off"
+        )
         findings.add("checkpoint-ahead", cut, head.size + 1, size)
         return False
     root = roots.get(size)
     if root is None:
-        lost = f"{where}, of {size} records, cannot be compared: records are missing with their leaves"
+        lost = f"{where}, of {how_many(size, 'record')}, cannot be compared: records are missing with their leaves"
         findings.add("checkpoint-differs", lost)
         return False
     if root != witness.checkpoint.root:

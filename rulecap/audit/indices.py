@@ -6,6 +6,7 @@ from rulecap.audit.database import Row
 from rulecap.audit.findings import Findings
 from rulecap.audit.log import Kind, Log, Stored
 from rulecap.audit.said import Said
+from rulecap.problems import how_many
 
 ADVANCES = "SELECT seq, account, policy, as_of FROM advances ORDER BY seq"
 REQUESTS = "SELECT seq, account, decision, name FROM requests ORDER BY seq"
@@ -45,7 +46,7 @@ class Index:
         while self._next is not None:
             number = _number(self._next)
             if number <= self._before or number > size:
-                self._odd(self._next, f"points beyond the {size} records")
+                self._odd(self._next, f"points beyond the {how_many(size, 'record')}")
             self._next = next(self._rows, None)
 
     def lacks(self, seq: int, why: str) -> None:

@@ -18,6 +18,7 @@ from rulecap.audit.note import Verifier
 from rulecap.audit.regrown import Regrown
 from rulecap.audit.trust import Trust
 from rulecap.audit.witness import is_signed
+from rulecap.problems import how_many
 
 Progress = Callable[[int, int], None]
 NODES = "SELECT position, hash FROM nodes ORDER BY position"
@@ -117,7 +118,7 @@ class Pass:
                 place = seq if isinstance(seq, int) and seq > 0 else None
                 add("record-inserted", f"a record of the number {seq} stands where there is no place for one", place)
             elif seq > head.size:
-                add("record-inserted", f"is beyond the head, which counts {head.size} records", seq)
+                add("record-inserted", f"is beyond the head, which counts {how_many(head.size, 'record')}", seq)
             else:
                 self._missing(tree, seq - 1, sizes)
                 self._take(stored, tree, chain, sizes)

@@ -5,6 +5,7 @@ from rulecap.audit.errors import LogError
 from rulecap.audit.log import Head
 from rulecap.audit.note import NoteError, Signer, open_note, sign
 from rulecap.audit.trust import open_checkpoint, trust_after
+from rulecap.problems import how_many
 
 ORIGIN = "rulecap/"
 
@@ -51,8 +52,9 @@ def admit(head: Head, signer: Signer | None) -> None:
         if signer is not None and head.size:
             raise LogError(
                 "signing-key",
-                f"this log has {head.size} records that {signer.name} has not signed, and would sign with the next one:"
-                " go on without a key, or begin a signed log that follows it (`rulecap audit begin --after`)",
+                f"this log has {how_many(head.size, 'record')} that {signer.name} has not signed, and would sign with"
+                " the next one: go on without a key, or begin a signed log that follows it"
+                " (`rulecap audit begin --after`)",
             )
         return
     try:
@@ -67,5 +69,6 @@ def admit(head: Head, signer: Signer | None) -> None:
         ) from error
     if signed != checkpoint_of(head):
         raise LogError(
-            "log-corrupt", f"the head of {head.size} records is not the one of {signed.size} that {names} signed"
+            "log-corrupt",
+            f"the head of {how_many(head.size, 'record')} is not the one of {signed.size:,} that {names} signed",
         )

@@ -27,7 +27,7 @@ from rulecap.audit.witness import admit, head_note
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy
 from rulecap.language.values import iso
-from rulecap.problems import Problem
+from rulecap.problems import Problem, how_many
 
 NOBODY = ("", "", "", "", "")
 SWAP = "UPDATE log SET size = ?, root = ?, note = ? WHERE id = ? AND size = ? AND root = ? AND note = ?"
@@ -182,7 +182,8 @@ class Writer:
         peaks = peaks_at(node_at, head.size)
         if peaks.root != head.root:
             raise LogError(
-                "log-corrupt", f"{self._database.where}: the head of {head.size} records is not that of its tree"
+                "log-corrupt",
+                f"{self._database.where}: the head of {how_many(head.size, 'record')} is not that of its tree",
             )
         if head.id != self.head.id or head.size < self.head.size:
             raise LogError(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from rulecap.cli.here import from_here
 from rulecap.cli.usage import FINE, NOT_FINE, add_json
+from rulecap.problems import how_many
 
 if TYPE_CHECKING:
     from rulecap.problems import PolicyError
@@ -38,7 +39,7 @@ def run(asked: argparse.Namespace) -> int:
     else:
         for warning in from_here(policy.warnings, asked.policy):
             print(warning.render())
-        sizes = f"{_count(rules, 'rule')}, {_count(decisions, 'decision')}"
+        sizes = f"{how_many(rules, 'rule')}, {how_many(decisions, 'decision')}"
         print(f"{policy.name} {policy.version}: {Style.of_output().good('fine')}, {sizes}, digest {policy.digest}")
     return FINE
 
@@ -52,9 +53,5 @@ def refuse(asked: argparse.Namespace, error: "PolicyError") -> int:
     else:
         style = Style.of_output()
         print("\n".join(style.problem(problem) for problem in from_here(error.problems, asked.policy)))
-        print(style.bad(f"{asked.policy}: {_count(len(error.problems), 'problem')}"))
+        print(style.bad(f"{asked.policy}: {how_many(len(error.problems), 'problem')}"))
     return NOT_FINE
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -10,6 +10,7 @@ from rulecap.cli.audit.common import progress
 from rulecap.cli.audit.selected import add_selection, reviewing, selection_of
 from rulecap.cli.here import file_from_here
 from rulecap.cli.usage import FINE, NOT_FINE, UsageError, add_json
+from rulecap.problems import how_many
 
 if TYPE_CHECKING:
     from rulecap.audit.log import Log
@@ -82,7 +83,7 @@ def _values(
 ) -> Iterator[str]:
     before, after = (f"{one.name} {one.version}" for one in policies)
     same = "the same but for names and explaining texts" if policies[0].digest != policies[1].digest else "the same"
-    count = f"{len(said)} value{'s differ' if len(said) != 1 else ' differs'}" if said else same
+    count = f"{how_many(len(said), 'value')} differ{'s' * (len(said) == 1)}" if said else same
     yield style.strong(f"{before} and {after}: {count}")
     for one in said:
         was, new = one["before"], one["after"]
@@ -112,7 +113,7 @@ def _on(policies: "tuple[Policy, Policy]", name: str, chosen: list[str]) -> "lis
 
 def _decided(name: str, found: "list[Answers]", style: "Style") -> Iterator[str]:
     different = [one for one in found if one.differ]
-    yield style.strong(f"{name}: {len(different)} of {len(found)} decisions come out otherwise")
+    yield style.strong(f"{name}: {_otherwise(len(different), len(found))}")
     neither = [one for one in found if _undecided(one)]
     if neither:
         yield style.bad(f"{len(neither)} can be decided by neither policy")
@@ -195,7 +196,7 @@ class Recorded:
         from rulecap.cli.outline import table
 
         told = self.to_dict()
-        yield style.strong(f"On record: {self.different:,} of {self.decided:,} decisions come out otherwise")
+        yield style.strong(f"On record: {_otherwise(self.different, self.decided)}")
         if self.skipped:
             yield f"{self.skipped:,} more ask what one of the policies does not answer"
         for what in ("verdicts", "outputs"):
@@ -229,3 +230,7 @@ def _compared(asked: argparse.Namespace, log: "Log", policies: "tuple[Policy, Po
         given = recorded_input(fields["snapshot"])
         counted.add(one.record.seq, compare(*policies, given, decision, parsed_memory(fields["memory"])))
     return counted
+
+
+def _otherwise(different: int, decided: int) -> str:
+    return f"{different:,} of {how_many(decided, 'decision')} come{'s' * (different == 1)} out otherwise"

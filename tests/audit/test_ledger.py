@@ -451,7 +451,7 @@ class TestALogThatFollowsAnother:
         with open_ledger(url) as ledger, open_ledger(new) as other:
             ledger.evaluate(policy, snapshot(1))
             other.evaluate(policy, snapshot(1))
-        with pytest.raises(LogError, match="has 1 records already"):
+        with pytest.raises(LogError, match="has 1 record already"):
             begin(new, after=url)
 
     def test_is_the_only_one_that_follows(self, policy, url, new, tmp_path):
@@ -464,7 +464,7 @@ class TestALogThatFollowsAnother:
         assert not (tmp_path / "third.sqlite3").exists()
         with open_log(url) as log:
             report = verify(log)
-        assert (report.findings, report.notes) == ((), (f"rulecap/{head.id} follows it at 1 records",))
+        assert (report.findings, report.notes) == ((), (f"rulecap/{head.id} follows it at 1 record",))
 
     def test_may_be_begun_in_place_of_one_that_is_given_up(self, policy, url, new, tmp_path):
         with open_ledger(url) as ledger:
@@ -477,7 +477,7 @@ class TestALogThatFollowsAnother:
             begin(third, after=url, instead="0123")
         head = begin(third, after=url, instead=first.id).head
         with open_log(url) as log:
-            expected = f"rulecap/{head.id} follows it at 1 records, in place of rulecap/{first.id}"
+            expected = f"rulecap/{head.id} follows it at 1 record, in place of rulecap/{first.id}"
             assert (verify(log).findings, verify(log).notes) == ((), (expected,))
 
     def test_does_not_know_what_is_written_to_the_old_one_afterwards(self, policy, url, new):

@@ -61,7 +61,7 @@ def test_tells_which_decisions_come_out_otherwise_on_a_snapshot(folder, rulecap)
     ran = rulecap("diff", "small", "other", "snapshot.json")
     assert ran.code == 0
     assert ran.out.partition("\n\n")[2] == (
-        "snapshot.json: 1 of 1 decisions come out otherwise\n"
+        "snapshot.json: 1 of 1 decision comes out otherwise\n"
         "  position\n"
         "    zone: LOSING → CALM\n"
         "    share_pct: 2.5 → 5\n"

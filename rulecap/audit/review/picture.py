@@ -13,7 +13,7 @@ from rulecap.audit.clock import EPOCH
 from rulecap.audit.review.history import History, Panel
 from rulecap.audit.review.letters import as_text, lacking, write_codes
 from rulecap.language.values import is_number
-from rulecap.problems import on_a_line
+from rulecap.problems import how_many, on_a_line
 
 FORMATS = (".png", ".svg")
 WIDTH, LINES_HEIGHT, FLAGS_HEIGHT = 10.0, 2.2, 0.7
@@ -57,7 +57,7 @@ def drawn(history: History) -> Any:
         for ax, panel in zip(axes, history.panels, strict=True):
             _panel(ax, panel, history)
         _time_axis(axes[-1])
-        span = f"{len(history.points):,} point{'s' * (len(history.points) != 1)}, times in UTC"
+        span = f"{how_many(len(history.points), 'point')}, times in UTC"
         policy = f"policy {history.policy} {', '.join(history.versions)}".rstrip()
         figure.suptitle(on_a_line(f"{history.account}, {policy}: {span}"), x=0.01, ha="left", fontsize=11)
     return figure

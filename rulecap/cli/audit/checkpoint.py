@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rulecap.cli.audit.common import add_log, reading
 from rulecap.cli.usage import FINE, NOT_FINE, UsageError, add_json
+from rulecap.problems import how_many
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -92,7 +93,7 @@ def _prove(url: str, size: int) -> int:
 
     with reading(url) as log:
         if not 0 <= size <= log.head().size:
-            raise UsageError(f"the log has {log.head().size:,} records, and never had {size:,}")
+            raise UsageError(f"the log has {how_many(log.head().size, 'record')}, and never had {size:,}")
         proof = growth_of(log, size)
     print_json(proof.to_dict())
     return FINE if proof.holds else NOT_FINE

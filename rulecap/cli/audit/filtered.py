@@ -5,6 +5,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from rulecap.cli.usage import UsageError
+from rulecap.problems import how_many
 
 if TYPE_CHECKING:
     from rulecap.audit import Log
@@ -44,11 +45,11 @@ def tell_unasked(where: "Filter | None") -> None:
     if where is None:
         return
     if where.unknown:
-        lack = "record lacks" if where.unknown == 1 else "records lack"
-        print(f"rulecap: {where.unknown:,} {lack} a value that the filter asks for", file=sys.stderr)
+        lack = "lacks" if where.unknown == 1 else "lack"
+        print(f"rulecap: {how_many(where.unknown, 'record')} {lack} a value that the filter asks for", file=sys.stderr)
     for (digest, decision), number in where.unfit.items():
         policy = _called(where, digest) if digest else "no policy"
-        records = f"{number:,} record{'s' * (number != 1)} of {decision or 'no known decision'}"
+        records = f"{how_many(number, 'record')} of {decision or 'no known decision'}"
         print(on_a_line(f"rulecap: it means nothing for {records} by {policy}"), file=sys.stderr)
         for problem in where.problems(digest, decision)[:1]:
             print(problem.render(), file=sys.stderr)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rulecap.cli.audit.common import print_csv, progress
 from rulecap.cli.audit.selected import add_selection, reviewing, selection_of
 from rulecap.cli.usage import FINE, UsageError, add_json
+from rulecap.problems import how_many
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -87,7 +88,7 @@ def _draw(history: "History", path: Path) -> None:
     finally:
         if not whole:  # half a picture would keep its name taken
             _remove(path)
-    points = f"{len(history.points):,} point{'s' * (len(history.points) != 1)}"
+    points = how_many(len(history.points), "point")
     print(on_a_line(f"{path}: {points} of {history.account}"))
     if letters:
         codes = ", ".join(f"{letter} is {letter.encode('unicode_escape').decode()}" for letter in letters)

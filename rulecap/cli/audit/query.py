@@ -7,6 +7,7 @@ from rulecap.cli.audit.common import print_csv, progress
 from rulecap.cli.audit.filtered import add_where, filter_of, tell_unasked
 from rulecap.cli.audit.selected import add_selection, reviewing, selection_of
 from rulecap.cli.usage import FINE, UsageError, add_json
+from rulecap.problems import how_many
 
 if TYPE_CHECKING:
     from rulecap.audit import Log
@@ -83,7 +84,7 @@ def _print(asked: argparse.Namespace, rows: "list[Listed]", following: str | Non
     else:
         print("no record is like that")
     if "count" in more:
-        print(f"{more['count']:,} records are selected by their columns")
+        print(f"selected by their columns: {how_many(more['count'], 'record')}")
     if following:
         print(f"more: --after {following}")
 

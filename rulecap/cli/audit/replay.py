@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rulecap.cli.audit.common import add_log, check_decides, is_of_no_decision, progress, reading
 from rulecap.cli.usage import FINE, NOT_FINE, UsageError, add_json
+from rulecap.problems import how_many
 from rulecap.version import __version__
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _summary(replayed: int, count: int, reworded: int, style: Any) -> Iterator[s
         yield f"and {count - MOST_SHOWN} more"
     agrees = "every value agrees" if reworded else "every byte agrees"
     verdict = style.good(agrees) if not count else style.bad(f"{count:,} differ{'s' * (count == 1)}")
-    yield f"{replayed:,} decision{'s' * (replayed != 1)} replayed: {verdict}"
+    yield f"{how_many(replayed, 'decision')} replayed: {verdict}"
     if reworded:
         yield f"what was wrong with {reworded:,} of them is said in other words than it was recorded"
 

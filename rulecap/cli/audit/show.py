@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rulecap.cli.audit.common import add_log, found, reading
 from rulecap.cli.usage import FINE, NOT_FINE, add_json
+from rulecap.problems import how_many
 
 if TYPE_CHECKING:
     from rulecap.audit.record import Record
@@ -58,10 +59,10 @@ def _as_text(record: "Record", proof: "Proof | None", style: "Style") -> str:
     except DamagedRecord as error:
         return style.bad(str(error))
     if isinstance(snapshot, dict) and "book" in snapshot:
-        levels = {side: f"{len(rows)} levels" for side, rows in snapshot["book"].items()}
+        levels = {side: how_many(len(rows), "level") for side, rows in snapshot["book"].items()}
         fields["snapshot"] = {**snapshot, "book": levels}
     fields["snapshot"] = fields["snapshot"] if isinstance(fields["snapshot"], dict) else json.dumps(snapshot)
     proven = proof is not None and proof.holds
     verdict = style.good("it is in the log") if proven else style.bad("the log's head does not prove it")
-    size = f" of {proof.head.size:,} records" if proof else ""
-    return "\n".join([*outline(fields), "", f"{verdict}{size}; {len(record.body):,} bytes"])
+    size = f" of {how_many(proof.head.size, 'record')}" if proof else ""
+    return "\n".join([*outline(fields), "", f"{verdict}{size}; {how_many(len(record.body), 'byte')}"])

@@ -7,6 +7,7 @@ from rulecap.cli.audit.common import progress
 from rulecap.cli.audit.filtered import add_where, filter_of, tell_unasked
 from rulecap.cli.audit.selected import add_selection, reviewing, selection_of
 from rulecap.cli.usage import FINE, UsageError, add_json
+from rulecap.problems import how_many
 
 if TYPE_CHECKING:
     from rulecap.audit.review.stats import Stats
@@ -59,7 +60,7 @@ def _sections(stats: "Stats", strong: Any) -> list[str]:
     from rulecap.cli.outline import table
 
     found = stats.to_dict()
-    sections = [f"{stats.records:,} records"]
+    sections = [how_many(stats.records, "record")]
     tables = {
         "Verdicts": _verdicts(found["verdicts"]),
         "Checks: how often each fired, and how often its verdict was the answer": found["checks"],

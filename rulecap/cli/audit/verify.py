@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rulecap.cli.audit.common import add_log, progress, reading
 from rulecap.cli.usage import FINE, NOT_FINE, UsageError, add_json
+from rulecap.problems import how_many
 
 if TYPE_CHECKING:
     from rulecap.audit import Log
@@ -101,8 +102,8 @@ def report_as_text(report: "Report", keyed: bool, kept: bool, style: "Style") ->
     lines = [style.bad(finding.render()) for finding in report.findings]
     if report.count > len(report.findings):
         lines.append(f"and {report.count - len(report.findings):,} more")
-    verdict = style.good("fine") if report.fine else style.bad(f"{report.count} finding{'s' * (report.count > 1)}")
-    about = f"log {report.log}, {report.size:,} records, root {report.root or 'unknown'}"
+    verdict = style.good("fine") if report.fine else style.bad(how_many(report.count, "finding"))
+    about = f"log {report.log}, {how_many(report.size, 'record')}, root {report.root or 'unknown'}"
     lines += [f"{about}: {verdict}", *_rests_on(report, keyed, kept)]
     return "\n".join([*lines, *report.notes])
 
