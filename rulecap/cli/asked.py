@@ -72,10 +72,15 @@ def _snapshot(asked: argparse.Namespace) -> "bytes | Snapshot":
 
 def _object(name: str, what: str, expected: str) -> dict[str, Any]:
     """Return the JSON object in a file; `what` and `expected` are for messages."""
+    from rulecap.snapshot.twice import twice
+
+    text = _bytes(name)
     try:
-        found = json.loads(_bytes(name))
+        found, problems = json.loads(text), twice(text)
     except ValueError as error:
         raise UsageError(f"the {what} {name} is not JSON: {error}") from error
+    for problem in problems:
+        raise UsageError(f"the {what} {name}: {problem}")
     if not isinstance(found, dict):
         raise UsageError(f"the {what} {name} is not {expected}")
     return found

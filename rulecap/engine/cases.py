@@ -20,6 +20,7 @@ from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, plain, problem
 from rulecap.policy.schema import validate
 from rulecap.policy.shelf import find_policy, yaml_files
 from rulecap.problems import Problem, did_you_mean
+from rulecap.snapshot.twice import twice
 
 Json = Any
 EXPECTATIONS = ("expect", "memory_after", "trace", "problems")
@@ -243,7 +244,8 @@ class _Reader:
     def _read_snapshot(self, name: str, node: Node) -> dict[str, Json] | None:
         """Return the JSON object in the named file; {} with a problem noted where there is none."""
         try:
-            value = json.loads((self.folder / name).read_bytes())
+            text = (self.folder / name).read_bytes()
+            value, problems = json.loads(text), twice(text)
         except OSError as error:
             self._problem(node, "no-such-file", f"{name}: {error.strerror}", "the path is relative to this file")
             return {}
@@ -253,6 +255,8 @@ class _Reader:
         if not isinstance(value, dict):
             self._problem(node, "wrong-type", f"{name} holds no JSON object")
             return {}
+        for problem in problems:
+            self._problem(node, problem.code, f"{name}: {problem.path} {problem.message}")
         return value
 
     def _problem(self, node: Node, code: str, message: str, hint: str = "") -> None:

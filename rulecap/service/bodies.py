@@ -11,6 +11,7 @@ from rulecap.service.problems import malformed
 from rulecap.snapshot import Asset, Signal
 from rulecap.snapshot.findings import problems_of
 from rulecap.snapshot.model import unlooked, with_values
+from rulecap.snapshot.twice import twice
 from rulecap.snapshot.values import MOST_ASSETS, MOST_TRADES, Correlation
 
 
@@ -149,6 +150,9 @@ def read_body(model: type[B], text: bytes) -> B:
         Refused: it is not what the endpoint takes; every finding with its place.
     """
     try:
-        return model.model_validate_json(text)
+        body = model.model_validate_json(text)
     except ValidationError as error:
         raise malformed(problems_of(error, model)) from error
+    if problems := twice(text):
+        raise malformed(problems)
+    return body

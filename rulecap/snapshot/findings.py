@@ -68,13 +68,13 @@ def _problem(detail: ErrorDetails, root: type[BaseModel]) -> Problem:
     """Return one finding as a problem."""
     kind, where, context = detail["type"], detail["loc"], detail.get("ctx", {})
     if kind == "json_invalid":
-        return Problem("not-json", f"is not JSON: {context.get('error', '')}", path=_path(where))
+        return Problem("not-json", f"is not JSON: {context.get('error', '')}", path=path_of(where))
     if kind == "missing":
         return _missing(where, root)
     if kind == "extra_forbidden":
         return _unknown(where, root)
     if kind == "too_long" and where[:1] == ("book",) and len(where) == 3:
-        return Problem("wrong-type", A_LEVEL, path=_path(where))
+        return Problem("wrong-type", A_LEVEL, path=path_of(where))
     if kind == "float_type" and type(detail["input"]) is int:  # a whole number that no float can hold
         kind = "finite_number"
     if kind in CODES:
@@ -82,37 +82,37 @@ def _problem(detail: ErrorDetails, root: type[BaseModel]) -> Problem:
         return _unexpected(code, expected.format_map(context), where, detail["input"])
     if "-" in kind:  # raised by the models' own checks, under the code that is reported
         return _own(kind, detail["msg"], where, context, detail["input"])
-    return Problem("not-a-snapshot", detail["msg"], path=_path(where))
+    return Problem("not-a-snapshot", detail["msg"], path=path_of(where))
 
 
 def _unexpected(code: str, expected: str, where: tuple[int | str, ...], value: object) -> Problem:
     """Return the problem of a value that is not what it must be; a whole list or object is not shown."""
     if where and where[-1] == "[key]":
         where = where[:-1]
-    return Problem(code, f"{expected}, got {describe(value)}", path=_path(where))
+    return Problem(code, f"{expected}, got {describe(value)}", path=path_of(where))
 
 
 def _own(code: str, text: str, where: tuple[int | str, ...], context: Mapping[str, Any], value: object) -> Problem:
     """Return the problem of a check that knows the place inside its part (`at`) and has said everything."""
     if "at" in context:
         inside = str(context["at"])
-        return Problem(code, text, path=(_path(where) + inside).lstrip("."))
+        return Problem(code, text, path=(path_of(where) + inside).lstrip("."))
     if code == "naive-time":
-        return Problem(code, text, path=_path(where), hint="a time without its zone could be hours off")
-    return Problem(code, f"{text}, got {describe(value)}", path=_path(where))
+        return Problem(code, text, path=path_of(where), hint="a time without its zone could be hours off")
+    return Problem(code, f"{text}, got {describe(value)}", path=path_of(where))
 
 
 def _missing(where: tuple[int | str, ...], root: type[BaseModel]) -> Problem:
     """Return the problem of a field that is not there; the hint says what belongs in it."""
     if where and isinstance(where[-1], int):  # a level of the book with fewer than two numbers
-        return Problem("missing-field", A_LEVEL, path=_path(where))
+        return Problem("missing-field", A_LEVEL, path=path_of(where))
     model = _model_at(where[:-1], root)
     field = model.model_fields.get(str(where[-1])) if model and where else None
     hint = ""
     if field and field.description:
         unit = next((marker.name for marker in field.metadata if isinstance(marker, Unit)), "")
         hint = field.description + (f" In {unit}." if unit else "")
-    return Problem("missing-field", "is missing", path=_path(where), hint=hint)
+    return Problem("missing-field", "is missing", path=path_of(where), hint=hint)
 
 
 def _unknown(where: tuple[int | str, ...], root: type[BaseModel]) -> Problem:
@@ -121,7 +121,7 @@ def _unknown(where: tuple[int | str, ...], root: type[BaseModel]) -> Problem:
     name = str(where[-1])[:LONGEST_SHOWN] if where else ""
     hint = did_you_mean(name, model.model_fields) if model else ""
     what = root.model_config.get("title") or "snapshot"
-    return Problem("unknown-field", f"is no field of a {what} here", path=_path(where), hint=hint)
+    return Problem("unknown-field", f"is no field of a {what} here", path=path_of(where), hint=hint)
 
 
 def _model_at(where: tuple[int | str, ...], root: type[BaseModel]) -> type[BaseModel] | None:
@@ -143,7 +143,7 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models_in(argument)
 
 
-def _path(where: tuple[int | str, ...]) -> str:
+def path_of(where: tuple[int | str, ...]) -> str:
     """Return a place as a JSON path: `book.asks[3]`; a name that is no identifier is quoted."""
     text = ""
     for step in where:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from rulecap.problems import Problem
 from rulecap.snapshot.findings import describe, problems_of
 from rulecap.snapshot.model import Account, Asset, Book, Bracket, Market, Position, Signal, Snapshot
+from rulecap.snapshot.twice import is_given_once, twice
 
 MOST_BYTES = 64 * 1024 * 1024
 
@@ -61,7 +62,8 @@ def _read_json(text: bytes | bytearray | memoryview | str) -> Snapshot | list[Pr
             text = text.encode()
         except UnicodeEncodeError:
             return [Problem("not-json", "is not JSON: it has characters that UTF-8 cannot write", path="")]
-    return Snapshot.model_validate_json(text)
+    snapshot = Snapshot.model_validate_json(text)
+    return snapshot if is_given_once(text, snapshot) else twice(text) or snapshot
 
 
 LISTS = ("positions", "assets", "correlation")

@@ -77,6 +77,10 @@ def test_a_bad_snapshot_gives_the_outputs_for_errors_and_names_the_place(folder,
         (["eval", "snapshot.json", *SMALL, "--memory", ""], "argument --memory: is empty"),
         (["eval", "snapshot.json", *SMALL, "--memory", "small/policy.yaml"], "is not JSON"),
         (["eval", "snapshot.json", *SMALL, "--memory", "list.json"], "not a JSON object"),
+        (
+            ["eval", "snapshot.json", *SMALL, "--memory", "twice.json"],
+            "the memory twice.json: a: is given twice; keep one of them [duplicate-key]",
+        ),
         (["eval"], "SNAPSHOT"),
         (["evaluate", "snapshot.json"], "invalid choice"),
         ([], "COMMAND"),
@@ -84,6 +88,7 @@ def test_a_bad_snapshot_gives_the_outputs_for_errors_and_names_the_place(folder,
 )
 def test_what_cannot_be_used_is_a_usage_error(folder, rulecap, arguments, said):
     (folder / "list.json").write_text("[]")
+    (folder / "twice.json").write_text('{"a": 1, "a": 2}')
     ran = rulecap(*arguments)
     assert ran.code == 2
     assert ran.out == ""

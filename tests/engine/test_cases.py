@@ -69,6 +69,7 @@ def test_a_fine_file(run):
         ("  - {expect: {bet: 50}}", ("missing-key", 5, 5)),
         ("  - {name: a, snapshot: absent.json, expect: {bet: 50}}", ("no-such-file", 5, 25)),
         ("  - {name: a, snapshot: bad.json, expect: {bet: 50}}", ("not-json", 5, 25)),
+        ("  - {name: a, snapshot: twice.json, expect: {bet: 50}}", ("duplicate-key", 5, 25)),
         ("  - {name: a, snapshot: list.json, expect: {bet: 50}}", ("wrong-type", 5, 25)),
         ("  - {name: a, set: {account.id.x: 1}, expect: {bet: 50}}", ("bad-path", 5, 21)),
         ("  - {name: a, expect: {bet: 50}, steps: [{expect: {bet: 50}}]}", ("not-allowed", 5, 15)),
@@ -81,6 +82,7 @@ def test_a_fine_file(run):
 def test_what_is_wrong_with_a_file_is_said(run, tmp_path, test, problem):
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "bad.json").write_text("{")
+    (tmp_path / "tests" / "twice.json").write_text('{"as_of": 1, "as_of": 2}')
     (tmp_path / "tests" / "list.json").write_text("[]")
     assert problem_of(run(f"{HEAD}{test}\n")) == problem
 

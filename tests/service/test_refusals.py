@@ -8,6 +8,10 @@ from tests.service.told import SPECIFIED
 
 POSITION, KELLY = "/api/capital/recommendation/position", "/api/capital/position-size/kelly"
 PARITY = "/api/capital/allocation/risk-parity"
+TWICE = """{"as_of": "2026-01-01T00:00:00Z", "account": {
+  "id": "a", "total_wallet_balance": 5000, "available_balance": 4200, "margin_used": 800, "unrealized_pnl": 0,
+  "margin_used": 0
+}}"""
 
 
 def refused(answer, status, code):
@@ -55,6 +59,19 @@ def test_a_malformed_body_is_refused_at_its_place(client, path, body, code, poin
     told = refused(client.post(path, json=body), 422, code)
     assert told["pointer"] == pointer
     assert told["errors"][0]["code"] == (code if code != "undecided" else "not-finite")
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "pointer"),
+    [
+        (KELLY, '{"win_rate": 0.5, "win_rate": 0.6}', "/win_rate"),
+        (PARITY, '{"assets": [{"symbol": "A", "volatility_pct": 1, "symbol": "B"}]}', "/assets/0/symbol"),
+        ("/api/evaluate/state", TWICE, "/account/margin_used"),
+    ],
+)
+def test_a_name_that_is_there_twice_is_refused_at_its_place(client, path, text, pointer):
+    answer = client.post(path, content=text, headers={"content-type": "application/json"})
+    assert refused(answer, 422, "duplicate-key")["pointer"] == pointer
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b'{"symbol": "BTCUSDT",}', b"\xff", b"[" * 10_000], ids=repr)

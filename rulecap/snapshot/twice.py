@@ -1,0 +1,63 @@
+"""A name that is in a JSON object twice: parsers take the last one, and say nothing."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from operator import attrgetter
+from typing import Any
+
+from rulecap.problems import Problem
+from rulecap.snapshot.findings import MOST_PROBLEMS, path_of
+from rulecap.snapshot.model import Snapshot
+
+# Which fields of a part were given; the property that tells it is a function of Python's, and slower.
+GIVEN = attrgetter("__pydantic_fields_set__")
+
+
+def twice(text: str | bytes | bytearray) -> list[Problem]:
+    """Return each name that an object in a JSON text has more than once, by its path, at most 50.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    # Numbers stay the texts that they are: nobody asks for them. Pairs are a tuple, other than a list of JSON.
+    parsed = json.loads(text, object_pairs_hook=tuple, parse_int=str, parse_float=str)
+    found = [
+        Problem("duplicate-key", f"is given {'twice' if count == 2 else f'{count} times'}; keep one of them", path=path)
+        for path, count in _repeated(parsed, ())
+    ]
+    return found[:MOST_PROBLEMS]
+
+
+def is_given_once(text: bytes | bytearray, snapshot: Snapshot) -> bool:
+    """Whether every name is once in the JSON that a snapshot was read from; not certain, where it says no.
+
+    Each of its names and texts has two quotes. One more in the text is of a name that is there twice, or in a text.
+    """
+    signal, market, positions, assets = snapshot.signal, snapshot.market, snapshot.positions, snapshot.assets or ()
+    parts = [snapshot, snapshot.account, *positions, *assets]
+    count = 2 + 3 * len(positions) + len(assets)
+    if signal is not None:
+        parts.append(signal)
+        count += 1 + ("side" in GIVEN(signal)) + (signal.market_regime is not None)
+    if market is not None:
+        parts.append(market)
+        count += 1 + (market.base is not None) + 4 * len(market.brackets or ())
+    if snapshot.book is not None:
+        count += 2
+    count += sum(map(len, map(GIVEN, parts))) + sum(one.base is not None for one in assets)
+    if snapshot.facts:
+        count += len(snapshot.facts) + sum(type(one) is str for one in snapshot.facts.values())
+    return text.count(b'"') == 2 * count
+
+
+def _repeated(value: Any, where: tuple[int | str, ...]) -> Iterator[tuple[str, int]]:
+    """Give the path of each name that an object has more than once, and how often it has it."""
+    if isinstance(value, tuple):
+        names = Counter(name for name, _ in value)
+        yield from ((path_of((*where, name)), count) for name, count in names.items() if count > 1)
+        for name, inner in value:
+            yield from _repeated(inner, (*where, name))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _repeated(inner, (*where, index))
