@@ -40,12 +40,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One test: its evaluations in order, memory carried from each to the next."""
+    """One test: its evaluations in order, memory carried from each to the next; `changes` are all that it `set`s."""
 
     name: str
     location: Location
     memory: dict[str, Json] | None
     steps: tuple[Step, ...]
+    changes: tuple[Mapping, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,8 @@ def load_cases(path: Path) -> tuple[list[Case], list[Problem]]:
 
 def run_case(policy: Policy, case: Case) -> CaseResult:
     """Evaluate a test's steps in order and gather the differences."""
+    if undeclared := tuple(_undeclared(case.changes, policy)):
+        return CaseResult(case.name, case.location, problems=undeclared)
     memory, found = case.memory, list[Mismatch]()
     for step in case.steps:
         if step.decision not in policy.decisions:
@@ -138,6 +141,19 @@ def run_case(policy: Policy, case: Case) -> CaseResult:
         memory = decision.memory
         found += _differences(step, decision, policy)
     return CaseResult(case.name, case.location, tuple(found))
+
+
+def _undeclared(changes: Iterable[Mapping], policy: Policy) -> Iterator[Problem]:
+    """Yield a problem for each fact that is set and not declared: a test that sets it shows nothing."""
+    declared = [check.path.removeprefix("facts.") for check in policy.typed.inputs if check.path.startswith("facts.")]
+    for path, value in (entry for one in changes for entry in one.entries):
+        part, _, below = path.text.partition(".")
+        within = [(key, key.text) for key, _ in value.entries] if isinstance(value, Mapping) else []
+        for key, fact in [(path, below.partition(".")[0])] if below else within:
+            if part == "facts" and fact not in declared:
+                hint = did_you_mean(fact, declared) or "declare it under `inputs`, or take it out"
+                said = f"the policy declares no fact {fact}: to set it changes nothing"
+                yield problem_at(key, "unknown-name", said, hint)
 
 
 def _differences(step: Step, decision: Decision, policy: Policy) -> Iterator[Mismatch]:
@@ -209,7 +225,10 @@ class _Reader:
         else:
             read = [self._step(test, base, "", "")]
         start = {key: None if value == "none" else value for key, value in plain(memory).items()} if memory else None
-        return Case(name, test.location, start, tuple(read))
+        within = [step for step in steps.items if isinstance(step, Mapping)] if isinstance(steps, Sequence) else []
+        given = (one.get("set") for one in (test, *within))
+        changes = tuple(one for one in given if isinstance(one, Mapping))
+        return Case(name, test.location, start, tuple(read), changes)
 
     def _step(self, step: Mapping, base: dict[str, Json] | None, label: str, decision: str) -> Step:
         if not any(key in step for key in EXPECTATIONS):

@@ -193,3 +193,27 @@ def test_what_a_trace_does_not_show_is_told_apart_from_what_is_misspelt(run) -> 
         ("trace: memory.last", "nothing: a trace shows rules; `memory_after` is what is remembered"),
         ("trace: bte", "nothing of this name (did you mean bet?)"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("test", "said"),
+    [
+        ("{name: a, set: {facts.funding_rte: 9}, expect: {bet: 50}}", (5, 21, "did you mean funding_rate?")),
+        (
+            "{name: a, set: {facts: {funding_rate: 1, news: true}}, expect: {bet: 50}}",
+            (5, 46, "known here: funding_rate"),
+        ),
+        ("{name: a, set: {facts.nws: none}, steps: [{expect: {bet: 50}}]}", (5, 21, "known here: funding_rate")),
+        ("{name: a, steps: [{set: {facts.fundingrate: 9}, expect: {bet: 50}}]}", (5, 30, "did you mean funding_rate?")),
+    ],
+)
+def test_a_fact_that_the_policy_does_not_declare_is_no_change(run, tmp_path, test, said):
+    declared = POLICY.replace("rules:", "inputs: {facts.funding_rate: {unit: percent, optional: true}}\nrules:")
+    (tmp_path / "policy.yaml").write_text(declared)
+    (tmp_path / "tests").mkdir(exist_ok=True)
+    (tmp_path / "tests" / "t.yaml").write_text(f"{HEAD}  - {test}\n")
+    (result,) = run_files(load_policy(tmp_path), [tmp_path / "tests" / "t.yaml"])
+    (problem,) = result.problems
+    assert (problem.code, problem.location.line, problem.location.column, problem.hint) == ("unknown-name", *said)
+    assert problem.message.startswith("the policy declares no fact ")
+    assert not result.ok
