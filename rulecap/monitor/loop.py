@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from rulecap.monitor.clock import Clock
 from rulecap.monitor.heartbeat import tell_systemd
+from rulecap.service.hangup import at_hangup
 
 log = logging.getLogger("rulecap.monitor")
 
@@ -30,7 +31,7 @@ async def run(one_pass: Callable[[], Awaitable[object]], seconds: float, clock: 
 
 
 def stop_on_signals(clock: Clock) -> None:
-    """Stop at SIGTERM and SIGINT."""
+    """Stop at SIGTERM and SIGINT, and at SIGHUP where that says that the terminal has gone."""
     loop = asyncio.get_running_loop()
 
     def stop(name: str) -> None:
@@ -40,3 +41,4 @@ def stop_on_signals(clock: Clock) -> None:
     for one in (signal.SIGTERM, signal.SIGINT):
         with suppress(NotImplementedError):  # Windows
             loop.add_signal_handler(one, stop, one.name)
+    at_hangup(log, lambda: stop("SIGHUP"))

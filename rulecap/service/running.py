@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from rulecap.service.app import create_app
 from rulecap.service.failing import steadily
+from rulecap.service.hangup import at_hangup
 from rulecap.service.heads import bounded_protocol
 from rulecap.service.loops import new_event_loop
 from rulecap.service.quiet import settle
@@ -33,6 +34,7 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and tell where."""
+        at_hangup(log, self._end)
         try:
             await super().startup(sockets)
         except SystemExit:  # uvicorn's word for an address that is taken, which it has logged; the exit code is ours
@@ -43,6 +45,9 @@ class Server(uvicorn.Server):
             for server in self.servers:
                 for one in server.sockets:
                     self._listening(address(one.getsockname()))
+
+    def _end(self) -> None:
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop: no new requests, streams end, open requests finish, the log is closed."""

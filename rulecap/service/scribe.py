@@ -16,8 +16,8 @@ from rulecap.service.wire import KEY, LOG, Answers, Opening, Questions, Receiver
 
 def main(handle: int) -> None:
     """Open a log, and answer questions to it."""
-    for ended_by in (signal.SIGINT, signal.SIGTERM):  # the service decides when it ends, and has it finish first
-        signal.signal(ended_by, signal.SIG_IGN)
+    for name in {"SIGINT", "SIGTERM", "SIGHUP"} & signal.Signals.__members__.keys():
+        signal.signal(signal.Signals[name], signal.SIG_IGN)  # the service decides when it ends, and has it finish first
     with socket.socket(fileno=handle) as service:
         opening: Opening = receive(service)
         try:

@@ -179,3 +179,31 @@ def test_systemd_is_told_and_a_signal_lets_the_pass_end(tmp_path):
     assert [line["message"] for line in lines][-3:] == ["pass", "stopping: SIGTERM", "stopped"]
     (passed,) = [line for line in lines if line["message"] == "pass"]
     assert passed["verdicts"]["margin"] == "GREEN_ZONE"
+
+
+def test_a_hangup_ends_no_monitor_that_has_no_terminal(tmp_path):
+    command = [sys.executable, "-m", "rulecap", "monitor", "--demo", "--every", "3600", "--log-format", "json"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        lines = [json.loads(process.stderr.readline())]
+        while lines[-1]["message"] != "pass":
+            lines.append(json.loads(process.stderr.readline()))
+        process.send_signal(signal.SIGHUP)
+        hung_up = json.loads(process.stderr.readline())
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=60)
+    assert hung_up["message"].startswith("SIGHUP: nothing to do")
+    assert process.returncode == 0
+    assert [json.loads(line)["message"] for line in said.splitlines()] == ["stopping: SIGTERM", "stopped"]
+
+
+def test_a_hangup_of_its_terminal_lets_the_pass_end(tmp_path):
+    ours, its = os.openpty()
+    command = [sys.executable, "-m", "rulecap", "monitor", "--demo", "--every", "3600"]
+    started = subprocess.Popen(command, cwd=tmp_path, stderr=its, stdin=its, stdout=its)
+    with started as process, os.fdopen(ours) as said:
+        os.close(its)
+        while " pass " not in said.readline():
+            pass
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(60) == 0
+        assert "stopping: SIGHUP" in said.readline()

@@ -229,3 +229,11 @@ def test_the_command_line_does_not_load_the_service(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert ran.stdout.split() == ["False", "False"]
+
+
+def test_a_hangup_ends_no_service_that_has_no_terminal(run):
+    served = run()
+    served.process.send_signal(signal.SIGHUP)
+    assert ready(served)["status"] == "ok"
+    assert served.stop() in (0, -signal.SIGTERM)
+    assert "SIGHUP: nothing to do" in served.said()

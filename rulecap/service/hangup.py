@@ -1,0 +1,23 @@
+"""What SIGHUP does: it ends what was started at a terminal; a rotation of logs, or a wish to reload, ends nothing."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+
+GOES_ON = "SIGHUP: nothing to do, the policy's files and the keys are read when they change"
+
+
+def at_hangup(log: logging.Logger, stop: Callable[[], None]) -> None:
+    """Stop at SIGHUP where standard error is a terminal, which has gone then; elsewhere say that nothing follows.
+
+    Who started this with the signal ignored (nohup) goes on having it ignored.
+    """
+    hangup = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hangup is None or signal.getsignal(hangup) is signal.SIG_IGN:
+        return
+    does = stop if sys.stderr.isatty() else lambda: log.info(GOES_ON)
+    with suppress(NotImplementedError):
+        asyncio.get_running_loop().add_signal_handler(hangup, does)
