@@ -26,7 +26,10 @@ def infer_call(inference: "Inference", node: ast.Call) -> Term:
     assert isinstance(node.func, ast.Name)  # the allow-list takes nothing else
     name = node.func.id
     if name not in ALL_NAMES:
-        hint = elsewhere.FUNCTIONS.get(name) or did_you_mean(name, ALL_NAMES)
+        words = inference.scope.vocabulary
+        ours = name in words.rule_names() or name in words.parameters
+        value = f"{name} is a rule or parameter: it is read without brackets" if ours else ""
+        hint = elsewhere.FUNCTIONS.get(name.lower()) or value or did_you_mean(name, ALL_NAMES)
         return inference.wrong(node, "unknown-function", f"there is no function {name}", hint)
     if name in OVER_LISTS and len(node.args) == 1:
         return _over_list(inference, node, name)
@@ -136,6 +139,8 @@ def _percent_of(inference: "Inference", node: ast.Call, name: str) -> Term:
         hint = rewritten(node.args[1], percent or t.UNKNOWN, t.PERCENT)
         if percent == t.RATIO:
             hint = f"write {written(node.args[0])} * {written(node.args[1])}"
+        elif unit == t.PERCENT:
+            hint = f"write percent_of({written(node.args[1])}, {written(node.args[0])})"
         message = f"percent_of takes a percent second, {what(node.args[1], percent or t.UNKNOWN)}"
         return inference.wrong(node.args[1], "wrong-unit", message, hint)
     return Call(unit or t.UNKNOWN, offset_of(node), name, (whole, share))

@@ -22,6 +22,7 @@ FUNCTIONS = {
     "clip": "write max(lowest, min(highest, x))",
     "now": WORDS["now"],
     "today": WORDS["now"],
+    "day": "write weekday(time), or midnight(time) for when it began",
     "pow": "a power is written **",
     "power": "a power is written **",
     "mean": "write average(list)",

@@ -41,6 +41,7 @@ SLIPS = (
 )
 WHERE = "write sum(x.margin for x in list if condition)"
 CHOICE = "write `one if condition else another`"
+WHOLE = "a name is compared whole: x == NAME, or x in [ONE, OTHER]"
 # Looked for only in what cannot be read: `AND` may well be a name.
 WORD_SLIPS = (
     (re.compile(r"\b(?:AND|And)\b"), "write `and`"),
@@ -49,6 +50,10 @@ WORD_SLIPS = (
     (re.compile(r"\b(?:IF|If|ELSE|Else|THEN|Then|then|elif|elseif)\b"), CHOICE),
     (re.compile(r"\b(?:where|WHERE|when|WHEN)\b"), WHERE),
     (re.compile(r"\A\s*if\b|(?<=[(,])\s*if\b"), CHOICE),
+    (re.compile(r"\b(?:between|BETWEEN)\b"), "write lowest <= x <= highest"),
+    (re.compile(r"\b(?:startswith|endswith|STARTSWITH|LIKE|CONTAINS)\b"), WHOLE),
+    (re.compile(r"(?<=\d)[% ]+(?:of|OF)\b"), "write percent_of(whole, share)"),
+    (re.compile(r"\|"), "write abs(x), or `or` between conditions"),
 )
 SENTENCE = re.compile(rf"(?<![\w.]){WORD_AFTER}[A-Za-z_]\w*\s+{WORD_AFTER}[A-Za-z_]\w*")
 A_PERCENT = "a percent is a number followed by %: 5%"
@@ -348,6 +353,8 @@ def _name(node: ast.Name, masked: Masked, parent: ast.AST | None) -> None:
     if not (NAME.match(node.id) or CAPITALS.match(node.id)):
         lower = node.id.lower()
         hint = f"write {lower}" if NAME.match(lower) else ""
+        if hint and not isinstance(parent, ast.Attribute | ast.Call):
+            hint = f"write {node.id.upper()} where a name is meant, {lower} where a rule or parameter is"
         raise _Refused(node, f"{node.id} is not a name of the language", hint)
 
 

@@ -27,6 +27,7 @@ SHORTENED = re.compile(r"(?P<number>[-+]?\d+(?:\.\d+)?)\s?(?P<size>[kKmM])\s?USD
 UNIT_FIRST = re.compile(r"USD\s(?P<number>[-+]?\d[\d.,_]*)\Z")
 QUOTED_ELSEWHERE = re.compile(r"(?P<mark>[“”„‟‘’‚‛«»‹›])(?P<name>[^“”„‟‘’‚‛«»‹›]*)[“”„‟‘’‚‛«»‹›'\"]\Z")
 SPACE_AROUND = re.compile(r"[^\S\n]|.*[^\S\n]\Z", re.DOTALL)
+OTHER_SPACE = re.compile(r"[^\S \n]")
 THOUSANDS = {"k": 1_000, "m": 1_000_000}
 A_NAME = re.compile(r"\d{4}-\d\d-\d\d|\d+[A-Z]{2,}")
 LONGEST_TEXT = 400
@@ -71,13 +72,21 @@ def _scalar(node: Scalar, problems: list[Problem]) -> Literal:
         if two_ways := either(written, unit):
             problems.append(of_late(problem_at(node, *two_ways)))
         return _bounded(number, node, problems) or Literal(number, t.NUMBERS[unit], node)
-    strange = _no_number_here(value)
+    strange = _other_space(value) or _no_number_here(value)
     if strange:
         problems.append(problem_at(node, *strange))
         return Literal(None, t.UNKNOWN, node)
     if len(value) > LONGEST_TEXT:
         problems.append(problem_at(node, "out-of-range", f"a name has at most {LONGEST_TEXT} characters"))
     return Literal(value, t.Text(frozenset({value})), node)
+
+
+def _other_space(text: str) -> tuple[str, str, str] | None:
+    """Return what is wrong with a number before whose unit a space stands that looks like one; none where none does."""
+    if OTHER_SPACE.search(text) and (plain := SIGNED.match(OTHER_SPACE.sub(" ", text))):
+        message = f"a space that is no ordinary one stands in {text}"
+        return "wrong-unit", message, f"write {plain[0]}, with the space bar"
+    return None
 
 
 def _no_number_here(text: str) -> tuple[str, str, str] | None:

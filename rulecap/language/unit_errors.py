@@ -98,6 +98,10 @@ def as_unit(value: float, kind: t.Type, other: t.Type) -> str:
     if kind == t.BARE and other in WRITTEN:
         share = f", or {_plain(value * 100)}% where {_plain(value)} is a share" if other == t.PERCENT else ""
         return f"write {WRITTEN[other].format(_plain(value))}{share if 0 < abs(value) < 1 else ''}"
+    if {kind, other} == {t.HOURS, t.SECONDS}:
+        return f"write {WRITTEN[other].format(_plain(value * 3600 if other == t.SECONDS else value / 3600))}"
+    if kind == t.PERCENT and other == t.BARE:
+        return f"write {_plain(value / 100)}"
     if other.tag not in t.ADAPTS or other.powers != t.PURE or other == t.BARE:
         return ""
     return f"write {_plain(value / 100 if kind == t.PERCENT and other == t.RATIO else value)}"

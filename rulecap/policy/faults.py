@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from operator import ne
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ class Fault:
 
     def resembling(self) -> list[str]:
         """Return the key that is there and looks most like the missing one, if one does."""
-        return get_close_matches(self.key or "", self.unlisted(), n=1, cutoff=0.6)
+        key, here = self.key or "", self.unlisted()
+        of_its_length = [one for one in here if len(one) == len(key) and sum(map(ne, one, key)) == 1]
+        return of_its_length[:1] or get_close_matches(key, here, n=1, cutoff=0.6)
 
 
 def faults(errors: "Iterable[ValidationError]") -> list[Fault]:

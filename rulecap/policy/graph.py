@@ -44,10 +44,13 @@ def referenced(expression: Expression, known: frozenset[str]) -> dict[str, int]:
         return {}
     found: dict[str, int] = {}
     bound: set[str] = set()
+    called = {id(node.func) for node in ast.walk(expression.syntax.tree) if isinstance(node, ast.Call)}
     for node in ast.walk(expression.syntax.tree):
         if isinstance(node, ast.Attribute) and dotted(node).startswith(MEMORY):
             found.setdefault(MEMORY + dotted(node).split(".")[1], offset_of(node))
-        elif isinstance(node, ast.Name):
+        elif (
+            isinstance(node, ast.Name) and id(node) not in called
+        ):  # a function of a rule's name is none, and no circle
             found.setdefault(node.id, offset_of(node))
         elif isinstance(node, ast.comprehension):
             bound.add(dotted(node.target))

@@ -17,6 +17,9 @@ ALIGN = "indent it by spaces, exactly as far as the lines that it belongs to"
 
 BEHIND = "this stands behind the end of a value"
 BEHIND_HINT = "put the whole value in quotes, or write a remark behind ` #`"
+UNSPACED = re.compile(r"\s*(?:- +)?(?P<key>[a-z_][a-z0-9_.]*):(?P<value>[^\s:/].*)\Z")
+COLONLESS = re.compile(r"\s*(?:- +)?(?P<key>[a-z_][a-z0-9_]*) +(?P<value>[^\s:#].*)\Z")
+OPENS = re.compile(r":\s*(?:#.*)?\Z")
 CLOSING = {"{": "}", "[": "]"}
 
 
@@ -66,6 +69,8 @@ def syntax_problem(source: SourceFile, error: Exception) -> Problem:
     for meaning in MEANINGS:
         if found := re.search(meaning.says, complaint):
             place = _place(source, error, meaning.begins)
+            if slip := _slip_behind_key(source, place.line - (meaning.message == SECOND_COLON)):
+                return slip
             if meaning.message == SECOND_COLON and _is_first_colon(source, place):
                 return source.problem("yaml-syntax", INDENTED, place, ALIGN)
             if closer := _odd_bracket(source, error, place):
@@ -79,6 +84,21 @@ def syntax_problem(source: SourceFile, error: Exception) -> Problem:
             return source.problem("yaml-syntax", message, place, hint)
     message = f"this cannot be read as YAML: {complaint.strip('; ')}"
     return source.problem("yaml-syntax", message, _place(source, error, begins=False))
+
+
+def _slip_behind_key(source: SourceFile, number: int) -> Problem | None:
+    """Return the finding that a line has no colon behind its key or no space behind the colon, where that is plain."""
+    line = source.line(number) if number > 0 else ""
+    if unspaced := UNSPACED.match(line):
+        place = Location(source.name, number, unspaced.end("key") + 1)
+        hint = f"write {unspaced['key']}: {unspaced['value'].rstrip()}"
+        return source.problem("yaml-syntax", "a space is missing behind this colon", place, hint)
+    first = number > 1 and OPENS.search(source.line(number - 1))  # else it may go on with the text of the line above
+    if first and (colonless := COLONLESS.match(line)):
+        place = Location(source.name, number, colonless.end("key") + 1)
+        hint = f"write {colonless['key']}: {colonless['value'].rstrip()}"
+        return source.problem("yaml-syntax", "a colon is missing before this", place, hint)
+    return None
 
 
 def _odd_bracket(source: SourceFile, error: Exception, place: Location) -> Problem | None:
