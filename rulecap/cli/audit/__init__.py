@@ -9,6 +9,7 @@ from rulecap.cli.audit import (
     export,
     history,
     keygen,
+    policies,
     query,
     replay,
     rotate,
@@ -18,7 +19,22 @@ from rulecap.cli.audit import (
     why,
 )
 
-COMMANDS = (verify, replay, show, explain, why, query, stats, history, export, checkpoint, keygen, rotate, begin)
+COMMANDS = (
+    verify,
+    replay,
+    show,
+    explain,
+    why,
+    query,
+    stats,
+    policies,
+    history,
+    export,
+    checkpoint,
+    keygen,
+    rotate,
+    begin,
+)
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

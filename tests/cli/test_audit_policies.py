@@ -1,0 +1,94 @@
+"""`audit policies`: which policy was in force for which account, from when to when, and what it changed."""
+
+import json
+from datetime import timedelta
+from random import Random
+
+import pytest
+
+from rulecap import load_policy
+from rulecap.audit import Log, open_ledger
+from rulecap.audit.opening import begin
+from tests.audit.review.made import START, limits, snapshot, write
+
+
+@pytest.fixture(scope="module")
+def reviewed(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("reviewed"))
+
+
+@pytest.fixture
+def policies(rulecap, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    return lambda log, *arguments: rulecap("audit", "policies", *arguments, "--log", log)
+
+
+def test_each_change_stands_once_for_each_account_and_says_what_it_changed(policies, reviewed):
+    told = json.loads(policies(reviewed, "--json").out)["policies"]
+    assert sorted((one["account"], one["policy"]["version"]) for one in told) == [
+        ("hedge", "1.0.0"), ("hedge", "1.1.0"), ("main", "1.0.0"), ("main", "1.1.0"),
+    ]  # fmt: skip
+    assert sum(one["records"] for one in told) == 160
+    old, new = ([one for one in told if one["account"] == "main"][at] for at in (0, 1))
+    assert old["changes"] is None  # nothing was before it
+    assert new["changes"] == [
+        {
+            "path": "bet.largest.at_most",
+            "before": "15 USD",
+            "after": "12 USD",
+            "was_at": "policy.yaml:31",
+            "is_at": "policy.yaml:31",
+        }
+    ]
+    assert old["last"] < new["first"]
+    assert new["records"] > 1
+
+
+def test_a_policy_that_is_put_back_is_in_force_twice(policies, tmp_path):
+    first, second = limits(tmp_path / "old"), limits(tmp_path / "new", version="1.1.0", most=12)
+    url = f"sqlite:///{tmp_path / 'log.sqlite3'}"
+    rng, clock = Random("put back"), [START]
+    with open_ledger(url, clock=lambda: clock[0]) as ledger:
+        for number, policy in enumerate([first, second, first]):
+            clock[0] += timedelta(minutes=1) if number < 2 else -timedelta(hours=1)  # and a clock that goes back
+            ledger.evaluate(policy, snapshot(rng, number, "main"), "position")
+    told = json.loads(policies(url, "--json").out)["policies"]
+    assert [(one["first"], one["last"], one["policy"]["version"]) for one in told] == [
+        (1, 1, "1.0.0"), (2, 2, "1.1.0"), (3, 3, "1.0.0"),
+    ]  # fmt: skip
+    shown = policies(url).out.splitlines()
+    assert shown[0].split() == ["record", "since", "until", "records", "account", "policy", "digest"]
+    assert [line.strip() for line in shown if "at_most" in line] == [
+        "bet.largest.at_most: 15 USD → 12 USD  [policy.yaml:31]",
+        "bet.largest.at_most: 12 USD → 15 USD  [policy.yaml:31]",
+    ]
+
+
+def test_the_files_can_be_had_as_they_were_kept(policies, reviewed, tmp_path):
+    ran = policies(reviewed, "--policy", "limits@1.1.0", "--files", str(tmp_path / "kept"))
+    assert ran.code == 0
+    (folder,) = (tmp_path / "kept").iterdir()
+    again = load_policy(folder)
+    assert again.version == "1.1.0"
+    assert again.digest.startswith(folder.name)
+    ran = policies(reviewed, "--files", str(tmp_path / "kept"))
+    assert ran.code == 2
+    assert "exists already" in ran.err
+
+
+def test_no_file_is_written_beside_the_folder(policies, tmp_path, monkeypatch):
+    limits(tmp_path / "old")
+    url = f"sqlite:///{tmp_path / 'log.sqlite3'}"
+    with open_ledger(url) as ledger:
+        ledger.evaluate(load_policy(tmp_path / "old"), snapshot(Random(1), 1, "main"), "position")
+    monkeypatch.setattr(Log, "policy_files", lambda self, digest: {"../../beside.yaml": b"x"})
+    ran = policies(url, "--files", str(tmp_path / "kept"))
+    assert ran.code == 2
+    assert not [*tmp_path.rglob("beside.yaml")]
+
+
+def test_a_log_that_only_carries_memories_over_has_none(policies, reviewed, tmp_path):
+    url = f"sqlite:///{tmp_path / 'next.sqlite3'}"
+    begin(url, reviewed)
+    ran = policies(url)
+    assert (ran.code, ran.out) == (0, "no record is like that\n")
