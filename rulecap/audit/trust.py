@@ -36,6 +36,13 @@ class Trust:
         """The keys that are not retired."""
         return tuple(term.verifier for term in self.terms if not term.retired)
 
+    def told(self) -> str:
+        """Return in words which key speaks for which sizes; empty where none has handed over."""
+        terms = sorted(self.terms, key=lambda term: term.until)
+        said = [f"by {term.verifier.label} up to {term.until:,} records" for term in terms if term.retired]
+        now = [f"by {one.label} from there on" for one in self.current]
+        return f"heads are signed {', '.join(said + now)}" if said else ""
+
     def at(self, size: int) -> tuple[Verifier, ...]:
         """Return the keys that speak for the tree of this size: at a handover's own size, both."""
         return tuple(term.verifier for term in self.terms if term.since <= size <= term.until)

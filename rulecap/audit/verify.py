@@ -74,6 +74,8 @@ class Pass:
             self._notes += self._log.database.cautions()
             kept = witnesses(self._log, head, checkpoints, self._findings)
             authority = trust(kept, trusted, self._findings)
+            if authority is not None and (terms := authority.told()):
+                self._notes.append(terms)
             signed = check_head(head, authority, self._findings)
             self._followed(head, kept)
             agreeing = self._compare(head, signed, kept, authority)

@@ -230,6 +230,10 @@ def test_a_rotation_is_printed_and_either_public_key_proves_the_log(rulecap, pol
     for key in keys:
         proof = rulecap("audit", "verify", "--log", LOG, "--key", key)
         assert (proof.code, proof.out.splitlines()[1]) == (0, "the head is signed by next")
+    labels = ["+".join(key.split("+")[:2]) for key in keys]
+    proof = rulecap("audit", "verify", "--log", LOG, "--key", keys[0])
+    assert f"heads are signed by {labels[0]} up to 2 records, by {labels[1]} from there on" in proof.out.splitlines()
+    assert "heads are" not in rulecap("audit", "verify", "--log", LOG, "--key", keys[1]).out  # who trusts it alone
     again = rulecap("audit", "rotate", "--log", LOG, "--from", "desk.key", "--to", "next.key")
     assert again.code == 2
     assert "this log is not signed by desk+" in again.err
