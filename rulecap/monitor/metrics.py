@@ -16,6 +16,8 @@ class Metrics:
         """Begin at zero."""
         self.registry = registry = CollectorRegistry()
         self._passes = Counter("rulecap_monitor_passes", "Passes.", ["outcome"], registry=registry)
+        for outcome in ("good", "bad"):  # an alarm looks for a first increase too
+            self._passes.labels(outcome)
         self._last = Gauge(
             "rulecap_monitor_last_good_pass_seconds", "When the last good pass ended, since 1970.", registry=registry
         )

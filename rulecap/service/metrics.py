@@ -47,6 +47,8 @@ class Metrics:
             buckets=QUICK,
         )
         self._reloads = Counter("rulecap_policy_reloads", "Edits of the policy.", ["outcome"], registry=registry)
+        for outcome in ("taken", "refused"):
+            self._reloads.labels(outcome)
         self._policy = Gauge(
             "rulecap_policy", "1 for the policy in force.", ["name", "version", "digest"], registry=registry
         )
@@ -107,7 +109,9 @@ class Metrics:
         self.in_force(policy)
 
     def in_force(self, policy: Policy) -> None:
-        """Tell which policy is in force."""
+        """Tell which policy is in force, and begin at 0 what an alarm looks for a first increase of."""
+        for decision in policy.decisions:
+            self._unlogged.labels(decision)
         self._policy.clear()
         self._policy.labels(policy.name, policy.version, policy.digest).set(1)
 

@@ -12,6 +12,8 @@ from typing import Any
 from rulecap.audit import open_ledger
 from rulecap.audit.ledger import Asked
 from rulecap.engine.decision import Decision
+from rulecap.language.values import iso
+from rulecap.service.answers import OURS
 from rulecap.service.apart import LedgerApart
 from rulecap.service.demo import DemoSource
 from rulecap.service.desk import NO_ACCOUNT, Desk
@@ -237,6 +239,8 @@ class Service:
         """Count and tell what was decided."""
         if decision.record_id is None:
             self.metrics.unlogged(asked.decision)
+            if decision.ok:
+                _tell_unrecorded(asked, decision)
             return
         if decision.snapshot is not asked.snapshot:  # the answer to an earlier request, told again
             return
@@ -244,6 +248,15 @@ class Service:
         self.metrics.decided(asked.decision, verdict, seconds)
         if self.events.listened_to and self._follower is not None:
             self._follower.own(decided(asked.policy, decision, verdict))
+
+
+def _tell_unrecorded(asked: Asked, decision: Decision) -> None:
+    """Say in the log what was answered and is on no record: nothing else tells of it afterwards."""
+    code = next((one.code for one in decision.problems if one.code in OURS), "unlogged")
+    snapshot = decision.snapshot
+    about = {"account": snapshot.account.id, "as_of": iso(snapshot.as_of)} if snapshot is not None else {}
+    said = {"code": code, "decision": asked.decision, "verdict": asked.policy.verdict_of(decision), **about}
+    log.warning("answered without a record", extra=said)
 
 
 def _source(settings: ServiceSettings) -> Source | None:

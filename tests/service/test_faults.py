@@ -145,7 +145,13 @@ def test_questions_about_one_reading_are_recorded_once(served):
     assert len(ids) == 1
 
 
-def test_a_log_that_cannot_be_written_refuses_entries_and_answers_reductions(served, tmp_path):
+def test_what_alarms_count_is_there_before_it_happens(served):
+    text = served().get("/metrics").text  # of a series that begins with 1, Prometheus sees no increase
+    assert 'rulecap_unlogged_total{decision="position"} 0.0' in text
+    assert 'rulecap_policy_reloads_total{outcome="refused"} 0.0' in text
+
+
+def test_a_log_that_cannot_be_written_refuses_entries_and_answers_reductions(served, tmp_path, caplog):
     client = served(refresh_seconds=3600.0, record_seconds=3600.0)
     assert client.post(POSITION, json=SPECIFIED).json()["recommendation"] == "ENTER"
     with closing(sqlite3.connect(tmp_path / "log.sqlite3", isolation_level=None)) as other:
@@ -157,6 +163,9 @@ def test_a_log_that_cannot_be_written_refuses_entries_and_answers_reductions(ser
         assert (ready.status_code, ready.json()["reasons"][0]["code"]) == (503, "log-locked")
         reduced = client.post(POSITION, json=REDUCTION).json()
         assert (reduced["recommendation"], reduced["problems"][0]["severity"]) == ("ENTER", "warning")
+        (told,) = [one for one in caplog.records if one.message == "answered without a record"]
+        assert (told.code, told.decision, told.verdict, told.account) == ("unlogged", "position", "ENTER", "demo")
+        assert told.as_of == reduced["as_of"]
         refused(client.get("/api/capital/allocation/multi-tier"), 503, "unlogged")
         assert "rulecap_audit_failing 1.0" in client.get("/metrics").text
         other.execute("ROLLBACK")

@@ -127,7 +127,7 @@ def test_figures_for_prometheus(served):
     assert "rulecap_snapshot_age_seconds" in text
     assert "demo" not in text  # the account's name
     labels = {label for line in text.splitlines() for label in re.findall(r'(\w+)="', line)}
-    assert labels == {"decision", "verdict", "method", "route", "status", "le", "name", "version", "digest"}
+    assert labels == {"decision", "verdict", "method", "route", "status", "le", "name", "version", "digest", "outcome"}
 
 
 def test_who_reads_slowly_is_let_go_with_everything_that_was_told_in_order():
