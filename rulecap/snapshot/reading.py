@@ -11,6 +11,7 @@ from rulecap.snapshot.findings import describe, problems_of
 from rulecap.snapshot.model import Account, Asset, Book, Bracket, Market, Position, Signal, Snapshot
 from rulecap.snapshot.twice import is_given_once, twice
 
+DEEPEST = 6
 MOST_BYTES = 64 * 1024 * 1024
 
 
@@ -44,11 +45,40 @@ def _read(value: object) -> Snapshot | list[Problem]:
         return _read_json(value)
     if not isinstance(value, dict):
         return [Problem("not-a-snapshot", f"must be a Snapshot, a dict or JSON, got {describe(value)}", path="")]
+    try:
+        read = _validated(value)
+    except ValidationError:
+        plain = _without_numpy(value)
+        if plain is value:
+            raise
+        return _validated(plain)
+    plain = value if isinstance(read, Snapshot) else _without_numpy(value)
+    return read if plain is value else _validated(plain)
+
+
+def _validated(value: dict[str, Any]) -> Snapshot | list[Problem]:
     snapshot = Snapshot.model_validate(value)
     stray = _not_lists(value)
     if stray:
         return [Problem("wrong-type", "must be a list, as in JSON", path=path) for path in stray]
     return snapshot if _plain(snapshot) else _plainly(snapshot)
+
+
+def _without_numpy(value: Any, deep: int = 0) -> Any:
+    """Return the value with NumPy's numbers, flags and arrays as Python's; itself where it has none.
+
+    Nothing in a snapshot lies deeper than `DEEPEST`; what contains itself has no end.
+    """
+    kind = type(value)
+    if deep > DEEPEST:
+        return value
+    if kind is dict:
+        parts = {name: _without_numpy(part, deep + 1) for name, part in value.items()}
+        return parts if any(parts[name] is not part for name, part in value.items()) else value
+    if kind in {list, tuple}:
+        items = [_without_numpy(item, deep + 1) for item in value]
+        return items if any(item is not given for item, given in zip(items, value, strict=True)) else value
+    return value.tolist() if kind.__module__ == "numpy" else value
 
 
 def _read_json(text: bytes | bytearray | memoryview | str) -> Snapshot | list[Problem]:
