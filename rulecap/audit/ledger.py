@@ -29,6 +29,11 @@ A_REQUEST = "what was asked under an idempotency key is handed in as bytes"
 WAITS = 3.0
 
 
+def _no_policy(given: object) -> str:
+    said = f"a ledger is asked by a Policy and then a snapshot, not by a {type(given).__name__}"
+    return f"{said}: rulecap.load_policy({given[:80]!r}) gives one" if isinstance(given, str) else said
+
+
 class Asked(NamedTuple):
     """What `Ledger.evaluate` is asked; it says what each is."""
 
@@ -92,7 +97,12 @@ class Ledger:
             The decision, with `record_id`. The memory is the log's. Where it could not be recorded, `record_id` is none
             and a problem `unlogged` says why; the outputs are then the decision's `on_error`, but for a reduction,
             which is answered all the same.
+
+        Raises:
+            TypeError: what is to decide is no policy.
         """
+        if not isinstance(policy, Policy):
+            raise TypeError(_no_policy(policy))
         question = _question(Asked(policy, snapshot, decision, idempotency_key, request), self._written)
         if isinstance(question, Decision):
             return question

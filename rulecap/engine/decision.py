@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from rulecap.engine.trace import Trace
     from rulecap.snapshot import Snapshot
 
+MOST_SHOWN = 5
+
 
 class Decision:
     """The answer to one evaluation. Outputs and memory are plain dicts of JSON types and belong to the caller.
@@ -121,5 +123,9 @@ class Decision:
         )
 
     def __repr__(self) -> str:
-        """Return a short text."""
-        return f"Decision({self.decision!r}, ok={self.ok}, outputs={self.outputs!r})"
+        """Return a short text: the outputs, and what was wrong by its place and code."""
+        told = [f"{one.path}: {one.code}" if one.path else one.code for one in self.problems[:MOST_SHOWN]]
+        told += [f"and {len(self.problems) - MOST_SHOWN} more"] if len(self.problems) > MOST_SHOWN else []
+        record = f", record_id={self.record_id!r}" if self.record_id is not None else ""
+        wrong = f", problems={told!r}" if told else ""
+        return f"Decision({self.decision!r}, ok={self.ok}, outputs={self.outputs!r}{wrong}{record})"

@@ -1,7 +1,9 @@
 """Reading a snapshot from whatever is handed in: a snapshot, or every problem with it, and nothing ever raised."""
 
+import re
 from datetime import datetime
 from itertools import chain
+from pathlib import PurePath
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,6 +14,8 @@ from rulecap.snapshot.model import Account, Asset, Book, Bracket, Market, Positi
 from rulecap.snapshot.twice import is_given_once, twice
 
 DEEPEST = 6
+NAMED = "it is what is in the file that is handed in: Path(…).read_bytes()"
+A_NAME = re.compile(r"[^\s{}\[\]\"]{1,255}\.json", re.IGNORECASE)
 MOST_BYTES = 64 * 1024 * 1024
 
 
@@ -44,7 +48,10 @@ def _read(value: object) -> Snapshot | list[Problem]:
     if isinstance(value, (bytes, bytearray, memoryview, str)):
         return _read_json(value)
     if not isinstance(value, dict):
-        return [Problem("not-a-snapshot", f"must be a Snapshot, a dict or JSON, got {describe(value)}", path="")]
+        hint = NAMED if issubclass(type(value), PurePath) else ""
+        return [
+            Problem("not-a-snapshot", f"must be a Snapshot, a dict or JSON, got {describe(value)}", path="", hint=hint)
+        ]
     try:
         read = _validated(value)
     except ValidationError:
@@ -88,6 +95,8 @@ def _read_json(text: bytes | bytearray | memoryview | str) -> Snapshot | list[Pr
     if len(text) > MOST_BYTES:
         return [Problem("too-many", f"must be at most {MOST_BYTES} bytes of JSON", path="")]
     if isinstance(text, str):
+        if A_NAME.fullmatch(text):
+            return [Problem("not-json", "is not JSON, but the name of a file", path="", hint=NAMED)]
         try:
             text = text.encode()
         except UnicodeEncodeError:

@@ -526,3 +526,12 @@ class TestALogThatFollowsAnother:
             attacker.execute("UPDATE records SET body = ? WHERE seq = 1", (body.replace(b'"seen":1', b'"seen":9'),))
         with open_log(new) as log:
             assert [(one.code, one.seq) for one in verify(log).findings] == [("record-altered", 1)]
+
+
+def test_arguments_in_the_wrong_order_are_said_to_be(tmp_path):
+    with open_ledger(f"sqlite:///{tmp_path / 'log.sqlite3'}") as ledger:
+        with pytest.raises(TypeError, match="a ledger is asked by a Policy and then a snapshot, not by a dict"):
+            ledger.evaluate({}, load_policy("default"))
+        with pytest.raises(TypeError, match=r"not by a str: rulecap\.load_policy"):
+            ledger.evaluate("default", {})
+        assert ledger.evaluate(load_policy("default"), {}).record_id is not None

@@ -283,3 +283,13 @@ def test_a_decision_reduces_where_the_one_that_answered_answers_anyway(counted: 
         assert ask(falling, "handed").reduces
         assert ask(falling, "handed").answered_by == "reducing"
         assert not ask(snapshot(), "unheard of").reduces
+
+
+def test_what_a_notebook_shows_of_a_decision_says_what_was_wrong(tmp_path):
+    shown = repr(load_policy("default").evaluate({}))
+    assert "ok=False" in shown
+    assert "problems=['as_of: missing-field', 'account: missing-field']" in shown
+    fine = load_policy("default").evaluate(Path("policies/default/examples/sushi_recorded.json").read_bytes())
+    assert "problems" not in repr(fine)
+    fine.record_id = "c0ffee000000-7"
+    assert "record_id='c0ffee000000-7'" in repr(fine)

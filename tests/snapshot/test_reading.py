@@ -732,3 +732,14 @@ def test_a_problem_is_one_line_in_a_log() -> None:
     )
     assert str(Problem("cycle", "in a circle", Location("a.yaml", 3, 5))) == "a.yaml:3:5: in a circle [cycle]"
     assert str(Problem("not-json", "is not JSON", path="")) == "is not JSON [not-json]"
+
+
+@pytest.mark.parametrize("given", [Path("snapshot.json"), "snapshot.json", "data/now.JSON"])
+def test_a_file_s_name_is_told_from_what_is_in_it(given):
+    (problem,) = read_snapshot(given)
+    assert problem.hint == "it is what is in the file that is handed in: Path(…).read_bytes()"
+
+
+def test_a_text_that_is_no_name_of_a_file_is_no_json():
+    (problem,) = read_snapshot("no json")
+    assert (problem.code, problem.hint) == ("not-json", "")
