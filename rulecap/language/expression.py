@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rulecap.language.grammar import Refusal, Syntax, parse
+from rulecap.language.grammar import Syntax, parse
+from rulecap.language.slips import Refusal
 from rulecap.location import Location
 from rulecap.policy.nodes import Scalar, problem_at
 from rulecap.problems import Problem

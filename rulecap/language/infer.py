@@ -8,10 +8,11 @@ from rulecap.language import types as t
 from rulecap.language.calls import infer_call
 from rulecap.language.expression import Expression
 from rulecap.language.functions import ALL_NAMES
-from rulecap.language.grammar import CAPITALS, CONSTANTS, Refusal, offset_of
+from rulecap.language.grammar import CAPITALS, CONSTANTS, offset_of
 from rulecap.language.paths import NOTHING, dotted, named, read_path
 from rulecap.language.presence import proven
 from rulecap.language.scope import Scope, lacking
+from rulecap.language.slips import Refusal
 from rulecap.language.terms import Binary, Choice, Compare, Const, Listing, Logic, Member, Negative, Not, Read, Term
 from rulecap.language.unit_errors import as_unit, clash, misuse, what, written
 from rulecap.problems import did_you_mean, of_late

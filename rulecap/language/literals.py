@@ -5,7 +5,8 @@ import re
 from dataclasses import dataclass
 
 from rulecap.language import types as t
-from rulecap.language.grammar import LARGEST, scaled, written_here
+from rulecap.language.grammar import LARGEST, scaled
+from rulecap.language.slips import written_here
 from rulecap.language.thousands import either
 from rulecap.language.types import Record, Type
 from rulecap.language.values import ANY

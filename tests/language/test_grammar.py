@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rulecap.language.grammar import LARGEST, MOST_DEPTH, Refusal, Syntax, parse
+from rulecap.language.grammar import LARGEST, MOST_DEPTH, Syntax, parse
+from rulecap.language.slips import Refusal
 from tests.patience import patience
 
 PIECES = [

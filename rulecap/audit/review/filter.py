@@ -16,9 +16,10 @@ from rulecap.audit.review.selection import Kinds
 from rulecap.engine.compiler import finish, new_code, preload, preload_dated
 from rulecap.language import types as t
 from rulecap.language.expression import Expression, expression
-from rulecap.language.grammar import Refusal, Syntax
+from rulecap.language.grammar import Syntax
 from rulecap.language.infer import Inference, infer
 from rulecap.language.scope import Cases, ParameterValue, Scope
+from rulecap.language.slips import Refusal
 from rulecap.language.terms import Dated, Local, Read, Remembered, RuleValue, Term, walk
 from rulecap.language.values import ANY
 from rulecap.policy.nodes import Scalar, SourceFile
