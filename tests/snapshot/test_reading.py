@@ -375,6 +375,17 @@ def test_a_fact_is_a_text_that_can_be_written() -> None:
     assert only(wrong) == ("facts.venue", "wrong-type", "must be a text that UTF-8 can write, got the text '\\ud800'")
 
 
+@pytest.mark.parametrize("wrong", [2, 3])
+def test_of_a_book_out_of_order_the_first_level_that_is_wrong_is_named(wrong: int) -> None:
+    """A book has thousands of levels: that one of them is wrong helps nobody who is not told which."""
+    steps = [[index, 1] for index in range(5)]
+    bids, asks = [[9 - step, one] for step, one in steps], [[10 + step, one] for step, one in steps]
+    for side, levels in (("bids", bids), ("asks", asks)):
+        unsorted = [*levels[:wrong], levels[0], *levels[wrong + 1 :]]
+        book = {"bids": bids, "asks": asks, side: unsorted}
+        assert only({**whole(), "book": book})[:2] == (f"book.{side}[{wrong}]", "book-not-sorted")
+
+
 def test_a_crossed_book_names_both_prices() -> None:
     crossed = put(whole(), "book.asks.0.0", 8.5)
     assert only(crossed) == ("book", "book-crossed", "the best bid 9.0 must not be above the best ask 8.5")
