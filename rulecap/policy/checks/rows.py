@@ -14,8 +14,6 @@ from rulecap.rules.table import TypedTable
 def check_rows(policy: TypedPolicy, problems: list[Problem]) -> None:
     """Note each name of a row that nothing looks up: a slip in it would leave the row out, and nobody would be told."""
     tables = [rule for rule in policy.rules.values() if isinstance(rule, TypedTable)]
-    if not tables:
-        return
     keys: dict[str, list[Term]] = {table.name: [table.key] if table.key else [] for table in tables}
     for name, key in _looked_up(every_term(policy)):
         keys.setdefault(name, []).append(key)
