@@ -1,5 +1,7 @@
 """Formulas: arithmetic left to right, what nothing gives, dated values, times, and what has no value."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -207,3 +209,33 @@ rules:
         "left": 13.5, "before": True, "expiry_of": "2026-03-03T08:00:00Z", "moved_to": "2026-04-01T06:00:00Z",
         "passed": False,
     }  # fmt: skip
+
+
+def test_a_count_is_whole_as_it_is_written_and_every_other_parameter_a_float() -> None:
+    """An answer says 30 trades, not 30.0, and 2.0 for a ratio, whether it was written 2 or 2.0."""
+    outputs = decide("""
+parameters:
+  trades: {value: 30, unit: count}
+  later: {unit: count, values: [{from: 2026-01-01, is: 40}]}
+  share: {value: 2, unit: ratio}
+decisions:
+  answer: {outputs: {trades: trades, later: later, share: share}, on_error: {trades: none, later: none, share: none}}
+""").outputs
+    assert {name: repr(one) for name, one in outputs.items()} == {"trades": "30", "later": "40", "share": "2.0"}
+
+
+def test_a_day_begins_at_midnight_in_utc_wherever_the_program_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same policy gives the same answer on a server in Kathmandu."""
+    written = """
+parameters: {expiry: {value: 2026-03-03, type: time}, most: {unit: percent, values: [{from: 2026-03-03, is: 5%}]}}
+rules:
+  left: {kind: formula, unit: hours, formula: "hours_between(as_of, expiry)"}
+  share: {kind: formula, unit: percent, formula: most}
+"""
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    time.tzset()
+    try:
+        assert decide(written, as_of="2026-03-03T00:00:00Z").outputs == {"left": 0.0, "share": 5.0}
+    finally:
+        monkeypatch.undo()
+        time.tzset()
