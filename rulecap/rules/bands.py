@@ -97,7 +97,7 @@ def _bounds(rule: BandsRule, checker: Checker, of: t.Type) -> list[Bound]:
     for number, case in enumerate(rule.cases):
         final = number == len(rule.cases) - 1
         value = _bound(case, final, checker, of)
-        inclusive = case.below is None and case.up_to is not None
+        inclusive = case.up_to is not None
         copied = case.name in named  # which is noted as that
         named.add(case.name)
         if value is not None and last is not None and value <= last and not copied:
