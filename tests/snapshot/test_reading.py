@@ -370,6 +370,54 @@ def _shown(path: str) -> str:
     return "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in path.split(".")).lstrip(".")
 
 
+# What is taken, and what is beyond it by as little as a float can be.
+ABOVE_0 = ([5e-324, 1e300], [0, -5e-324])
+FROM_0 = ([0, 1e300], [-5e-324])
+SHARE = ([0, 1], [-5e-324, 1 + 2**-52])
+SCORE = ([0, 100], [-5e-324, 100 + 2**-46])
+EDGES: dict[str, tuple[list[float], list[float]]] = {
+    "age_seconds": FROM_0,
+    "positions.0.quantity": FROM_0,
+    "positions.0.entry_price": ABOVE_0,
+    "positions.0.mark_price": ABOVE_0,
+    "positions.0.leverage": FROM_0,
+    "positions.0.score": SCORE,
+    "positions.0.volatility_pct": FROM_0,
+    "positions.0.liquidation_price": ABOVE_0,
+    "signal.score": SCORE,
+    "signal.win_rate": SHARE,
+    "signal.win_loss_ratio": ABOVE_0,
+    "signal.trades": ([0, 10**12], [-1, 10**12 + 1]),
+    "signal.stop_distance_pct": ABOVE_0,
+    "signal.quantity": ABOVE_0,
+    "market.price": ABOVE_0,
+    "market.atr_pct": FROM_0,
+    "market.spread_pct": FROM_0,
+    "market.depth_score": SHARE,
+    "market.min_quantity": FROM_0,
+    "market.quantity_step": ABOVE_0,
+    "market.min_notional": FROM_0,
+    "market.brackets.0.max_notional": ([5e-324], [0, -5e-324]),
+    "market.brackets.0.max_leverage": ABOVE_0,
+    "market.brackets.0.maintenance_margin_rate": SHARE,
+    "market.brackets.0.maintenance_amount": FROM_0,
+    "assets.0.volatility_pct": ABOVE_0,
+    "book.asks.1.1": FROM_0,
+    "book.bids.1.0": ([5e-324], [0, -5e-324]),
+}
+
+
+@pytest.mark.parametrize("path", EDGES)
+def test_each_number_is_taken_up_to_its_edge_and_not_beyond(path: str) -> None:
+    """Rules divide by prices and steps and take shares for shares: what is beyond is refused before a rule sees it."""
+    taken, refused = EDGES[path]
+    for value in taken:
+        read(put(whole(), path, value))
+    for value in refused:
+        assert only(put(whole(), path, value))[:2] == (_shown(path), "out-of-range")
+        assert only(json.dumps(put(whole(), path, value)))[:2] == (_shown(path), "out-of-range")
+
+
 def test_a_fact_is_a_text_that_can_be_written() -> None:
     wrong = put(whole(), "facts.venue", "\ud800")
     assert only(wrong) == ("facts.venue", "wrong-type", "must be a text that UTF-8 can write, got the text '\\ud800'")
