@@ -267,7 +267,7 @@ def fact_time(value: object) -> object:
 
 def _answer(code: Code, policy: TypedPolicy, plan: Plan) -> None:
     code.origin = (f"decision.{plan.decision.name}", plan.decision.location)
-    code.line(f"O = {_outputs(code, plan.decision.outputs)}", plan.decision.location)
+    _outputs(code, plan.decision.outputs, "O = {", "}")
     entries = []
     for name, memory in policy.memory.items() if plan.advances else ():
         written, term = memory.next
@@ -279,11 +279,13 @@ def _answer(code: Code, policy: TypedPolicy, plan: Plan) -> None:
     code.line(f"return O, {{{', '.join(entries)}}}, ({values})")
 
 
-def _outputs(code: Code, outputs: OutputTerms) -> str:
-    parts = []
-    for name, part in outputs.items():
-        source = (
-            _outputs(code, part) if isinstance(part, dict) else output_source(code, code.finite(part[1]), part[1].type)
-        )
-        parts.append(f"{name!r}: {source}")
-    return "{" + ", ".join(parts) + "}"
+def _outputs(code: Code, outputs: OutputTerms, opening: str, closing: str) -> None:
+    """Write the outputs, each on a line of its own, so that what fails has its own place."""
+    with code.block(opening):
+        for name, part in outputs.items():
+            if isinstance(part, dict):
+                _outputs(code, part, f"{name!r}: {{", "},")
+                continue
+            expression, term = part
+            code.line(f"{name!r}: {output_source(code, code.finite(term), term.type)},", expression.location())
+    code.line(closing)

@@ -112,13 +112,26 @@ class TypedAction:
         return [*single, *self.loop.terms(), *(term for _, term in [*self.sums.values(), *self.do.values()])]
 
     def candidates(self, code: Code) -> str:
-        """Return source of the elements in their order."""
+        """Find the elements in their order, before anything is done with one; return source of them."""
         element, source = self.loop.variable, code.term(self.loop.source)
-        where = f" if {code.term(self.loop.where[1])}" if self.loop.where else ""
-        if self.first is None:
-            return f"[{element} for {element} in {source}{where}]" if where else source
-        order = code.emitter.named("f_lowest_first", lowest_first)
-        return f"{order}([({code.finite(self.first[1])}, {element}) for {element} in {source}{where}])"
+        if self.first is None and self.loop.where is None:
+            return source
+        code.line("v_found = []")
+        with code.block(f"for {element} in {source}:", self.loop.over.expression.location()):
+            if self.loop.where:
+                code.line(f"if not {code.term(self.loop.where[1])}: continue", self.loop.where[0].location())
+            if self.first is None:
+                code.line(f"v_found.append({element})")
+                return "v_found"
+            code.line(f"v_found.append(({code.finite(self.first[1])}, {element}))", self.first[0].location())
+        return f"{code.emitter.named('f_lowest_first', lowest_first)}(v_found)"
+
+    def count(self, code: Code) -> str:
+        """Return source of how many elements there are."""
+        element, source = self.loop.variable, code.term(self.loop.source)
+        if self.loop.where is None:
+            return f"len({source})"
+        return f"len([{element} for {element} in {source} if {code.term(self.loop.where[1])}])"
 
     def left_out(self, code: Code) -> str:
         """Return source of what names the elements on which `where` does not hold."""
@@ -160,9 +173,8 @@ class TypedActions(Typed):
     def _write(self, code: Code, action: TypedAction) -> None:
         for name in action.sums:
             code.line(f"e_{name} = 0.0")
-        with code.block(
-            f"for {action.loop.variable} in {action.candidates(code)}:", action.loop.over.expression.location()
-        ):
+        candidates = action.candidates(code)
+        with code.block(f"for {action.loop.variable} in {candidates}:", action.loop.over.expression.location()):
             if action.goes_on:
                 code.line(f"if not {code.term(action.goes_on[1])}: break", action.goes_on[0].location())
             for number, (written, term) in enumerate(action.do.values()):
@@ -188,7 +200,7 @@ class TypedActions(Typed):
                 "line": written.location.line,
             }
             code.line(f"v_holds = {holds}")
-            count = f"len({action.candidates(code)}) if v_holds else 0"
+            count = f"{action.count(code)} if v_holds else 0"
             parts = {"holds": "v_holds", "candidates": count}
             if action.loop.where:
                 code.line(f"v_out = {action.left_out(code)} if v_holds else []")
