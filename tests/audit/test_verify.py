@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -179,6 +180,38 @@ def test_a_log_that_was_begun_without_a_key_is_not_taken_over_by_one(policy, pat
         open_ledger(url_of(path), OLD)
     with pytest.raises(LogError, match="has not signed"):
         rotate(url_of(path), OLD, NEW)
+
+
+def test_records_that_nobody_signed_and_signed_ones_that_are_gone_are_named_beside_the_signed_head(policy, path):
+    """Whoever has no key may make everything else agree, but the signed head still says how many records there were."""
+    ask(path, policy, 1, 2, 3)
+    (signed,) = sqlite3.connect(path).execute("SELECT note FROM log").fetchone()
+    ask(path, policy, 4, 5)
+    (later,) = sqlite3.connect(path).execute("SELECT note FROM log").fetchone()
+    edit(path, "UPDATE log SET note = ?", signed)
+    assert found(path, [OLD]) == [("record-inserted", 4, 5)]
+    assert found(path) == [("head-differs", None, None)]
+    with closing(sqlite3.connect(path)) as database, database:
+        rewrite(database, bodies(database)[:2])
+        database.execute("UPDATE log SET note = ?", (later,))
+    assert found(path, [OLD]) == [("record-missing", 3, 5)]
+    assert found(path) == [("head-differs", None, None)]
+
+
+def test_a_head_s_checkpoint_of_other_records_is_found_without_a_key(policy, path):
+    """It is what an auditor takes away and keeps: of a log that is whole in itself, it must not say something else."""
+    head = ask(path, policy, 1, 2, key=None)
+    for other in (replace(checkpoint_of(head), root=bytes(32)), replace(checkpoint_of(head), size=1)):
+        edit(path, "UPDATE log SET note = ?", other.to_text())
+        assert found(path) == [("head-differs", None, None)]
+
+
+def test_a_checkpoint_that_was_put_into_the_log_is_no_witness_against_its_records(policy, path):
+    """Anybody who writes the database can put one there, so it is held against the records, not they against it."""
+    head = ask(path, policy, 1, 2, key=None)
+    edit(path, "UPDATE nodes SET hash = ? WHERE position = 0", bytes(32))
+    edit(path, "INSERT INTO checkpoints VALUES (2, ?)", replace(checkpoint_of(head), root=bytes(32)).to_text())
+    assert sorted(found(path)) == [("checkpoint-differs", 1, 2), ("node-altered", 1, None)]
 
 
 # --- from key to key
