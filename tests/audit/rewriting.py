@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Sequence
 
 from rulecap.audit.checkpoint import Checkpoint
+from rulecap.audit.clock import time_of
 from rulecap.audit.merkle import Peaks, leaf_hash
 from rulecap.audit.note import Signer, sign
-from rulecap.audit.said import said_by
+from rulecap.audit.said import RecordedSnapshot, said_by
 
 
 def bodies(database: sqlite3.Connection) -> list[bytes]:
@@ -34,6 +35,8 @@ def rewrite(database: sqlite3.Connection, records: Sequence[bytes], key: Signer 
             database.execute("INSERT INTO kinds VALUES (?, ?, ?, ?, ?, ?)", (kinds[said.about], *said.about))
         database.execute("INSERT INTO records VALUES (?, ?, ?, ?)", (seq, said.written, kinds[said.about], body))
         whose = said.account, said.policy.name
+        if seq == 1 and isinstance(said.snapshot, RecordedSnapshot) and said.snapshot.carried:
+            last = {(one["account"], one["policy"]): time_of(one["as_of"]) for one in said.snapshot.carried["memories"]}
         if said.as_of is not None and said.advanced and said.as_of > last.get(whose, -1):
             last[whose] = said.as_of
             database.execute("INSERT INTO advances VALUES (?, ?, ?, ?)", (*whose, said.as_of, seq))

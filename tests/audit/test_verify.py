@@ -1,5 +1,6 @@
 """What verify can prove with which evidence, whom a writer goes on with, and what an attacker must not get signed."""
 
+import json
 import os
 import shutil
 import sqlite3
@@ -10,7 +11,8 @@ import pytest
 
 from rulecap.audit import LogError, open_ledger, open_log
 from rulecap.audit.note import sign
-from rulecap.audit.opening import rotate
+from rulecap.audit.opening import begin, rotate
+from rulecap.audit.record import Place, bare_body
 from rulecap.audit.trust import NEXT_KEY, handover
 from rulecap.audit.verify import verify
 from rulecap.audit.witness import checkpoint_of
@@ -212,6 +214,82 @@ def test_a_checkpoint_that_was_put_into_the_log_is_no_witness_against_its_record
     edit(path, "UPDATE nodes SET hash = ? WHERE position = 0", bytes(32))
     edit(path, "INSERT INTO checkpoints VALUES (2, ?)", replace(checkpoint_of(head), root=bytes(32)).to_text())
     assert sorted(found(path)) == [("checkpoint-differs", 1, 2), ("node-altered", 1, None)]
+
+
+# --- memories, in a log that is rewritten throughout: nothing else disagrees, and no key or checkpoint is at hand
+
+
+def rewritten(path, **fields_of):
+    """Change fields of records, named r1, r2 and so on, and compute everything again."""
+    with closing(sqlite3.connect(path)) as database, database:
+        records = bodies(database)
+        for name, fields in fields_of.items():
+            seq = int(name.removeprefix("r"))
+            records[seq - 1] = changed(records[seq - 1], **fields)
+        rewrite(database, records)
+
+
+def messages(path):
+    with open_log(url_of(path)) as log:
+        return [one.render() for one in verify(log).findings]
+
+
+def test_a_first_record_that_was_given_a_memory_is_named_and_no_record_is_blamed_for_it(policy, path):
+    ask(path, policy, 1, 2, key=None)
+    rewritten(path, r1={"memory": {"seen": 5.0, "worst_loss": 0.0}})
+    assert messages(path) == ["record 1: was not given the memory that its account began with [memory-differs]"]
+
+
+def test_a_record_that_was_given_another_memory_is_named_with_the_one_that_left_it(policy, path):
+    """Also a late one, which gets the memory from before its time, and one on the snapshot of the one before it."""
+    ask(path, policy, 1, 3, 5, 5, 2, key=None)
+    other = {"memory": {"seen": 0.0, "worst_loss": 9.0}}
+    for seq, left in ((2, 1), (3, 2), (4, 2)):
+        rewritten(path, **{f"r{seq}": other})
+        assert messages(path) == [f"record {seq}: was not given the memory that record {left} left [memory-differs]"]
+        with open_log(url_of(path)) as log:
+            given = log.record(left).fields["next_memory"]
+        rewritten(path, **{f"r{seq}": {"memory": given}})
+    assert messages(path) == []
+    rewritten(path, r5=other)
+    assert messages(path) == ["record 5: is late, and was not given the memory that record 1 left [memory-differs]"]
+
+
+def test_a_first_record_that_is_missing_says_nothing_against_the_memory_of_the_next(policy, path):
+    ask(path, policy, 1, 2, 3)
+    edit(path, "DELETE FROM records WHERE seq = 1")
+    assert found(path) == [("record-missing", 1, 1)]
+
+
+def test_memories_are_carried_over_by_a_log_s_first_record_alone(policy, path):
+    """Else who rewrites a log could set back what trips a circuit breaker: by carrying a memory into its middle."""
+    name = ask(path, policy, 1, 2, 3, key=None).id
+    forged = {"seen": 0.0, "worst_loss": 0.0}
+    carried = {"account": "a", "policy": "counting", "as_of": snapshot(2)["as_of"], "memory": forged}
+    rewritten(path, r3={"memory": forged})
+    with closing(sqlite3.connect(path)) as database, database:
+        records = bodies(database)
+        time = json.loads(records[1])["time"]
+        records[1] = bare_body(Place(2, name, time), json.dumps({"carried": {"memories": [carried]}}).encode())
+        rewrite(database, records)
+    assert messages(path) == [
+        "record 2: is no decision's, and not the first record of a log that follows another [record-altered]"
+    ]
+
+
+def test_what_the_first_record_carries_over_is_what_the_next_ones_have_to_be_given(policy, path, tmp_path):
+    """In time, late, and for whoever comes first under the log: a carried memory holds as one that a record left."""
+    ask(tmp_path / "old", policy, 1, 4, key=None)
+    begin(url_of(path), after=url_of(tmp_path / "old"))
+    ask(path, policy, 2, 6, 5, key=None)
+    assert messages(path) == []
+    with open_log(url_of(path)) as log:
+        given = log.record(2).fields["memory"]
+    for seq, late in ((2, "is late, and "), (3, ""), (4, "is late, and ")):
+        rewritten(path, **{f"r{seq}": {"memory": {"seen": 9.0, "worst_loss": 0.0}}})
+        assert messages(path) == [f"record {seq}: {late}was not given the memory that record 1 left [memory-differs]"]
+        rewritten(path, **{f"r{seq}": {"memory": given}})
+    assert messages(path) == []
 
 
 # --- from key to key
