@@ -19,7 +19,7 @@ from rulecap.cli.audit import checkpoint
 from rulecap.policy.nodes import problem_at
 from rulecap.version import __version__
 from tests.audit.counting import COUNTING, counting, snapshot
-from tests.audit.rewriting import changed
+from tests.audit.rewriting import bodies, changed, rewrite
 
 LOG = "sqlite:///log.sqlite3"
 
@@ -519,6 +519,14 @@ class TestVerifyAfter:
         Path("log.sqlite3").unlink()
         ask(policy, 1, 2, 3)
         assert "it follows rulecap/" in self.verified(rulecap).out
+
+    def test_names_an_old_log_that_was_rewritten_with_the_same_memories(self, rulecap, log, following):
+        """What was carried proves the old log as it was then, also where what is changed left no memory."""
+        with closing(sqlite3.connect("log.sqlite3")) as database, database:
+            first, *others = bodies(database)
+            rewrite(database, [changed(first, engine="9.9.9"), *others])
+        said = f"record 1: rulecap/{log.id} had other records when it was followed: it was rewritten [carried-differs]"
+        assert self.verified(rulecap).out.splitlines()[0] == said
 
     def test_names_one_that_follows_none_and_says_what_cannot_be_read(self, rulecap, log, following):
         said = rulecap("audit", "verify", "--log", LOG, "--after", self.NEXT)
