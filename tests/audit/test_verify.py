@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from rulecap.audit import LogError, open_ledger, open_log
+from rulecap.audit.merkle import node_count
 from rulecap.audit.note import sign
 from rulecap.audit.opening import begin, rotate
 from rulecap.audit.record import Place, bare_body
@@ -48,6 +49,21 @@ def edit(path, statement, *values):
 def signed_by(path, *keys):
     with open_log(url_of(path)) as log:
         return verify(log, [key.verifier for key in keys]).signed_by
+
+
+def rewritten(path, **fields_of):
+    """Change fields of records, named r1, r2 and so on, and compute everything again."""
+    with closing(sqlite3.connect(path)) as database, database:
+        records = bodies(database)
+        for name, fields in fields_of.items():
+            seq = int(name.removeprefix("r"))
+            records[seq - 1] = changed(records[seq - 1], **fields)
+        rewrite(database, records)
+
+
+def messages(path):
+    with open_log(url_of(path)) as log:
+        return [one.render() for one in verify(log).findings]
 
 
 # --- honest limits: only a checkpoint kept elsewhere, or nothing, finds these
@@ -99,6 +115,52 @@ def test_a_log_put_back_from_before_a_rotation_is_said_to_be_that(policy, path, 
         finding.message
     )
     assert found(path, [OLD, NEW], [later.note]) == [("checkpoint-ahead", 3, 5)]
+
+
+def test_a_checkpoint_of_a_log_before_its_first_record_agrees_or_is_said_to_be_about_none(policy, path):
+    """It proves no record, but which log it was that was begun; of that, what is none is a finding too."""
+    empty = ask(path, policy, key=None)
+    ask(path, policy, 1, key=None)
+    with open_log(url_of(path)) as log:
+        report = verify(log, checkpoints=[empty.note])
+    assert (report.findings, report.checkpoints) == ((), 1)
+    false = replace(checkpoint_of(empty), root=bytes(32)).to_text()
+    with open_log(url_of(path)) as log:
+        (finding,) = verify(log, checkpoints=[false]).findings
+    assert (finding.code, finding.place, finding.to_dict()["last"]) == ("checkpoint-differs", "", None)
+
+
+def test_a_checkpoint_from_between_missing_records_is_compared_by_their_leaves_as_long_as_they_are_there(policy, path):
+    """Nothing is said against a checkpoint that agrees; and where it cannot be told, that is not taken for agreeing."""
+    ask(path, policy, 1, 2)
+    kept = [ask(path, policy, 3).note, ask(path, policy, 4).note]
+    ask(path, policy, 5, 6)
+    edit(path, "DELETE FROM records WHERE seq BETWEEN 3 AND 5")
+    with open_log(url_of(path)) as log:
+        report = verify(log, [OLD.verifier], kept)
+    assert ([(one.code, one.seq, one.last) for one in report.findings], report.checkpoints) == (
+        [("record-missing", 3, 5)],
+        2,
+    )
+    edit(path, "DELETE FROM nodes WHERE position = ?", node_count(3))
+    with open_log(url_of(path)) as log:
+        report = verify(log, [OLD.verifier], kept)
+    assert report.checkpoints == 1
+    assert [one.message for one in report.findings if one.code == "checkpoint-differs"] == [
+        "a checkpoint kept elsewhere, of 4 records, cannot be compared: records are missing with their leaves"
+    ]
+    assert report.root == ""
+
+
+def test_records_that_are_not_those_of_the_signed_head_are_narrowed_by_what_was_kept(policy, path):
+    """Everything agrees but the signature; a checkpoint from before the change says up to where nothing was changed."""
+    early = ask(path, policy, 1, 2, key=OLD)
+    head = ask(path, policy, 3, 4)
+    rewritten(path, r4={"engine": "9.9.9"})
+    edit(path, "UPDATE log SET note = ?", head.note)
+    signed = ("head-differs", 1, 4)
+    assert found(path, [OLD]) == [("head-differs", None, None), signed]
+    assert found(path, [OLD], [early.note]) == [("head-differs", None, None), ("head-differs", 3, 4)]
 
 
 def test_another_log_in_its_place_is_found_with_a_checkpoint_and_by_its_key_if_that_is_another(policy, path, tmp_path):
@@ -217,21 +279,6 @@ def test_a_checkpoint_that_was_put_into_the_log_is_no_witness_against_its_record
 
 
 # --- memories, in a log that is rewritten throughout: nothing else disagrees, and no key or checkpoint is at hand
-
-
-def rewritten(path, **fields_of):
-    """Change fields of records, named r1, r2 and so on, and compute everything again."""
-    with closing(sqlite3.connect(path)) as database, database:
-        records = bodies(database)
-        for name, fields in fields_of.items():
-            seq = int(name.removeprefix("r"))
-            records[seq - 1] = changed(records[seq - 1], **fields)
-        rewrite(database, records)
-
-
-def messages(path):
-    with open_log(url_of(path)) as log:
-        return [one.render() for one in verify(log).findings]
 
 
 def test_a_first_record_that_was_given_a_memory_is_named_and_no_record_is_blamed_for_it(policy, path):
