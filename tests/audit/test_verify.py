@@ -228,6 +228,39 @@ def test_a_writer_does_not_sign_on_after_a_head_that_its_key_has_not_signed(poli
     assert refused.value.code == "log-corrupt"
 
 
+def test_a_writer_does_not_write_on_where_the_head_is_not_that_of_the_tree(policy, path):
+    """Its next head would cover what the head before it did not say; that is so for a writer that has it open, too."""
+    with open_ledger(url_of(path)) as ledger:
+        for minute in (1, 2, 3):
+            ledger.evaluate(policy, snapshot(minute))
+        edit(path, "UPDATE nodes SET hash = ? WHERE position = 2", bytes(32))
+        edit(path, "UPDATE log SET note = note || ' '")
+        assert ledger.evaluate(policy, snapshot(4)).record_id is None
+        assert (ledger.failure.code, "not that of its tree" in ledger.failure.reason) == ("log-corrupt", True)
+    with pytest.raises(LogError, match="the head of 3 records is not that of its tree") as refused:
+        open_ledger(url_of(path))
+    assert refused.value.code == "log-corrupt"
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_writer_does_not_write_on_in_a_log_that_was_rewritten_since_it_wrote(more, policy, path):
+    """Everything in it agrees and there is no key, but this process knows what it wrote; so does one that is told it."""
+    with open_ledger(url_of(path)) as ledger:
+        for minute in (1, 2):
+            ledger.evaluate(policy, snapshot(minute))
+        if more:
+            ask(path, policy, 3, key=None)
+        rewritten(path, r1={"engine": "9.9.9"})
+        for _ in range(2):
+            assert ledger.evaluate(policy, snapshot(4)).record_id is None
+            said = ledger.failure.code, "was rewritten since this process wrote there" in ledger.failure.reason
+            assert said == ("log-corrupt", True)
+        known = ledger.head
+    with pytest.raises(LogError, match="was rewritten since this process wrote there"):
+        open_ledger(url_of(path), since=known)
+    assert found(path) == []
+
+
 def test_the_signed_head_of_another_log_is_no_head_of_this_one(policy, path, tmp_path):
     ask(path, policy, 1)
     other = ask(tmp_path / "other", policy, 1)
