@@ -244,7 +244,7 @@ def test_a_writer_does_not_write_on_where_the_head_is_not_that_of_the_tree(polic
 
 @pytest.mark.parametrize("more", [0, 1])
 def test_a_writer_does_not_write_on_in_a_log_that_was_rewritten_since_it_wrote(more, policy, path):
-    """Everything in it agrees and there is no key, but this process knows what it wrote; so does one that is told it."""
+    """Everything in it agrees and there is no key; but this process knows what it wrote, and one that is told it."""
     with open_ledger(url_of(path)) as ledger:
         for minute in (1, 2):
             ledger.evaluate(policy, snapshot(minute))
