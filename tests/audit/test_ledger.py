@@ -11,10 +11,11 @@ from unittest.mock import MagicMock
 import pytest
 
 from rulecap import load_policy
-from rulecap.audit import LogError, open_ledger, open_log
+from rulecap.audit import LogError, open_ledger, open_log, opening
 from rulecap.audit.carry import follows
 from rulecap.audit.checkpoint import Checkpoint
 from rulecap.audit.findings import Findings
+from rulecap.audit.log import begin_at_head
 from rulecap.audit.opening import begin
 from rulecap.audit.replay import replayed
 from rulecap.audit.review.deposits import deposits_on_record
@@ -465,6 +466,18 @@ class TestALogThatFollowsAnother:
         with open_log(url) as log:
             report = verify(log)
         assert (report.findings, report.notes) == ((), (f"rulecap/{head.id} follows it at 1 record",))
+
+    def test_is_not_begun_while_somebody_writes_the_old_one(self, policy, url, new, tmp_path, monkeypatch):
+        """It would carry what is about to be outdated, and the old log could not say that it is followed."""
+        monkeypatch.setattr(opening, "PATIENCE", 0.1)
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+        with closing(opening.connect(url, write=True, create=False, patience=0.1)) as writing:
+            begin_at_head(writing)
+            with pytest.raises(LogError) as refused:
+                begin(new, after=url)
+        assert (refused.value.code, (tmp_path / "new.sqlite3").exists()) == ("log-locked", False)
+        assert begin(new, after=url).unmarked is None
 
     def test_may_be_begun_in_place_of_one_that_is_given_up(self, policy, url, new, tmp_path):
         with open_ledger(url) as ledger:
