@@ -54,3 +54,17 @@ def test_a_record_that_is_not_what_was_hashed_keeps_it_too(file, statement):
         other.commit()
     with pytest.raises(LogError, match="record 7 is missing or is not what was written"):
         open_ledger(f"sqlite:///{file}")
+
+
+def test_a_record_that_goes_missing_from_a_file_in_use_keeps_it_from_being_written_on(file, tmp_path):
+    """The head and the tree are still as they were; what tells is that somebody wrote into the file."""
+    policy = counting(tmp_path / "again")
+    with open_ledger(f"sqlite:///{file}") as ledger:
+        assert ledger.evaluate(policy, snapshot(SIZE)).record_id
+        with closing(sqlite3.connect(file)) as other:
+            other.execute("DELETE FROM records WHERE seq = 7")
+            other.commit()
+            assert other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[0] == 0
+        assert ledger.evaluate(policy, snapshot(SIZE + 1)).record_id is None
+        assert "record 7 is missing" in ledger.failure.reason
+        assert ledger.failure.code == "log-corrupt"
