@@ -402,7 +402,9 @@ class TestALogThatFollowsAnother:
         with open_ledger(url) as ledger:
             ledger.evaluate(policy, snapshot(1))
             head = ledger.head
-        begin(new, after=url)
+        begun = begin(new, after=url)
+        with open_log(new) as log:
+            assert log.head() == begun.head
         carried = records(new)[0]["snapshot"]["carried"]
         assert (carried["log"], carried["size"], carried["root"]) == (f"rulecap/{head.id}", 1, head.root.hex())
         assert carried["memories"] == [
