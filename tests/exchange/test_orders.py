@@ -229,8 +229,35 @@ def test_closing_all_of_several_contracts_leaves_nothing():
     assert contracts_text(one.position.quantity, one, TICK_SIZE, Ways()) == "3"
 
 
-@pytest.mark.parametrize("action", [{}, {"symbol": 1}, reduction(quantity=float("nan")), reduction(quantity=True)])
-def test_an_action_that_is_none_is_refused(action):
+@pytest.mark.parametrize("places", [("market",), ("amount",), ("info",), ("market", "amount", "info")])
+def test_no_more_is_sent_than_any_bound_of_the_market_lets_through(places):
+    """Venues tell at different places how much one order may be; the least of what is told counts, in contracts."""
+    one = held(1.0, 0.1, 500.0, most=7 if "market" in places else None)
+    one.market["limits"]["amount"] = {"max": "6" if "amount" in places else None}
+    one.market["info"] = {"most": "5"} if "info" in places else {}
+    least = {"market": "7", "amount": "6", "info": "5"}[places[-1]]
+    assert contracts_text(one.position.quantity, one, TICK_SIZE, Ways(most_market=("most",))) == least
+
+
+def test_where_no_step_is_told_no_order_is_made():
+    """A quantity that is on no step is one that the venue may turn down, or round up."""
+    with pytest.raises(VenueError, match="does not tell the quantity step of XUSDT") as raised:
+        contracts_text(1.0, held(None, 1.0, 3.0), TICK_SIZE, Ways())
+    assert raised.value.code == "missing-field"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"symbol": 1},
+        {"symbol": None},
+        {"side": None},
+        *({"quantity": none} for none in (None, "", float("nan"), float("inf"), True)),
+    ],
+)
+def test_an_action_of_which_one_part_is_none_is_refused(wrong):
+    """Whatever is wrong with a part, the action makes no order, however right the others are."""
+    action = reduction() | wrong
     with pytest.raises(VenueError, match="needs symbol"):
         Reduction.of(action)
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from rulecap.language.values import iso
 from rulecap.monitor.execution import Decided
 from rulecap.monitor.journal import JournalError
 from rulecap.monitor.orders import CANCELLED, FILLED, NOT_SENT, REFUSED, UNCERTAIN, Orders
@@ -70,6 +71,18 @@ def test_an_orders_name_tells_its_record(desk, venue):
     log, _, number = margin.record_id.rpartition("-")
     assert [order.client_id for order in venue.orders] == [f"rc{log}r{number}n{n}" for n in range(4)]
     assert [one.record for one in desk.orders()] == [margin.record_id] * 4
+
+
+def test_an_order_says_what_the_policy_asked_for_and_why(desk, venue):
+    """Who looks at the orders afterwards need not look the decision up to know what each was for."""
+    venue.set_wallet(ORANGE)
+    report = desk.one()
+    asked = [
+        (one.action["action"], one.action["symbol"], one.action["side"], one.action["why"]) for one in report.outcomes
+    ]
+    assert all(why for *_, why in asked)
+    assert [(one.action, one.symbol, one.side, one.why) for one in desk.orders()] == asked
+    assert {one.decided_at for one in desk.orders()} == {iso(report.snapshot.as_of)}
 
 
 def test_no_more_orders_than_the_cap_are_sent_within_an_hour_over_restarts(desk, venue):
