@@ -119,7 +119,7 @@ def order_state(order: Mapping[str, Any], symbol: str, market: Mapping[str, Any]
     if status == FILLED and quantity is not None and filled is not None and filled < quantity:
         status = CANCELLED  # ccxt calls an order closed whose rest was cancelled
     return OrderState(
-        client_order_id=str(order.get("clientOrderId") or client_order_id),
+        client_order_id=client_order_id,
         id=str(order.get("id") or ""),
         symbol=symbol,
         side=str(order.get("side") or ""),

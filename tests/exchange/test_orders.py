@@ -31,7 +31,8 @@ def test_the_quantity_is_an_exact_decimal_on_the_step_and_never_more_than_is_hel
     state = asked(venue, placing(reduction(quantity=quantity)))
     (order,) = venue.orders
     assert (order.symbol, order.side, order.quantity) == ("BTCUSDT", "SELL", Decimal(sent))
-    assert (state.client_order_id, state.side, state.quantity) == ("rulecap-1", "sell", float(sent))
+    told = (state.client_order_id, state.id, state.side, state.quantity)
+    assert told == ("rulecap-1", str(order.id), "sell", float(sent))
     assert order.reduce_only
 
 
