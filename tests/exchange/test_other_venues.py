@@ -213,6 +213,16 @@ def test_an_order_says_of_an_isolated_position_that_it_is(venue, cross, isolated
     assert isolated in sent_by(venue, place("isolated"))
 
 
+@pytest.mark.parametrize("venue", ["binanceusdm", "bybit", "phemex"])
+def test_an_order_says_nothing_of_the_mode_to_a_venue_that_asks_nothing_of_it(venue):
+    """A field that a venue does not know is one by which it may turn the order down."""
+
+    async def place(client, market):
+        await reduction(client, venue_of(venue), held(market, "isolated"), 1.0, NAME)()
+
+    assert "isolated" not in sent_by(venue, place)
+
+
 @pytest.mark.parametrize("venue", ["gate", "krakenfutures", "mexc", "kucoin"])
 def test_nothing_is_sent_where_no_order_could_be_asked_about(venue):
     async def place():
