@@ -175,6 +175,17 @@ def test_an_order_in_a_market_that_is_not_traded_any_more_is_told_and_cancelled(
     assert asked(venue, halted).status == "CANCELLED"
 
 
+def test_an_order_is_found_however_many_were_sent_after_it(venue):
+    """A venue tells of its latest orders only, unless it is asked for one by its name."""
+
+    async def find(exchange):
+        for number in range(25):
+            await exchange.place_reduction(reduction(quantity=0.001), f"rulecap-{number}")
+        return await exchange.order("rulecap-0", "BTCUSDT")
+
+    assert asked(venue, find).status == "FILLED"
+
+
 def test_an_order_that_nobody_placed_is_not_found(venue):
     assert refused(venue, lambda exchange: exchange.order("nobody", "BTCUSDT")).code == "order-not-found"
 

@@ -237,8 +237,9 @@ class Bybit(Venue):
         return {"list": rows, "nextPageCursor": ""}
 
     def _find(self, sent: dict[str, Any]) -> Any:
-        found = [one for one in self.orders if one.client_id == sent.get("orderLinkId", one.client_id)]
-        return {"category": "linear", "list": [_order(one) for one in found], "nextPageCursor": ""}
+        found = [one for one in reversed(self.orders) if one.client_id == sent.get("orderLinkId", one.client_id)]
+        told = found[: int(sent.get("limit", 20))]
+        return {"category": "linear", "list": [_order(one) for one in told], "nextPageCursor": ""}
 
     def _cancel(self, sent: dict[str, Any]) -> Any:
         self.spec(sent)
