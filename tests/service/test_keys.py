@@ -1,5 +1,6 @@
 """API keys: who may ask what, and that nothing tells them to anybody else."""
 
+import asyncio
 import logging
 import os
 import stat
@@ -9,8 +10,12 @@ import pytest
 
 from rulecap.cli import main
 from rulecap.service import keys
-from rulecap.service.keys import UnusableKeys, add_key, read_keys, revoke_key
+from rulecap.service.gate import Gate
+from rulecap.service.keys import KeyFile, KeyRing, UnusableKeys, add_key, read_keys, revoke_key
+from rulecap.service.limits import RateLimit
+from rulecap.service.metrics import Metrics
 from rulecap.service.settings import BadSettings, read_settings
+from tests.service.test_limits import Clock
 from tests.service.test_refusals import refused
 from tests.service.told import SPECIFIED
 
@@ -50,7 +55,9 @@ def test_a_wrong_missing_revoked_or_narrow_key_is_refused_on_every_route(served,
             assert path in OPEN
             assert client.request(method, path).status_code == 200
         else:
-            refused(client.request(method, path), 401, "unauthorized")
+            answer = client.request(method, path)
+            refused(answer, 401, "unauthorized")
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer ")  # as RFC 9110 wants it of each 401
         for wrong in (revoked, keys["read"][:-1], keys["read"] + "x", "", "rulecap_nobody_" + "x" * 43):
             refused(client.request(method, path, headers=bearer(wrong)), 401, "unauthorized")
         for narrow in {"read", "recommend", "admin"} - {scope}:
@@ -256,6 +263,24 @@ def test_a_wrong_key_is_in_the_log_once_a_minute_for_an_address_and_without_the_
     assert token not in caplog.text
     told = client.get("/metrics", headers=bearer(token)).text
     assert 'rulecap_request_seconds_count{method="",route="unmatched",status="401"} 20.0' in told
+
+
+def test_who_knocks_on_is_in_the_log_again_after_a_minute(caplog):
+    """A line for each request would have whoever knocks fill the disk, and a single one be overlooked."""
+    clock = Clock()
+    gate = Gate(None, {}, lambda: KeyRing(KeyFile()), RateLimit(None, 1), 100, Metrics())
+    gate._noted._clock = clock
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "client": ("10.0.0.9", 1)}
+
+    async def send(_):
+        pass
+
+    logged = []
+    for clock.time in (0.0, 1.0, 59.0, 61.0, 62.0):
+        caplog.clear()
+        asyncio.run(gate(scope, None, send))
+        logged.append(len(caplog.records))
+    assert logged == [1, 0, 0, 1, 0]
 
 
 def test_a_stream_ends_when_its_key_is_revoked_or_loses_the_scope(tmp_path, told, file):

@@ -1,9 +1,13 @@
 """What is not answered as asked: every refusal is a problem document with a code, in words, and at its place."""
 
+import asyncio
 import json
 
 import pytest
 
+from rulecap.service.gate import Gate
+from rulecap.service.limits import RateLimit
+from rulecap.service.metrics import Metrics
 from tests.service.told import SPECIFIED
 
 POSITION, KELLY = "/api/capital/recommendation/position", "/api/capital/position-size/kelly"
@@ -167,3 +171,63 @@ def test_a_misspelt_parameter_is_not_answered_with_the_default(client, path):
     refused(client.get(path, params={"hour": 1}), 422, "unknown-field")
     refused(client.get(path, params={"hours": "nan"}), 422, "finite-number")
     assert client.get(path, params={"hours": 1}).status_code == 200
+
+
+def test_a_body_may_have_as_many_bytes_as_are_said_and_not_one_more(served):
+    """Whatever its length is said to be; whoever keeps to what the refusal says is let in."""
+    client, headers = served(largest_body=2048), {"content-type": "application/json"}
+    body = json.dumps(SPECIFIED).encode()
+    for length, status in ((2048, 200), (2049, 413)):
+        padded = body.ljust(length)
+        assert client.post(POSITION, content=padded, headers=headers).status_code == status
+        assert client.post(POSITION, content=iter([padded]), headers=headers).status_code == status
+
+
+def asked_of(client, path, receive, *headers):
+    """Return what the service sends where a request comes from a server of another kind."""
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "client": None}
+    client.portal.call(client.app, {**scope, "headers": list(headers)}, receive, send)
+    return [message["status"] for message in sent if message["type"] == "http.response.start"]
+
+
+def test_a_body_that_is_said_to_be_too_large_is_refused_before_any_of_it_is_read(served):
+    """Who asks whether to go on, by `Expect`, is spared the sending, and the service the reading."""
+
+    async def receive():
+        raise AssertionError("the body is read")
+
+    json_of = (b"content-type", b"application/json"), (b"host", b"localhost")
+    assert asked_of(served(largest_body=2048), POSITION, receive, *json_of, (b"content-length", b"2049")) == [413]
+
+
+def test_who_names_no_host_is_answered(served):
+    """As HTTP/1.0 allows: a page in a browser, from which the names keep the account, always names one."""
+
+    async def receive():
+        return {"type": "http.request", "body": json.dumps(SPECIFIED).encode()}
+
+    headers = (b"content-type", b"application/json"), (b"content-length", b"9")
+    assert asked_of(served(), POSITION, receive, *headers) == [200]
+
+
+def test_what_goes_wrong_after_an_answer_was_begun_ends_it_and_begins_no_other():
+    """Half an answer with another one behind it may be read as a whole one."""
+    sent = []
+
+    async def breaks(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise ValueError
+
+    async def send(message):
+        sent.append(message)
+
+    gate = Gate(breaks, {}, lambda: None, RateLimit(None, 1), 100, Metrics())
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "client": None}
+    with pytest.raises(ConnectionError):
+        asyncio.run(gate(scope, None, send))
+    assert [message["status"] for message in sent] == [200]
