@@ -11,7 +11,7 @@ import pytest
 from rulecap.cli import main
 from rulecap.service import keys
 from rulecap.service.gate import Gate
-from rulecap.service.keys import KeyFile, KeyRing, UnusableKeys, add_key, read_keys, revoke_key
+from rulecap.service.keys import KeyFile, KeyRing, UnusableKeys, add_key, read_keys, revoke_key, write_keys
 from rulecap.service.limits import RateLimit
 from rulecap.service.metrics import Metrics
 from rulecap.service.settings import BadSettings, read_settings
@@ -63,6 +63,25 @@ def test_a_wrong_missing_revoked_or_narrow_key_is_refused_on_every_route(served,
         for narrow in {"read", "recommend", "admin"} - {scope}:
             if scope is not None:
                 refused(client.request(method, path, headers=bearer(keys[narrow])), 403, "forbidden")
+
+
+def test_a_revoked_key_stays_revoked_whichever_is_revoked_after_it(served, file):
+    """Nothing but a new key lets somebody in again whose key was taken from him."""
+    tokens = {name: add_key(file, name, ("read",)) for name in ("first", "second", "third")}
+    revoke_key(file, "first")
+    revoke_key(file, "second")
+    add_key(file, "fourth", ("read",))
+    client = served(keys=file)
+    answers = {name: client.get("/api/policy", headers=bearer(token)).status_code for name, token in tokens.items()}
+    assert answers == {"first": 401, "second": 401, "third": 200}
+
+
+def test_keys_that_cannot_be_written_are_said_to_be_and_leave_nothing_behind(file):
+    """Else a key would be taken for revoked that still lets somebody in."""
+    file.mkdir()
+    with pytest.raises(UnusableKeys, match="cannot write the keys"):
+        write_keys(file, KeyFile())
+    assert list(file.parent.iterdir()) == [file]
 
 
 def test_a_key_with_the_scope_is_let_in_by_either_header(served, file):
