@@ -1,6 +1,10 @@
 """Memory: where it starts, what it becomes, and that it comes back unchanged where something is wrong."""
 
-from tests.written import decide, policy
+import math
+
+import pytest
+
+from tests.written import decide, policy, snapshot
 
 PEAK = policy("""
 memory:
@@ -62,3 +66,47 @@ rules:
     )  # fmt: skip
     strange = decide(kept, memory={"stage": "EMPTY", "note": None})
     assert [(one.path, one.message) for one in strange.problems] == [("memory.stage", "must be one of FULL, HALF")]
+
+
+REMEMBERED = policy("""
+memory:
+  peak: {start: 5 USD, next: memory.peak}
+  seen: {start: 0, unit: count, next: memory.seen}
+  zone: {start: LOW, next: "HIGH if account.margin_used > 5 USD else LOW"}
+  note: {type: text, start: none, next: memory.note}
+  since: {type: time, start: none, next: memory.since}
+  shut: {type: flag, start: false, next: memory.shut}
+decisions:
+  answer: {outputs: {was: memory.zone}, on_error: {was: none}}
+""")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        *[("peak", value, "a finite number") for value in ("5", True, math.nan, math.inf, 10**400, [5])],
+        *[("seen", value, "a finite number") for value in ("5", False, -math.inf)],
+        *[("zone", value, "one of HIGH, LOW") for value in ("MIDDLE", 5, True)],
+        *[("note", value, "a text") for value in (5, "\ud800", [])],
+        *[
+            ("since", value, "a time with its zone, as ISO-8601 text")
+            for value in ("2026-03-02T10:30:00", "yesterday", 1772447400, True, "0001-01-01T00:00:00+14:00")
+        ],
+        *[("shut", value, "true or false") for value in (0, 1, "true")],
+    ],
+)
+def test_what_a_caller_hands_back_is_of_its_kind_or_refused_and_says_what_it_must_be(
+    name: str, value: object, wanted: str
+) -> None:
+    """Nothing is read as what it nearly is: true is no 1, a time without its zone could be hours off."""
+    decision = REMEMBERED.evaluate(snapshot(), "answer", {name: value})
+    [problem] = decision.problems
+    assert (problem.code, problem.path, problem.message) == ("wrong-type", f"memory.{name}", f"must be {wanted}")
+    assert decision.outputs == {"was": None}
+
+
+def test_a_time_that_is_handed_back_is_kept_in_utc_and_a_count_whole() -> None:
+    handed = {"since": "2026-03-02T12:30:00+02:00", "seen": 7, "peak": 7, "shut": True, "note": "x", "zone": "HIGH"}
+    kept = REMEMBERED.evaluate(snapshot(), "answer", handed).memory
+    assert kept == {**handed, "since": "2026-03-02T10:30:00Z"}
+    assert (repr(kept["seen"]), repr(kept["peak"])) == ("7", "7.0")
