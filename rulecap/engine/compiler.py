@@ -266,8 +266,8 @@ def fact_time(value: object) -> object:
 
 
 def _answer(code: Code, policy: TypedPolicy, plan: Plan) -> None:
-    code.origin = (f"decision.{plan.decision.name}", plan.decision.location)
-    _outputs(code, plan.decision.outputs, "O = {", "}")
+    code.origin = (plan.decision.named, plan.decision.location)
+    _outputs(code, plan.decision.outputs, plan.decision.named, "O = {", "}")
     entries = []
     for name, memory in policy.memory.items() if plan.advances else ():
         written, term = memory.next
@@ -279,13 +279,14 @@ def _answer(code: Code, policy: TypedPolicy, plan: Plan) -> None:
     code.line(f"return O, {{{', '.join(entries)}}}, ({values})")
 
 
-def _outputs(code: Code, outputs: OutputTerms, opening: str, closing: str) -> None:
-    """Write the outputs, each on a line of its own, so that what fails has its own place."""
+def _outputs(code: Code, outputs: OutputTerms, within: str, opening: str, closing: str) -> None:
+    """Write the outputs, each on a line of its own, so that what fails has its own name and place."""
     with code.block(opening):
         for name, part in outputs.items():
             if isinstance(part, dict):
-                _outputs(code, part, f"{name!r}: {{", "},")
+                _outputs(code, part, f"{within}.{name}", f"{name!r}: {{", "},")
                 continue
             expression, term = part
-            code.line(f"{name!r}: {output_source(code, code.finite(term), term.type)},", expression.location())
+            code.origin = (f"{within}.{name}", expression.location())
+            code.line(f"{name!r}: {output_source(code, code.finite(term), term.type)},")
     code.line(closing)

@@ -204,7 +204,7 @@ def _hand_over(policy: TypedPolicy, decision: TypedDecision, plan: Plan) -> Call
     code = new_code(policy, plan)
     preload(code, policy, [term for (_, term), _ in decision.hand_over])
     for (written, term), target in decision.hand_over:
-        code.origin = (f"decision.{decision.name}", written.location())
+        code.origin = (decision.named, written.location())
         code.line(f"if {code.term(term)}: return {target!r}")
     code.line("return None")
     compiled = finish(code, "hand_over", "S", ())

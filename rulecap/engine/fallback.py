@@ -21,7 +21,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What one run of a plan stumbled over: the rule or remembered value, the problem, the values before it."""
+    """What one run of a plan stumbled over: the rule, remembered value or output, the problem, the values before it."""
 
     name: str
     problem: Problem
@@ -50,8 +50,8 @@ def fall_back(
 ) -> Fallen:
     """Run a decision without advancing the memory, leaving out the outputs that depend on what is unusable.
 
-    A decision that answers anyway also leaves out what depends on the next rule that fails, and tries again; another
-    decision is tried once, because only the memory may be what cannot be had.
+    A decision that answers anyway also leaves out the next output that fails, or what depends on the next rule that
+    does, and tries again; another decision is tried once, because only the memory may be what cannot be had.
     """
     problems: list[Problem] = []
     while True:
@@ -61,7 +61,7 @@ def fall_back(
             return Fallen(result.outputs, plan, result.values, problems)
         problems.append(result.problem)
         hopeless = not result.name or result.name in unusable or len(problems) >= MOST_ATTEMPTS
-        if hopeless or not decision.anyway or result.name.startswith("decision."):
+        if hopeless or not decision.anyway:
             return Fallen(None, plan, result.values, problems)
         unusable |= {result.name}
 

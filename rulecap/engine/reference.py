@@ -123,8 +123,7 @@ def run(policy: TypedPolicy, plan: Plan, snapshot: Snapshot, memory: Mapping[str
         for name in plan.names:
             state.at = name
             _compute(state, name)
-        state.at = f"decision.{plan.decision.name}"
-        outputs = _outputs(state, plan.decision.outputs)
+        outputs = _outputs(state, plan.decision.outputs, plan.decision.named)
         following = {}
         for name, written in policy.memory.items() if plan.advances else ():
             state.at = f"memory.{name}"
@@ -146,12 +145,13 @@ def _compute(state: Run, name: str) -> None:
     state.values[name] = _KINDS[type(rule)](state, rule)
 
 
-def _outputs(state: Run, outputs: OutputTerms) -> dict[str, Any]:
+def _outputs(state: Run, outputs: OutputTerms, within: str) -> dict[str, Any]:
     answers: dict[str, Any] = {}
     for name, part in outputs.items():
         if isinstance(part, dict):
-            answers[name] = _outputs(state, part)
+            answers[name] = _outputs(state, part, f"{within}.{name}")
         else:
+            state.at = f"{within}.{name}"
             expression, term = part
             if isinstance(term, Const) and term.type == t.UNKNOWN:  # stands for what depends on the memory
                 answers[name] = json_value(term.value)

@@ -62,7 +62,7 @@ def _demands(
     policy: TypedPolicy, needed: set[str], decision: TypedDecision, advances: bool
 ) -> dict[str, tuple[str, Reader]]:
     found: dict[str, tuple[str, Reader]] = {}
-    readers = [*(name for name in policy.order if name in needed), f"decision.{decision.name}"]
+    readers = [*(name for name in policy.order if name in needed), decision.named]
     for name in [*readers, "memory"] if advances else readers:
         for path, place in policy.demands.get(name, {}).items():
             found.setdefault(path, (name, place))
@@ -75,7 +75,7 @@ def without(policy: TypedPolicy, decision: TypedDecision, unusable: frozenset[st
     Args:
         policy: the policy.
         decision: one of its decisions.
-        unusable: rules, remembered values as `memory.name`, and paths of the snapshot.
+        unusable: rules, remembered values as `memory.name`, paths of the snapshot, and outputs by what they are named.
     """
 
     def depends(terms: Iterable[Term]) -> bool:
@@ -85,17 +85,23 @@ def without(policy: TypedPolicy, decision: TypedDecision, unusable: frozenset[st
         return not unusable.isdisjoint(needed | paths)
 
     told = tuple(line for line in decision.explain if not depends(_terms_said(line)))
-    return replace(decision, outputs=_left_out(decision.outputs, decision.on_error, depends), explain=told)
+
+    def lost(output: str, term: Term) -> bool:
+        return output in unusable or depends([term])
+
+    outputs = _left_out(decision.outputs, decision.on_error, decision.named, lost)
+    return replace(decision, outputs=outputs, explain=told)
 
 
-def _left_out(outputs: OutputTerms, on_error: object, depends: Callable[[Iterable[Term]], bool]) -> OutputTerms:
+def _left_out(outputs: OutputTerms, on_error: object, within: str, lost: Callable[[str, Term], bool]) -> OutputTerms:
     kept: OutputTerms = {}
     for name, part in outputs.items():
         fallback = on_error.get(name) if isinstance(on_error, dict) else None
         if isinstance(part, dict):
-            kept[name] = _left_out(part, fallback, depends)
+            kept[name] = _left_out(part, fallback, f"{within}.{name}", lost)
         else:
-            kept[name] = (part[0], Const(t.UNKNOWN, 0, fallback)) if depends([part[1]]) else part
+            missing = lost(f"{within}.{name}", part[1])
+            kept[name] = (part[0], Const(t.UNKNOWN, 0, fallback)) if missing else part
     return kept
 
 

@@ -75,6 +75,11 @@ class TypedDecision:
     watch: tuple[str, ...] | None = None
     execute: str | None = None
 
+    @property
+    def named(self) -> str:
+        """What the decision is called among rules and memories; an output is called by that and its own name."""
+        return f"decision.{self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class TypedPanel:
