@@ -60,7 +60,7 @@ def fall_back(
         if isinstance(result, Answer):
             return Fallen(result.outputs, plan, result.values, problems)
         problems.append(result.problem)
-        hopeless = not result.name or result.name in unusable or len(problems) >= MOST_ATTEMPTS
+        hopeless = not result.name or len(problems) >= MOST_ATTEMPTS
         if hopeless or not decision.anyway:
             return Fallen(None, plan, result.values, problems)
         unusable |= {result.name}
