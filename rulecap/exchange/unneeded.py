@@ -16,9 +16,10 @@ UNNEEDED_SECONDS = 5.0
 # What was told before is asked for again for less than that, so that it stays known.
 AGAIN_SECONDS = 3.0
 # So long after it failed it is not asked again: it may be part of a reading several times, and of each order. What was
-# waited for is left for so many times as long too, or a pass with several orders would wait for it before each.
+# waited for is left for so many times as long too, or a pass with several orders would wait for it before each; but
+# not so long that the monitor's next pass, which begins half a minute after this one, does not ask.
 LATER_SECONDS = 5.0
-LATER_TIMES = 6.0
+LATER_TIMES = 4.0
 
 
 @dataclass(frozen=True, slots=True)
