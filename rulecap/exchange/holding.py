@@ -1,31 +1,60 @@
 """Which positions an account holds, wherever at the venue they are."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from rulecap.exchange import reading
 from rulecap.exchange.calls import together
 from rulecap.exchange.errors import VenueError
-from rulecap.exchange.positions import Holdings
+from rulecap.exchange.numbers import number
+from rulecap.exchange.positions import Holdings, held_positions, leverage_table
 from rulecap.exchange.session import Session
-from rulecap.exchange.symbols import snapshot_symbol
+from rulecap.exchange.symbols import is_traded, snapshot_symbol
 from rulecap.exchange.unneeded import Told
-from rulecap.exchange.venues import OPTION
+from rulecap.exchange.venues import ASKED, OPTION
 
 
 async def held(session: Session, where: Mapping[str, Any] | None = None) -> Holdings:
     """Return the open positions in the account's currency, or where the venue is asked for them."""
     await session.markets()
-    client, venue, quote = session.client, session.venue, session.settings.quote
-    asked = venue.positions(quote) if where is None else where
+    asked = session.venue.positions(session.settings.quote) if where is None else where
+    return await session.ask("the positions", lambda: _held(session, asked))
 
-    async def leverages() -> Told[Mapping[str, Any]]:
-        what = "the leverage that is set"
-        return await session.unneeded.told("leverage-unknown", what, lambda: session.ask(what, client.fetch_leverages))
 
-    return await session.ask(
-        "the positions",
-        lambda: reading.positions(client, venue, session.reference, quote, asked, leverages),
+async def _held(session: Session, where: Mapping[str, Any]) -> Holdings:
+    """Return the open positions that are told where one asks; their leverage is asked for where they do not tell it.
+
+    A position in a market that is not listed is looked at again once the list is read anew: ccxt has another name for
+    it then. One whose market is not traded, too: it may be traded again. A leverage that cannot be asked for is what
+    follows from notional and margin, and the holdings say that they are not sure of it.
+    """
+    reference, venue = session.reference, session.venue
+    answer, markets = await _told(session, where), await reference.markets()
+    held = [markets.get(str(one.get("symbol"))) for one in answer if number(one.get("contracts")) != 0]
+    if any(market is None or not is_traded(market) for market in held):
+        again = await reference.markets(lacking=True)
+        if again is not markets:
+            answer, markets = await _told(session, where), again
+    told: Told[Mapping[str, Any]] = Told({})
+    if any(number(one.get("leverage")) is None for one in answer) and session.client.has.get("fetchLeverages"):
+        told = await _leverages(session)
+    found = held_positions(answer, markets.get, session.settings.quote, leverage_table(told.found or {}), venue)
+    return replace(found, unsure=told.unsure)
+
+
+async def _told(session: Session, where: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    client, most = session.client, session.venue.most_positions
+    answer: list[Mapping[str, Any]] = await client.fetch_positions(None, dict(where))
+    if most is not None and len(answer) >= most:
+        raise VenueError("not-supported", f"{len(answer)} positions or more: the venue's answer may be cut there")
+    answer += [client.parse_position_risk(one) for one in client.left_out]
+    return [{**one, ASKED: where} for one in answer]
+
+
+async def _leverages(session: Session) -> Told[Mapping[str, Any]]:
+    what = "the leverage that is set"
+    return await session.unneeded.told(
+        "leverage-unknown", what, lambda: session.ask(what, session.client.fetch_leverages)
     )
 
 

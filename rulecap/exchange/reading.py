@@ -1,22 +1,19 @@
-"""What is asked of ccxt's client, question by question."""
+"""What is asked of a venue and kept for a while: its time, markets, leverage tiers, fees, margin mode, bars."""
 
 import asyncio
 import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from rulecap.exchange.clock import VenueClock, local_clock
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.history import History, history_of, seconds_of
 from rulecap.exchange.numbers import number
-from rulecap.exchange.positions import Holdings, held_positions, leverage_table
 from rulecap.exchange.settings import ExchangeSettings
-from rulecap.exchange.symbols import is_traded
-from rulecap.exchange.unneeded import AGAIN_SECONDS, Told
-from rulecap.exchange.venues import ASKED, Venue
+from rulecap.exchange.unneeded import AGAIN_SECONDS
+from rulecap.exchange.venues import Venue
 
 # Limits, brackets and fees change by the day, not by the second.
 REFERENCE_SECONDS = 3_600.0
@@ -186,47 +183,6 @@ class Reference:
             if not self._keyed and type(error).__name__ == "AuthenticationError":
                 return []
             raise
-
-
-async def positions(
-    client: Any,
-    venue: Venue,
-    reference: Reference,
-    quote: str,
-    where: Mapping[str, Any],
-    leverages: Callable[[], Awaitable[Told[Mapping[str, Any]]]],
-) -> Holdings:
-    """Return the open positions that are told where one asks; their leverage is asked for where they do not tell it.
-
-    A position in a market that is not listed is looked at again once the list is read anew: ccxt has another name for
-    it then. One whose market is not traded, too: it may be traded again. A leverage that cannot be asked for is what
-    follows from notional and margin, and the holdings say that they are not sure of it.
-    """
-    answer, markets = await _positions(client, venue, where), await reference.markets()
-    held = [markets.get(str(one.get("symbol"))) for one in answer if number(one.get("contracts")) != 0]
-    if any(market is None or not is_traded(market) for market in held):
-        again = await reference.markets(lacking=True)
-        if again is not markets:
-            answer, markets = await _positions(client, venue, where), again
-    told: Told[Mapping[str, Any]] = Told({})
-    if any(number(one.get("leverage")) is None for one in answer) and client.has.get("fetchLeverages"):
-        told = await leverages()
-    found = held_positions(answer, markets.get, quote, leverage_table(told.found or {}), venue)
-    return replace(found, unsure=told.unsure)
-
-
-async def _positions(client: Any, venue: Venue, where: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    answer: list[Mapping[str, Any]] = await client.fetch_positions(None, dict(where))
-    if venue.most_positions is not None and len(answer) >= venue.most_positions:
-        raise VenueError("not-supported", f"{len(answer)} positions or more: the venue's answer may be cut there")
-    answer += [client.parse_position_risk(one) for one in client.left_out]
-    return [{**one, ASKED: where} for one in answer]
-
-
-async def ticker(client: Any, symbol: str) -> Mapping[str, Any]:
-    """Return the ticker."""
-    answer: Mapping[str, Any] = await client.fetch_ticker(symbol)
-    return answer
 
 
 def stamp(answer: Mapping[str, Any], now_ms: float) -> float:

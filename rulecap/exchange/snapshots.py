@@ -31,7 +31,7 @@ async def market_view(session: Session, symbol: str) -> MarketView:
         return book_of(await client.fetch_order_book(unified, levels), levels)
 
     ticker, book, history, tiers, fees = await together(
-        session.ask("the ticker", lambda: reading.ticker(client, unified)),
+        session.ask("the ticker", lambda: client.fetch_ticker(unified)),
         session.ask("the order book", read_book),
         session.history(market, clock),
         session.ask("the leverage brackets", lambda: session.reference.tiers(unified)),
