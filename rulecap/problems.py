@@ -11,11 +11,6 @@ from rulecap.location import Location
 LONGEST_MESSAGE = 600
 
 
-def how_many(count: int, what: str) -> str:
-    """Return a count with its noun: `1 record`, `1,200 records`."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One finding.

@@ -18,7 +18,7 @@ from rulecap.audit.followed import followers, unlike
 from rulecap.audit.log import Head, Log, json_fields
 from rulecap.audit.record import DamagedRecord, Record
 from rulecap.audit.witness import origin_of
-from rulecap.problems import how_many
+from rulecap.plural import how_many
 
 CARRIED = "carried"
 

@@ -13,7 +13,7 @@ from rulecap.audit.errors import LogError
 from rulecap.audit.log import Log
 from rulecap.audit.note import NoteError
 from rulecap.audit.witness import origin_of, text_of
-from rulecap.problems import how_many
+from rulecap.plural import how_many
 
 FOLLOWED = "rulecap-followed-by"
 NAMED = "log-followed"

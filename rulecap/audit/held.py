@@ -9,7 +9,7 @@ from rulecap.audit.log import Head, Log
 from rulecap.audit.note import NoteError, Verifier, open_note
 from rulecap.audit.trust import NEXT_KEY, Trust, open_checkpoint, trust_after
 from rulecap.audit.witness import ORIGIN, is_signed, origin_of, text_of
-from rulecap.problems import how_many
+from rulecap.plural import how_many
 
 ELSEWHERE, WITHIN = "a checkpoint kept elsewhere", "a checkpoint kept in the log"
 

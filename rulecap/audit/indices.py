@@ -6,7 +6,7 @@ from rulecap.audit.database import Row
 from rulecap.audit.findings import Findings
 from rulecap.audit.log import Kind, Log, Stored
 from rulecap.audit.said import Said
-from rulecap.problems import how_many
+from rulecap.plural import how_many
 
 ADVANCES = "SELECT seq, account, policy, as_of FROM advances ORDER BY seq"
 REQUESTS = "SELECT seq, account, decision, name FROM requests ORDER BY seq"

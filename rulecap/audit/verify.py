@@ -18,7 +18,7 @@ from rulecap.audit.note import Verifier
 from rulecap.audit.regrown import Regrown
 from rulecap.audit.trust import Trust
 from rulecap.audit.witness import is_signed
-from rulecap.problems import how_many
+from rulecap.plural import how_many
 
 Progress = Callable[[int, int], None]
 NODES = "SELECT position, hash FROM nodes ORDER BY position"

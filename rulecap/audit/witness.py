@@ -5,7 +5,7 @@ from rulecap.audit.errors import LogError
 from rulecap.audit.log import Head
 from rulecap.audit.note import NoteError, Signer, open_note, sign
 from rulecap.audit.trust import open_checkpoint, trust_after
-from rulecap.problems import how_many
+from rulecap.plural import how_many
 
 ORIGIN = "rulecap/"
 

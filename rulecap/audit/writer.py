@@ -27,7 +27,8 @@ from rulecap.audit.witness import admit, head_note
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy
 from rulecap.language.values import iso
-from rulecap.problems import Problem, how_many
+from rulecap.plural import how_many
+from rulecap.problems import Problem
 
 NOBODY = ("", "", "", "", "")
 SWAP = "UPDATE log SET size = ?, root = ?, note = ? WHERE id = ? AND size = ? AND root = ? AND note = ?"

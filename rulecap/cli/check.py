@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from rulecap.cli.here import from_here
 from rulecap.cli.usage import FINE, NOT_FINE, add_json
-from rulecap.problems import how_many
+from rulecap.plural import how_many
 
 if TYPE_CHECKING:
     from rulecap.problems import PolicyError

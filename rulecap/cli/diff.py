@@ -10,7 +10,7 @@ from rulecap.cli.audit.common import progress
 from rulecap.cli.audit.selected import add_selection, reviewing, selection_of
 from rulecap.cli.here import file_from_here
 from rulecap.cli.usage import FINE, NOT_FINE, UsageError, add_json
-from rulecap.problems import how_many
+from rulecap.plural import how_many
 
 if TYPE_CHECKING:
     from rulecap.audit.log import Log

@@ -13,7 +13,8 @@ from rulecap.audit.clock import EPOCH
 from rulecap.audit.review.history import History, Panel
 from rulecap.audit.review.letters import as_text, lacking, write_codes
 from rulecap.language.values import is_number
-from rulecap.problems import how_many, on_a_line
+from rulecap.plural import how_many
+from rulecap.problems import on_a_line
 
 FORMATS = (".png", ".svg")
 WIDTH, LINES_HEIGHT, FLAGS_HEIGHT = 10.0, 2.2, 0.7

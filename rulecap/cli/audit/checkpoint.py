@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rulecap.cli.audit.common import add_log, reading
 from rulecap.cli.usage import FINE, NOT_FINE, UsageError, add_json
-from rulecap.problems import how_many
+from rulecap.plural import how_many
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

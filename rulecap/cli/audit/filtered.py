@@ -5,7 +5,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from rulecap.cli.usage import UsageError
-from rulecap.problems import how_many
+from rulecap.plural import how_many
 
 if TYPE_CHECKING:
     from rulecap.audit import Log

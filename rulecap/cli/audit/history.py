@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rulecap.cli.audit.common import print_csv, progress
 from rulecap.cli.audit.selected import add_selection, reviewing, selection_of
 from rulecap.cli.usage import FINE, UsageError, add_json
-from rulecap.problems import how_many
+from rulecap.plural import how_many
 
 if TYPE_CHECKING:
     from datetime import timedelta

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rulecap.cli.audit.common import add_log, check_decides, is_of_no_decision, progress, reading
 from rulecap.cli.usage import FINE, NOT_FINE, UsageError, add_json
-from rulecap.problems import how_many
+from rulecap.plural import how_many
 from rulecap.version import __version__
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rulecap.cli.audit.common import add_log, found, reading
 from rulecap.cli.usage import FINE, NOT_FINE, add_json
-from rulecap.problems import how_many
+from rulecap.plural import how_many
 
 if TYPE_CHECKING:
     from rulecap.audit.record import Record

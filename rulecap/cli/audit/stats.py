@@ -7,7 +7,7 @@ from rulecap.cli.audit.common import progress
 from rulecap.cli.audit.filtered import add_where, filter_of, tell_unasked
 from rulecap.cli.audit.selected import add_selection, reviewing, selection_of
 from rulecap.cli.usage import FINE, UsageError, add_json
-from rulecap.problems import how_many
+from rulecap.plural import how_many
 
 if TYPE_CHECKING:
     from rulecap.audit.review.stats import Stats

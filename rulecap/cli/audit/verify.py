@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rulecap.cli.audit.common import add_log, progress, reading
 from rulecap.cli.usage import FINE, NOT_FINE, UsageError, add_json
-from rulecap.problems import how_many
+from rulecap.plural import how_many
 
 if TYPE_CHECKING:
     from rulecap.audit import Log
