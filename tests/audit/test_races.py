@@ -391,6 +391,25 @@ class TestWhileTheLogCannotBeWritten:
             ledger.evaluate(policy, snapshot(2))
             assert self.unlogged(ledger, policy, 2, monkeypatch).outputs["number"] == 2
 
+    def test_a_memory_read_from_the_log_earlier_does_not_turn_back_what_was_used_since(self, policy, url, monkeypatch):
+        """As of a process that is told, late, what stood in the log when it was begun."""
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+            early = ledger.last("a", policy.name)
+            ledger.evaluate(policy, snapshot(2))
+            ledger.recall("a", policy.name, early)
+            assert self.unlogged(ledger, policy, 3, monkeypatch).outputs["number"] == 3
+        with open_ledger(url) as ledger:
+            ledger.recall("a", policy.name, early)
+            assert self.unlogged(ledger, policy, 3, monkeypatch).outputs["number"] == 2
+
+    def test_an_answer_tells_the_memory_that_is_on_record_and_none_that_nobody_keeps(self, policy, url, monkeypatch):
+        """It advances nothing: the same question again, once there is a log, is given the same memory."""
+        with open_ledger(url) as ledger:
+            assert self.unlogged(ledger, policy, 1, monkeypatch).memory == {}
+            kept = ledger.evaluate(policy, snapshot(1)).memory
+            assert self.unlogged(ledger, policy, 2, monkeypatch).memory == kept == {"seen": 1, "worst_loss": 0}
+
     def test_another_version_of_the_policy_gets_what_it_remembers(self, policy, url, monkeypatch, tmp_path):
         with open_ledger(url) as ledger:
             ledger.evaluate(policy, snapshot(1))
