@@ -248,6 +248,14 @@ class TestAFile:
         assert [answer.record_id for answer in answers] == [None, None]
         assert ledger.head.size == 3
 
+    def test_whose_write_ahead_log_lacks_a_page_that_the_next_answer_does_not_need_refuses(self, ledger, policy, file):
+        """Here a key's: neither the look at a sample nor an answer without a key reads it, and it could not be kept."""
+        assert ledger.evaluate(policy, snapshot(2), idempotency_key="k").record_id
+        ahead = Path(f"{file}-wal")
+        os.truncate(ahead, ahead.stat().st_size - 1)
+        for minute in (4, 5):
+            assert ledger.evaluate(policy, snapshot(minute)).record_id is None
+
     def test_whose_write_ahead_log_another_process_has_folded_in_and_cut_goes_on(self, ledger, policy, file):
         with closing(sqlite3.connect(file, isolation_level=None)) as other:
             assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0][0] == 0
