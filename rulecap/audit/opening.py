@@ -14,7 +14,7 @@ from rulecap.audit.errors import LogError
 from rulecap.audit.followed import check_free, mark
 from rulecap.audit.keys import UnusableKey, read_signer
 from rulecap.audit.ledger import Ledger
-from rulecap.audit.log import Head, Load, Log, begin_at_head, load, read_head
+from rulecap.audit.log import Head, Load, Log, begin_at_head, load
 from rulecap.audit.merkle import EMPTY_ROOT
 from rulecap.audit.note import Signer
 from rulecap.audit.tables import CHECKPOINTS, FORMAT, definitions
@@ -58,7 +58,6 @@ def open_ledger(
     try:
         if create:
             _begin(database, signer)
-        admit(read_head(database), signer)
         return Ledger(database, _again(url, patience), signer, patience, clock, since)
     except BaseException:
         database.close()
