@@ -398,6 +398,17 @@ class TestALogThatFollowsAnother:
         with open_log(new) as log:
             assert verify(log).fine
 
+    def test_gives_its_first_snapshot_the_memory_that_was_carried_again_after_a_restart(self, policy, url, new):
+        """One advance is on record then, and what was before it stands in the first record alone."""
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy, snapshot(1))
+        begin(new, after=url)
+        for _ in range(2):
+            with open_ledger(new) as ledger:
+                assert ledger.evaluate(policy, snapshot(2)).outputs["number"] == 2
+        with open_log(new) as log:
+            assert verify(log).fine
+
     def test_says_which_one_and_at_which_head(self, policy, url, new):
         with open_ledger(url) as ledger:
             ledger.evaluate(policy, snapshot(1))
