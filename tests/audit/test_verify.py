@@ -200,6 +200,16 @@ def test_a_head_that_is_none_is_said(column, value, policy, path):
         open_log(url_of(path))
 
 
+def test_a_log_of_a_later_format_is_neither_read_nor_written(policy, path):
+    """What this rulecap made of it could be wrong without anybody seeing it."""
+    ask(path, policy, 1, key=None)
+    edit(path, "UPDATE log SET format = 2")
+    for opened in (open_log, open_ledger):
+        with pytest.raises(LogError, match="is of format 2; this rulecap reads format 1") as refused:
+            opened(url_of(path))
+        assert refused.value.code == "not-a-log"
+
+
 def test_a_damaged_file_is_a_finding_that_says_how_far_it_could_be_read(tmp_path, path):
     write(path, tmp_path)
     content = bytearray(path.read_bytes())
