@@ -321,6 +321,14 @@ def test_a_checkpoint_that_was_put_into_the_log_is_no_witness_against_its_record
     assert sorted(found(path)) == [("checkpoint-differs", 1, 2), ("node-altered", 1, None)]
 
 
+@pytest.mark.parametrize("seq", [-3, 0, 1])
+def test_a_row_of_an_index_in_a_log_without_records_is_found(seq, path):
+    """There is no record beside which it could be looked at, whatever number it has."""
+    open_ledger(url_of(path)).close()
+    edit(path, "INSERT INTO advances VALUES ('a', 'counting', 5, ?)", seq)
+    assert found(path) == [("index-differs", seq if seq > 0 else None, None)]
+
+
 # --- memories, in a log that is rewritten throughout: nothing else disagrees, and no key or checkpoint is at hand
 
 
