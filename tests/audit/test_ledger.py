@@ -17,6 +17,7 @@ from rulecap.audit.checkpoint import Checkpoint
 from rulecap.audit.findings import Findings
 from rulecap.audit.log import begin_at_head
 from rulecap.audit.opening import begin
+from rulecap.audit.record import Record
 from rulecap.audit.replay import replayed
 from rulecap.audit.review.deposits import deposits_on_record
 from rulecap.audit.tables import CHECKPOINTS
@@ -292,6 +293,17 @@ def test_every_record_replays_to_the_byte(name, url):
         assert [replayed(one.record, stored) for one in log.stored()] == [None] * 104
         log.database.rollback()
         assert verify(log).fine
+
+
+def test_a_replay_names_a_step_that_only_the_record_has_even_where_it_says_nothing(policy, sqlite_url):
+    """A value that is none is no value that is missing: somebody put that step there."""
+    with open_ledger(sqlite_url) as ledger:
+        ledger.evaluate(policy, snapshot(1))
+    with open_log(sqlite_url) as log:
+        fields = log.record(1).fields
+    forged = Record(1, json.dumps({**fields, "steps": {**fields["steps"], "ghost": None}}).encode())
+    found = replayed(forged, policy)
+    assert (found.part, found.step) == ("steps", "ghost")
 
 
 def test_a_replay_that_differs_names_the_first_step(policy, url, tmp_path):
