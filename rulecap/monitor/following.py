@@ -105,7 +105,7 @@ class Following:
         """Put down what has changed; the venue's silence is no change that the settling would be counted from."""
         if after == before:
             return after
-        if after.state != before.state or after.filled != before.filled:
+        if after.state != before.state:
             after = replace(after, changed=self.clock.seconds())
         self.orders.note(after)
         return after

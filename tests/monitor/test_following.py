@@ -241,3 +241,54 @@ def test_why_the_venue_may_not_have_taken_an_order_is_kept(here):
         here.time.advance(seconds)
         here.follow()
     assert here.orders.named("b").message == "the venue never took it"
+
+
+class Telling:
+    """A venue that answers each question about an order as a test says: by a failure's code, or by a state."""
+
+    def __init__(self, *answers, cancel=None):
+        self.answers, self.cancelling = list(answers), cancel
+
+    async def order(self, client_order_id, symbol):
+        told = self.answers.pop(0)
+        if told.islower():
+            raise VenueError(told, f"of {told}")
+        return OrderState(client_order_id, "1", symbol, "sell", told, 1.0, 0.0, None)
+
+    async def cancel(self, client_order_id, symbol):
+        if self.cancelling:
+            raise VenueError(self.cancelling, f"of {self.cancelling}")
+
+
+def followed(here, venue, *seconds):
+    """Return an order's states, as it is followed up after so many seconds each."""
+    states = []
+    for pause in seconds:
+        here.time.advance(pause)
+        here.clock.look()
+        states += asyncio.run(Following(venue, here.orders, SETTINGS, here.clock).all())
+    return [one.state for one in states]
+
+
+def test_silence_settles_nothing_though_the_venue_did_not_know_the_order_before(here):
+    """A venue that answers nothing may have the order by now; another one beside it could fill too."""
+    here.has(UNCERTAIN)
+    venue = Telling("order-not-found", *["venue-timeout"] * 3, *["order-not-found"] * 3)
+    assert followed(here, venue, 0.0, 31.0, 20.0, 3600.0) == [UNCERTAIN] * 4
+    assert here.orders.named("a").code == "venue-timeout"
+    assert followed(here, venue, 1.0, 29.0, 2.0) == [UNCERTAIN, UNCERTAIN, NOT_SENT]  # counted anew
+
+
+def test_an_order_is_missed_from_the_first_time_on_in_whatever_way_that_is_told(here):
+    """A market that comes and goes in the venue's list leaves no position alone for ever."""
+    here.has(OPEN)
+    ways = ["order-not-found", "unknown-symbol"] * 3
+    assert followed(here, Telling(*ways), 0.0, 10.0, 10.0, 9.0, 2.0) == [OPEN] * 4 + [CANCELLED]
+
+
+def test_why_an_open_order_cannot_be_cancelled_is_put_down(here):
+    """Its position is left alone meanwhile, of which somebody may ask the reason."""
+    here.has(OPEN)
+    assert followed(here, Telling("OPEN", cancel="venue-down"), 61.0) == [OPEN]
+    order = here.orders.named("a")
+    assert (order.code, order.message) == ("venue-down", "of venue-down")
