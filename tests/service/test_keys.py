@@ -11,7 +11,7 @@ import pytest
 from rulecap.cli import main
 from rulecap.service import keys
 from rulecap.service.gate import Gate
-from rulecap.service.keys import KeyFile, KeyRing, UnusableKeys, add_key, read_keys, revoke_key, write_keys
+from rulecap.service.keys import KeyFile, KeyRing, UnusableKeys, add_key, new_key, read_keys, revoke_key, write_keys
 from rulecap.service.limits import RateLimit
 from rulecap.service.metrics import Metrics
 from rulecap.service.settings import BadSettings, read_settings
@@ -74,6 +74,17 @@ def test_a_revoked_key_stays_revoked_whichever_is_revoked_after_it(served, file)
     client = served(keys=file)
     answers = {name: client.get("/api/policy", headers=bearer(token)).status_code for name, token in tokens.items()}
     assert answers == {"first": 401, "second": 401, "third": 200}
+
+
+def test_another_key_of_the_same_name_lets_in_nobody_who_was_let_in_by_the_one_before():
+    """Who listens was let in by a key, not by its name: a file may be written by hand, a lost key be given anew."""
+    (_, lost), (_, new) = (new_key("desk", ("read",)) for _ in range(2))
+    ring = KeyRing(KeyFile(keys=(new,)))
+    assert ring.lets(new, "read")
+    assert not ring.lets(lost, "read")
+    assert not ring.lets(new, "admin")
+    assert not KeyRing(KeyFile(keys=(new.model_copy(update={"revoked": True}),))).lets(new, "read")
+    assert not KeyRing(KeyFile()).lets(new, "read")
 
 
 def test_keys_that_cannot_be_written_are_said_to_be_and_leave_nothing_behind(file):
