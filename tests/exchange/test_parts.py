@@ -26,7 +26,7 @@ from rulecap.exchange.markets import (
     quantity_step,
     spread_pct,
 )
-from rulecap.exchange.numbers import exact, first, number, product, total
+from rulecap.exchange.numbers import exact, first, not_below_zero, number, part, product, total
 from rulecap.exchange.positions import held_positions
 from rulecap.exchange.reading import Reference
 from rulecap.exchange.symbols import find_market, snapshot_symbol
@@ -37,7 +37,10 @@ from tests.recorded import brackets
 # Numbers.
 
 
-@pytest.mark.parametrize("value", [None, "", "abc", "nan", "inf", float("nan"), True, [], {}, "1,5"])
+@pytest.mark.parametrize(
+    "value",
+    [None, "", "abc", "nan", "inf", "1e999", pytest.param(10**400, id="huge"), float("nan"), True, [], {}, "1,5"],
+)
 def test_what_is_no_number_is_absent_not_zero(value):
     assert number(value) is None
 
@@ -45,6 +48,18 @@ def test_what_is_no_number_is_absent_not_zero(value):
 @pytest.mark.parametrize(("value", "expected"), [("0", 0), (0, 0), ("-1.5", -1.5), ("1e-8", 1e-8), (3, 3)])
 def test_a_number_may_be_a_text(value, expected):
     assert number(value) == expected
+
+
+@pytest.mark.parametrize("steps", [("list", 0), ("list", "0"), (0,), ("none", "list"), ("text", 0)])
+def test_a_place_that_an_answer_does_not_have_is_absent(steps):
+    """An empty list, or something else where one belongs, tells nothing; it is no failure of ours."""
+    assert part({"list": [], "none": None, "text": "abc"}, *steps) is None
+
+
+@pytest.mark.parametrize(("value", "expected"), [(None, None), (-1e-9, None), (0.0, 0.0), (2.0, 2.0)])
+def test_money_below_zero_where_there_can_be_none_is_absent_and_zero_is_told(value, expected):
+    """An account that uses none of its money is one that has all of it; absent, nothing could be opened in it."""
+    assert not_below_zero(value) == expected
 
 
 def test_a_sum_over_something_absent_is_absent():
