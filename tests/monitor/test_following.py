@@ -292,3 +292,16 @@ def test_why_an_open_order_cannot_be_cancelled_is_put_down(here):
     assert followed(here, Telling("OPEN", cancel="venue-down"), 61.0) == [OPEN]
     order = here.orders.named("a")
     assert (order.code, order.message) == ("venue-down", "of venue-down")
+
+
+def test_a_position_is_left_alone_twice_as_long_after_each_refusal_and_never_for_longer_than_is_said(here):
+    """However long the venue goes on to turn orders down: it is asked again and again, and not all the time."""
+    here.clock.look()
+    (position,) = decided(1, here.clock.seconds(), POSITIONS[:1], []).decision.snapshot.positions
+    pauses = []
+    for number in range(20):
+        here.has(REFUSED, f"a{number}", (position.symbol, position.side))
+        pauses.append(here.execution.turned_down([position]).get((position.symbol, position.side), 0.0))
+    every, longest = SETTINGS.every_seconds, SETTINGS.longest_pause_seconds
+    assert pauses == [0.0, *(min(every * 2.0**refusals, longest) for refusals in range(1, 20))]
+    assert longest in pauses
