@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from rulecap.audit import open_log
 from rulecap.service import CapitalOrchestrator, DemoSource, DynamicCapitalManager, MarginMonitor
 from rulecap.service.bodies import Recommendation
 from rulecap.service.demo import read_recording, shipped_recording
@@ -16,6 +17,8 @@ from rulecap.service.sources import SourceError, UnknownSymbol
 from tests.service.conftest import ROOT
 from tests.service.test_capital import trades
 from tests.service.told import SPECIFIED, told_of
+
+DESK = "language: 1\nextends: default\npolicy: desk\nversion: 1.0.0\nset: {kelly_share: 0.5}\n"
 
 
 def blocks():
@@ -84,6 +87,26 @@ def test_the_red_zone_closes_the_worst_positions(names):
     with pytest.raises(asyncio.CancelledError):
         run(blocks()[2], names)
     assert names["said"] == [("emergency",), ("sleep", 30)]
+
+
+def test_a_bot_s_gate_enters_by_record_reloads_and_keeps_the_last_good_policy(names, tmp_path, caplog):
+    run(blocks()[3], names)
+    (tmp_path / "desk.yaml").write_text(DESK)
+    gate = names["Gate"](str(tmp_path / "desk.yaml"), "sqlite:///gate.sqlite3")
+    snapshot = (ROOT / "policies/default/examples/sushi_recorded.json").read_bytes()
+    assert gate.entry(snapshot) == 19.0
+    assert gate.entry({}) == 0.0
+    assert "gate.sqlite3" not in caplog.text
+    assert "account: is missing [missing-field]" in caplog.text
+    (tmp_path / "desk.yaml").write_text(DESK.replace("0.5", "50%"))
+    assert gate.reload() == "1.0.0"
+    assert "write 0.5" in caplog.text
+    (tmp_path / "desk.yaml").write_text(DESK.replace("1.0.0", "1.1.0"))
+    assert gate.reload() == "1.1.0"
+    gate.close()
+    assert gate.entry(snapshot) == 0.0
+    with open_log("sqlite:///gate.sqlite3") as log:
+        assert log.head().size == 2
 
 
 def test_a_hold_is_told_as_a_rejection(names):
