@@ -66,9 +66,9 @@ class CaseResult:
     def render(self) -> str:
         """Return the test's place and name, and below it what was not as expected."""
         below = [line for problem in self.problems for line in problem.render().splitlines()]
-        below += [mismatch.render() for mismatch in self.mismatches]
+        below += [line for mismatch in self.mismatches for line in mismatch.render().splitlines()]
         head = f"{self.location.file}:{self.location.line}: {self.name}"
-        return "\n".join([head, *(f"    {line}" for line in below)])
+        return "\n".join([head, *(f"    {line}".rstrip() for line in below)])
 
     def to_dict(self) -> dict[str, object]:
         """Return the result as JSON types, with stable keys."""
@@ -161,7 +161,8 @@ def _differences(step: Step, decision: Decision, policy: Policy) -> Iterator[Mis
     codes = sorted({problem.code for problem in decision.problems})
     expected = step.expected.get("problems")
     if sorted(set(plain(expected) if expected else ())) != codes:
-        said = "; ".join(problem.render() for problem in decision.problems) or "none"
+        several = len(decision.problems) > 1
+        said = "".join(f"\n    {one}" if several else str(one) for one in decision.problems) or "none"
         wanted = ", ".join(plain(expected)) if expected else "none"
         place = expected or _given(step.expected, decision.problems) or step.expected
         yield Mismatch(f"{step.label}problems", wanted, said, place.location)

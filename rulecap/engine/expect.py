@@ -28,7 +28,7 @@ class Mismatch:
     location: Location
 
     def render(self) -> str:
-        """Return the difference as one line."""
+        """Return the difference as a line, and further ones where several things came about."""
         return f"{self.location}: {self.path}: expected {self.expected}, got {self.got}"
 
     def to_dict(self) -> dict[str, object]:

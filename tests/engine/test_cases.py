@@ -217,3 +217,18 @@ def test_a_fact_that_the_policy_does_not_declare_is_no_change(run, tmp_path, tes
     assert (problem.code, problem.location.line, problem.location.column, problem.hint) == ("unknown-name", *said)
     assert problem.message.startswith("the policy declares no fact ")
     assert not result.ok
+
+
+def test_several_problems_stand_on_a_line_each_with_their_hints_behind_them(run) -> None:
+    (result,) = run(HEAD + "  - {name: one, set: {account: {id: a}}, expect: {bet: 50}}\n")
+    first = next(one for one in result.mismatches if one.path == "problems")
+    lines = first.got.splitlines()
+    assert len(lines) == 5
+    assert lines[0] == ""
+    assert [line.split(":")[0].strip() for line in lines[1:]] == [
+        "account.total_wallet_balance", "account.available_balance", "account.margin_used", "account.unrealized_pnl",
+    ]  # fmt: skip
+    assert lines[1].endswith("is missing [missing-field] (Balance without unrealized PnL. In USD.)")
+    (result,) = run(HEAD + "  - {name: one, set: {account.margin_used: none}, expect: {bet: 50}}\n")
+    first = next(one for one in result.mismatches if one.path == "problems")
+    assert first.got.startswith("account.margin_used: is missing [missing-field] (")
