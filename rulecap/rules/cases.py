@@ -25,6 +25,11 @@ def join(cases: Sequence[tuple[Case, dict[str, Literal]]], problems: list[Proble
     for name in dict.fromkeys(name for _, parts in cases for name in parts):
         kind: Type = t.UNKNOWN
         clash = False
+        if odd := _first_is_odd([parts[name] for _, parts in cases if name in parts]):
+            first, others = odd
+            problems.append(_clash(name, first.node, first.value, first.type, others, "below"))
+            joined[name] = t.UNKNOWN
+            continue
         for _, parts in cases:
             if name not in parts:
                 kind = t.optional(kind) if kind != t.UNKNOWN else t.NOTHING
@@ -38,16 +43,29 @@ def join(cases: Sequence[tuple[Case, dict[str, Literal]]], problems: list[Proble
     return joined
 
 
-def _clash(name: str, node: Node, value: object, kind: Type, others: Type) -> Problem:
+def _first_is_odd(stated: Sequence[Literal]) -> tuple[Literal, Type] | None:
+    """Return the first value and the type of all others, where two or more agree and it alone does not."""
+    if len(stated) < 3 or t.unify(stated[0].type, stated[1].type) is not None:
+        return None
+    others: Type = t.UNKNOWN
+    for one in stated[1:]:
+        both = t.unify(others, one.type)
+        if both is None:
+            return None
+        others = both
+    return stated[0], others
+
+
+def _clash(name: str, node: Node, value: object, kind: Type, others: Type, where: str = "above") -> Problem:
     others = t.strip(others)
     if isinstance(others, t.Record) and isinstance(kind, t.Record) and isinstance(node, Mapping):
         for field in kind.fields:
             inner, other = kind.fields[field], others.fields.get(field, t.UNKNOWN)
             if t.unify(inner, other) is None and isinstance(value, dict):
-                return _clash(f"{name}.{field}", node.get(field) or node, value[field], inner, other)
+                return _clash(f"{name}.{field}", node.get(field) or node, value[field], inner, other, where)
     numbers = isinstance(kind, t.Number) and isinstance(others, t.Number)
     hint = as_unit(float(value), kind, others) if is_number(value) else ""
-    message = f"{name} is {t.described(kind)} here, above it is {t.described(others)}"
+    message = f"{name} is {t.described(kind)} here, {where} it is {t.described(others)}"
     return problem_at(node, "wrong-unit" if numbers else "wrong-type", message, hint)
 
 
