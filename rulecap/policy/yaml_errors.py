@@ -73,7 +73,7 @@ def syntax_problem(source: SourceFile, error: Exception) -> Problem:
                 return slip
             if meaning.message == SECOND_COLON and _is_first_colon(source, place):
                 return source.problem("yaml-syntax", INDENTED, place, ALIGN)
-            if closer := _odd_bracket(source, error, place):
+            if closer := _odd_bracket(source, error, place) or _late_quote(source, error, place):
                 return closer
             if meaning.hint == ALIGN and source.line(place.line)[: place.column - 1].strip(" -"):
                 return source.problem("yaml-syntax", BEHIND, place, BEHIND_HINT)
@@ -121,6 +121,19 @@ def _odd_bracket(source: SourceFile, error: Exception, place: Location) -> Probl
             message = f"this `{bracket}` is not closed before the next entry, on line {place.line}"
             return source.problem("yaml-syntax", message, begin, f"close it with `{CLOSING[bracket]}`")
     return None
+
+
+def _late_quote(source: SourceFile, error: Exception, place: Location) -> Problem | None:
+    """Return the finding that a quote is closed by one that should have opened another text, on a line below."""
+    opened = getattr(error, "context_mark", None)
+    if opened is None or opened.line + 1 >= place.line or source.line(place.line)[: place.column - 1][-1:] != '"':
+        return None
+    line = source.line(opened.line + 1)
+    if line.count('"') % 2 == 0 or "\\" in line:
+        return None
+    begin = Location(source.name, opened.line + 1, line.rindex('"') + 1)
+    message = f"this quote is closed only on line {place.line}"
+    return source.problem("yaml-syntax", message, begin, 'close it on its own line: "…"')
 
 
 def _filled(message: str, found: re.Match[str]) -> str:
