@@ -31,7 +31,7 @@ class ServiceSettings(BaseSettings):
         str | None,
         Field(
             description="The audit log's address; none: `RULECAP_LOG`, else `sqlite:///rulecap.sqlite3`;"
-            " a demo's is gone when it ends."
+            " a demo has one of its own in their place, gone when it ends."
         ),
     ] = None
     keys: Annotated[Path | None, Field(description="The file of API keys.")] = None
