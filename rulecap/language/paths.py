@@ -82,7 +82,11 @@ def _nothing(inference: "Inference", node: ast.AST, name: str) -> Term:
     near = nearest(name, named(inference))
     if near is not None and near in inference.scope.vocabulary.rule_names() and not WRITTEN_NAME.match(near):
         return Const(t.UNKNOWN, offset_of(node), None)
-    hint = elsewhere.WORDS.get(name) or _meant(inference, name) or f"a text stands in quotes: '{name}'"
+    hint = (
+        elsewhere.WORDS.get(name)
+        or _meant(inference, name)
+        or f"no rule or parameter has this name; a text stands in quotes: '{name}'"
+    )
     return inference.wrong(node, "unknown-name", f"nothing is named {name}", hint)
 
 
