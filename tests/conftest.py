@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import ssl
 from collections.abc import Iterator
 from functools import cache
@@ -78,3 +79,11 @@ def database(server: "Server", only_database: str) -> Iterator[str]:
 def postgres_url(server: "Server", database: str) -> str:
     """The address of an empty database."""
     return server.url(database)
+
+
+@pytest.fixture
+def hangup_counts() -> Iterator[None]:
+    """Have SIGHUP do what it does, also where the tests themselves were started by nohup, which children inherit."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)

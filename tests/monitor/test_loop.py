@@ -181,7 +181,7 @@ def test_systemd_is_told_and_a_signal_lets_the_pass_end(tmp_path):
     assert passed["verdicts"]["margin"] == "GREEN_ZONE"
 
 
-def test_a_hangup_ends_no_monitor_that_has_no_terminal(tmp_path):
+def test_a_hangup_ends_no_monitor_that_has_no_terminal(tmp_path, hangup_counts):
     command = [sys.executable, "-m", "rulecap", "monitor", "--demo", "--every", "3600", "--log-format", "json"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         lines = [json.loads(process.stderr.readline())]
@@ -196,7 +196,7 @@ def test_a_hangup_ends_no_monitor_that_has_no_terminal(tmp_path):
     assert [json.loads(line)["message"] for line in said.splitlines()] == ["stopping: SIGTERM", "stopped"]
 
 
-def test_a_hangup_of_its_terminal_lets_the_pass_end(tmp_path):
+def test_a_hangup_of_its_terminal_lets_the_pass_end(tmp_path, hangup_counts):
     ours, its = os.openpty()
     command = [sys.executable, "-m", "rulecap", "monitor", "--demo", "--every", "3600"]
     started = subprocess.Popen(command, cwd=tmp_path, stderr=its, stdin=its, stdout=its)

@@ -231,7 +231,7 @@ def test_the_command_line_does_not_load_the_service(tmp_path):
     assert ran.stdout.split() == ["False", "False"]
 
 
-def test_a_hangup_ends_no_service_that_has_no_terminal(run):
+def test_a_hangup_ends_no_service_that_has_no_terminal(run, hangup_counts):
     served = run()
     served.process.send_signal(signal.SIGHUP)
     assert ready(served)["status"] == "ok"
