@@ -13,7 +13,7 @@ from typing import Any
 from unittest import mock
 
 from benchmarks import case
-from benchmarks.measure import Call, time_calls
+from benchmarks.measure import Call, Timings, time_calls
 from benchmarks.rows import Row, micro, milli
 from rulecap.audit import Ledger, open_ledger, open_log
 from rulecap.audit.asked import input_of
@@ -26,7 +26,7 @@ from rulecap.audit.writer import Question, Writer
 from rulecap.engine.policy import Policy
 
 WRITERS, EACH = 16, 60
-SLOW_SYNC = 0.002
+SLOW_SYNCS = (0.0002, 0.002)
 PLACE = (
     Path(__file__).parent.parent / "build"
 )  # on the disk of the checkout: a folder for temporary files may be memory
@@ -40,6 +40,7 @@ def on_record(rounds: int) -> list[Row]:
         ready = SqliteDatabase(place / "ready.sqlite3", write=True, create=False, patience=2.0)
         with plain(place, body) as insert, synced(place, len(body)) as sync, appending(ready, body) as append:
             rows = beside(rounds, ledger, {"append": append, "insert": insert, "sync": sync}, len(body))
+        rows += [on_slower_disk(rounds, place, body, extra) for extra in SLOW_SYNCS]
         with plain(place, body, "one.sqlite3") as one, plain(place, body, "many.sqlite3", WRITERS) as many:
             rows.append(grouping(rounds, one, many))
     return [*rows, *many_writers(rounds)]
@@ -74,19 +75,35 @@ def beside(rounds: int, ledger: Ledger, calls: Mapping[str, Call], size: int) ->
     policy, snapshot = case.default_policy(), case.recorded_snapshot()
     whole = {"whole": lambda: ledger.evaluate(policy, snapshot)}
     timings = time_calls({**whole, **calls}, rounds, 0.03, clock=time.perf_counter)
-    share = 1 / timings.ratio("append", "insert")
     return [
         Row(f"the disk alone: {size:,} bytes written over, and fdatasync", micro(timings.median("sync"))),
         Row("the same database inserting the same bytes, one by one", micro(timings.median("insert"))),
-        Row(
-            "a ready record appended: hash, tree, columns, head, commit",
-            micro(timings.median("append")),
-            f"{share:.0%} of the insert's rate",
-            "≥ 70 %",
-            share >= 0.7,
-        ),
+        shared("a ready record appended: hash, tree, columns, head, commit", timings),
         Row("a decision evaluated, written as a record and appended", micro(timings.median("whole"))),
     ]
+
+
+def shared(what: str, timings: Timings, of: str = "the insert's rate") -> Row:
+    """Return the rate of appending as a share of the plain insert's."""
+    share = 1 / timings.ratio("append", "insert")
+    return Row(what, micro(timings.median("append")), f"{share:.0%} of {of}", "≥ 70 %", share >= 0.7)
+
+
+def on_slower_disk(rounds: int, place: Path, body: bytes, extra: float) -> Row:
+    """Return the same share where each commit, of the log and of the plain table, takes that many seconds longer."""
+    with (
+        slowed(place, extra, f"slow-{extra}.sqlite3") as database,
+        plain(place, body, f"plain-{extra}.sqlite3", extra=extra) as insert,
+        appending(database, body) as append,
+    ):
+        calls = {"append": append, "insert": insert}
+        timings = time_calls(calls, max(9, rounds // 8), 0.03, clock=time.perf_counter)
+    return shared(f"a ready record appended, {longer(extra)}", timings, "the insert's rate, slept as long")
+
+
+def longer(extra: float) -> str:
+    """Return how it is told that commits take longer."""
+    return f"each commit slept {milli(extra)} longer, as on a slower disk"
 
 
 def grouping(rounds: int, one: Call, many: Call) -> Row:
@@ -102,13 +119,13 @@ def grouping(rounds: int, one: Call, many: Call) -> Row:
 def many_writers(rounds: int) -> list[Row]:
     """Return what many writers at once gain over one, on this disk and where a sync takes longer."""
     rows = []
-    for extra, made in ((0.0, False), (0.0, True), (SLOW_SYNC, True)):
-        with folder() as place, slowed(place, extra) as ledger:
+    for extra, made in ((0.0, False), (0.0, True), (SLOW_SYNCS[-1], True)):
+        with folder() as place, slowed(place, extra, "log.sqlite3") as database, writing(database) as ledger:
             url = f"sqlite:///{place}/log.sqlite3"
             with decisions() if made else records(first_body(ledger, url)) as policy:
                 pairs = pairs_of(ledger, policy, rounds)
         what = "decision" if made else "ready record"
-        where = f", each commit slept {milli(extra)} longer, as on a slower disk" if extra else ""
+        where = f", {longer(extra)}" if extra else ""
         rows.append(gained(pairs, f"{what}{where}"))
     return rows
 
@@ -139,17 +156,22 @@ def gained(pairs: list[tuple[float, float]], what: str) -> Row:
 
 
 @contextmanager
-def slowed(place: Path, extra: float) -> Iterator[Ledger]:
-    """Give a ledger whose commits take that many seconds longer."""
+def slowed(place: Path, extra: float, name: str) -> Iterator[SqliteDatabase]:
+    """Give a new log's database whose commits take that many seconds longer."""
 
     class Slowed(SqliteDatabase):
         def commit(self) -> None:
             super().commit()
             time.sleep(extra)
 
-    open_ledger(f"sqlite:///{place}/log.sqlite3").close()
+    open_ledger(f"sqlite:///{place}/{name}").close()
     kind = Slowed if extra else SqliteDatabase  # to sleep no time takes some
-    database = kind(place / "log.sqlite3", write=True, create=False, patience=2.0)
+    yield kind(place / name, write=True, create=False, patience=2.0)
+
+
+@contextmanager
+def writing(database: SqliteDatabase) -> Iterator[Ledger]:
+    """Give a ledger on a log's database."""
     with Ledger(database, lambda: database, None, patience=2.0, clock=now) as ledger:
         yield ledger
 
@@ -201,7 +223,9 @@ def first_body(ledger: Ledger, url: str) -> bytes:
 
 
 @contextmanager
-def plain(place: Path, body: bytes, name: str = "plain.sqlite3", times: int = 1) -> Iterator[Callable[[], None]]:
+def plain(
+    place: Path, body: bytes, name: str = "plain.sqlite3", times: int = 1, extra: float = 0.0
+) -> Iterator[Callable[[], None]]:
     """Give what inserts the bytes into a table of a plain SQLite database, set up as the log's, and commits."""
     connection = sqlite3.connect(place / name, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
@@ -214,6 +238,8 @@ def plain(place: Path, body: bytes, name: str = "plain.sqlite3", times: int = 1)
         for _ in range(times):
             connection.execute("INSERT INTO records (body) VALUES (?)", (body,))
         connection.execute("COMMIT")
+        if extra:
+            time.sleep(extra)
 
     yield insert
     connection.close()
