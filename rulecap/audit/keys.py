@@ -41,7 +41,7 @@ def write_key(path: str | Path, signer: Signer) -> None:
             file.write(f"{signer.to_text()}\n".encode())
             file.flush()
             os.fsync(file.fileno())
-        _see_on_disk(Path(path).parent)
+        see_on_disk(Path(path).parent)
     except OSError as error:
         Path(path).unlink()
         raise UnusableKey(f"{path} cannot be written: {error.strerror}") from None
@@ -118,7 +118,7 @@ def _shown_place(where: str) -> str:
     return where.encode(errors="backslashreplace").decode()
 
 
-def _see_on_disk(folder: Path) -> None:
+def see_on_disk(folder: Path) -> None:
     """Make a new file's name outlast a loss of power; Windows opens no folders, and needs none of this."""
     if os.name != "posix":
         return

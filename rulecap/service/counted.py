@@ -3,14 +3,12 @@
 import asyncio
 import json
 import logging
-import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from rulecap.audit.opening import SQLITE, sqlite_path
+from rulecap.service.replaced import replace_file
 
 if TYPE_CHECKING:
     from rulecap.exchange import Deposits
@@ -61,25 +59,11 @@ class Counted:
         # Another process may go on from its own sums, or from that of a record which is another's.
         kept = known.kept_with(self._read() or self.kept)
         try:
-            self._replace(json.dumps([one.to_dict() for one in kept]))
+            replace_file(self._path, json.dumps([one.to_dict() for one in kept]))
         except OSError as error:
             self._tell("written", error)
         else:
             self.kept, self._failing = kept, False
-
-    def _replace(self, text: str) -> None:
-        """Put a text in the file's place, under a name of its own until it is whole: others keep theirs here too."""
-        handle, name = tempfile.mkstemp(prefix=f"{self._path.name}.", dir=self._path.parent)  # its owner's alone
-        try:
-            with os.fdopen(handle, "w") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(self._path)
-        except BaseException:
-            with suppress(OSError):  # where it cannot be taken away either, what is told first is why
-                Path(name).unlink(missing_ok=True)
-            raise
 
     def _tell(self, done: str, error: Exception) -> None:
         if self._failing:

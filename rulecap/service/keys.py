@@ -14,6 +14,7 @@ from typing import Annotated, Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from rulecap.service.replaced import replace_file
 from rulecap.snapshot.findings import problems_of
 
 try:
@@ -165,20 +166,16 @@ def _alone(path: Path) -> Iterator[None]:
 def write_keys(path: Path, file: KeyFile) -> None:
     """Write the file as a whole, readable by its owner alone, or by those who may read the one in its place.
 
+    It is on the disk when this returns: else a key that was revoked would let somebody in after a loss of power.
     A service that cannot read it any more would go on with the keys of before, the revoked ones too.
 
     Raises:
         UnusableKeys: it cannot be written.
     """
     text = yaml.safe_dump(file.model_dump(mode="json"), sort_keys=False)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as stream:
-            stream.write(text)
-            _as_before(stream.fileno(), path)
-        beside.replace(path)
+        replace_file(path, text, lambda written: _as_before(written, path))
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise UnusableKeys(f"cannot write the keys {path}: {error.strerror}") from error
 
 

@@ -1,6 +1,7 @@
 """API keys: who may ask what, and that nothing tells them to anybody else."""
 
 import asyncio
+import errno
 import logging
 import os
 import stat
@@ -93,6 +94,33 @@ def test_keys_that_cannot_be_written_are_said_to_be_and_leave_nothing_behind(fil
     with pytest.raises(UnusableKeys, match="cannot write the keys"):
         write_keys(file, KeyFile())
     assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_revocation_is_on_the_disk_with_its_file_s_name_before_it_counts_as_made(file, monkeypatch):
+    """Else the key would let somebody in again after a loss of power."""
+    add_key(file, "leaked", ("admin",))
+    synced = []
+
+    def seen(handle):
+        found = os.fstat(handle)
+        synced.append((found.st_ino, found.st_size, read_keys(file).keys[0].revoked))
+
+    monkeypatch.setattr("os.fsync", seen)
+    revoke_key(file, "leaked")
+    written, folder = file.stat(), file.parent.stat()
+    assert synced == [(written.st_ino, written.st_size, False), (folder.st_ino, folder.st_size, True)]
+
+
+def test_keys_that_do_not_get_to_the_disk_are_those_of_before_and_leave_nothing_behind(file, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    add_key(file, "leaked", ("admin",))
+    before = file.read_bytes()
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(UnusableKeys, match=r"cannot write the keys .*: No space left on device"):
+        revoke_key(file, "leaked")
+    assert (list(file.parent.iterdir()), file.read_bytes()) == ([file], before)
 
 
 def test_a_key_with_the_scope_is_let_in_by_either_header(served, file):
