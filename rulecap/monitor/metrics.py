@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Info, ProcessCollector, start_http_server
 
 from rulecap.monitor.execution import SENT
 from rulecap.monitor.report import Report
+from rulecap.version import __version__
 
 
 class Metrics:
@@ -15,11 +16,15 @@ class Metrics:
     def __init__(self) -> None:
         """Begin at zero."""
         self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        Info("rulecap_build", "The program that tells this.", registry=registry).info({"version": __version__})
         self._passes = Counter("rulecap_monitor_passes", "Passes.", ["outcome"], registry=registry)
         for outcome in ("good", "bad"):  # an alarm looks for a first increase too
             self._passes.labels(outcome)
         self._last = Gauge(
-            "rulecap_monitor_last_good_pass_seconds", "When the last good pass ended, since 1970.", registry=registry
+            "rulecap_monitor_last_good_pass_timestamp_seconds",
+            "When the last good pass ended, since 1970; 0 before there is one.",
+            registry=registry,
         )
         self._seconds = Gauge("rulecap_monitor_pass_seconds", "How long the last pass took.", registry=registry)
         self._actions = Counter(
@@ -27,17 +32,19 @@ class Metrics:
         )
         self._orders = Counter("rulecap_monitor_orders", "Orders by their first state.", ["state"], registry=registry)
         self._changes = Counter("rulecap_monitor_changes", "Changes that were told.", registry=registry)
-        self._failures = Gauge(
+        self._failures = Counter(
             "rulecap_monitor_webhook_failures", "Attempts to deliver a notice that failed.", registry=registry
         )
+        self._failures_counted = 0
         self._troubles = Counter("rulecap_monitor_problems", "What went wrong, by code.", ["code"], registry=registry)
 
     def passed(self, report: Report, seconds: float, now: float, failures: int) -> None:
-        """Count a pass."""
+        """Count a pass; `failures` is how many attempts to deliver have failed since the start."""
         self._passes.labels("good" if report.ok else "bad").inc()
         self._seconds.set(seconds)
         self._changes.inc(len(report.changes))
-        self._failures.set(failures)
+        self._failures.inc(failures - self._failures_counted)
+        self._failures_counted = failures
         if report.ok:
             self._last.set(now)
         for outcome in report.outcomes:

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
 
 from rulecap.engine.policy import Policy
+from rulecap.version import __version__
 
 Series = TypeVar("Series", Counter, Histogram)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -19,6 +20,8 @@ class Metrics:
     def __init__(self) -> None:
         """Begin at zero."""
         self._registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        Info("rulecap_build", "The program that tells this.", registry=registry).info({"version": __version__})
         self._children: dict[tuple[Any, tuple[object, ...]], Any] = {}
         self._decisions = Counter(
             "rulecap_decisions", "Decisions on record.", ["decision", "verdict"], registry=registry
@@ -49,9 +52,7 @@ class Metrics:
         self._reloads = Counter("rulecap_policy_reloads", "Edits of the policy.", ["outcome"], registry=registry)
         for outcome in ("taken", "refused"):
             self._reloads.labels(outcome)
-        self._policy = Gauge(
-            "rulecap_policy", "1 for the policy in force.", ["name", "version", "digest"], registry=registry
-        )
+        self._policy = Info("rulecap_policy", "The policy in force.", registry=registry)
         self._gauges = {
             name: Gauge(name, text, registry=registry)
             for name, text in (
@@ -112,8 +113,7 @@ class Metrics:
         """Tell which policy is in force, and begin at 0 what an alarm looks for a first increase of."""
         for decision in policy.decisions:
             self._unlogged.labels(decision)
-        self._policy.clear()
-        self._policy.labels(policy.name, policy.version, policy.digest).set(1)
+        self._policy.info({"name": policy.name, "version": policy.version, "digest": policy.digest})
 
     def text(self) -> bytes:
         """Return everything in Prometheus's text format."""
