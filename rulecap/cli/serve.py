@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rulecap.service.settings import ServiceSettings
 
 log = logging.getLogger("rulecap.service")
-GIVEN = ("host", "port", "policy", "log", "keys", "log_level", "log_format")
+GIVEN = ("host", "port", "root_path", "policy", "log", "keys", "log_level", "log_format")
 EXTRA = "the service needs more packages: pip install 'rulecap[service]'"
 
 
@@ -28,6 +28,8 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument("--settings", metavar="FILE", type=Path, help="settings as YAML")
     parser.add_argument("--host", metavar="H", help="where to listen (127.0.0.1); elsewhere only with --keys")
     parser.add_argument("--port", metavar="N", type=int, help="the port (8000)")
+    text = "below which path a proxy serves it, and takes it off, such as /risk; /openapi.json names it"
+    parser.add_argument("--root-path", metavar="PATH", help=text)
     parser.add_argument("--policy", metavar="P", help="folder, overlay file or shipped name (default)")
     text = f"the audit log: sqlite:///FILE or postgresql://… (default: {VARIABLE}, else {DEFAULT_LOG})"
     parser.add_argument("--log", metavar="URL", help=text)

@@ -70,7 +70,7 @@ def create_app(settings: ServiceSettings, source: Source | None = None) -> FastA
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    document(app, ROUTERS)
+    document(app, ROUTERS, settings.root_path)
     rate = settings.requests_per_second or (WITH_KEYS_PER_SECOND if settings.keys else None)
     app.add_middleware(
         Gate,

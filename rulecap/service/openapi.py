@@ -56,13 +56,18 @@ HEADERS = {
 KINDS = {"events": "text/event-stream", "metrics": "text/plain"}
 
 
-def document(app: FastAPI, routers: tuple[APIRouter, ...]) -> None:
-    """Have an application, which includes these routers, tell its OpenAPI document at /openapi.json."""
+def document(app: FastAPI, routers: tuple[APIRouter, ...], root_path: str | None) -> None:
+    """Have an application, which includes these routers, tell its OpenAPI document at /openapi.json.
+
+    The document alone knows the path that it is served below: what is asked comes without it, and no header says it.
+    """
     made: dict[str, Any] = {}
 
     def openapi() -> dict[str, Any]:
         if not made:
             made.update(_made(app, (*routers, router)))
+            if root_path is not None:
+                made["servers"] = [{"url": root_path}]
         return made
 
     router = APIRouter(route_class=ReadRoute, tags=["operations"])

@@ -1,5 +1,6 @@
 """How the service runs: frozen settings from command line flags, environment and a YAML file, in this order."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,6 +11,7 @@ from rulecap.snapshot.findings import problems_of
 
 PREFIX = "RULECAP_SERVE_"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+BELOW = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
@@ -26,6 +28,9 @@ class ServiceSettings(BaseSettings):
 
     host: Annotated[str, Field(min_length=1, description="Where to listen; without keys loopback only.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535, description="0: one that is free.")] = 8000
+    root_path: Annotated[
+        str | None, Field(description="Below which path a proxy serves it, and takes it off; `/openapi.json` names it.")
+    ] = None
     policy: Annotated[str, Field(min_length=1, description="Folder, overlay file or shipped name.")] = "default"
     log: Annotated[
         str | None,
@@ -95,10 +100,10 @@ def read_settings(file: Path | None = None, **given: Any) -> ServiceSettings:
 
 
 def check(settings: ServiceSettings) -> None:
-    """Refuse what is only wrong together.
+    """Refuse what is only wrong together, or is best said in words of its own.
 
     Raises:
-        BadSettings: listening beyond loopback without keys; a demo account and an exchange at once.
+        BadSettings: listening beyond loopback without keys; demo account and exchange at once; a path that is none.
     """
     if settings.keys is None and settings.host not in LOOPBACK:
         raise BadSettings(
@@ -108,3 +113,8 @@ def check(settings: ServiceSettings) -> None:
         )
     if settings.demo and settings.exchange is not None:
         raise BadSettings("the demo account and an exchange cannot both be served: leave one out")
+    if settings.root_path is not None and not BELOW.fullmatch(settings.root_path):
+        raise BadSettings(
+            f"root_path: {settings.root_path[:60]!r} is no path that a proxy serves below: write one such as /risk,"
+            " without a / at its end; the proxy takes it off"
+        )

@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 
 from rulecap.service.keys import add_key
+from rulecap.service.settings import BadSettings, read_settings
 from tests.service.test_running import Served, ready
 from tests.service.told import SPECIFIED
 
@@ -83,6 +84,24 @@ def test_whatever_is_answered_is_in_the_document(client):
         shape = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
         jsonschema.validate(client.get(path).json(), {**shape, "components": document["components"]})
     assert {one["type"] for one in document["components"]["securitySchemes"].values()} == {"http", "apiKey"}
+
+
+def test_below_a_proxy_s_path_the_document_says_where_it_is_asked_and_no_header_does(served):
+    told = {"X-Forwarded-Prefix": "/elsewhere", "X-Script-Name": "/elsewhere"}
+    assert "servers" not in served().get("/openapi.json", headers=told).json()
+    client = served(root_path="/desk/risk")  # the proxy has taken it off
+    made = client.get("/openapi.json", headers=told).json()
+    assert made["servers"] == [{"url": "/desk/risk"}]
+    assert (client.get("/health").status_code, client.get("/desk/risk/health").status_code) == (200, 404)
+    assert "/health" in made["paths"]
+
+
+@pytest.mark.parametrize(
+    "path", ["risk", "/risk/", "//risk.example.com", "/", "", "/a/../b", "https://risk.example.com", "/risk\n"]
+)
+def test_what_is_no_path_to_be_served_below_is_refused(path):
+    with pytest.raises(BadSettings, match=r"root_path: .* is no path that a proxy serves below"):
+        read_settings(root_path=path)
 
 
 def test_clients_can_be_generated(client):
