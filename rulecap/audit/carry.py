@@ -115,7 +115,9 @@ def _unlike(carried: dict[str, Any] | None, left: dict[str, Any]) -> Iterator[st
     elif carried["log"] != left["log"]:
         yield f"it follows {carried['log']}, not {left['log']}"
     elif carried["size"] != left["size"]:
-        yield f"{left['log']} had {carried['size']} records when it was followed, and has {left['size']}"
+        size = carried["size"]  # which whoever wrote the record may have made anything
+        had = how_many(size, "record") if type(size) is int else f"{size} records"
+        yield f"{left['log']} had {had} when it was followed, and has {left['size']:,}"
     elif carried["root"] != left["root"]:
         yield f"{left['log']} had other records when it was followed: it was rewritten"
     else:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from rulecap.audit.checkpoint import LARGEST_SIZE, Checkpoint, read_checkpoint
 from rulecap.audit.note import Note, NoteError, Signer, Verifier, open_note, sign, signed_by, verifier_from_text
+from rulecap.plural import how_many
 
 NEXT_KEY = "rulecap-next-key"
 Numbered = tuple[int, Note, Checkpoint]
@@ -39,7 +40,7 @@ class Trust:
     def told(self) -> str:
         """Return in words which key speaks for which sizes; empty where none has handed over."""
         terms = sorted(self.terms, key=lambda term: term.until)
-        said = [f"by {term.verifier.label} up to {term.until:,} records" for term in terms if term.retired]
+        said = [f"by {term.verifier.label} up to {how_many(term.until, 'record')}" for term in terms if term.retired]
         now = [f"by {one.label} from there on" for one in self.current]
         return f"heads are signed {', '.join(said + now)}" if said else ""
 

@@ -221,6 +221,12 @@ def test_a_key_is_made_for_its_owner_alone_and_never_over_another_file(rulecap, 
     assert "PRIVATE" not in json.dumps(told)
 
 
+def test_a_key_that_spoke_for_one_record_says_one(rulecap, policy, keys):
+    ask(policy, 1, key="desk.key")
+    assert rulecap("audit", "rotate", "--log", LOG, "--from", "desk.key", "--to", "next.key").code == 0
+    assert " up to 1 record, by " in rulecap("audit", "verify", "--log", LOG, "--key", keys[0]).out
+
+
 def test_a_rotation_is_printed_and_either_public_key_proves_the_log(rulecap, policy, keys):
     ask(policy, 1, 2, key="desk.key")
     said = rulecap("audit", "rotate", "--log", LOG, "--from", "desk.key", "--to", "next.key")
@@ -519,6 +525,21 @@ class TestVerifyAfter:
         Path("log.sqlite3").unlink()
         ask(policy, 1, 2, 3)
         assert "it follows rulecap/" in self.verified(rulecap).out
+
+    def test_counts_one_record_as_one(self, rulecap, policy):
+        ask(policy, 1)
+        assert rulecap("audit", "begin", "--after", LOG, "--log", self.NEXT).code == 0
+        ask(policy, 2)
+        assert "had 1 record when it was followed, and has 2" in self.verified(rulecap).out
+
+    @pytest.mark.parametrize("size", ["x", None, 3.5, [3], {}])
+    def test_says_a_size_that_is_none_as_it_stands(self, rulecap, log, following, size):
+        with closing(sqlite3.connect("next.sqlite3")) as database, database:
+            (body,) = bodies(database)
+            carried = {**json.loads(body)["snapshot"]["carried"], "size": size}
+            database.execute("UPDATE records SET body = ?", (changed(body, snapshot={"carried": carried}),))
+        said = self.verified(rulecap)
+        assert (said.code, f"had {size} records when it was followed, and has 3" in said.out) == (1, True)
 
     def test_names_an_old_log_that_was_rewritten_with_the_same_memories(self, rulecap, log, following):
         """What was carried proves the old log as it was then, also where what is changed left no memory."""
