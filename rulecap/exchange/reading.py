@@ -64,7 +64,8 @@ class Reference:
             if not self._listed:
                 raise
             # Positions and orders can be read with what was listed before; what has changed the venue will say.
-            log.warning("the list of markets cannot be read again: %s", type(error).__name__)
+            text = "the list of markets cannot be read again: %s"
+            log.warning(text, type(error).__name__, extra={"code": "markets-unread"})
             return self._listed
 
     def _have_listed(self, done: "asyncio.Task[Markets]") -> None:
@@ -128,7 +129,7 @@ class Reference:
         except Exception as error:
             if before is None:
                 raise
-            log.warning("the margin mode cannot be read again: %s", type(error).__name__)
+            log.warning("the margin mode cannot be read again: %s", type(error).__name__, extra={"code": "mode-unread"})
             found: str | None = before[1]
             self._kept["mode", ""] = time.monotonic(), found  # so that it is not waited for at each reading
             return found

@@ -103,6 +103,6 @@ class Asides:
 
         told = await self._unneeded.told("venue-down", what, ask)
         if told.unsure:
-            log.warning("%s cannot be read: %s", what, told.unsure[0].message)
+            log.warning("%s cannot be read: %s", what, told.unsure[0].message, extra={"code": told.unsure[0].code})
             return instead
         return told.found

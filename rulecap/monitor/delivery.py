@@ -62,7 +62,8 @@ class Delivery:
         except Undelivered as error:
             self.failures += 1
             self._in_a_row += 1
-            log.error("a notice was not delivered to %s: %s", self._webhook.host, error, extra={"event": notice.id})
+            text = "a notice was not delivered to %s: %s"
+            log.error(text, self._webhook.host, error, extra={"code": "undelivered", "event": notice.id})
             return False
         # What the journal does not forget is told again: as seldom as to a receiver that fails.
         self._outbox.delivered(notice)
