@@ -7,6 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from rulecap.cli import main
+from tests.audit.counting import counting
+from tests.cli.logged import ask
 
 POLICY = """\
 language: 1
@@ -107,3 +109,18 @@ def rulecap(capsys):
 def write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
+
+
+@pytest.fixture
+def policy(tmp_path, monkeypatch):
+    """A policy that counts, in a folder where no log is yet."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RULECAP_LOG", raising=False)
+    monkeypatch.delenv("RULECAP_SIGNING_KEY", raising=False)
+    return counting(tmp_path / "counting")
+
+
+@pytest.fixture
+def log(policy):
+    """A log of three records that nobody signed."""
+    return ask(policy, 1, 2, 3)

@@ -1,4 +1,4 @@
-"""`rulecap audit verify`, `replay`, `checkpoint`, `keygen` and `rotate`: what they say, and how they end."""
+"""`rulecap audit verify`, `checkpoint`, `keygen` and `rotate`: what they say, and how they end."""
 
 import errno
 import json
@@ -11,38 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from rulecap import load_policy
-from rulecap.audit import LogError, open_ledger, open_log, opening
-from rulecap.audit.carry import carried_over
 from rulecap.audit.merkle import verify_consistency
 from rulecap.cli.audit import checkpoint
-from rulecap.policy.nodes import problem_at
-from rulecap.version import __version__
-from tests.audit.counting import COUNTING, counting, snapshot
-from tests.audit.rewriting import bodies, changed, rewrite
-
-LOG = "sqlite:///log.sqlite3"
-
-
-@pytest.fixture
-def policy(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("RULECAP_LOG", raising=False)
-    monkeypatch.delenv("RULECAP_SIGNING_KEY", raising=False)
-    return counting(tmp_path / "counting")
-
-
-@pytest.fixture
-def log(policy):
-    """A log of three records that nobody signed."""
-    return ask(policy, 1, 2, 3)
-
-
-def ask(policy, *minutes, key=None):
-    with open_ledger(LOG, key) as ledger:
-        for minute in minutes:
-            assert ledger.evaluate(policy, snapshot(minute)).record_id, ledger.failure
-        return ledger.head
+from tests.audit.rewriting import changed
+from tests.cli.logged import LOG, ask
 
 
 @pytest.fixture
@@ -142,44 +114,6 @@ def test_a_key_that_is_none_and_a_checkpoint_file_that_is_not_there_are_said(rul
     assert (said.code, said.err) == (2, "rulecap: cannot read none.txt: No such file or directory\n")
 
 
-class TestReplayByAnEarlierPolicy:
-    """The checker learns: what it refuses today was taken, and decided, before."""
-
-    @pytest.fixture
-    def earlier(self, rulecap, policy, monkeypatch):
-        text = COUNTING.format(version="0.9.0", loss="worst").replace('verdict: "NO"}', "verdict: 5 USD}")
-        Path("earlier").mkdir()
-        Path("earlier/policy.yaml").write_text(text)
-        with monkeypatch.context() as patched:
-            patched.setattr("rulecap.policy.checks.decisions.check_fallbacks", lambda *_: None)
-            earlier = load_policy("earlier")
-            ask(earlier, 1, 2)
-        return earlier
-
-    def test_agrees_and_says_what_would_be_refused_now(self, rulecap, earlier):
-        said = rulecap("audit", "replay", "--log", LOG)
-        where = "policy.yaml:13:39: verdict is"
-        called = f"{earlier.name} 0.9.0 ({earlier.digest[:12]})"
-        refused = f"the policy {called} would not be taken by rulecap {__version__}: {where}"
-        assert (said.code, said.out.splitlines()[0]) == (0, "2 decisions replayed: every byte agrees")
-        assert said.out.splitlines()[1].startswith(refused)
-        told = json.loads(rulecap("audit", "replay", "--log", LOG, "--json").out)
-        assert (told["ok"], told["refused_now"][0]["policy"]) == (True, earlier.digest)
-        assert (told["refused_now"][0]["name"], told["refused_now"][0]["version"]) == (earlier.name, "0.9.0")
-
-    def test_names_record_policy_and_reason_where_it_is_taken_no_more(self, rulecap, earlier, monkeypatch):
-        monkeypatch.setattr("rulecap.policy.checks.decisions.check_fallbacks", no_more)
-        said = rulecap("audit", "replay", "--log", LOG)
-        why = f"rulecap {__version__} does not take the policy {earlier.digest[:12]}, which was recorded as one: "
-        assert said.code == 1
-        assert said.out.splitlines()[0] == f"record 1: {why}policy.yaml:13:15: is no more [no-more] [policy-refused]"
-        assert rulecap("audit", "verify", "--log", LOG).code == 0
-
-
-def no_more(outputs, on_error, problems):
-    problems.append(problem_at(on_error, "no-more", "is no more"))
-
-
 def test_checkpoints_are_printed_appended_to_a_file_and_compared(rulecap, policy, log, tmp_path):
     assert rulecap("audit", "checkpoint", "--log", LOG).out == log.note
     told = json.loads(rulecap("audit", "checkpoint", "--log", LOG, "--json").out)
@@ -245,84 +179,6 @@ def test_a_rotation_is_printed_and_either_public_key_proves_the_log(rulecap, pol
     assert "this log is not signed by desk+" in again.err
     assert rulecap("audit", "rotate", "--log", LOG, "--from", "next.key", "--to", "next.key").code == 2
     assert rulecap("audit", "rotate", "--log", "sqlite:///none", "--from", "desk.key", "--to", "next.key").code == 2
-
-
-def test_replay_says_that_every_byte_agrees_or_where_the_difference_begins(rulecap, log):
-    said = rulecap("audit", "replay", "--log", LOG)
-    assert (said.code, said.out) == (0, "3 decisions replayed: every byte agrees\n")
-    assert rulecap("audit", "replay", "--log", LOG, "2").out == "1 decision replayed: every byte agrees\n"
-    assert rulecap("audit", "replay", "--log", LOG, f"{log.id}-9").code == 2
-    edit(2, steps={"number": 7, "word": "GO"}, outputs={"number": 7, "verdict": "GO"})
-    said = rulecap("audit", "replay", "--log", LOG)
-    assert said.code == 1
-    assert said.out == "record 2: steps number was 7, comes out as 2\n3 decisions replayed: 1 differs\n"
-    told = json.loads(rulecap("audit", "replay", "--log", LOG, "--json").out)
-    assert (told["ok"], told["replayed"], told["differ"]) == (False, 3, 1)
-    assert {name: told["differences"][0][name] for name in ("record", "part", "step")} == {
-        "record": 2,
-        "part": "steps",
-        "step": "number",
-    }
-
-
-def test_replay_says_which_other_versions_of_rulecap_recorded_what_it_computes(rulecap, log):
-    for seq in (1, 3):
-        edit(seq, engine="0.0.9")
-    said = rulecap("audit", "replay", "--log", LOG)
-    assert said.code == 0
-    assert said.out.splitlines() == [
-        "3 decisions replayed: every byte agrees",
-        f"2 of them were recorded by rulecap 0.0.9, and computed by {__version__}",
-    ]
-    told = json.loads(rulecap("audit", "replay", "--log", LOG, "--json").out)
-    assert (told["ok"], told["engine"], told["engines"]) == (True, __version__, {"0.0.9": 2, __version__: 1})
-
-
-def test_replay_takes_other_words_of_another_version_for_the_same_problem(rulecap, policy):
-    ask(policy, 1)
-    with open_ledger(LOG) as ledger:
-        problems = [one.to_dict() for one in ledger.evaluate(policy, {"account": {"id": "a"}}).problems]
-    ask(policy, 2)
-    edit(2, engine="0.0.9", problems=[{**one, "message": "said otherwise"} for one in problems])
-    said = rulecap("audit", "replay", "--log", LOG)
-    assert said.code == 0
-    assert said.out.splitlines() == [
-        "3 decisions replayed: every value agrees",
-        "what was wrong with 1 of them is said in other words than it was recorded",
-        f"1 of them was recorded by rulecap 0.0.9, and computed by {__version__}",
-    ]
-    assert json.loads(rulecap("audit", "replay", "--log", LOG, "--json").out)["in_other_words"] == 1
-    assert rulecap("audit", "explain", "2", "--log", LOG).code == 0
-
-
-def test_replay_takes_other_words_for_no_cover_of_another_difference(rulecap, policy):
-    """What else differs is compared all the same: with the words alone, a refusal that became an answer agreed."""
-    with open_ledger(LOG) as ledger:
-        problems = [one.to_dict() for one in ledger.evaluate(policy, {"account": {"id": "a"}}).problems]
-    edit(1, engine="0.0.9", problems=[{**one, "message": "said otherwise"} for one in problems], ok=True)
-    said = rulecap("audit", "replay", "--log", LOG, "--json")
-    told = json.loads(said.out)
-    assert (said.code, told["in_other_words"], [one["part"] for one in told["differences"]]) == (1, 0, ["ok"])
-
-
-@pytest.mark.parametrize("body", [b"{", b"\xff", b"[]", b"5", b'{"policy": []}', b'{"a":' * 3000, "text", 10**12, 1.5])
-def test_replay_says_what_is_no_record_and_goes_on(body, rulecap, log):
-    with closing(sqlite3.connect("log.sqlite3")) as database, database:
-        database.execute("UPDATE records SET body = ? WHERE seq = 2", (body,))
-    said = rulecap("audit", "replay", "--log", LOG)
-    assert said.code == 1
-    assert said.out.startswith("record 2 is no record: ")
-    assert said.out.endswith("3 decisions replayed: 1 differs\n")
-
-
-def test_replay_names_a_stored_policy_that_is_another_or_gone(rulecap, log):
-    with closing(sqlite3.connect("log.sqlite3")) as database, database:
-        database.execute("UPDATE policies SET content = replace(content, 'seen + 1', 'seen + 2')")
-    said = rulecap("audit", "replay", "--log", LOG, "1")
-    assert (said.code, "have another digest [log-corrupt]" in said.out) == (1, True)
-    with closing(sqlite3.connect("log.sqlite3")) as database, database:
-        database.execute("DELETE FROM policies")
-    assert "lacks the policy" in rulecap("audit", "replay", "--log", LOG, "1").out
 
 
 class TestCheckpointSince:
@@ -465,146 +321,3 @@ def test_a_file_without_a_checkpoint_proves_nothing(rulecap, log, text):
     Path("kept.txt").write_text(text)
     said = rulecap("audit", "verify", "--log", LOG, "--checkpoint", "kept.txt")
     assert (said.code, said.out, said.err) == (2, "", "rulecap: kept.txt holds no checkpoint\n")
-
-
-class TestVerifyAfter:
-    """Whoever begins a log could carry other memories over than the old one left; the log itself cannot tell."""
-
-    NEXT = "sqlite:///next.sqlite3"
-
-    @pytest.fixture
-    def following(self, rulecap, log):
-        assert rulecap("audit", "begin", "--after", LOG, "--log", self.NEXT).code == 0
-
-    def verified(self, rulecap, log=NEXT):
-        return rulecap("audit", "verify", "--log", log, "--after", LOG)
-
-    def test_agrees_where_it_follows(self, rulecap, log, following):
-        said = self.verified(rulecap)
-        assert said.code == 0
-        assert said.out.splitlines()[-1] == f"it follows rulecap/{log.id} at 3 records, with the memories left there"
-
-    def test_agrees_with_what_the_old_log_itself_was_given(self, rulecap, log, following):
-        third = "sqlite:///third.sqlite3"
-        assert rulecap("audit", "begin", "--after", self.NEXT, "--log", third).code == 0
-        assert rulecap("audit", "verify", "--log", third, "--after", self.NEXT).code == 0
-        said = self.verified(rulecap, third)
-        assert (said.code, "follows rulecap/" in said.out, f"not rulecap/{log.id}" in said.out) == (1, True, True)
-
-    def test_names_whose_memory_is_another(self, rulecap, policy, log):
-        with open_log(LOG) as old:
-            carried = json.loads(carried_over(old))
-        carried["carried"]["memories"][0]["memory"]["seen"] = 99
-        with open_ledger(self.NEXT) as ledger:
-            ledger.begin_with(json.dumps(carried).encode())
-        assert rulecap("audit", "verify", "--log", self.NEXT).code == 0
-        said = self.verified(rulecap)
-        expected = "record 1: the memory of a under counting is not the one that was left"
-        assert (said.code, said.out.splitlines()[0]) == (1, f"{expected} [carried-differs]")
-        told = json.loads(rulecap("audit", "verify", "--log", self.NEXT, "--after", LOG, "--json").out)
-        assert (told["ok"], told["count"], told["findings"][0]["code"]) == (False, 1, "carried-differs")
-
-    @pytest.mark.parametrize("older", [False, True], ids=["another", "none, as of an older rulecap"])
-    def test_names_whose_deposits_are_others(self, rulecap, policy, log, older):
-        with open_log(LOG) as old:
-            carried = json.loads(carried_over(old))
-        if older:
-            del carried["carried"]["deposits"]
-        else:
-            carried["carried"]["deposits"][0]["net"] = 99.0
-        with open_ledger(self.NEXT) as ledger:
-            ledger.begin_with(json.dumps(carried).encode())
-        assert rulecap("audit", "verify", "--log", self.NEXT).code == 0
-        said = self.verified(rulecap)
-        expected = "record 1: the deposits of a are not those that were left [carried-differs]"
-        assert (said.code, older or said.out.splitlines()[0] == expected) == (0 if older else 1, True)
-
-    def test_names_an_old_log_that_was_written_to_afterwards_or_rewritten(self, rulecap, policy, log, following):
-        ask(policy, 4)
-        assert "had 3 records when it was followed, and has 4" in self.verified(rulecap).out
-        Path("log.sqlite3").unlink()
-        ask(policy, 1, 2, 3)
-        assert "it follows rulecap/" in self.verified(rulecap).out
-
-    def test_counts_one_record_as_one(self, rulecap, policy):
-        ask(policy, 1)
-        assert rulecap("audit", "begin", "--after", LOG, "--log", self.NEXT).code == 0
-        ask(policy, 2)
-        assert "had 1 record when it was followed, and has 2" in self.verified(rulecap).out
-
-    @pytest.mark.parametrize("size", ["x", None, 3.5, [3], {}])
-    def test_says_a_size_that_is_none_as_it_stands(self, rulecap, log, following, size):
-        with closing(sqlite3.connect("next.sqlite3")) as database, database:
-            (body,) = bodies(database)
-            carried = {**json.loads(body)["snapshot"]["carried"], "size": size}
-            database.execute("UPDATE records SET body = ?", (changed(body, snapshot={"carried": carried}),))
-        said = self.verified(rulecap)
-        assert (said.code, f"had {size} records when it was followed, and has 3" in said.out) == (1, True)
-
-    def test_names_an_old_log_that_was_rewritten_with_the_same_memories(self, rulecap, log, following):
-        """What was carried proves the old log as it was then, also where what is changed left no memory."""
-        with closing(sqlite3.connect("log.sqlite3")) as database, database:
-            first, *others = bodies(database)
-            rewrite(database, [changed(first, engine="9.9.9"), *others])
-        said = f"record 1: rulecap/{log.id} had other records when it was followed: it was rewritten [carried-differs]"
-        assert self.verified(rulecap).out.splitlines()[0] == said
-
-    def test_names_one_that_follows_none_and_says_what_cannot_be_read(self, rulecap, log, following):
-        said = rulecap("audit", "verify", "--log", LOG, "--after", self.NEXT)
-        assert (said.code, "record 1: it carries no memories over" in said.out) == (1, True)
-        gone = rulecap("audit", "verify", "--log", self.NEXT, "--after", "sqlite:///none")
-        assert (gone.code, gone.err) == (2, "rulecap: there is no log at none [no-log]\n")
-
-    @pytest.mark.parametrize("carried", ['{"log": 5}', '{"memories": 5}', '{"memories": [5]}', "5", "{}"])
-    def test_finds_what_is_no_such_record(self, rulecap, log, following, carried):
-        with closing(sqlite3.connect("next.sqlite3")) as database, database:
-            (body,) = database.execute("SELECT body FROM records WHERE seq = 1").fetchone()
-            changed_body = changed(body, snapshot={"carried": json.loads(carried)})
-            database.execute("UPDATE records SET body = ?", (changed_body,))
-        said = self.verified(rulecap)
-        assert (said.code, "[carried-differs]" in said.out) == (1, True)
-
-    def test_finds_that_another_log_follows_and_says_where_it_cannot_know(self, rulecap, log, following):
-        """A copy of the old log can be followed by another one: whoever has both sees it."""
-        Path("copy.sqlite3").write_bytes(Path("log.sqlite3").read_bytes())
-        with closing(sqlite3.connect("copy.sqlite3")) as database, database:
-            database.execute("DELETE FROM checkpoints")
-        other, copy = "sqlite:///other.sqlite3", "sqlite:///copy.sqlite3"
-        said = rulecap("audit", "verify", "--log", self.NEXT, "--after", copy)
-        assert said.code == 0
-        nothing = f"nothing in rulecap/{log.id} says which log follows it: another one may, too"
-        assert said.out.splitlines()[-1] == nothing
-        refused = rulecap("audit", "begin", "--after", LOG, "--log", other)
-        assert (refused.code, "is followed by rulecap/" in refused.err) == (2, True)
-        assert rulecap("audit", "begin", "--after", copy, "--log", other).code == 0
-        said = self.verified(rulecap, other)
-        assert (said.code, said.out.splitlines()[0].endswith("[followed-by-another]")) == (1, True)
-        assert rulecap("audit", "verify", "--log", other, "--after", copy).code == 0
-
-    def test_is_begun_in_place_of_another(self, rulecap, log, following):
-        told = json.loads(rulecap("audit", "verify", "--log", self.NEXT, "--json").out)["log"]
-        other = "sqlite:///other.sqlite3"
-        assert rulecap("audit", "begin", "--after", LOG, "--log", other, "--instead", f"rulecap/{told}").code == 0
-        assert self.verified(rulecap, other).code == 0
-        assert "[followed-by-another]" in self.verified(rulecap).out
-
-    @pytest.mark.parametrize("code", ["log-read-only", "log-full"])
-    def test_says_where_the_old_log_cannot_be_told(self, rulecap, log, monkeypatch, code):
-        connect = opening.connect
-
-        def read_only(url, *, write, create, patience):
-            if write and url == LOG:
-                raise LogError(code, "log.sqlite3 is not written")
-            return connect(url, write=write, create=create, patience=patience)
-
-        monkeypatch.setattr(opening, "connect", read_only)
-        said = rulecap("audit", "begin", "--after", LOG, "--log", self.NEXT)
-        expected = "rulecap: log.sqlite3 does not say that this log follows it, so that another one may, too: "
-        assert (said.code, said.err) == (0, f"{expected}log.sqlite3 is not written [{code}]\n")
-        assert "says which log follows it" in self.verified(rulecap).out
-
-    def test_finds_a_first_record_that_cannot_be_read(self, rulecap, log, following):
-        with closing(sqlite3.connect("next.sqlite3")) as database, database:
-            database.execute("UPDATE records SET body = ?", (b"{",))
-        said = self.verified(rulecap)
-        assert (said.code, "record 1: it cannot be read" in said.out) == (1, True)

@@ -14,6 +14,8 @@ from rulecap.service.app import create_app
 from rulecap.service.settings import read_settings
 from tests.service.read_once import share
 from tests.service.told import Told, demo_told
+from tests.venue.binance import Binance
+from tests.venue.venue import KEY, SECRET
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -63,3 +65,14 @@ def snapshot_of(name: str) -> dict[str, object]:
     """Return a shipped example."""
     found: dict[str, object] = json.loads((ROOT / "policies/default/examples" / f"{name}.json").read_text())
     return found
+
+
+@pytest.fixture
+def venue(monkeypatch):
+    """A venue on this machine with an account in it, and the keys to it."""
+    monkeypatch.setenv("RULECAP_API_KEY", KEY)
+    monkeypatch.setenv("RULECAP_API_SECRET", SECRET)
+    with Binance() as one:
+        one.set_wallet("12000")
+        one.set_position("ETHUSDT", "LONG", "1.2", "1942", leverage=4)
+        yield one
