@@ -7,7 +7,7 @@ from hashlib import sha256
 from types import TracebackType
 from typing import NamedTuple
 
-from rulecap.audit.asked import input_of, nameable
+from rulecap.audit.asked import LONGEST_NAME, input_of, nameable
 from rulecap.audit.database import Database
 from rulecap.audit.errors import LogError
 from rulecap.audit.group import Group
@@ -24,6 +24,7 @@ from rulecap.problems import Problem, shown, text_of
 
 LONGEST_KEY = 255
 A_KEY = f"an idempotency key is a printable text of 1 to {LONGEST_KEY} characters"
+A_CALLER = f"who asks is named by a printable text of 1 to {LONGEST_NAME} characters"
 A_REQUEST = "what was asked under an idempotency key is handed in as bytes"
 # A caller may wait for one transaction of another caller's before its own, each bounded by the database's patience.
 WAITS = 3.0
@@ -42,6 +43,7 @@ class Asked(NamedTuple):
     decision: str = "position"
     idempotency_key: str | None = None
     request: bytes | None = None
+    asked_by: str | None = None
 
 
 class Ledger:
@@ -83,6 +85,7 @@ class Ledger:
         decision: str = "position",
         idempotency_key: str | None = None,
         request: bytes | None = None,
+        asked_by: str | None = None,
     ) -> Decision:
         """Return a decision once it is on record, durably; never raises for data or for a log that fails.
 
@@ -92,6 +95,8 @@ class Ledger:
             decision: which question is asked.
             idempotency_key: within 24 hours, the same key of the same account and decision gets the first answer again.
             request: what was asked under the key, where that is something else than the snapshot.
+            asked_by: who asks, a short name for the record alone: no answer depends on it. Under a key that was used
+                before, the first answer's record goes on to say who asked first.
 
         Returns:
             The decision, with `record_id`. The memory is the log's. Where it could not be recorded, `record_id` is none
@@ -103,7 +108,7 @@ class Ledger:
         """
         if not isinstance(policy, Policy):
             raise TypeError(_no_policy(policy))
-        question = _question(Asked(policy, snapshot, decision, idempotency_key, request), self._written)
+        question = _question(Asked(policy, snapshot, decision, idempotency_key, request, asked_by), self._written)
         if isinstance(question, Decision):
             return question
         if self._is_foreign(question):
@@ -243,16 +248,25 @@ class Ledger:
 
 
 def _question(asked: Asked, written: Written) -> Question | Decision:
-    """Return the question, or the refusal where its key cannot be used."""
+    """Return the question, or the refusal where its key or the name of who asks cannot be used."""
     given, request, decision = input_of(asked.snapshot, written), None, text_of(asked.decision)
     if decision not in asked.policy.decisions:
         decision = nameable(shown(asked.decision))
+    asked_by = None if asked.asked_by is None else _printable(asked.asked_by, LONGEST_NAME)
+    if asked_by is None and asked.asked_by is not None:
+        return asked.policy.refused(decision, Problem("bad-caller", A_CALLER))
     if asked.idempotency_key is not None:
-        key = text_of(asked.idempotency_key)
-        if key is None or not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
+        key = _printable(asked.idempotency_key, LONGEST_KEY)
+        if key is None:
             return asked.policy.refused(decision, Problem("bad-idempotency-key", A_KEY))
         if asked.request is not None and not issubclass(type(asked.request), bytes | bytearray):
             return asked.policy.refused(decision, Problem("bad-request", A_REQUEST, hint="encode a text"))
         digest = given.digest if asked.request is None else sha256(asked.request).hexdigest()
         request = Request(key, digest)
-    return Question(asked.policy, given, decision, request)
+    return Question(asked.policy, given, decision, request, asked_by)
+
+
+def _printable(value: object, longest: int) -> str | None:
+    """Return what may stand in a record as a name, none where it may not."""
+    text = text_of(value)
+    return text if text is not None and 0 < len(text) <= longest and text.isprintable() else None

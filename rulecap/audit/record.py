@@ -14,14 +14,14 @@ from rulecap.version import __version__
 
 BODY = (
     b'{"seq":%d,"id":"%s","time":"%s","account":%s,"decision":%s,"answered_by":%s,"verdict":%s,"ok":%s,"policy":%s,'
-    b'"engine":%s,"request":%s,"snapshot":%s,"memory":%s,"next_memory":%s,"outputs":%s,"steps":%s,"problems":%s}'
+    b'"engine":%s,"request":%s,"asked_by":%s,"snapshot":%s,"memory":%s,"next_memory":%s,"outputs":%s,"steps":%s,"problems":%s}'
 )
 ENGINE = to_json(__version__)
 # What stands in every body, as far as readers go into it. What else a record has to be, `said` holds it to.
 PARTS: dict[str, type | tuple[type, ...]] = {
     "id": str, "time": str, "account": str, "decision": str, "answered_by": str, "verdict": (str, type(None)),
-    "ok": bool, "policy": dict, "engine": str, "snapshot": object, "memory": object, "outputs": dict, "steps": dict,
-    "problems": list,
+    "ok": bool, "policy": dict, "engine": str, "asked_by": (str, type(None)), "snapshot": object, "memory": object,
+    "outputs": dict, "steps": dict, "problems": list,
 }  # fmt: skip
 POLICY_PARTS = ("name", "version", "digest")
 
@@ -55,6 +55,7 @@ class Record:
             raise DamagedRecord(f"record {self.seq} is damaged: {error}") from error
         if not isinstance(parsed, dict):
             raise DamagedRecord(f"record {self.seq} is damaged: the body is no JSON object")
+        parsed.setdefault("asked_by", None)  # before records said who asked, nobody was named
         for name, kind in PARTS.items():
             if name not in parsed or not isinstance(parsed[name], kind):
                 raise DamagedRecord(f"record {self.seq} is damaged: {name} is missing, or is something else")
@@ -92,11 +93,18 @@ class Request(NamedTuple):
     digest: str
 
 
+class Asking(NamedTuple):
+    """Who asks, and under which idempotency key; none where nobody was named, and where under none."""
+
+    asked_by: str | None
+    request: Request | None
+
+
 def bare_body(place: Place, snapshot: bytes) -> bytes:
     """Return the bytes of a record that is no decision's: it only holds what stands in `snapshot`."""
     nobody = to_json({"name": "", "version": "", "digest": ""})
     head = (place.seq, place.id.encode(), place.time.encode(), b'""', b'""', b'""', b"null", b"true", nobody, ENGINE)
-    return BODY % (*head, b"null", snapshot, b"null", b"null", b"{}", b"{}", b"[]")
+    return BODY % (*head, b"null", b"null", snapshot, b"null", b"null", b"{}", b"{}", b"[]")
 
 
 def body_of(
@@ -105,7 +113,7 @@ def body_of(
     given: Input,
     memory: Mapping[str, Any] | None,
     decision: Decision,
-    request: Request | None = None,
+    asking: Asking,
 ) -> bytes:
     """Return a record's bytes."""
     return BODY % (
@@ -119,7 +127,8 @@ def body_of(
         b"true" if decision.ok else b"false",
         _policy(policy.name, policy.version, policy.digest),
         ENGINE if place.engine is None else to_json(place.engine),
-        b"null" if request is None else to_json(request._asdict()),
+        b"null" if asking.request is None else to_json(asking.request._asdict()),
+        _word(asking.asked_by),
         given.recorded,
         memory_json(memory),
         memory_json(decision.memory),

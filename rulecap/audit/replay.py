@@ -5,7 +5,7 @@ from typing import Any
 
 from rulecap.audit.asked import Input, input_of, recorded_input
 from rulecap.audit.log import parsed_memory
-from rulecap.audit.record import Place, Record, Request, body_of
+from rulecap.audit.record import Asking, Place, Record, Request, body_of
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy
 from rulecap.location import Location
@@ -14,6 +14,7 @@ from rulecap.version import __version__
 
 # What a problem is called, where it is and what it is about are results; how a version of rulecap says it is not.
 WORDS = {"message", "hint"}
+UNNAMED = b'"asked_by":null,'  # what a record lacks that was written before records said who asked
 BYTES = "bytes"  # what differs where no field does
 
 
@@ -66,9 +67,10 @@ def replayed(record: Record, policy: Policy) -> Difference | None:
     given = _input(fields)
     decision = evaluated_again(record, policy)
     request = Request(**fields["request"]) if fields["request"] else None
+    asking = Asking(fields["asked_by"], request)
     place = Place(record.seq, fields["id"].rpartition("-")[0], fields["time"], fields["engine"])
-    body = body_of(place, policy, given, parsed_memory(fields["memory"]), decision, request)
-    if body == record.body:
+    body = body_of(place, policy, given, parsed_memory(fields["memory"]), decision, asking)
+    if body == record.body or (fields["asked_by"] is None and body.replace(UNNAMED, b"", 1) == record.body):
         return None
     computed = Record(record.seq, body).fields
     found = _difference(fields, computed)

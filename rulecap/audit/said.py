@@ -54,6 +54,7 @@ class Said(_Part):
     policy: RecordedPolicy
     engine: str
     request: RecordedRequest | None
+    asked_by: str | None = None  # of which older records say nothing
     # Left to right: else all of a snapshot is read twice, to see which of both it fits better.
     snapshot: Annotated[RecordedSnapshot | str, Field(union_mode="left_to_right")]
     memory: dict[str, Any] | None

@@ -18,7 +18,7 @@ from rulecap.audit.log import Head, begin_at_head, node_reader, read_head
 from rulecap.audit.merkle import Peaks, leaf_hash, node_count, peaks_at, root_at
 from rulecap.audit.note import Signer
 from rulecap.audit.pending import MustBegin, Pending
-from rulecap.audit.record import Place, Record, Request, bare_body, body_of
+from rulecap.audit.record import Asking, Place, Record, Request, bare_body, body_of
 from rulecap.audit.replay import recorded_decision
 from rulecap.audit.spot import spot_check
 from rulecap.audit.tables import KINDS, NODES, POLICIES, RECORDS, REQUESTS
@@ -44,6 +44,7 @@ class Question:
     given: Input
     decision: str
     request: Request | None = None
+    asked_by: str | None = None
     answer: Decision | None = None
     failure: LogError | None = None
 
@@ -210,7 +211,7 @@ class Writer:
         decision = policy.evaluate(given.given, question.decision, memory)
         moment = self._clock()
         place = Place(work.peaks.size + 1, self.head.id, iso(moment))
-        body = body_of(place, policy, given, memory, decision, question.request)
+        body = body_of(place, policy, given, memory, decision, Asking(question.asked_by, question.request))
         self._keep(policy)
         self._append(work, body, self._kind(policy, given, decision), moment)
         as_of = given.as_of

@@ -75,3 +75,12 @@ def lacking(fields: list[dict[str, Any]]) -> list[str]:
     return [
         name for name in (*names, "ENTER", "WAIT", "REJECT", "tripped", "missing-field", "not-json") if name not in said
     ]
+
+
+def test_of_records_from_before_they_said_who_asked_nobody_was_named(tmp_path):
+    path = tmp_path / "log.sqlite3"
+    written("0.1.0-before-asked-by", path)
+    with open_log(url_of(path)) as log:
+        records = [stored.record for stored in log.stored()]
+    assert {one.fields["asked_by"] for one in records} == {None}
+    assert not [one.seq for one in records if b'"asked_by"' in one.body]

@@ -23,7 +23,11 @@ def bodies(tmp_path_factory):
     with open_ledger(url) as ledger:
         for given in [*sequence(rng, 5), *(random_snapshot(rng) for _ in range(30))]:
             ledger.evaluate(
-                policy, given, rng.choice(policy.decisions), idempotency_key=rng.choice([None, str(rng.random())])
+                policy,
+                given,
+                rng.choice(policy.decisions),
+                idempotency_key=rng.choice([None, str(rng.random())]),
+                asked_by=rng.choice([None, "grid-bot", "x" * 64]),
             )
         for broken in (b"\xff", "{", None, {"account": {"id": "a"}}, object()):
             ledger.evaluate(policy, broken)
@@ -45,7 +49,16 @@ def test_its_keys_stand_in_the_schema_s_order(bodies):
 
 
 @pytest.mark.parametrize(
-    "change", [{"seq": 0}, {"id": "x"}, {"extra": 1}, {"policy": {}}, {"request": {"key": ""}}, {"snapshot": 5}]
+    "change",
+    [
+        {"seq": 0},
+        {"id": "x"},
+        {"extra": 1},
+        {"policy": {}},
+        {"request": {"key": ""}},
+        {"asked_by": ""},
+        {"snapshot": 5},
+    ],
 )
 def test_what_is_no_record_is_told(bodies, change):
     assert list(VALIDATOR.iter_errors({**bodies[0], **change}))
