@@ -31,6 +31,8 @@ def evaluate(asked: argparse.Namespace) -> tuple[Policy, Decision]:
         return policy, _recorded(asked, policy, snapshot)
     if getattr(asked, "idempotency_key", None) is not None:
         raise UsageError("an --idempotency-key belongs to a decision on record: add --record")
+    if getattr(asked, "asked_by", None) is not None:
+        raise UsageError("--as names who asks for a decision on record: add --record")
     expected = "a JSON object of remembered names and values"
     memory = None if asked.memory is None else _object(asked.memory, "memory", expected)
     return policy, policy.evaluate(snapshot, decision=asked.decision, memory=memory)
@@ -44,7 +46,7 @@ def _recorded(asked: argparse.Namespace, policy: Policy, snapshot: "bytes | Snap
         raise UsageError("--record takes the memory from the log: leave out --memory")
     try:
         with open_ledger(asked.log) as ledger:
-            return ledger.evaluate(policy, snapshot, asked.decision, asked.idempotency_key)
+            return ledger.evaluate(policy, snapshot, asked.decision, asked.idempotency_key, asked_by=asked.asked_by)
     except (LogError, UnusableKey) as error:
         raise UsageError(str(error)) from error
 

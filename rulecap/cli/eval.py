@@ -17,6 +17,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument(
         "--idempotency-key", metavar="KEY", help="with --record: the same key gets the first answer again"
     )
+    parser.add_argument("--as", dest="asked_by", metavar="NAME", help="with --record: who asks, as it goes on record")
     add_log(parser)
     parser.set_defaults(run=run)
 

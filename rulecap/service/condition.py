@@ -45,21 +45,28 @@ class Look:
         return False
 
 
-def page_on(log: Log, way: Way, most: int, text: str) -> tuple[Page, dict[str, Any]]:
+def page_on(log: Log, way: Way, most: int, text: str | None) -> tuple[Page, dict[str, Any]]:
     """Return a page of the records on which a condition holds, and what is to be said of the looking.
+
+    Without a condition, of those by who asked.
 
     Raises:
         Refused: the condition is none, or means nothing for any of the records.
         LogError: the log cannot be read.
     """
-    _check_nesting(text)
-    try:
-        where = filter_on(text, log, way.kinds, MOST_POLICIES)
-    except Unaskable as error:
-        raise _refusal(error.problems) from error
+    where = None if text is None else _filter(log, way, text)
     look = Look(way.kinds)
     page = page_within(log, way, most, where, look.enough)
-    return page, {"looked_at": look.records, "unknown": where.unknown, "unfit": _unfit(where)}
+    untold = {"unknown": where.unknown, "unfit": _unfit(where)} if where else {"unknown": 0, "unfit": []}
+    return page, {"looked_at": look.records, **untold}
+
+
+def _filter(log: Log, way: Way, text: str) -> Filter:
+    _check_nesting(text)
+    try:
+        return filter_on(text, log, way.kinds, MOST_POLICIES)
+    except Unaskable as error:
+        raise _refusal(error.problems) from error
 
 
 def _unfit(where: Filter) -> list[dict[str, Any]]:

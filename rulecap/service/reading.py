@@ -46,6 +46,11 @@ class Question:
     after: Cursor | None = None
     where: str | None = None
 
+    @property
+    def looks(self) -> bool:
+        """Whether records have to be looked at to see whether they are meant."""
+        return self.where is not None or bool(self.selection.callers)
+
 
 class Reader:
     """Reads one log; every method raises Refused where it cannot be read."""
@@ -67,7 +72,7 @@ class Reader:
 
     async def page(self, question: Question) -> dict[str, Any]:
         """Return a page of records as a list shows them, and where the next one begins."""
-        if question.where is None:
+        if not question.looks:
             return await self._read(lambda log: _page(log, question))
         async with self._conditions:
             return await self._read(lambda log: _page(log, question))
@@ -153,7 +158,7 @@ def _way(log: Log, question: Question) -> Way:
 
 def _page(log: Log, question: Question) -> dict[str, Any]:
     way, told = _way(log, replace(question, selection=meant(log, question.selection))), {}
-    if question.where is None:
+    if not question.looks:
         found = page(log, way, question.limit)
     else:
         found, looked = page_on(log, way, question.limit, question.where)

@@ -59,7 +59,7 @@ class TestQuery:
             after = ["--after", page["next"]]
         assert sorted(seen) == list(range(1, 161))
         assert list(page["records"][0]) == [
-            "seq", "id", "time", "account", "decision", "verdict", "ok", "policy", "problems",
+            "seq", "id", "time", "account", "decision", "verdict", "ok", "asked_by", "policy", "problems",
         ]  # fmt: skip
 
     def test_as_csv_is_for_a_spreadsheet(self, audit):
@@ -203,7 +203,7 @@ class TestStats:
 
     def test_as_json_has_stable_keys(self, audit):
         told = json.loads(audit("stats", "--json").out)
-        assert list(told) == ["records", "verdicts", "checks", "adjustments", "problems"]
+        assert list(told) == ["records", "verdicts", "checks", "adjustments", "problems", "asked_by"]
 
     def test_of_what_a_filter_leaves(self, audit):
         told = json.loads(audit("stats", "--json", "--where", "stopped", "--decision", "position").out)

@@ -14,7 +14,7 @@ from rulecap.policy.typed import OutputTerms
 
 FIXED = (
     "seq", "id", "time", "account", "decision", "answered_by", "verdict", "ok",
-    "policy.name", "policy.version", "policy.digest", "engine", "as_of", "problems",
+    "policy.name", "policy.version", "policy.digest", "engine", "asked_by", "as_of", "problems",
 )  # fmt: skip
 PREFIX, NOTHING = "outputs.", "nothing"
 ROWS = 1000

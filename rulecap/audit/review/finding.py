@@ -6,7 +6,7 @@ from rulecap.audit.log import Log, Stored
 from rulecap.audit.review.damage import named
 from rulecap.audit.review.filter import Filter
 from rulecap.audit.review.pages import Cursor, Page, Way, count, places, stored
-from rulecap.audit.review.selection import Selection, kinds_of
+from rulecap.audit.review.selection import NONE, Selection, kinds_of
 
 Progress = Callable[[int, int], None]
 
@@ -18,7 +18,8 @@ def way_of(log: Log, selection: Selection, newest_first: bool = True, after: Cur
         Unselectable: a value that no record of the log has.
         LogError: the log cannot be read.
     """
-    return Way(kinds_of(log, selection), selection.span, newest_first, after)
+    callers = {"" if name == NONE else name for name in selection.callers} | set(selection.callers)
+    return Way(kinds_of(log, selection), selection.span, newest_first, after, frozenset(callers))
 
 
 def found(log: Log, way: Way, where: Filter | None = None, progress: Progress | None = None) -> Iterator[Stored]:
@@ -31,17 +32,22 @@ def found(log: Log, way: Way, where: Filter | None = None, progress: Progress | 
     for number, one in enumerate(stored(log, places(log, way)), 1):
         if progress and (number % 256 == 0 or number == total):
             progress(number, total)
-        if where is None or _fits(one, where):
+        if _fits(one, way, where):
             yield one
 
 
-def _fits(one: Stored, where: Filter) -> bool:
+def _fits(one: Stored, way: Way, where: Filter | None) -> bool:
+    if where is None and not way.callers:
+        return True
     with named(one.record.seq):
-        return one.record.decides and where.holds(one.record)
+        asked = not way.callers or (one.record.fields["asked_by"] or "") in way.callers
+        return asked and one.record.decides and (where is None or where.holds(one.record))
 
 
-def page_where(log: Log, way: Way, most: int, where: Filter, progress: Progress | None = None) -> Page:
+def page_where(log: Log, way: Way, most: int, where: Filter | None, progress: Progress | None = None) -> Page:
     """Return the next records on a way on which a filter holds, as many as asked for where there are as many.
+
+    Without a filter it does what `page` does, and looks for who asked.
 
     Raises:
         LogError: the log cannot be read.
@@ -55,7 +61,7 @@ def page_where(log: Log, way: Way, most: int, where: Filter, progress: Progress 
     return Page(tuple(records), None)
 
 
-def page_within(log: Log, way: Way, most: int, where: Filter, enough: Callable[[Stored], bool]) -> Page:
+def page_within(log: Log, way: Way, most: int, where: Filter | None, enough: Callable[[Stored], bool]) -> Page:
     """Return what `page_where` does, as far as one may look; the next page begins where the looking ended.
 
     Args:
@@ -74,6 +80,6 @@ def page_within(log: Log, way: Way, most: int, where: Filter, enough: Callable[[
         if len(records) == most or enough(one):
             return Page(tuple(records), last)
         last = Cursor(one.time, one.record.seq)
-        if _fits(one, where):
+        if _fits(one, way, where):
             records.append(one)
     return Page(tuple(records), None)

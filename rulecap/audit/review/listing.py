@@ -18,6 +18,7 @@ class Listed:
     kind: Kind
     version: str
     ok: bool
+    asked_by: str | None
     problems: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -31,6 +32,7 @@ class Listed:
             "decision": kind.decision,
             "verdict": kind.verdict or None,
             "ok": self.ok,
+            "asked_by": self.asked_by,
             "policy": {"name": kind.policy, "version": self.version, "digest": kind.digest},
             "problems": list(self.problems),
         }
@@ -52,5 +54,6 @@ def listed(stored: Stored, kind: Kind) -> Listed:
             kind,
             fields["policy"]["version"],
             bool(fields["ok"]),
+            fields["asked_by"],
             tuple(codes),
         )

@@ -73,12 +73,14 @@ class Way:
         span: when they were written.
         newest_first: whether time runs backward.
         after: where to go on, none for the start.
+        callers: who asked; whoever it was where nobody is named here. No index has it: `finding` looks for it.
     """
 
     kinds: Kinds
     span: Span = EVER
     newest_first: bool = True
     after: Cursor | None = None
+    callers: frozenset[str] = frozenset()
 
 
 def places(log: Log, way: Way) -> Iterator[Place]:

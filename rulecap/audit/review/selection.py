@@ -1,4 +1,7 @@
-"""Which records a review is about: by time, account, decision, verdict and policy, which the log's columns tell."""
+"""Which records a review is about: by time, account, decision, verdict and policy, which the log's columns tell.
+
+And by who asked, which the records tell alone.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,6 +32,7 @@ class Selection:
         verdicts: verdicts; empty text for records without one.
         policies: names, `name@version`, or beginnings of digests.
         span: from when to when they were written.
+        callers: who asked; empty text or `none` for records in which nobody is named.
     """
 
     accounts: tuple[str, ...] = ()
@@ -36,6 +40,7 @@ class Selection:
     verdicts: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()
     span: Span = EVER
+    callers: tuple[str, ...] = ()
 
 
 @contextmanager

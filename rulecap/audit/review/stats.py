@@ -76,6 +76,7 @@ class Stats:
         checks: by policy, rule, check and verdict.
         changes: by policy, rule and step.
         problems: by code.
+        callers: by who asked.
     """
 
     records: int = 0
@@ -83,6 +84,7 @@ class Stats:
     checks: dict[Check, Bound] = field(default_factory=dict)
     changes: dict[Step, Change] = field(default_factory=dict)
     problems: dict[str, int] = field(default_factory=Counter)
+    callers: dict[str | None, int] = field(default_factory=Counter)
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON types, with stable keys; the most frequent first."""
@@ -102,6 +104,7 @@ class Stats:
                 for (policy, rule, step), one in _by(self.changes, lambda one: one.count)
             ],
             "problems": [{"code": code, "count": count} for code, count in Counter(self.problems).most_common()],
+            "asked_by": [{"asked_by": name, "count": count} for name, count in Counter(self.callers).most_common()],
         }  # fmt: skip
 
 
@@ -133,6 +136,7 @@ def _count(stats: Stats, log: Log, kind: Kind, stored: Stored, time: int) -> Non
     fields, policy = stored.record.fields, log.policy(kind.digest).typed
     stats.records += 1
     stats.verdicts[time, kind.decision, kind.verdict] += 1
+    stats.callers[fields["asked_by"]] += 1
     for code in {problem["code"] for problem in fields["problems"]}:
         stats.problems[code] += 1
     for rule, value in fields["steps"].items():

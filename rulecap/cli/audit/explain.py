@@ -31,11 +31,12 @@ def run(asked: argparse.Namespace) -> int:
     if difference is not None and difference.part == "words":
         difference = None
     if asked.json:
-        about = {"time": record.fields["time"], "replays": difference is None}
+        about = {"time": record.fields["time"], "asked_by": record.fields["asked_by"], "replays": difference is None}
         print_json({**decision_as_json(policy, decision), **about, "trace": decision.trace.steps})
     else:
         style = Style.of_output()
-        print(on_a_line(f"{record.fields['time']}  account {record.fields['account'] or 'unknown'}"))
+        by = f", asked by {record.fields['asked_by']}" if record.fields["asked_by"] else ""
+        print(on_a_line(f"{record.fields['time']}  account {record.fields['account'] or 'unknown'}{by}"))
         print(explained(policy, decision, style))
         if difference is not None:
             where = f"{difference.part} {difference.step}".strip()

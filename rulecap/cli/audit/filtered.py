@@ -14,11 +14,20 @@ if TYPE_CHECKING:
 
 
 def add_where(parser: argparse.ArgumentParser) -> None:
-    """Add `--where`."""
+    """Add `--where`, and `--asked-by`, which no condition can name: it is no value of the policy's."""
     parser.add_argument(
         "--where",
         metavar="CONDITION",
         help='only records on which this holds, in the policy\'s own language: "drawdown_pct > 5%%"',
+    )
+    parser.add_argument(
+        "--asked-by",
+        dest="callers",
+        type=str,
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="only what was asked for under this name, '' for none; several times for several",
     )
 
 

@@ -58,7 +58,9 @@ def _page(log: "Log", way: "Way", most: int, where: "Filter | None") -> "Page":
     from rulecap.audit.review.finding import page_where
     from rulecap.audit.review.pages import page
 
-    return page(log, way, most) if where is None else page_where(log, way, most, where, progress("looking through"))
+    if where is None and not way.callers:
+        return page(log, way, most)
+    return page_where(log, way, most, where, progress("looking through"))
 
 
 def _listed(log: "Log", page: "Page") -> "list[Listed]":
@@ -76,11 +78,13 @@ def _print(asked: argparse.Namespace, rows: "list[Listed]", following: str | Non
         print_json({"records": [row.to_dict() for row in rows], "next": following, **more})
         return
     columns = [_columns(row) for row in rows]
+    if not asked.csv and not any(row.asked_by for row in rows):
+        columns = [{name: value for name, value in row.items() if name != CALLER} for row in columns]
     if asked.csv:
         print_csv(HEAD, (row.values() for row in columns))
         return
     if columns:
-        print("\n".join(table(columns)))
+        print("\n".join(table(columns, WIDEST)))
     else:
         print("no record is like that")
     if "count" in more:
@@ -89,10 +93,12 @@ def _print(asked: argparse.Namespace, rows: "list[Listed]", following: str | Non
         print(f"more: --after {following}")
 
 
-HEAD = ("record", "time", "account", "decision", "verdict", "policy", "problems")
+CALLER = "asked by"
+WIDEST = 120  # so that a column more leaves the times in their lines
+HEAD = ("record", "time", "account", "decision", "verdict", "policy", CALLER, "problems")
 
 
 def _columns(row: "Listed") -> dict[str, Any]:
     kind = row.kind
     about = (row.seq, row.time, kind.account, kind.decision, kind.verdict, f"{kind.policy} {row.version}".strip())
-    return dict(zip(HEAD, (*about, " ".join(row.problems)), strict=True))
+    return dict(zip(HEAD, (*about, row.asked_by or "", " ".join(row.problems)), strict=True))

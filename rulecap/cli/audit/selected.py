@@ -60,7 +60,8 @@ def selection_of(asked: argparse.Namespace, log: "Log") -> "Selection":
     if span.since >= span.until:
         raise UsageError(f"nothing lies between --since {asked.since} and --until {asked.until}, which is not after it")
     accounts, decisions = tuple(asked.account), tuple(asked.decision)
-    return meant(log, Selection(accounts, decisions, tuple(asked.verdict), tuple(asked.policies), span))
+    callers = tuple(getattr(asked, "callers", ()))  # where a command streams all that it chooses from
+    return meant(log, Selection(accounts, decisions, tuple(asked.verdict), tuple(asked.policies), span, callers))
 
 
 @contextmanager

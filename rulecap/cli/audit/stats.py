@@ -69,6 +69,7 @@ def _sections(stats: "Stats", strong: Any) -> list[str]:
             for one in found["adjustments"]
         ],
         "Problems": found["problems"],
+        "Who asked": found["asked_by"] if any(one["asked_by"] for one in found["asked_by"]) else [],
     }
     for title, rows in tables.items():
         if rows:

@@ -38,6 +38,12 @@ class Filter(BaseModel):
     policy: Annotated[
         str | None, Field(min_length=1, max_length=128, description="A name, `name@version`, or part of a digest.")
     ] = None
+    asked_by: Annotated[
+        str | None,
+        Field(
+            min_length=1, max_length=64, description="Who asked: a key's name, `serve`, `monitor`; `none` for nobody."
+        ),
+    ] = None
     since: Annotated[Time, Field(description="Recorded at this time or later, as 2026-03-01T12:00:00Z.")] = None
     until: Annotated[Time, Field(description="Recorded before this time.")] = None
     where: Annotated[
@@ -58,7 +64,12 @@ class Filter(BaseModel):
         until = EVER.until if self.until is None else _moment(self.until)
         after = cursor(self.after) if self.after else None
         selection = Selection(
-            _one(self.account), _one(self.decision), _one(self.verdict), _one(self.policy), Span(since, until)
+            _one(self.account),
+            _one(self.decision),
+            _one(self.verdict),
+            _one(self.policy),
+            Span(since, until),
+            _one(self.asked_by),
         )
         return Question(selection, self.limit, not self.oldest, after, self.where)
 
