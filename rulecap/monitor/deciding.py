@@ -14,6 +14,7 @@ from rulecap.audit.unlogged import Unlogged
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy
 from rulecap.problems import Problem
+from rulecap.service.keys import MONITOR
 from rulecap.service.sources import WHOLE, Lacking
 from rulecap.snapshot import Snapshot
 
@@ -73,7 +74,9 @@ class Office:
                 taken for the whole, and counted on from; and reductions alone are answered.
         """
         if lacking == WHOLE and self._ledger is not None:
-            decided = self._ledger.evaluate_all([Asked(policy, snapshot, name) for name in policy.watched])
+            decided = self._ledger.evaluate_all(
+                [Asked(policy, snapshot, name, asked_by=MONITOR) for name in policy.watched]
+            )
             self.failure = self._ledger.failure
             return decided
         self._recall(policy)

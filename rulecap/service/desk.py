@@ -1,7 +1,7 @@
 """The desk: what is asked of the account is answered here, by the policy in force, the shared view and the log."""
 
 import asyncio
-from typing import Any
+from typing import Any, NamedTuple
 
 from rulecap.audit.ledger import Asked
 from rulecap.engine.decision import Decision
@@ -9,6 +9,7 @@ from rulecap.engine.policy import Policy
 from rulecap.problems import Problem, did_you_mean, shown
 from rulecap.service.answers import answer, recorded_answer
 from rulecap.service.in_force import PolicyInForce
+from rulecap.service.keys import SERVE
 from rulecap.service.problems import Refused
 from rulecap.service.reading import Reader
 from rulecap.service.recorder import Recorder
@@ -20,6 +21,17 @@ NO_ACCOUNT = (
     "no account is configured, so this service only answers what-if questions at /api/evaluate/{decision};"
     " start it with --demo, or name an exchange in the settings"
 )
+
+
+class Asker(NamedTuple):
+    """Who asks: the name that goes on record, an idempotency key, and what is asked under it."""
+
+    name: str | None = None
+    key: str | None = None
+    request: bytes | None = None
+
+
+NOBODY = Asker()
 
 
 class Desk:
@@ -43,33 +55,36 @@ class Desk:
         """Return whether the policy in force has a decision."""
         return decision in self._in_force.policy.decisions
 
-    async def about_account(self, decision: str) -> dict[str, Any]:
+    async def about_account(self, decision: str, asked_by: str | None = None) -> dict[str, Any]:
         """Return the answer to a question about the account alone; asked and recorded once for each reading of it.
+
+        Whoever asks first is on record as who asked.
 
         Raises:
             Refused: there is no answer, and why.
         """
         policy = known(self._in_force.policy, decision)
         snapshot = await self.snapshot()
-        decided, asked = await self._once(policy, decision, snapshot)
+        decided, asked = await self._once(policy, decision, snapshot, asked_by)
         return answer(policy, decided, asked, snapshot.age_seconds)
 
-    async def _once(self, policy: Policy, decision: str, snapshot: Snapshot) -> tuple[Decision, Snapshot]:
+    async def _once(
+        self, policy: Policy, decision: str, snapshot: Snapshot, asked_by: str | None = None
+    ) -> tuple[Decision, Snapshot]:
+        asked = Asked(policy, snapshot, decision, asked_by=asked_by)
         if self._kept_for is not self.view.account:
             self._kept, self._kept_for = {}, self.view.account
         if self._is_too_old(snapshot):
-            return await self._asked(policy, decision, snapshot, self.view.account)
+            return await self._asked(asked, snapshot, self.view.account)
         name = (decision, policy.digest)
         kept = self._kept.get(name)
         if kept is None:
-            kept = self._kept[name] = asyncio.create_task(self._asked(policy, decision, snapshot, self.view.account))
+            kept = self._kept[name] = asyncio.create_task(self._asked(asked, snapshot, self.view.account))
             kept.add_done_callback(lambda done: self._drop_failed(name, done))
         return await asyncio.shield(kept)
 
-    async def _asked(
-        self, policy: Policy, decision: str, snapshot: Snapshot, account: AccountPart | None
-    ) -> tuple[Decision, Snapshot]:
-        return await self._decide(Asked(policy, snapshot, decision), snapshot, account), snapshot
+    async def _asked(self, asked: Asked, snapshot: Snapshot, account: AccountPart | None) -> tuple[Decision, Snapshot]:
+        return await self._decide(asked, snapshot, account), snapshot
 
     def _drop_failed(self, name: tuple[str, str], done: "asyncio.Task[tuple[Decision, Snapshot]]") -> None:
         """Ask again next time where nothing went on record."""
@@ -103,30 +118,26 @@ class Desk:
         except SourceError as error:
             raise refusal(error) from error
 
-    async def about_trade(
-        self, decision: str, symbol: str, signal: Signal, key: str | None = None, request: bytes | None = None
-    ) -> dict[str, Any]:
+    async def about_trade(self, decision: str, symbol: str, signal: Signal, asker: Asker = NOBODY) -> dict[str, Any]:
         """Return the answer to a question about a signal in a market.
 
         Args:
             decision: which question.
             symbol: the market, by the snapshot's symbol.
             signal: what is to be judged.
-            key: the caller's idempotency key.
-            request: what was asked under it.
+            asker: who asks.
 
         Raises:
             Refused: there is no answer, and why.
         """
         snapshot, failure = await self._composed(symbol, signal)
-        return await self.about(decision, snapshot, key, request, failure)
+        return await self.about(decision, snapshot, asker, failure)
 
     async def about(
         self,
         decision: str,
         snapshot: Snapshot,
-        key: str | None = None,
-        request: bytes | None = None,
+        asker: Asker = NOBODY,
         failure: SourceError | None = None,
     ) -> dict[str, Any]:
         """Return the answer to a question about a snapshot that was composed from the view.
@@ -135,10 +146,10 @@ class Desk:
             Refused: there is no answer, and why.
         """
         policy = known(self._in_force.policy, decision)
-        asked = Asked(policy, snapshot, decision, key, request)
+        asked = Asked(policy, snapshot, decision, asker.key, asker.request, asker.name)
         decided = await self._decide(asked, snapshot, self.view.account)
         check_key(decided)
-        if key is not None and decided.record_id is not None and decided.snapshot is not snapshot:
+        if asker.key is not None and decided.record_id is not None and decided.snapshot is not snapshot:
             record = await self._reader.record(decided.record_id)
             if record is not None and (decided.ok or record.fields["verdict"] is not None):
                 return recorded_answer(record)
@@ -169,7 +180,7 @@ class Desk:
         """Put on record what the policy has watched, so that there is a history, and metrics know the verdicts."""
         for decision in self._in_force.policy.watched:
             try:
-                await self.about_account(decision)
+                await self.about_account(decision, SERVE)
             except Refused:  # who asks is told the same; /ready and the metrics say it too
                 continue
 

@@ -39,15 +39,19 @@ NEXT_TRIES = 8
 class Office:
     """What decides about an account: a policy, a view that is read anew for each question, a log."""
 
-    def __init__(self, source: Source, policy: str | Path = SHIPPED, log: str | None = None) -> None:
+    def __init__(
+        self, source: Source, policy: str | Path = SHIPPED, log: str | None = None, asked_by: str | None = None
+    ) -> None:
         """Take where account and markets come from, the policy, and the log's address; none: nothing is recorded.
+
+        `asked_by` is who asks, as it goes on record.
 
         Raises:
             PolicyError: the policy cannot be used.
             LogError: the log cannot be opened or read.
         """
         self._policy, self._view = load_policy(policy), SharedView(source, ServiceSettings())
-        self._ledger = open_ledger(log) if log else None
+        self._ledger, self._asked_by = open_ledger(log) if log else None, asked_by
         if log:
             try:
                 resume(source, log, self._policy)
@@ -69,7 +73,7 @@ class Office:
         snapshot, _ = await self._view.snapshot(symbol, signal)
         if self._ledger is None:
             return self._policy.evaluate(snapshot, decision)
-        return await asyncio.to_thread(self._ledger.evaluate, self._policy, snapshot, decision)
+        return await asyncio.to_thread(self._ledger.evaluate, self._policy, snapshot, decision, asked_by=self._asked_by)
 
     def close(self) -> None:
         """Let go of the log."""

@@ -27,6 +27,9 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 NAME = r"^[a-z0-9][a-z0-9-]{0,31}$"
 TOKEN = re.compile(r"rulecap_([a-z0-9][a-z0-9-]{0,31})_[A-Za-z0-9_-]{43}")
 SECRET_BYTES = 32
+BY_ITSELF = SERVE, MONITOR = ("serve", "monitor")
+"""What asks by itself is called so on record, and no key."""
+TAKEN = "rulecap is called so on record where it asks by itself"
 NOBODY = hashlib.sha256(b"").hexdigest()
 
 
@@ -82,7 +85,7 @@ def read_keys(path: Path) -> KeyFile:
     """Return the keys in a YAML (or JSON) file.
 
     Raises:
-        UnusableKeys: it cannot be read, is no file of keys, or names a key twice.
+        UnusableKeys: it cannot be read, is no file of keys, or has a name twice, or one that is not a key's to have.
     """
     try:
         document = yaml.safe_load(path.read_bytes())
@@ -100,6 +103,9 @@ def read_keys(path: Path) -> KeyFile:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UnusableKeys(f"the keys {path} have {twice[0]} twice")
+    for name in BY_ITSELF:
+        if name in names:
+            raise UnusableKeys(f"the keys {path} have a key {name}: {TAKEN}")
     return file
 
 
@@ -117,6 +123,8 @@ def add_key(path: Path, name: str, scopes: tuple[Scope, ...]) -> str:
     """
     if not re.fullmatch(NAME, name):
         raise UnusableKeys(f"{name[:40]!r} is no name of a key: lower-case letters, digits and -, at most 32")
+    if name in BY_ITSELF:
+        raise UnusableKeys(f"{name} is no name of a key: {TAKEN}")
     with _alone(path):
         file = read_keys(path) if path.exists() else KeyFile()
         if name in {key.id for key in file.keys}:

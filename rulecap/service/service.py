@@ -255,7 +255,8 @@ def _tell_unrecorded(asked: Asked, decision: Decision) -> None:
     code = next((one.code for one in decision.problems if one.code in OURS), "unlogged")
     snapshot = decision.snapshot
     about = {"account": snapshot.account.id, "as_of": iso(snapshot.as_of)} if snapshot is not None else {}
-    said = {"decision": asked.decision, "verdict": asked.policy.verdict_of(decision), **about}
+    verdict = asked.policy.verdict_of(decision)
+    said = {"decision": asked.decision, "verdict": verdict, "asked_by": asked.asked_by, **about}
     log.warning("answered without a record", extra={"code": code, **said})
 
 

@@ -61,6 +61,7 @@ class Sent(NamedTuple):
     facts: Mapping[str, Any]
     key: str | None
     request: bytes | None
+    asked_by: str | None
 
 
 class Told(NamedTuple):
@@ -137,7 +138,8 @@ class Sender:
         numbers = tuple([self._number(told[name], parts) for name in PARTS])
         signal = None if told["signal"] is None else told["signal"].__dict__
         only = (told["as_of"], told["age_seconds"], signal, told["facts"])
-        return Sent(asked.policy.digest, asked.decision, numbers, *only, asked.idempotency_key, asked.request)
+        how = (asked.idempotency_key, asked.request, asked.asked_by)
+        return Sent(asked.policy.digest, asked.decision, numbers, *only, *how)
 
     def _number(self, value: object, parts: dict[int, object]) -> int:
         known = self._parts.get(id(value))
@@ -185,7 +187,7 @@ class Receiver:
         signal = None if sent.signal is None else signal_of(sent.signal)
         own = {"as_of": sent.as_of, "age_seconds": sent.age_seconds, "signal": signal, "facts": sent.facts}
         snapshot = with_values(self._base(sent.parts), own)
-        return Asked(self._policies[sent.policy], snapshot, sent.decision, sent.key, sent.request)
+        return Asked(self._policies[sent.policy], snapshot, sent.decision, sent.key, sent.request, sent.asked_by)
 
     def _base(self, numbers: tuple[int, ...]) -> Snapshot:
         """Return the snapshot of some parts; they were validated where they come from."""

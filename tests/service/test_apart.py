@@ -106,6 +106,7 @@ class TestAnswers:
             Asked(POLICY, example, "position", "key"), Asked(POLICY, example, "position", "key"),
             Asked(POLICY, snapshot(9), "position", "key"), Asked(POLICY, example, "position", "", b"what was asked"),
             Asked(POLICY, snapshot(4, balance=-1.0), "position"), Asked(POLICY, example, "no such decision"),
+            Asked(POLICY, example, "margin", asked_by="bot"), Asked(POLICY, example, "margin", asked_by="a\nb"),
         ]  # fmt: skip
 
         async def ask(ledger):
@@ -395,7 +396,7 @@ def loaded(files):
 class TestTheWire:
     @given(st.lists(st.tuples(snapshots(), st.sampled_from([POLICY, OTHER])), min_size=1, max_size=3))
     def test_what_was_asked_comes_over_as_it_was(self, told):
-        asked = [Asked(policy, read(one), "position", "key", b"request") for one, policy in told]
+        asked = [Asked(policy, read(one), "position", "key", b"request", "bot") for one, policy in told]
         sender, receiver = Sender(), Receiver()
         for _ in range(2):
             with patch.object(wire, "policy_from_files", lambda files: loaded(tuple(files.items()))):

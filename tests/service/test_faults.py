@@ -165,7 +165,7 @@ def test_a_log_that_cannot_be_written_refuses_entries_and_answers_reductions(ser
         assert (reduced["recommendation"], reduced["problems"][0]["severity"]) == ("ENTER", "warning")
         (told,) = [one for one in caplog.records if one.message == "answered without a record"]
         assert (told.code, told.decision, told.verdict, told.account) == ("unlogged", "position", "ENTER", "demo")
-        assert told.as_of == reduced["as_of"]
+        assert (told.as_of, told.asked_by) == (reduced["as_of"], None)
         refused(client.get("/api/capital/allocation/multi-tier"), 503, "unlogged")
         assert "rulecap_audit_failing 1.0" in client.get("/metrics").text
         other.execute("ROLLBACK")

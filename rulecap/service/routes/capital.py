@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from rulecap.service.answers import UNDECIDED
 from rulecap.service.bodies import Allocation, Body, Kelly, Recommendation, Record, read_body
 from rulecap.service.contract import ACCOUNT_PATHS, KELLY, LEVERAGE, POSITION, RISK_PARITY, STATE
+from rulecap.service.desk import Asker
 from rulecap.service.problems import Refused, malformed
-from rulecap.service.routes.common import ReadRoute, RecommendRoute, as_json, service_of, takes
+from rulecap.service.routes.common import ReadRoute, RecommendRoute, as_json, asked_by, service_of, takes
 from rulecap.service.service import Service
 from rulecap.snapshot import Snapshot, read_snapshot
 
@@ -42,7 +43,7 @@ def _about_account(path: str, decision: str) -> None:
     """Add the endpoint that asks a decision about the account alone."""
 
     async def endpoint(request: Request) -> Response:
-        return as_json(await service_of(request).desk.about_account(decision))
+        return as_json(await service_of(request).desk.about_account(decision, asked_by(request)))
 
     endpoint.__name__ = decision
     reads.add_api_route(f"/{path}", endpoint, methods=["GET"], summary=f"Ask the decision {decision}", name=decision)
@@ -70,8 +71,8 @@ async def complete(request: Request, back: Annotated[Back, Query()]) -> Response
     service = service_of(request)
     desk = service.desk
     snapshot = await desk.snapshot()
-    asked = [*ACCOUNT_PATHS.values(), *([RISK_PARITY] if snapshot.assets else [])]
-    answers = {decision: await desk.about_account(decision) for decision in asked if desk.knows(decision)}
+    by, asked = asked_by(request), [*ACCOUNT_PATHS.values(), *([RISK_PARITY] if snapshot.assets else [])]
+    answers = {decision: await desk.about_account(decision, by) for decision in asked if desk.knows(decision)}
     return as_json({**answers, **await _history(service, back.hours)})
 
 
@@ -80,58 +81,58 @@ async def leverage(request: Request, symbol: SymbolInPath, record: Annotated[Rec
     """Return the best leverage for a market, and what this account may use of it."""
     desk = service_of(request).desk
     market = await desk.symbol(symbol)
-    return as_json(await desk.about_trade(LEVERAGE, market, record.signal(market)))
+    return as_json(await desk.about_trade(LEVERAGE, market, record.signal(market), Asker(asked_by(request))))
 
 
 def _takes(model: type[Body]) -> dict[str, Any]:
     return {**takes(model), "parameters": [IDEMPOTENCY_KEY]}
 
 
-def _under(request: Request, body: Body) -> tuple[str | None, bytes | None]:
-    """Return the caller's idempotency key, and what it asks under it; neither where it sends none.
+def _asker(request: Request, body: Body) -> Asker:
+    """Return who asks, and its idempotency key with what it asks under it, where it sends one.
 
     Raises:
         Refused: it sends two.
     """
     keys = request.headers.getlist("idempotency-key")
     if not keys:
-        return None, None
+        return Asker(asked_by(request))
     if len(keys) > 1:
         raise Refused(400, "bad-idempotency-key", f"a request has one idempotency key, not {len(keys)}")
-    return keys[0], body.model_dump_json().encode()
+    return Asker(asked_by(request), keys[0], body.model_dump_json().encode())
 
 
 @recommends.post("/recommendation/position", name="position", openapi_extra=_takes(Recommendation))
 async def position(request: Request) -> Response:
     """Return whether to enter a trade, how large, at what leverage, how to execute it, and why."""
     body = read_body(Recommendation, await request.body())
-    desk, (key, asked) = service_of(request).desk, _under(request, body)
+    desk, asker = service_of(request).desk, _asker(request, body)
     symbol = await desk.symbol(body.symbol)
-    return as_json(await desk.about_trade(POSITION, symbol, body.signal(symbol), key, asked))
+    return as_json(await desk.about_trade(POSITION, symbol, body.signal(symbol), asker))
 
 
 @recommends.post("/position-size/kelly", name="kelly", openapi_extra=_takes(Kelly))
 async def kelly(request: Request) -> Response:
     """Return how much of the wallet Kelly puts on a record of trades."""
     body = read_body(Kelly, await request.body())
-    desk, (key, asked) = service_of(request).desk, _under(request, body)
+    desk, asker = service_of(request).desk, _asker(request, body)
     symbol = await desk.symbol(body.symbol) if body.symbol is not None else None
     signal = body.of_nothing() if symbol is None else body.signal(symbol)
-    return as_json(await desk.about(KELLY, await desk.snapshot(signal), key, asked))
+    return as_json(await desk.about(KELLY, await desk.snapshot(signal), asker))
 
 
 @recommends.post("/allocation/risk-parity", name="risk_parity", openapi_extra=_takes(Allocation))
 async def risk_parity(request: Request) -> Response:
     """Return how capital is divided such that every asset carries the same risk."""
     body = read_body(Allocation, await request.body())
-    desk, (key, asked) = service_of(request).desk, _under(request, body)
+    desk, asker = service_of(request).desk, _asker(request, body)
     snapshot = await desk.snapshot()
     allocated = {"assets": body.assets, "correlation": body.correlation}
     read = read_snapshot({**dict(snapshot), **allocated})
     if not isinstance(read, Snapshot):
         raise malformed(read)
     try:
-        return as_json(await desk.about(RISK_PARITY, read, key, asked))
+        return as_json(await desk.about(RISK_PARITY, read, asker))
     except Refused as refused:
         if refused.code != UNDECIDED:
             raise

@@ -89,6 +89,12 @@ def may(request: Request, scope: Scope) -> bool:
     return scope in (caller.scopes if caller else NOBODY)
 
 
+def asked_by(request: Request) -> str | None:
+    """Return the name of the key by which somebody asks, none where no keys are asked for."""
+    caller: Caller | None = request.scope.get(CALLER)
+    return caller.key.id if caller is not None and caller.key is not None else None
+
+
 def service_of(request: Request) -> Service:
     """Return the service that a request is made to."""
     service: Service = request.app.state.service
