@@ -138,7 +138,7 @@ def test_what_is_wrong_is_said_also_where_no_record_is_selected(client):
     assert asked(client, "signal.score > 1", decision="nothing").json()["decisions"] == []
 
 
-def test_one_condition_is_looked_for_at_a_time(client, monkeypatch):
+def test_one_condition_or_caller_is_looked_for_at_a_time(client, monkeypatch):
     reader = client.app.state.service.log
     running, most = 0, 0
 
@@ -152,12 +152,22 @@ def test_one_condition_is_looked_for_at_a_time(client, monkeypatch):
 
     monkeypatch.setattr(reader, "_read", read)
 
-    async def several(where):
-        await asyncio.gather(*(reader.page(SimpleNamespace(where=where)) for _ in range(5)))
+    async def several(where, *callers):
+        await asyncio.gather(*(reader.page(Question(Selection(callers=callers), 50, where=where)) for _ in range(5)))
         return most
 
     assert client.portal.call(several, "true") == 1
+    assert client.portal.call(several, None, "grid-bot") == 1
     assert client.portal.call(several, None) == 5
+
+
+def test_no_more_is_looked_at_for_a_caller_than_for_a_condition(client, monkeypatch):
+    for _ in range(3):
+        client.post(POSITION, json=SPECIFIED)
+    monkeypatch.setattr(condition, "MOST_RECORDS", 2)
+    page = client.get("/api/decisions?asked_by=nobody").json()
+    assert (page["decisions"], page["where"]) == ([], {"looked_at": 2, "unknown": 0, "unfit": []})
+    assert page["next"] is not None
 
 
 # The bound.
