@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rulecap import load_policy
-from rulecap.audit import open_ledger
+from rulecap.audit import open_ledger, open_log
 from rulecap.audit.ledger import Asked
 from rulecap.monitor.deciding import Office
 from rulecap.problems import Problem
@@ -61,6 +61,16 @@ decisions:
 @pytest.fixture
 def on_deposits(tmp_path):
     return load_policy(put(tmp_path, ON_DEPOSITS))
+
+
+def test_what_the_monitor_asks_is_on_record_as_asked_by_it(tmp_path):
+    policy, url = load_policy("default"), f"sqlite:///{tmp_path / 'log.sqlite3'}"
+    office = Office(url, "demo", lambda *_: None)
+    office.open()
+    office.decide(policy, SNAPSHOT)
+    office.close()
+    with open_log(url) as log:
+        assert [one.record.fields["asked_by"] for one in log.stored()] == ["monitor"] * len(policy.watched)
 
 
 @pytest.mark.parametrize(

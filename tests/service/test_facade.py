@@ -73,6 +73,19 @@ def test_a_trade_is_asked_for_before_it_is_opened(names):
     assert names["said"] == [("trade", "BTCUSDT", 0.003, 5.0, "LIMIT")]
 
 
+@pytest.mark.parametrize("name", [None, "grid-bot"])
+def test_the_bot_s_name_is_on_record_where_it_gives_one(tmp_path, name):
+    url = f"sqlite:///{tmp_path / 'log.sqlite3'}"
+    objects = [CapitalOrchestrator(DemoSource(), log=url, asked_by=name)]
+    objects.append(DynamicCapitalManager(DemoSource(), log=url, asked_by=name))
+    asyncio.run(objects[0].get_position_recommendation(**SPECIFIED))
+    asyncio.run(objects[1].get_capital_state())
+    for one in objects:
+        one.close()
+    with open_log(url) as log:
+        assert [one.record.fields["asked_by"] for one in log.stored()] == [name] * 2
+
+
 def test_the_account_is_looked_at_every_thirty_seconds(names):
     with pytest.raises(asyncio.CancelledError):
         run(blocks()[2], names)
