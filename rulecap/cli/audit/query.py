@@ -20,7 +20,7 @@ MOST = 10_000
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command's arguments."""
-    text = "List records by time, account, decision, verdict, policy, and a condition in the policy's own language."
+    text = "List records by time, account, decision, verdict, policy, who asked, and a condition in the policy's words."
     parser = commands.add_parser("query", help="find records", description=text, allow_abbrev=False)
     add_selection(parser)
     add_where(parser)
