@@ -161,14 +161,18 @@ def _within(name: str, parameter: Parameter, value: Literal, kind: t.Type, probl
 def edges(name: str, node: Node, kind: t.Type, problems: list[Problem]) -> tuple[float | None, float | None]:
     """Return the two ends of a range, which are of the value's unit and ascend."""
     items = node.items if isinstance(node, Sequence) else ()
-    ends: list[float | None] = []
-    for item in items:
+    ends: list[float] = []
+    for item, end in zip(items, ("least", "most"), strict=False):
         value = literal(item, problems)
-        good = fits(name, value, kind, problems) and isinstance(value.value, int | float)
-        if not good:
+        if value.type == t.NOTHING:
+            message, hint = f"the range of {name} has two ends, this is none", f"write what it may be at the {end}"
+            problems.append(of_late(problem_at(item, "wrong-type", message, hint)))
             break
-        ends.append(float(value.value) if good and isinstance(value.value, int | float) else None)
+        if not fits(name, value, kind, problems) or not isinstance(value.value, int | float):
+            break
+        ends.append(float(value.value))
     low, high = (ends[0], ends[1]) if len(ends) == 2 else (None, None)  # a range has two ends
     if low is not None and high is not None and low > high:
-        problems.append(problem_at(node, "out-of-range", f"the range of {name} ends below its start"))
+        message = f"the range of {name} ends below its start"
+        problems.append(problem_at(node, "out-of-range", message, "the lower end stands first"))
     return low, high
