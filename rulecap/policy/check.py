@@ -12,6 +12,7 @@ from rulecap.language.infer import infer
 from rulecap.language.scope import ParameterValue, Scope
 from rulecap.language.terms import Remembered as Kept
 from rulecap.language.unit_errors import rewritten
+from rulecap.policy.checks.columns import check_columns
 from rulecap.policy.checks.coverage import check_adjustments, check_coverage
 from rulecap.policy.checks.decisions import check_decision, check_hand_overs
 from rulecap.policy.checks.history import check_history
@@ -114,6 +115,7 @@ def check_policy(node: Mapping, problems: list[Problem]) -> TypedPolicy:
         words.demands,
         history,
     )
+    check_columns(policy, problems)
     check_adjustments(policy, problems)
     check_rows(policy, problems)
     if hidden:  # what seems to have no name may stand in what could not be read

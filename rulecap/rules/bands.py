@@ -14,9 +14,9 @@ from rulecap.language.terms import Term
 from rulecap.language.unit_errors import as_unit
 from rulecap.language.values import show
 from rulecap.policy.nodes import Scalar, problem_at
-from rulecap.rules.cases import column_spots, columns, complete, join, repeated_names, row_type, row_value
+from rulecap.rules.cases import RuleOfCases, column_spots, columns, complete, join, repeated_names, row_type, row_value
 from rulecap.rules.code import Code, computes, record, spot, unit_name
-from rulecap.rules.parts import Case, Formula, Items, Rule, Written
+from rulecap.rules.parts import Case, Formula, Items, Written
 from rulecap.rules.typed import Checker, Typed
 
 MOST_COMPARED = 40  # more cases are looked up by a function: so long a chain would be too deep for Python
@@ -37,12 +37,17 @@ class Band(Case):
         return self.up_to if self.below is None else self.below
 
 
-class BandsRule(Rule):
+class BandsRule(RuleOfCases):
     """A case by the size of a number."""
 
     kind: Literal["bands"]
     of: Formula
     cases: Annotated[tuple[Band, ...], Items]
+
+    @property
+    def all_cases(self) -> tuple[Band, ...]:
+        """The cases."""
+        return self.cases
 
     def check(self, scope: Scope) -> "TypedBands":
         """Return the rule with its type; bounds must ascend and only the last case is open."""

@@ -1,7 +1,10 @@
-"""What bands and tables share: named cases with typed columns."""
+"""What bands and tables share: named cases with typed columns, and the ranges that columns are held to."""
 
+from collections.abc import Mapping as MappingType
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from rulecap.language import types as t
 from rulecap.language.literals import Literal, literal
@@ -11,7 +14,27 @@ from rulecap.language.values import is_number
 from rulecap.policy.nodes import Mapping, Node, Scalar, problem_at
 from rulecap.problems import Problem
 from rulecap.rules.code import spot
-from rulecap.rules.parts import Case
+from rulecap.rules.parts import Case, Entries, Rule, Written
+
+
+class RuleOfCases(Rule):
+    """A bands or table rule; `ranges` are by column, a part of one behind a point."""
+
+    ranges: Annotated[dict[str, Written], Entries] = Field(default_factory=dict)
+
+    @property
+    def all_cases(self) -> Sequence[Case]:
+        """Every case or row as written, in order."""
+        raise NotImplementedError
+
+
+def at_column(columns: MappingType[str, Node], column: str) -> Node | None:
+    """Return what a case has in a column, none where it has nothing there."""
+    name, *parts = column.split(".")
+    node = columns.get(name)
+    for part in parts:
+        node = node.get(part) if isinstance(node, Mapping) else None
+    return node
 
 
 def columns(case: Case, problems: list[Problem]) -> dict[str, Literal]:

@@ -12,9 +12,9 @@ from rulecap.language.terms import Term
 from rulecap.language.values import ANY
 from rulecap.policy.nodes import Node, Scalar, Sequence, problem_at
 from rulecap.problems import Problem
-from rulecap.rules.cases import column_spots, columns, complete, join, repeated_names, row_type, row_value
+from rulecap.rules.cases import RuleOfCases, column_spots, columns, complete, join, repeated_names, row_type, row_value
 from rulecap.rules.code import Code, record
-from rulecap.rules.parts import Case, Formula, Items, Rule, Written
+from rulecap.rules.parts import Case, Formula, Items, Written
 from rulecap.rules.typed import Checker, Typed
 
 
@@ -32,7 +32,7 @@ class Row(Case):
         return kept
 
 
-class TableRule(Rule):
+class TableRule(RuleOfCases):
     """A row by a name."""
 
     kind: Literal["table"]
@@ -40,11 +40,16 @@ class TableRule(Rule):
     rows: Annotated[tuple[Row, ...], Items]
     otherwise: Case | None = None
 
+    @property
+    def all_cases(self) -> tuple[Case, ...]:
+        """The rows, and `otherwise` as the last one."""
+        return (*self.rows, *([self.otherwise] if self.otherwise else []))
+
     def check(self, scope: Scope) -> "TypedTable":
         """Return the rule with its type; a name belongs to one row only."""
         checker = Checker(scope, self)
         of = self._key(checker, scope)
-        cases: list[Case] = [*self.rows, *([self.otherwise] if self.otherwise else [])]
+        cases = self.all_cases
         parts = [(case, columns(case, scope.problems)) for case in cases]
         repeated_names(cases, scope.problems)
         shared = join(parts, scope.problems)
@@ -152,7 +157,7 @@ class TypedTable(Typed):
         rule = self.rule
         assert isinstance(rule, TableRule)  # made of nothing else
         assert self.of is not None and self.key is not None  # nothing asks for the row of a table without
-        spots = code.emitter.constant(column_spots([*rule.rows, *([rule.otherwise] if rule.otherwise else [])]))
+        spots = code.emitter.constant(column_spots(rule.all_cases))
         return record(
             {
                 "of": repr(self.of.text),

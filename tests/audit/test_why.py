@@ -281,6 +281,43 @@ decisions:
     assert the(findings, "size.A.share").reason_after == "too much"
 
 
+def test_a_column_moves_within_its_range_and_the_range_itself_is_no_threshold():
+    text = """\
+rules:
+  size:
+    kind: table
+    of: signal.symbol
+    ranges: {share: [0.01, 1], limit.most: [2, 9]}
+    rows:
+      - {name: A, is: [AAA], limit: {most: 3}, share: 0.5}
+    otherwise: {name: C, limit: {most: 5}, share: 0.3}
+  judgement:
+    kind: checks
+    order: [GO, STOP]
+    checks:
+      - {name: many, if: count(positions) >= size.limit.most, verdict: STOP, why: too many}
+      - {name: much, if: account.margin_used > account.total_wallet_balance * size.share, verdict: STOP, why: too much}
+decisions:
+  answer:
+    requires: [signal]
+    on_error: {verdict: none}
+    outputs: {verdict: judgement.verdict}
+"""
+    findings = asked(text, signal={"symbol": "AAA"}, positions=[{}, {}])
+    assert (the(findings, "size.A.limit.most").after, the(findings, "size.A.limit.most").stays) == (2, 3)
+    assert the(findings, "size.A.share").turns == math.nextafter(0.1, 0)
+    narrower = text.replace("[0.01,", "[0.2,").replace("[2, 9]", "[3, 9]")
+    findings = asked(narrower, signal={"symbol": "AAA"}, positions=[{}, {}])
+    assert {"size.A.share", "size.A.limit.most"}.isdisjoint(places(findings))
+    numbers = numbers_in(policy(text).typed, {"rules": ("size",)})
+    assert {one.path: (one.low, one.high) for one in numbers} == {
+        "size.A.limit.most": (2, 9),
+        "size.A.share": (0.01, 1),
+        "size.otherwise.limit.most": (2, 9),
+        "size.otherwise.share": (0.01, 1),
+    }
+
+
 def test_a_number_that_a_check_is_written_with_is_a_threshold():
     change = the(asked(judged("account.margin_used > 150 USD and 1 == 1")), "judgement.only.if")
     assert change.turns == math.nextafter(100.0, 0.0)

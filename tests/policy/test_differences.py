@@ -77,6 +77,33 @@ rules:
     assert isinstance(load_policy("default").document, Mapping)
 
 
+def test_a_range_that_is_another_one_or_that_only_one_has_is_told(tmp_path: Path) -> None:
+    before = """
+language: 1
+policy: a
+version: 1.0.0
+decisions: {position: {outputs: {x: mood.size}, on_error: {x: none}}}
+rules:
+  mood:
+    kind: bands
+    of: account.margin_used
+    ranges: {size: [0, 1], risk.most: [0%, 5%]}
+    cases: [{name: CALM, size: 1, risk: {most: 5%}}]
+"""
+    at = ("policy.yaml:10", "policy.yaml:10")
+    wider = before.replace("[0, 1]", "[0, 2]").replace("0%, 5%", "0%, 10%")
+    assert between(tmp_path / "0", before, wider) == [
+        Difference("mood.ranges.size", "[0, 1]", "[0, 2]", *at),
+        Difference("mood.ranges.risk.most", "[0%, 5%]", "[0%, 10%]", *at),
+    ]
+    fewer = before.replace("size: [0, 1], ", "")
+    assert between(tmp_path / "1", before, fewer) == [Difference("mood.ranges.size", "[0, 1]", None, at[0], None)]
+    none = before.replace("    ranges: {size: [0, 1], risk.most: [0%, 5%]}\n", "")
+    assert between(tmp_path / "2", none, before) == [
+        Difference("mood.ranges", None, "{size: [0, 1], risk.most: [0%, 5%]}", None, at[1])
+    ]
+
+
 def scalars(node: Node) -> Iterator[Scalar]:
     if isinstance(node, Scalar):
         yield node

@@ -42,6 +42,7 @@ rules:
   row:
     kind: table
     of: account.id
+    ranges: {risk.title: [0%, 5%]}
     rows: [{name: ONE, is: [demo], risk: {title: 1%}, why: First}]
     otherwise: {name: REST, risk: {title: 2%}, why: Rest}
   leaf:
@@ -77,6 +78,7 @@ ANSWERS = {
     ),
     "verdict: title": "verdict: why",
     "title: A,": "title: B,",
+    "risk.title: [0%, 5%]": "risk.title: [0%, 6%]",
     "risk: {title: 1%}": "risk: {title: 3%}",
     "risk: {title: 2%}": "risk: {title: 3%}",
     "why: it is full": "why: it is too full",

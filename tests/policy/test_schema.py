@@ -51,6 +51,7 @@ rules:
   drawdown:
     kind: bands
     of: drawdown_pct
+    ranges: {size: [0, 1], leverage.from: [1x, 20x]}
     cases:
       - {name: NORMAL, below: 5%, size: 1.0, assets: [BTC, ETH], leverage: {from: 3x, to: 5x}}
       - {name: MODERATE, up_to: 20, on: true}
@@ -60,7 +61,7 @@ rules:
     of: market.base
     rows: [{name: CORE, is: [BTC]}, {name: REST, is: any}, {name: EMPTY, is: []}]
     otherwise: {name: OTHER, share: 15%}
-  ladder: {kind: table, rows: [{name: FIRST, depth: 1%}]}
+  ladder: {kind: table, rows: [{name: FIRST, depth: 1%}], ranges: {depth: [0%, 5%]}}
   choice:
     kind: tree
     unit: ratio
@@ -301,7 +302,7 @@ def test_a_part_of_the_schema_can_be_asked_for():
             2,
             55,
             "a table rule has no key `cases`",
-            "known here: otherwise, source, title, why",
+            "known here: otherwise, ranges, source, title, why",
         ),
         (
             "rules:\n  a: {kind: tree, branches: [{if: x, then: {branches: [{if: y, then: z}]}}], otherwise: w}",

@@ -11,6 +11,7 @@ from rulecap.language.grammar import LARGEST, Syntax, offset_of, parse
 from rulecap.language.literals import SIGNED, literal
 from rulecap.language.thousands import only_here
 from rulecap.location import Location
+from rulecap.policy.checks.columns import range_of
 from rulecap.policy.checks.parameters import edges
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence
 from rulecap.policy.overlay import Steps
@@ -21,6 +22,7 @@ from rulecap.units import LITERAL, NUMBER, PERCENT, SUFFIXES
 
 # What holds sentences and never a number that takes part.
 SENTENCES = frozenset({"title", "why", "say", "source"})
+RULE_DEPTH = len(("rules", "zone"))
 BOUNDS, BOUND_DEPTH = ("below", "up_to"), len(("rules", "zone", "cases", 0, "below"))
 NOT_COMPUTED = frozenset({"on_error", "explain", "requires", "hand_over"})  # of a decision, all but its outputs
 PLAIN = re.compile(NUMBER)
@@ -132,6 +134,8 @@ def _is_passed_over(steps: Steps, key: str) -> bool:
     """Tell whether nothing below a key takes part; the outputs of a decision may have any name."""
     if steps[0] == "decisions":
         return len(steps) == len(("decisions", "margin")) and key in NOT_COMPUTED | SENTENCES
+    if steps[0] == "rules" and len(steps) == RULE_DEPTH and key == "ranges":
+        return True
     return key in SENTENCES or (steps[0] == "parameters" and key == "range")
 
 
@@ -217,8 +221,9 @@ def _placed(policy: TypedPolicy, number: WrittenNumber) -> Iterator[WrittenNumbe
         yield replace(number, unit=unit)
         return
     # A size, a share, a leverage of the other sign would be another rule; what is compared with may cross zero.
-    low = 0.0 if number.value > 0 else -LARGEST
-    high = 0.0 if number.value < 0 else LARGEST
+    low, high = _column_range(policy, number)
+    low = max(low, 0.0 if number.value > 0 else -LARGEST)
+    high = min(high, 0.0 if number.value < 0 else LARGEST)
     yield replace(number, unit=unit, whole=_counts(policy, number), low=low, high=high)
 
 
@@ -276,6 +281,13 @@ def _column_unit(policy: TypedPolicy, number: WrittenNumber) -> str | None:
             return None
         kind = inner.fields[step]
     return unit_name(kind)
+
+
+def _column_range(policy: TypedPolicy, number: WrittenNumber) -> tuple[float, float]:
+    """Return between which numbers a column's value must stay: in the range that its rule declares."""
+    found = _column_of(policy, number)
+    low, high = range_of(policy.rules[found[0]], ".".join(found[1])) if found else (None, None)
+    return -LARGEST if low is None else low, LARGEST if high is None else high
 
 
 def _counts(policy: TypedPolicy, number: WrittenNumber) -> bool:

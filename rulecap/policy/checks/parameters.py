@@ -143,18 +143,25 @@ def fits(name: str, value: Literal, wanted: t.Type, problems: list[Problem]) -> 
 def _within(name: str, parameter: Parameter, value: Literal, kind: t.Type, problems: list[Problem]) -> None:
     if parameter.range is None or kind == t.UNKNOWN:
         return
-    number: Any = value.value
     if not isinstance(t.strip(kind), t.Number):
         message = f"{name} is {t.described(kind)}: it has no range"
         problems.append(problem_at(parameter.range, "wrong-type", message, "leave range out"))
         return
     before = len(problems)
-    low, high = edges(name, parameter.range, t.strip(kind), problems)
-    if len(problems) > before:  # whether the value is within depends on what was meant
-        return
-    if number is not None and low is not None and high is not None and low <= high and not low <= number <= high:
-        ends = " to ".join(one.text for one in parameter.range.items)
-        message = f"{name} is {value.node.text}, outside its range of {ends}"  # type: ignore[union-attr]  # a number is a scalar
+    ends = edges(name, parameter.range, t.strip(kind), problems)
+    if len(problems) == before:  # else whether the value is within depends on what was meant
+        keep_within(name, value, parameter.range, ends, problems)
+
+
+def keep_within(
+    name: str, value: Literal, written: Any, ends: tuple[float | None, float | None], problems: list[Problem]
+) -> None:
+    """Note a value that is outside of a range whose ends are as they should be; none is in every range."""
+    number: Any = value.value
+    low, high = ends
+    if number is not None and low is not None and high is not None and not low <= number <= high:
+        of = " to ".join(one.text for one in written.items)
+        message = f"{name} is {value.node.text}, outside its range of {of}"  # type: ignore[union-attr]  # a number is a scalar
         problems.append(problem_at(value.node, "out-of-range", message))
 
 
