@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from typing import TypeAlias
 
 from rulecap.language import types as t
-from rulecap.language.terms import Compare, Const, Listing, Logic, Member, Not, Read, Term
+from rulecap.language.terms import Compare, Const, Listing, Logic, Member, Not, Term
 from rulecap.language.values import is_number
 
 Key = tuple[object, ...]
@@ -62,13 +62,20 @@ Facts: TypeAlias = Mapping[Key, Span | Among]
 """What is known of expressions."""
 
 
-def declared(ranges: Iterable[tuple[str, float | None, float | None]]) -> Facts:
-    """Return what is known where paths of the snapshot are held to ranges, both ends included."""
+def declared(ranges: Iterable[tuple[Term, float | None, float | None]]) -> Facts:
+    """Return what is known where values are held to ranges, both ends included."""
     return {
-        (DECLARED, key_of(Read(t.UNKNOWN, 0, path))): Span(
-            low=-math.inf if low is None else low, high=math.inf if high is None else high
-        )
-        for path, low, high in ranges
+        (DECLARED, key_of(term)): Span(low=-math.inf if low is None else low, high=math.inf if high is None else high)
+        for term, low, high in ranges
+    }
+
+
+def declared_of(facts: Facts, kind: type[Term]) -> Facts:
+    """Return what is known by the ranges that values of one kind of term are held to."""
+    return {
+        key: known
+        for key, known in facts.items()
+        if key[0] == DECLARED and isinstance(key[1], tuple) and key[1][0] == kind.__name__
     }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from rulecap.language import types as t
 from rulecap.language.literals import Literal, literal
+from rulecap.language.terms import Field, RuleValue, Term
 from rulecap.policy.checks.parameters import edges, fits, keep_within
 from rulecap.policy.nodes import Mapping, Node, Sequence, problem_at
 from rulecap.policy.typed import TypedPolicy
@@ -27,6 +28,16 @@ def range_of(rule: Typed, column: str) -> tuple[float | None, float | None]:
     written = rule.rule.ranges.get(column) if isinstance(rule.rule, RuleOfCases) else None
     kind = _kind(rule, column) if written is not None else None
     return (None, None) if written is None or kind is None else edges(column, written, kind, [])
+
+
+def ranged_columns(policy: TypedPolicy) -> Iterator[tuple[Term, float | None, float | None]]:
+    """Yield each column that is held to a range, as expressions read it of the matched case, and the range's ends."""
+    for rule in policy.rules.values():
+        for column in rule.rule.ranges if isinstance(rule.rule, RuleOfCases) else ():
+            term: Term = RuleValue(t.UNKNOWN, 0, rule.name)
+            for part in column.split("."):
+                term = Field(t.UNKNOWN, 0, term, part)
+            yield term, *range_of(rule, column)
 
 
 def _check(rule: Typed, cases: RuleOfCases, column: str, written: Node, problems: list[Problem]) -> None:

@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from rulecap.language import types as t
 from rulecap.language.expression import Expression
-from rulecap.language.possible import Facts, declared, given
-from rulecap.language.terms import Choice, Const, Logic, Term, children
+from rulecap.language.possible import Facts, declared, declared_of, given
+from rulecap.language.terms import Choice, Const, Logic, Read, Term, children
+from rulecap.policy.checks.columns import ranged_columns
 from rulecap.policy.plan import Plan
-from rulecap.policy.typed import TypedPolicy
+from rulecap.policy.typed import InputCheck, TypedPolicy
 from rulecap.problems import Problem
 from rulecap.rules.formula import TypedFormula
 from rulecap.rules.tree import Fork, TypedTree, Value
@@ -27,8 +29,9 @@ def check_reach(policy: TypedPolicy, plans: Sequence[Plan], problems: list[Probl
         return
     found: list[Problem] = []
     ranges = [one for one in policy.inputs if one.low is not None or one.high is not None]
-    held = declared((one.path, one.low, one.high) for one in ranges)
-    always_held = declared((one.path, one.low, one.high) for one in ranges if one.type is not None)
+    columns = declared(ranged_columns(policy))
+    held = {**columns, **declared(map(_of_input, ranges))}
+    always_held = {**columns, **declared(_of_input(one) for one in ranges if one.type is not None)}
     anyway = {name for plan in plans if plan.decision.anyway for name in plan.names}
     for name, rule in policy.rules.items():
         # A decision that answers anyway does so whatever the ranges say, but those of facts.
@@ -40,6 +43,10 @@ def check_reach(policy: TypedPolicy, plans: Sequence[Plan], problems: list[Probl
         for condition in rule.conditions():
             found += _fixed(condition, facts)
     problems += [replace(one, severity="warning") for one in found]
+
+
+def _of_input(check: InputCheck) -> tuple[Term, float | None, float | None]:
+    return Read(t.UNKNOWN, 0, check.path), check.low, check.high
 
 
 def _beyond(node: Fork | Value, facts: Facts, base: Facts) -> Iterator[Problem]:
@@ -120,8 +127,14 @@ def _fixed(condition: Condition, facts: Facts) -> Iterator[Problem]:
         if given(facts, term, truth) is None:
             part, together = _decisive(term, facts, truth)
             what = "together with what stands before it, this" if together else "this"
-            within = "" if given({}, term, truth) is None else ", in the ranges that `inputs` declares"
+            within = "" if given({}, term, truth) is None else f", in the ranges that {_declarer(term, facts, truth)}"
             yield written.problem(part.offset, code, f"{what} {how} holds{within}", hint)
+
+
+def _declarer(condition: Term, facts: Facts, truth: bool) -> str:
+    """Return who declares the ranges in which a condition is settled."""
+    inputs = declared_of(facts, Read)
+    return "`inputs` declares" if given(inputs, condition, truth) is None else "rules declare for their columns"
 
 
 def _decisive(term: Term, facts: Facts, truth: bool) -> tuple[Term, bool]:
