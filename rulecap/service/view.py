@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from rulecap.audit.clock import now
 from rulecap.service.failing import place_of, steadily
@@ -23,13 +24,20 @@ MOST_MARKETS = 200
 MARKETS_AT_ONCE = 4
 
 
+class Read(NamedTuple):
+    """A market as the source told it, and when it was asked, by the loop's clock."""
+
+    told: MarketPart
+    asked_at: float
+
+
 @dataclass(slots=True)
 class Watched:
     """A market that is read as long as it is asked for; `part` is none before the first reading."""
 
     asked_at: float
-    part: MarketPart | None = None
-    reading: asyncio.Task[MarketPart] | None = None
+    part: Read | None = None
+    reading: asyncio.Task[Read] | None = None
 
 
 class SharedView:
@@ -112,15 +120,19 @@ class SharedView:
         except Exception as error:  # noqa: BLE001  # the market grows old, and who asks is told its age
             log.error("%s", place_of(error), extra={"code": "internal"})
 
-    async def _read_market(self, symbol: str) -> MarketPart:
+    async def _read_market(self, symbol: str) -> Read:
         """Read a market, together with whoever else is waiting for it."""
         watched = self._markets.setdefault(symbol, Watched(_moment()))
         if watched.reading is None:
-            watched.reading = asyncio.ensure_future(self._source.market(symbol))
+            watched.reading = asyncio.ensure_future(self._asked_for(symbol))
             watched.reading.add_done_callback(lambda done: self._have_read(watched, done))
         return await asyncio.shield(watched.reading)
 
-    def _have_read(self, watched: Watched, done: "asyncio.Task[MarketPart]") -> None:
+    async def _asked_for(self, symbol: str) -> Read:
+        asked_at = _moment()
+        return Read(await self._source.market(symbol), asked_at)
+
+    def _have_read(self, watched: Watched, done: "asyncio.Task[Read]") -> None:
         watched.reading = None
         if not done.cancelled() and done.exception() is None:
             watched.part = done.result()
@@ -151,7 +163,7 @@ class SharedView:
                 return symbol
             raise
 
-    async def market(self, symbol: str) -> MarketPart:
+    async def market(self, symbol: str) -> Read:
         """Return a market as it was last read; waits for a first reading where there was none.
 
         Raises:
@@ -195,13 +207,14 @@ class SharedView:
         if self.account is None or self._base is None:
             raise self.failure or SourceError("no-snapshot", "the account was not read yet")
         if symbol is None:
-            return self._aged(self._base, self.account.read_at, signal), None
+            return _aged(self._base, self.age(), signal), None
         try:
-            part = await self.market(symbol)
+            told, asked_at = await self.market(symbol)
         except SourceError as error:
             bare = with_values(self._base, {"market": self._held(symbol)})
-            return self._aged(bare, self.account.read_at, signal), error
-        return self._aged(self._with_market(part), min(self.account.read_at, part.read_at), signal), None
+            return _aged(bare, self.age(), signal), error
+        age = self._age_of(min(self.account.read_at, told.read_at), min(self._asked_at, asked_at))
+        return _aged(self._with_market(told), age, signal), None
 
     def _with_market(self, part: MarketPart) -> Snapshot:
         """Return account and market in one, made once for a reading of both."""
@@ -213,13 +226,10 @@ class SharedView:
             self._bases[symbol] = known
         return known[2]
 
-    def _aged(self, snapshot: Snapshot, read_at: datetime, signal: Signal | None) -> Snapshot:
-        return with_values(snapshot, {"age_seconds": self._age_of(read_at), "signal": signal})
-
-    def _age_of(self, moment: datetime) -> float:
-        """Return how old is what is from a moment, the account's or an earlier one."""
-        # A venue's clock may be ahead of ours: what it told is no younger than our question.
-        return round(max(_moment() - self._asked_at, (self._now() - moment).total_seconds()), 3)
+    def _age_of(self, read_at: datetime, asked_at: float) -> float:
+        """Return how old is what is from a moment, and was asked for at one."""
+        # A venue's clock may be ahead of ours, and ours may be set back: what it told is no younger than our question.
+        return round(max(_moment() - asked_at, (self._now() - read_at).total_seconds()), 3)
 
     def _now(self) -> datetime:
         """Return the time; a clock that was set back since the account was read makes no figure younger."""
@@ -235,7 +245,11 @@ class SharedView:
 
     def age(self) -> float | None:
         """Return how old the account is in seconds, none before it was read."""
-        return None if self.account is None else self._age_of(self.account.read_at)
+        return None if self.account is None else self._age_of(self.account.read_at, self._asked_at)
+
+
+def _aged(snapshot: Snapshot, age: float | None, signal: Signal | None) -> Snapshot:
+    return with_values(snapshot, {"age_seconds": age, "signal": signal})
 
 
 def _composed(account: AccountPart, market: MarketPart | None) -> Snapshot:

@@ -132,7 +132,7 @@ def test_a_crowd_that_asks_for_a_market_for_the_first_time_has_it_read_once(clie
 
     async def crowd():
         async def one(name):
-            return await desk.view.market(await desk.symbol(name))
+            return (await desk.view.market(await desk.symbol(name))).told
 
         return await asyncio.gather(*map(one, ["SOLUSDT", "SOL/USDT:USDT", "solusdt", " SOLUSDT "] * 5))
 

@@ -5,6 +5,8 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from rulecap.audit.clock import now
 from rulecap.service.settings import ServiceSettings
 from rulecap.service.view import MARKETS_AT_ONCE, SharedView
@@ -121,3 +123,63 @@ def test_markets_at_which_something_unforeseen_goes_wrong_keep_no_others_from_be
     asyncio.run(ask())
     assert "RuntimeError" in caplog.text
     assert "1234.56" not in caplog.text
+
+
+class Clock:
+    """A clock that can be set."""
+
+    def __init__(self):
+        self.moment = now()
+
+    def __call__(self):
+        return self.moment
+
+    def set(self, seconds):
+        self.moment += timedelta(seconds=seconds)
+
+
+class Dated(Slow):
+    """Tells the account as of now, and markets as of a moment; by a clock that can be set."""
+
+    def __init__(self, clock, ahead=0.0):
+        super().__init__()
+        self.clock, self.ahead = clock, timedelta(seconds=ahead)
+
+    async def account(self):
+        return replace(await super().account(), read_at=self.clock() + self.ahead)
+
+    async def market(self, symbol):
+        return replace(await super().market(symbol), read_at=self.clock() + self.ahead)
+
+
+def test_a_clock_that_is_set_back_makes_no_figures_young_that_were_old_when_they_were_read():
+    async def ask():
+        clock = Clock()
+        view = SharedView(Dated(clock, ahead=-20.0), ServiceSettings(demo=True), clock)
+        await view.refresh()
+        clock.set(-100.0)
+        snapshot, _ = await view.snapshot()
+        return view.age(), snapshot.age_seconds
+
+    assert all(age >= 20 for age in asyncio.run(ask()))
+
+
+@pytest.mark.parametrize(("ahead", "set_to"), [(30.0, 0.0), (0.0, -30.0)])
+def test_a_market_that_is_not_read_any_more_grows_old_whatever_the_clocks_say(ahead, set_to):
+    """Of a venue whose clock is ahead, and where ours is set back: the account that is read on makes it no younger."""
+
+    async def ask():
+        clock = Clock()
+        source = Dated(clock, ahead)
+        view = SharedView(source, ServiceSettings(demo=True), clock)
+        await view.refresh()
+        await view.snapshot("BTCUSDT")
+        await asyncio.sleep(0.1)
+        clock.set(set_to)
+        await view._refresh_account()
+        snapshot, failure = await view.snapshot("BTCUSDT")
+        return snapshot.age_seconds, failure
+
+    age, failure = asyncio.run(ask())
+    assert failure is None
+    assert age >= 0.1
