@@ -86,6 +86,38 @@ def test_only_so_many_requests_wait_for_their_answers():
     assert asyncio.run(served(lambda port: answers(port, 10 * heads.MOST_WAITING))) <= heads.MOST_WAITING
 
 
+def test_what_is_asked_on_one_connection_is_bounded_request_by_request():
+    """A bot that keeps its connection says more on it than any one request may."""
+    large = MANY * 2
+
+    async def ask(port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        found = []
+        for _ in range(heads.MOST // len(large) + 2):
+            writer.write(GET + large + b"\r\n")
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            await reader.readexactly(length)
+            found.append(head.split(b" ")[1])
+        writer.close()
+        return found
+
+    assert set(asyncio.run(served(ask))) == {b"200"}
+
+
+def test_what_is_no_request_is_not_answered_in_the_place_of_one_that_waits():
+    """Who sends rubbish after a question may take the answer to it for that to the question."""
+
+    async def ask(port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write((GET + b"\r\n") * 2 + b"rubbish\r\n\r\n")
+        said = await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+        return said
+
+    assert b" 400 " not in asyncio.run(served(ask))
+
+
 @pytest.mark.usefixtures("logging_as_it_was")
 def test_what_is_no_request_is_no_line_in_the_log():
     said = io.StringIO()

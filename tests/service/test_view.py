@@ -9,7 +9,8 @@ import pytest
 
 from rulecap.audit.clock import now
 from rulecap.service.settings import ServiceSettings
-from rulecap.service.view import MARKETS_AT_ONCE, SharedView
+from rulecap.service.sources import SourceError, UnknownSymbol
+from rulecap.service.view import MARKETS_AT_ONCE, MOST_MARKETS, SharedView
 from tests.service.told import demo_told
 
 
@@ -183,3 +184,93 @@ def test_a_market_that_is_not_read_any_more_grows_old_whatever_the_clocks_say(ah
     age, failure = asyncio.run(ask())
     assert failure is None
     assert age >= 0.1
+
+
+def test_a_name_that_the_source_knows_no_more_is_no_markets_though_it_was_read_and_stays_one_while_nobody_can_ask():
+    async def ask():
+        view = SharedView(demo_told(), ServiceSettings(demo=True))
+        await view.refresh()
+        await view.snapshot("BTCUSDT")
+        held = {one.symbol for one in view.account.positions}
+        found = []
+        for failure in (SourceError("venue-down", "no answer"), UnknownSymbol("no market BTCUSDT")):
+            view._source.failure = failure
+            try:
+                found.append(await view.symbol("BTC/USDT:USDT"))
+            except SourceError as error:
+                found.append(error.code)
+        return "BTCUSDT" in held, found
+
+    assert asyncio.run(ask()) == (False, ["BTCUSDT", "unknown-symbol"])
+
+
+def test_who_is_told_that_a_market_cannot_be_read_takes_it_from_nobody_who_asks_again():
+    async def ask():
+        source = Slow()
+        view = SharedView(source, ServiceSettings(demo=True))
+        await view.refresh()
+        read, asked = source.market, []
+
+        async def market(symbol):
+            asked.append(symbol)
+            await asyncio.sleep(0)
+            if len(asked) == 1:
+                raise SourceError("venue-down", "no answer")
+            return await read(symbol)
+
+        async def again():
+            with suppress(SourceError):
+                await view.market("A")
+            return await view.market("A")
+
+        async def once():
+            with suppress(SourceError):
+                await view.market("A")
+
+        source.market = market
+        await asyncio.gather(again(), once(), once())
+        return await view.market("A"), asked
+
+    found, asked = asyncio.run(ask())
+    assert found.told.market.symbol == "A"
+    assert asked == ["A", "A"]
+
+
+def test_of_markets_that_nobody_asks_for_any_more_nothing_is_kept():
+    async def ask():
+        view = SharedView(Slow(), ServiceSettings(demo=True, watch_seconds=1.0))
+        await view.refresh()
+        for number in range(3):
+            await view.snapshot(f"A{number}USDT")
+        for watched in view._markets.values():
+            watched.asked_at -= 2.0
+        await view.snapshot("A1USDT")
+        await view.refresh()
+        return set(view._markets), set(view._bases)
+
+    assert asyncio.run(ask()) == ({"A1USDT"}, {"A1USDT"})
+
+
+def test_no_more_markets_are_watched_than_may_be_and_those_that_are_stay():
+    async def ask():
+        source = Slow()
+        view = SharedView(source, ServiceSettings(demo=True))
+        await view.refresh()
+        for number in range(MOST_MARKETS):
+            await view.snapshot(f"A{number}USDT")
+        snapshot, failure = await view.snapshot("ONEMOREUSDT")
+        return failure.code, snapshot.market, (await view.snapshot("A0USDT"))[1], len(view._markets)
+
+    assert asyncio.run(ask()) == ("too-many-markets", None, None, MOST_MARKETS)
+
+
+def test_account_and_market_together_are_as_old_as_the_older_of_them():
+    async def ask(first, then):
+        clock = Clock()
+        view = SharedView(Dated(clock, first), ServiceSettings(demo=True), clock)
+        await view.refresh()
+        view._source.ahead = timedelta(seconds=then)
+        return (await view.snapshot("BTCUSDT"))[0].age_seconds
+
+    for ages in ((-20.0, -40.0), (-40.0, -20.0)):
+        assert 40 <= asyncio.run(ask(*ages)) < 60
