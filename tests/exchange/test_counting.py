@@ -117,3 +117,70 @@ def test_each_of_several_that_count_at_once_has_the_sum_of_its_own_moment():
     for seed in range(300):
         drawn = Random(seed)
         assert all(asyncio.run(all_at_once())), seed
+
+
+class Slow:
+    """A ledger that answers once it is let, with seven more each time, of which the first came late."""
+
+    def __init__(self):
+        self.let, self.asked, self.given_up = asyncio.Event(), [], 0
+
+    async def deposits(self, before, until):
+        self.asked.append(until)
+        first = len(self.asked) == 1
+        try:
+            await self.let.wait()
+        except asyncio.CancelledError:
+            self.given_up += 1
+            raise
+        return Deposits(before.net + 7, until, late=first)
+
+
+async def begun():
+    """Return a counting whose first reading is not done in time, and its ledger."""
+    ledger = Slow()
+    counting = Counting(ledger, Deposits(0.0, START))
+    counting.known = Deposits(100.0, START)
+    doubt = await counting.on(at(1), asyncio.get_running_loop().time() + 0.01)
+    assert (doubt.code, counting.known.net, counting.late) == ("venue-timeout", 100, False)
+    return counting, ledger
+
+
+def later():
+    return asyncio.get_running_loop().time() + 30
+
+
+def test_that_money_came_late_is_told_by_the_reading_that_takes_up_an_earlier_one_and_by_no_later_one():
+    async def count():
+        counting, ledger = await begun()
+        ledger.let.set()
+        found = []
+        for second in (2, 3):
+            assert await counting.on(at(second), later()) is None
+            found.append((counting.known.net, counting.late))
+        return found, ledger.asked
+
+    assert asyncio.run(count()) == ([(114, True), (121, False)], [at(1), at(2), at(3)])
+
+
+def test_what_was_begun_before_something_else_was_said_to_be_known_counts_for_nothing():
+    """As where what is on record is read anew, and tells of what another process has counted."""
+
+    async def count():
+        counting, ledger = await begun()
+        counting.known = Deposits(500.0, START)
+        ledger.let.set()
+        assert await counting.on(at(2), later()) is None
+        return counting.known.net
+
+    assert asyncio.run(count()) == 507
+
+
+def test_what_is_being_read_is_given_up_at_the_end():
+    async def count():
+        counting, ledger = await begun()
+        counting.close()
+        await asyncio.sleep(0.01)
+        return ledger.given_up
+
+    assert asyncio.run(count()) == 1

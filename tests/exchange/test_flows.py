@@ -1,5 +1,6 @@
 """Deposits and withdrawals: each is counted once, whenever it comes, and nothing else is."""
 
+import asyncio
 import json
 import time
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from rulecap.exchange import Deposits, VenueError
 from rulecap.exchange.clock import moment
 from rulecap.exchange.flows import IN_OR_OUT, OVERLAP, counted
+from rulecap.exchange.ledger import Ledger
 from rulecap.exchange.venues import BYBIT, Venue, venue_of
 from tests.exchange.conftest import asked
 
@@ -166,6 +168,12 @@ def test_what_is_asked_for_type_by_type_is_what_counts():
     name = ccxt.binanceusdm().parse_ledger_entry_type
     assert {name(kind) for kind in venue_of("binanceusdm").flow_filter[1]} == set(IN_OR_OUT)
     assert set(venue_of("bybit").flow_filter[1]) == venue_of("bybit").flow_types
+
+
+def test_no_ledger_is_asked_what_moved_in_a_time_that_ends_before_it_begins():
+    """As where the last reading was of later than now: a venue refuses the question, and deposits were not known."""
+    ledger = Ledger(None, Venue(), "USDT", None)
+    assert asyncio.run(ledger.entries((START, START - OVERLAP))) == []
 
 
 @pytest.mark.parametrize("amount", ["300", "-300"])

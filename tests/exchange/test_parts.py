@@ -22,7 +22,7 @@ from rulecap.exchange.markets import (
     spread_pct,
 )
 from rulecap.exchange.numbers import exact, first, not_below_zero, number, part, product, total
-from rulecap.exchange.positions import held_positions
+from rulecap.exchange.positions import held_positions, leverage_table
 from rulecap.exchange.reading import Reference
 from rulecap.exchange.symbols import find_market, snapshot_symbol
 from rulecap.exchange.venues import Venue, venue_of
@@ -187,6 +187,49 @@ def test_leverage_follows_from_margin_where_it_is_not_told():
     assert held.position.leverage == pytest.approx(3)
 
 
+@pytest.mark.parametrize("side", ["long", "short"])
+def test_a_mark_price_that_is_not_told_follows_from_the_notional_whatever_its_sign(side):
+    for notional in (33.0, -33.0):
+        (held,) = read(position(side=side, markPrice=None, notional=notional))
+        assert (held.position.mark_price, held.position.notional) == (pytest.approx(110), 33)
+        assert held.position.unrealized_pnl == pytest.approx(3 if side == "long" else -3)
+
+
+def test_contracts_are_of_the_size_that_the_position_tells_else_of_the_markets():
+    listed = market(contractSize=0.01)
+    for told, quantity in ((0.1, 0.3), (None, 0.03), (0, 0.03), ("0.1", 0.3)):
+        found = held_positions([position(contractSize=told)], {listed["symbol"]: listed}.get, "USDT", {}, Venue()).all()
+        assert [one.position.quantity for one in found] == [quantity]
+
+
+def test_the_leverage_that_is_set_for_a_side_counts_where_the_position_does_not_tell_its_own():
+    known, symbol = {one["symbol"]: one for one in MARKETS}, "BTC/USDT:USDT"
+    table = leverage_table({symbol: {"longLeverage": "7", "shortLeverage": 3}, "X": {"longLeverage": None}})
+    raw = [position(side=side, leverage=told) for side, told in (("long", None), ("short", None), ("long", 5.0))]
+    found = [held_positions([one], known.get, "USDT", table, Venue()).all()[0].position for one in raw]
+    assert [one.leverage for one in found] == [7, 3, 5]
+    assert [one.margin for one in found] == [pytest.approx(33 / one.leverage) for one in found]
+    assert set(table) == {(symbol, "long"), (symbol, "short")}
+
+
+def test_a_profit_and_a_margin_that_are_told_are_not_computed():
+    (held,) = read(position(unrealizedPnl=-1.5, initialMargin=4.0))
+    assert (held.position.unrealized_pnl, held.position.margin, held.position.leverage) == (-1.5, 4, 5)
+
+
+@pytest.mark.parametrize("told", ["isolated", "cross", None])
+def test_what_an_order_has_to_say_of_a_position_is_as_the_venue_tells_it(told):
+    """An order that says of an isolated position that it is cross reduces nothing."""
+    (held,) = read(position(marginMode=told, hedged=told == "cross"))
+    assert (held.mode, held.hedged) == (told, told == "cross")
+
+
+def test_two_readings_of_the_same_positions_are_the_same_in_whatever_order_they_are_told():
+    """Else an account at rest would be said to move."""
+    told = [position(side="short"), position(), position(symbol="BTC/USDT:USDT-261225")]
+    assert read(*told) == read(*told[::-1])
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
@@ -279,7 +322,9 @@ def test_maintenance_amounts_are_the_exchanges_on_every_recorded_bracket():
 def test_brackets_that_are_not_whole_are_absent():
     tier = {"maxNotional": 5, "maxLeverage": 10, "maintenanceMarginRate": 0.01}
     assert brackets_of([], venue_of("binanceusdm"), 1.0) is None
-    assert brackets_of([tier, tier | {"maxNotional": None}], venue_of("binanceusdm"), 1.0) is None
+    assert len(brackets_of([tier], venue_of("binanceusdm"), 1.0)) == 1
+    for name in tier:
+        assert brackets_of([tier, tier | {name: None}], venue_of("binanceusdm"), 1.0) is None
 
 
 # Bars.
