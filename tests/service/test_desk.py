@@ -1,10 +1,13 @@
-"""A question about the account alone: asked once for each reading of it, and again where nothing went on record."""
+"""A question about the account: asked once for each reading of it, again where nothing went on record, or refused."""
 
 import asyncio
 from types import SimpleNamespace
 
 import pytest
 
+from rulecap import load_policy
+from rulecap.problems import Problem
+from rulecap.service.answers import undecided
 from rulecap.service.desk import Desk
 
 POLICY, SNAPSHOT = SimpleNamespace(digest="d"), SimpleNamespace(age_seconds=0.0)
@@ -65,3 +68,13 @@ def test_what_did_not_go_on_record_is_asked_again(fails):
         return (await second)[0].record_id
 
     assert asyncio.run(asyncio.wait_for(ask(), 30)) == "r-1"
+
+
+@pytest.mark.parametrize(
+    ("code", "with_figures", "status"),
+    [("any", True, 422), ("any", False, 503), ("unlogged", True, 503), ("snapshot-too-old", True, 503)],
+)
+def test_what_is_no_fault_of_the_askers_figures_may_be_asked_again(code, with_figures, status):
+    """A bot takes 422 for a mistake of its own, which asking again mends never."""
+    refused = undecided(load_policy("default").refused("state", Problem(code, "it is so")), with_figures)
+    assert refused.status == status
