@@ -1,5 +1,6 @@
 """Reductions: rounded down on the market's step, sent once, followed by the name that we gave them."""
 
+import asyncio
 from decimal import Decimal
 
 import pytest
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 from rulecap.exchange import VenueError
 from rulecap.exchange.markets import TICK_SIZE
 from rulecap.exchange.orders import Reduction, contracts_text
-from rulecap.exchange.positions import Held
+from rulecap.exchange.placing import find_order
+from rulecap.exchange.placing import reduction as sending
+from rulecap.exchange.positions import Held, held_positions
 from rulecap.exchange.venues import Venue as Ways
 from rulecap.snapshot import Position
 from tests.exchange.conftest import asked, refused
@@ -136,6 +139,101 @@ def test_a_server_error_leaves_an_order_uncertain_and_a_refusal_does_not(binance
     assert "-2022" in failure.message
     binance.fault("v1/order", "status", status=429, body='{"code":-1015,"msg":"Too many new orders"}')
     assert refused(binance, placing(reduction())).code == "venue-rate-limited"
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(400, "order-refused"), (499, "order-refused"), (500, "order-uncertain"), (200, "order-uncertain")],
+)
+def test_what_a_venue_says_without_a_better_name_is_a_refusal_only_by_its_status(binance, monkeypatch, status, code):
+    """A server that failed may have taken the order before: it is looked up before another one is sent."""
+    failed = VenueError("venue-error", "it is so")
+    failed.status = status
+    client = Answering(failed)
+
+    async def place(exchange):
+        monkeypatch.setattr(exchange._session.client, "create_order", client.create_order)
+        return await placing(reduction())(exchange)
+
+    assert refused(binance, place).code == code
+
+
+@pytest.mark.parametrize(("status", "code"), [(418, "venue-banned"), (429, "venue-rate-limited")])
+def test_a_venue_that_answers_an_order_with_its_wish_is_left_alone_by_every_question(binance, status, code):
+    async def place(exchange):
+        binance.fault("v1/order", "status", status=status, body="{}", headers={"Retry-After": "77"})
+        with pytest.raises(VenueError) as raised:
+            await placing(reduction())(exchange)
+        sent = len(binance.requests)
+        with pytest.raises(VenueError, match="not asked for 7"):
+            await exchange.order("rulecap-1", "BTCUSDT")
+        return raised.value.code, len(binance.requests) - sent
+
+    assert asked(binance, place) == (code, 0)
+
+
+class Answering:
+    """A client of ccxt that tells what it is given."""
+
+    def __init__(self, answer, precision=TICK_SIZE):
+        self.answer, self.precisionMode, self.sent = answer, precision, []
+
+    async def create_order(self, *order):
+        self.sent.append(order)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    async def fetch_order(self, *_):
+        return self.answer
+
+    async def fetch_open_orders(self, *_):
+        return self.answer
+
+    async def fetch_canceled_and_closed_orders(self, *_):
+        return []
+
+
+OF_A_HUNDREDTH = {
+    "symbol": "BTC/USDT:USDT",
+    "base": "BTC",
+    "quote": "USDT",
+    "settle": "USDT",
+    "type": "swap",
+    "swap": True,
+    "linear": True,
+    "contract": True,
+    "contractSize": 0.01,
+    "active": True,
+    "precision": {"amount": 1},
+}
+
+
+def test_what_was_sent_is_told_in_the_base_asset_where_the_venue_acknowledges_nothing_but_an_id():
+    raw = {"symbol": "BTC/USDT:USDT", "side": "long", "contracts": 30, "entryPrice": 1, "markPrice": 1, "leverage": 2}
+    (held,) = held_positions([raw], {"BTC/USDT:USDT": OF_A_HUNDREDTH}.get, "USDT", {}, Ways()).all()
+    client = Answering({"id": "1"})
+    state = asyncio.run(sending(client, Ways(), held, 0.127, "rulecap-1")())
+    assert [(order[2], order[3]) for order in client.sent] == [("sell", "12")]
+    assert (state.quantity, state.filled, state.id) == (0.12, None, "1")
+
+
+def find(answer, ways):
+    return asyncio.run(find_order(Answering(answer), ways, OF_A_HUNDREDTH, "rulecap-1"))
+
+
+@pytest.mark.parametrize("told", [None, "", "rulecap-1"])
+def test_an_order_that_is_asked_for_by_name_need_not_repeat_it(told):
+    assert find({"id": "1", "clientOrderId": told, "filled": 3}, Ways()).filled == 0.03
+
+
+def test_of_several_orders_the_one_of_our_name_is_told_and_no_other():
+    """Some venues answer with more than was asked for; another's fill counted as ours would be a reduction undone."""
+    ways, other = Ways(open_orders_by_client_id="linkId"), {"id": "1", "clientOrderId": "another", "filled": 9}
+    assert find([other, {"id": "2", "clientOrderId": "rulecap-1", "filled": 3}], ways).filled == 0.03
+    with pytest.raises(VenueError) as raised:
+        find([other, {"id": "3", "filled": 1}], ways)
+    assert raised.value.code == "order-not-found"
 
 
 def test_an_order_that_cannot_be_prepared_within_its_time_is_not_sent(venue):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from rulecap.exchange import ExchangeSettings, VenueError
 from rulecap.exchange.history import allocation, history_of, seconds_of
+from rulecap.exchange.holding import sizes
 from rulecap.exchange.markets import (
     DECIMAL_PLACES,
     SIGNIFICANT_DIGITS,
@@ -215,6 +216,19 @@ def test_the_leverage_that_is_set_for_a_side_counts_where_the_position_does_not_
 def test_a_profit_and_a_margin_that_are_told_are_not_computed():
     (held,) = read(position(unrealizedPnl=-1.5, initialMargin=4.0))
     assert (held.position.unrealized_pnl, held.position.margin, held.position.leverage) == (-1.5, 4, 5)
+
+
+def test_readings_between_which_a_position_has_turned_or_one_cannot_be_counted_any_more_are_not_the_same():
+    """Balance and positions of two moments make an account that there never was."""
+    known = {one["symbol"]: one for one in MARKETS}
+
+    def told(*raw):
+        return sizes(held_positions(list(raw), known.get, "USDT", {}, Venue()))
+
+    before = told(position())
+    assert before == told(position(markPrice=120.0, leverage=6.0))
+    for after in ([position(side="short")], [position(contracts=3.1)], [position(), position(symbol="X")], []):
+        assert told(*after) != before
 
 
 @pytest.mark.parametrize("told", ["isolated", "cross", None])
