@@ -157,6 +157,18 @@ def test_maintenance_margin_is_summed_over_positions_where_the_venue_has_no_sum(
     assert asked(venue, account).account.maintenance_margin > 0
 
 
+def test_a_maintenance_margin_of_which_a_part_is_not_told_is_absent_and_no_sum_of_the_others(binance):
+    """A smaller one would make an account look further from its liquidation than it is."""
+
+    def unpriced(answer):
+        return [one | {"entryPrice": "0"} if one["symbol"] == "BTCUSDT" else one for one in answer]
+
+    binance.fault("account", "then", 99, change=dropped("maintMargin"))
+    binance.fault("positionRisk", "then", 99, change=unpriced)
+    view = asked(binance, lambda exchange: exchange.account_view(partial=True))
+    assert (len(view.untold), len(view.held), view.account.maintenance_margin) == (1, 1, None)
+
+
 @pytest.mark.parametrize("field", ["positionAmt", "size"])
 def test_a_position_whose_size_is_not_told_is_no_empty_one(venue, field):
     venue.fault(venue.positions_path, "then", times=9, change=dropped(field))
