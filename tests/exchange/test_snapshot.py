@@ -1,5 +1,6 @@
 """A whole snapshot from a venue, through ccxt's real client; the same from every venue."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -163,6 +164,26 @@ def test_an_old_stamp_on_the_ticker_makes_the_snapshot_old(binance):
 
     binance.fault("ticker/24hr", "then", change=old)
     assert asked(binance, whole).age_seconds >= 90
+
+
+def test_a_stamp_of_later_than_the_question_makes_a_market_no_younger(binance):
+    """What else is told of it may have been waited for since then, or the other way round."""
+
+    async def look(exchange):
+        clock, answered = await exchange._session.clock(), []
+
+        def ahead(answer):
+            time.sleep(0.01)
+            answered.append(clock.now_ms())
+            time.sleep(0.01)
+            return {**answer, "closeTime": answer["closeTime"] + 90_000}
+
+        binance.fault("ticker/24hr", "then", change=ahead)
+        view = await exchange.market_view("BTCUSDT")
+        return view.read_at, moment(answered[0])
+
+    read_at, answered = asked(binance, look)
+    assert read_at < answered
 
 
 def test_the_default_policy_decides_on_it(venue):
