@@ -62,10 +62,9 @@ class Session:
         try:
             return find_market(markets.values(), symbol, quote, traded)
         except VenueError as error:
-            again = await self.markets(lacking=True) if error.code == "unknown-symbol" else markets
-            if again is markets:
+            if error.code != "unknown-symbol":
                 raise
-        return find_market(again.values(), symbol, quote, traded)
+        return find_market((await self.markets(lacking=True)).values(), symbol, quote, traded)
 
     async def history(self, market: Mapping[str, Any], clock: VenueClock) -> History:
         """Return the finished bars of a market."""
