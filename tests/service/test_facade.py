@@ -8,15 +8,19 @@ from types import SimpleNamespace
 
 import pytest
 
-from rulecap.audit import open_log
+from rulecap import load_policy
+from rulecap.audit import open_ledger, open_log
+from rulecap.audit.clock import now
 from rulecap.service import CapitalOrchestrator, DemoSource, DynamicCapitalManager, MarginMonitor
 from rulecap.service.bodies import Recommendation
 from rulecap.service.demo import read_recording, shipped_recording
 from rulecap.service.facade import SignalFields, margin_of
 from rulecap.service.sources import SourceError, UnknownSymbol
+from rulecap.service.venue import exchange_source
+from rulecap.snapshot import Snapshot
 from tests.service.conftest import ROOT
 from tests.service.test_capital import trades
-from tests.service.told import SPECIFIED, told_of
+from tests.service.told import SPECIFIED, demo_told, told_of
 
 DESK = "language: 1\nextends: default\npolicy: desk\nversion: 1.0.0\nset: {kelly_share: 0.5}\n"
 
@@ -208,3 +212,34 @@ def test_one_object_serves_one_loop_after_another():
         with pytest.raises(TimeoutError):
             asyncio.run(asyncio.wait_for(orchestrator.get_position_recommendation(**SPECIFIED), 0))
         assert asyncio.run(orchestrator.get_position_recommendation(**SPECIFIED))["recommendation"] == "ENTER"
+
+
+def test_each_question_is_about_the_account_as_it_is_now_and_on_record_where_there_is_a_log(tmp_path):
+    source, url = demo_told(), f"sqlite:///{tmp_path / 'log.sqlite3'}"
+    manager = DynamicCapitalManager(source, log=url)
+
+    async def ask():
+        first = await manager.get_capital_state()
+        source.change(total_wallet_balance=first["total_wallet_balance"] / 2)
+        return first, await manager.get_capital_state()
+
+    first, second = asyncio.run(ask())
+    manager.close()
+    assert second["total_wallet_balance"] == first["total_wallet_balance"] / 2
+    with open_log(url) as log:
+        assert [log.find(told["decision_id"]) is not None for told in (first, second)] == [True, True]
+
+
+def test_an_exchange_s_deposits_are_counted_on_from_what_is_on_record(tmp_path):
+    """Else what was paid in before would be a profit, and what was paid out a loss that closes positions."""
+    pytest.importorskip("ccxt")
+    url = f"sqlite:///{tmp_path / 'log.sqlite3'}"
+    source = exchange_source({"venue": "binanceusdm"})
+    account = asyncio.run(demo_told().account()).account.model_copy(update={"id": source.account_name})
+    figures = account.model_copy(update={"net_deposits": 500.0})
+    with open_ledger(url) as ledger:
+        ledger.evaluate(load_policy("default"), Snapshot(as_of=now(), account=figures), "state")
+    manager = DynamicCapitalManager(source, log=url)
+    manager.close()
+    assert source._counting.known.net == 500
+    asyncio.run(source.close())
