@@ -341,6 +341,36 @@ def test_brackets_that_are_not_whole_are_absent():
         assert brackets_of([tier, tier | {name: None}], venue_of("binanceusdm"), 1.0) is None
 
 
+def test_nothing_is_deducted_from_a_maintenance_margin_where_the_venue_is_not_known_to():
+    """A smaller margin would have an account look further from its liquidation than it is."""
+    tiers = [
+        {"maxNotional": 100 * most, "maxLeverage": 10 / most, "maintenanceMarginRate": rate}
+        for most, rate in ((1, 0.01), (2, 0.02), (5, 0.05))
+    ]
+    for deducts, amounts in ((True, [0, 1, 7]), (False, [0, 0, 0])):
+        made = brackets_of(tiers, Venue(tells_tiers=True, deducts=deducts), 1.0)
+        assert [one.maintenance_amount for one in made] == amounts
+
+
+def test_brackets_that_end_at_numbers_of_contracts_are_told_in_money_once():
+    """A venue's number taken for money would let a position be larger, or smaller, by a contract's worth."""
+    tier, ways = {"maxLeverage": 10, "maintenanceMarginRate": 0.01, "info": {"end": "50"}}, Venue(tier_ends=("end",))
+    for bound, most in ((50, 1000), (1000, 1000)):  # as the venue says it, and as ccxt may make money of it
+        assert brackets_of([tier | {"maxNotional": bound}], ways, 20.0)[0].max_notional == most
+    assert brackets_of([tier | {"maxNotional": 50}], Venue(), 20.0)[0].max_notional == 50
+    assert brackets_of([tier | {"maxNotional": 50}], Venue(tells_tiers=False), 20.0) is None
+
+
+def test_the_least_that_an_order_may_come_to_is_money_whatever_a_contract_is():
+    told = market(contractSize=0.01, limits={"amount": {"min": 1}, "cost": {"min": "5"}})
+    assert market_of(told, {"last": 5.0}, None, None, None, TICK_SIZE).min_notional == 5
+
+
+@pytest.mark.parametrize("told", [{"bid": 0, "ask": 1}, {"bid": -1, "ask": 1}, {"bid": 2, "ask": 1}, {"ask": 1}, {}])
+def test_a_side_that_nobody_offers_at_makes_no_spread(told):
+    assert spread_pct(told, None) is None
+
+
 # Bars.
 
 HOUR = 3_600_000
@@ -353,6 +383,17 @@ def rows(count, start=0):
 def test_the_unfinished_bar_is_left_out():
     last = history_of(rows(16), "1h", 14, 15.5 * HOUR).bars[-1]
     assert last.opened == 14 * HOUR
+
+
+def test_a_bar_is_finished_from_the_moment_at_which_it_ends():
+    assert len(history_of(rows(15), "1h", 14, 15 * HOUR).bars) == 15
+    assert history_of(rows(15), "1h", 14, 15 * HOUR - 1).bars == ()
+
+
+def test_bars_of_which_the_last_two_are_not_told_are_old():
+    """One may be late; what moved since two of them ended nobody knows."""
+    assert len(history_of(rows(15), "1h", 14, 17 * HOUR - 1).bars) == 15
+    assert history_of(rows(15), "1h", 14, 17 * HOUR).bars == ()
 
 
 def test_bars_of_markets_that_nobody_asks_for_any_more_are_not_kept():
@@ -407,4 +448,22 @@ def test_an_asset_without_volatility_leaves_no_allocation():
     assert allocation({"A": whole, "B": none}, {}) == (None, None)
     assets, matrix = allocation({"A": whole, "B": whole}, {"A": "a"})
     assert [one.base for one in assets] == ["a", None]
+    assert matrix[0][1] == pytest.approx(1)
+
+
+def test_what_does_not_move_leaves_no_allocation():
+    """Equal risk would put all of the capital into it."""
+    moving = history_of(rows(20), "1h", 14, 20 * HOUR)
+    still = history_of([[HOUR * i, 10, 10, 10, 10, 1] for i in range(20)], "1h", 14, 20 * HOUR)
+    assert still.volatility_pct == 0
+    assert allocation({"A": moving, "B": still}, {}) == (None, None)
+
+
+def test_correlations_are_of_closes_at_the_same_times():
+    """As where one market's newest bar is told a moment later than another's."""
+    path = [10 + (i * i) % 7 for i in range(20)]
+    told = [[HOUR * i, close, close + 1, close - 1, close, 1] for i, close in enumerate(path)]
+    ahead, behind = history_of(told, "1h", 14, 20 * HOUR), history_of(told[:-1], "1h", 14, 20 * HOUR)
+    assert ahead.bars[-1] != behind.bars[-1]
+    _, matrix = allocation({"A": ahead, "B": behind}, {})
     assert matrix[0][1] == pytest.approx(1)
