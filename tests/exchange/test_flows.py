@@ -75,6 +75,21 @@ def test_what_moved_before_counting_began_counts_never_however_late_it_comes():
     assert (began.net, late.net, late.late, again.net) == (0, 10, False, 12)
 
 
+def test_what_moved_at_the_very_moment_is_in_the_figures_of_that_moment_and_counts_once():
+    assert counted(Deposits(0.0, START), [entry(0, 10)], BINANCE, "USDT", after(100)).net == 0
+    assert counted(Deposits.beginning(START), [entry(0, 10)], BINANCE, "USDT", after(100)).net == 0
+    now = counted(Deposits(0.0, START), [entry(100, 10)], BINANCE, "USDT", after(100))
+    assert (now.net, counted(now, [entry(100, 10)], BINANCE, "USDT", after(200)).net) == (10, 10)
+
+
+def test_of_what_was_kept_of_one_sum_the_latest_is_counted_on_from():
+    """It knows most of what was counted; what only an earlier one lacks would be taken for money that came late."""
+    kept = [Deposits(10.0, after(second), frozenset({f"{second}"})) for second in (50, 80)]
+    assert Deposits(10.0, after(100)).with_kept(kept).seen == {"80"}
+    assert Deposits(10.0, after(100)).with_kept(kept[::-1]).seen == {"50"}
+    assert Deposits(11.0, after(100)).with_kept(kept).seen is None
+
+
 def test_money_that_moved_after_the_account_was_read_is_neither_counted_nor_passed_over():
     moved = [entry(50, 10), entry(101, 7)]
     with pytest.raises(VenueError, match="paid in or out while") as raised:
