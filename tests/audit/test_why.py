@@ -13,6 +13,7 @@ from rulecap.audit.why.axis import Axis, Turn
 from rulecap.audit.why.candidates import Candidate, Meter
 from rulecap.audit.why.question import Question
 from rulecap.audit.why.search import Found, Search, verified
+from rulecap.audit.why.written import numbers_in
 from rulecap.engine.amend import amended
 from rulecap.snapshot import Snapshot, read_snapshot
 from tests.promises.shipped import shipped

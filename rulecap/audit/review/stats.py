@@ -103,13 +103,13 @@ class Stats:
                 {"policy": policy, "rule": rule, "step": step, **one.to_dict()}
                 for (policy, rule, step), one in _by(self.changes, lambda one: one.count)
             ],
-            "problems": [{"code": code, "count": count} for code, count in Counter(self.problems).most_common()],
-            "asked_by": [{"asked_by": name, "count": count} for name, count in Counter(self.callers).most_common()],
+            "problems": [{"code": code, "count": count} for code, count in _by(self.problems, lambda one: one)],
+            "asked_by": [{"asked_by": name, "count": count} for name, count in _by(self.callers, lambda one: one)],
         }  # fmt: skip
 
 
 def _by(found: dict[Any, Any], size: Any) -> list[tuple[Any, Any]]:
-    return sorted(found.items(), key=lambda item: (-size(item[1]), item[0]))
+    return sorted(found.items(), key=lambda item: (-size(item[1]), item[0] or ""))  # none is nobody's name
 
 
 def stats_of(log: Log, kinds: Kinds, records: Iterable[Stored], every: timedelta) -> Stats:
@@ -171,8 +171,7 @@ def _adjustments(log: Log, policy: TypedPolicy, record: Record) -> Iterator[tupl
     for step in evaluated_again(record, log.policy(fields["policy"]["digest"])).trace.of_kind("adjust"):
         if step["detail"] is not None:
             for one in step["detail"]["steps"]:
-                if one["applies"]:
-                    yield step["rule"], one["name"], one["from"], one["to"]
+                yield step["rule"], one["name"], one["from"], one["to"]  # the same where it did not apply
 
 
 def _listing(outputs: OutputTerms) -> dict[str, set[str]]:

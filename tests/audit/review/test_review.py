@@ -14,18 +14,47 @@ from rulecap import load_policy
 from rulecap.audit import open_ledger, open_log
 from rulecap.audit.clock import EPOCH
 from rulecap.audit.merkle import leaf_hash, verify_inclusion
+from rulecap.audit.record import Record
+from rulecap.audit.review import export
 from rulecap.audit.review.export import columns, harmless, write_csv, write_jsonl, write_parquet
 from rulecap.audit.review.finding import found, way_of
 from rulecap.audit.review.history import State, account_of, history_of, policy_of
+from rulecap.audit.review.moments import Span
 from rulecap.audit.review.picture import draw, drawn
 from rulecap.audit.review.proof import proof_of
 from rulecap.audit.review.selection import Selection, Unselectable, kinds_of
-from rulecap.audit.review.stats import stats_of
+from rulecap.audit.review.stats import Stats, stats_of
 from tests.audit.review.made import START, limits
+from tests.written import policy, snapshot
 
 
 def everything(log, selection=None):
     return found(log, way_of(log, selection or Selection(), newest_first=False))
+
+
+# What a position in 10 USD of margin or more is asked about; it fails where nothing is left in the account.
+JUDGED = """\
+rules:
+  bet:
+    kind: adjust
+    unit: USD
+    start: account.margin_used
+    steps:
+      - {name: least, at_least: 20 USD}
+      - {name: halved, times: 0.5, when: account.margin_used > 50 USD}
+  gate:
+    kind: checks
+    order: [FINE, LESS, STOP]
+    checks:
+      - {name: some, if: account.margin_used >= 10 USD, verdict: LESS, why: some is used}
+      - {name: much, if: account.margin_used >= 80 USD, verdict: STOP, why: much is used}
+  left: {kind: formula, unit: ratio, formula: account.margin_used / account.available_balance}
+decisions:
+  answer:
+    outputs: {verdict: gate.verdict, bet: bet, left: left}
+    verdict: verdict
+    on_error: {verdict: STOP, bet: 0 USD, left: none}
+"""
 
 
 class TestStatistics:
@@ -66,7 +95,43 @@ class TestStatistics:
         assert largest["largest_change"] == change["to"] / change["from"] - 1
 
     def test_count_what_was_wrong_with_inputs(self, log, stats):
-        assert {one["code"] for one in stats["problems"]} == {"missing-field"}
+        """Records, however often one has a problem."""
+        codes = [{one["code"] for one in stored.record.fields["problems"]} for stored in log.stored()]
+        counted = {one["code"]: one["count"] for one in stats["problems"]}
+        assert counted == Counter(code for some in codes for code in some)
+        assert max(len(stored.record.fields["problems"]) for stored in log.stored()) > 1
+
+    def test_list_what_is_equally_frequent_by_name(self):
+        """And not as a set of texts happens to be ordered, which is another order in each process."""
+        told = Stats(problems=Counter({"b": 1, "a": 1, "c": 2})).to_dict()
+        assert [one["code"] for one in told["problems"]] == ["c", "a", "b"]
+
+    def test_are_what_a_hand_counts(self, tmp_path):
+        url, judged = f"sqlite:///{tmp_path / 'log.sqlite3'}", policy(JUDGED)
+        with open_ledger(url) as ledger:
+            amounts = [(0, 1), (10, 1), (40, 1), (80, 1), (90, 1), (5, 1), (4, 1), (80, 0), ("x", "x"), (None, None)]
+            for margin, balance in amounts:
+                account = {"margin_used": margin, "available_balance": balance}
+                ledger.evaluate(judged, snapshot(account=account), "answer")
+        with open_log(url) as log:
+            assert [bool(one.record.fields["ok"]) for one in log.stored()] == [True] * 7 + [False] * 3
+            told = stats_of(log, log.kinds(), everything(log), timedelta(days=1)).to_dict()
+            codes = [[one["code"] for one in stored.record.fields["problems"]] for stored in log.stored()]
+        checks = [(one["check"], one["fired"], one["decided"]) for one in told["checks"]]
+        assert checks == [("some", 5, 2), ("much", 3, 3)]
+        steps = [
+            (one["step"], one["changed"], one["median_change"], one["largest_change"], one["record"])
+            for one in told["adjustments"]
+        ]
+        # From nothing there is no share. What a refused decision came to before it failed is no change of anything.
+        assert steps == [
+            ("least", 4, 3.0, 4.0, 7),
+            ("halved", 2, -0.5, -0.5, 4),
+        ]
+        counts = Counter(code for some in codes for code in set(some))
+        assert [(one["code"], one["count"]) for one in told["problems"]] == sorted(
+            counts.items(), key=lambda one: (-one[1], one[0])
+        )
 
     def test_of_a_policy_that_lists_no_adjustments_come_from_evaluating_again(self, tmp_path):
         folder = tmp_path / "quiet"
@@ -134,11 +199,40 @@ class TestHistory:
             last[row["time"][:13]] = row["equity"]
         assert [row["equity"] for row in hourly.rows()] == list(last.values())
 
+    def test_has_what_the_last_lacks_from_before_it_in_whatever_order_they_were_recorded(self, tmp_path):
+        """By the snapshots' times: the state of 00:05 says nothing of being stopped, the decision at 00:03 does."""
+        url = f"sqlite:///{tmp_path / 'log.sqlite3'}"
+        old, new = limits(tmp_path / "old"), limits(tmp_path / "new", version="1.1.0")
+        with open_ledger(url) as ledger:
+            for minute, asked, decision, balance in [
+                (5, new, "state", 1000),
+                (3, old, "position", 900),
+                (9, old, "position", 0),
+            ]:
+                given = snapshot(account={"total_wallet_balance": balance, "unrealized_pnl": 0}, signal={"symbol": "X"})
+                ledger.evaluate(asked, {**given, "as_of": f"2026-03-01T00:0{minute}:00Z"}, decision)
+        with open_log(url) as log:
+            records = list(log.stored())
+            typed = log.policy(new.digest).typed
+        assert [one.record.fields["ok"] for one in records] == [True, True, False]
+        assert "equity" in records[2].record.fields["steps"]
+        for some in (records, records[::-1]):
+            told = history_of(some, "demo", typed, timedelta(hours=1))
+            (row,) = told.rows()
+            assert (row["time"], row["record"]) == ("2026-03-01T00:05:00Z", 1)
+            assert (row["equity"], row["stop stopped"]) == (1000, False)
+            assert told.versions == ("1.1.0", "1.0.0")
+
     def test_knows_the_states_bounds(self, history):
         margin = history.panels[1]
         assert [(one.name, one.start, one.stop) for one in margin.states] == [
             ("CALM", None, 50), ("BUSY", 50, 80), ("FULL", 80, None),
         ]  # fmt: skip
+
+    def test_is_as_the_policy_has_it_that_decided_last_in_its_span(self, log):
+        assert policy_of(log, log.kinds()).text.version == "1.1.0"
+        begun = min(stored.time for stored in log.stored() if stored.record.fields["policy"]["version"] == "1.1.0")
+        assert policy_of(log, log.kinds(), Span(until=begun)).text.version == "1.0.0"
 
     def test_is_one_account_s(self, log):
         with pytest.raises(Unselectable, match="choose one with --account, here are hedge, main"):
@@ -307,15 +401,25 @@ class TestExport:
         assert json.loads(first["outputs.made"]) == record["outputs"]["made"]
         assert first["outputs.equity"] == ""
         assert None not in first
+        for row in rows:
+            fields = log.record(int(row["seq"])).fields
+            told = fields["snapshot"] if isinstance(fields["snapshot"], dict) else {}
+            codes = dict.fromkeys(one["code"] for one in fields["problems"])
+            assert (row["as_of"], row["time"]) == (told.get("as_of", ""), fields["time"])
+            assert row["problems"].split() == list(codes)
+            for name in ("bet", "equity", "loss"):
+                value = fields["outputs"].get(name)
+                assert row[f"outputs.{name}"] == ("" if value is None else repr(value))
 
-    def test_as_parquet_says_the_same(self, log, tmp_path):
+    def test_as_parquet_says_the_same_in_several_row_groups_too(self, log, tmp_path, monkeypatch):
         pytest.importorskip("pyarrow")
         import pyarrow.parquet as pq
 
+        monkeypatch.setattr(export, "ROWS", 50)
         with (tmp_path / "log.parquet").open("wb") as file:
             write_parquet(file, everything(log), columns(log, log.kinds()))
         rows = pq.read_table(tmp_path / "log.parquet").to_pylist()
-        assert len(rows) == 160
+        assert [row["seq"] for row in rows] == [stored.record.seq for stored in everything(log)]
         for row in rows:
             outputs = log.record(row["seq"]).fields["outputs"]
             assert row["outputs.bet"] == outputs.get("bet")
@@ -337,6 +441,20 @@ class TestExport:
                 assert cells[f"outputs.{name}"] == (row[f"outputs.{name}"] or "")
         assert sum(row["outputs.band"] is not None for row in rows) > 50
 
+    def test_has_an_output_within_an_output_by_its_path(self, tmp_path):
+        url, file = f"sqlite:///{tmp_path / 'log.sqlite3'}", io.StringIO()
+        text = JUDGED.replace("bet: bet,", "of: {bet: bet, small: gate.verdict != STOP},")
+        with open_ledger(url) as ledger:
+            ledger.evaluate(policy(text.replace("bet: 0 USD", "of: {bet: 0 USD, small: none}")), snapshot(), "answer")
+        with open_log(url) as log:
+            named = columns(log, log.kinds())
+            write_csv(file, everything(log), named)
+            outputs = log.record(1).fields["outputs"]
+        (row,) = csv.DictReader(io.StringIO(file.getvalue()))
+        assert (named["outputs.of.bet"], named["outputs.of.small"]) == ("number", "flag")
+        assert float(row["outputs.of.bet"]) == outputs["of"]["bet"]
+        assert row["outputs.of.small"] == str(outputs["of"]["small"]).lower()
+
     def test_keeps_a_number_a_number_where_another_decision_says_none(self, tmp_path):
         """A decision about reductions leaves out what one about entries computes, under the same name."""
         url, snapshot = f"sqlite:///{tmp_path / 'log.sqlite3'}", Path("policies/default/examples/sushi_recorded.json")
@@ -350,9 +468,32 @@ class TestExport:
         assert {named[f"outputs.{name}"] for name in numbers} == {"number"}
         assert named["outputs.reason"] == "text"
 
-    @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"])
+    def test_writes_as_text_what_is_a_number_in_one_decision_and_a_text_in_another(self, tmp_path):
+        pytest.importorskip("pyarrow")
+        import pyarrow.parquet as pq
+
+        url, file = f"sqlite:///{tmp_path / 'log.sqlite3'}", tmp_path / "log.parquet"
+        both = policy(
+            "rules:\n  one: {kind: formula, unit: USD, formula: account.margin_used}\n"
+            "  loss: {kind: formula, formula: account.margin_used > 5 USD}\ndecisions:\n"
+            "  name: {outputs: {told: account.id, flag: loss}, on_error: {told: none, flag: none}}\n"
+            "  size: {outputs: {told: one, flag: one}, on_error: {told: none, flag: none}}\n"
+        )
+        with open_ledger(url) as ledger:
+            for decision in ("name", "size"):
+                ledger.evaluate(both, snapshot(account={"margin_used": 12.5}), decision)
+        with open_log(url) as log:
+            named = columns(log, log.kinds())
+            with file.open("wb") as binary:
+                write_parquet(binary, everything(log), named)
+        assert (named["outputs.told"], named["outputs.flag"]) == ("text", "text")
+        rows = [(row["outputs.told"], row["outputs.flag"]) for row in pq.read_table(file).to_pylist()]
+        assert rows == [("demo", "true"), ("12.5", "12.5")]
+
+    @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", '"=1', '""=1', "\uff1d1", "\uff0b1"])
     def test_gives_a_spreadsheet_nothing_to_run(self, text):
         assert harmless(text).startswith(f"'{text[0]}")
+        assert harmless(f"a;{text}").startswith(f"a;'{text[0]}")
         assert harmless(-1.5) == -1.5
         assert harmless("a-b; c=d, e+f@g") == "a-b; c=d, e+f@g"
 
@@ -367,6 +508,9 @@ class TestAProof:
             assert told["holds"]
             assert verify_inclusion(leaf, told["index"], told["size"], path, root)
             assert not verify_inclusion(leaf_hash(record.body + b" "), told["index"], told["size"], path, root)
+
+    def test_is_not_there_of_a_record_that_the_head_does_not_count(self, log):
+        assert proof_of(log, Record(161, log.record(160).body)) is None
 
 
 def test_the_log_begins_when_it_says(log):
