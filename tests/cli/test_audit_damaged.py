@@ -48,6 +48,13 @@ def test_replay_counts_decisions_only(rulecap, following, tmp_path):
     assert rulecap("audit", "replay", "--log", following).out == "1 decision replayed: every byte agrees\n"
 
 
+def test_stats_count_decisions_only(rulecap, following, tmp_path):
+    assert rulecap("audit", "stats", "--log", following).out == "0 records\n"
+    with open_ledger(following) as ledger:
+        ledger.evaluate(counting(tmp_path / "again"), snapshot(9))
+    assert rulecap("audit", "stats", "--log", following).out.startswith("1 record\n")
+
+
 def test_why_of_a_decision_that_the_policy_does_not_have_says_so(rulecap, log):
     ran = rulecap("audit", "why", "3", "--log", log)
     assert (ran.code, ran.err) == (2, "rulecap: the policy counting has no decision nope\n")

@@ -49,15 +49,17 @@ class TestQuery:
         assert "selected by their columns: " in ran.out
 
     def test_as_json_has_stable_keys_and_pages_to_the_end(self, audit):
-        seen, after = [], []
+        seen, after, told = [], [], set()
         while True:
             page = json.loads(audit("query", "--json", "--limit", "37", "--oldest", *after).out)
             assert set(page) == {"records", "next"}
+            told |= {(one["ok"], *one["problems"]) for one in page["records"]}
             seen += [one["seq"] for one in page["records"]]
             if page["next"] is None:
                 break
             after = ["--after", page["next"]]
         assert sorted(seen) == list(range(1, 161))
+        assert told == {(True,), (False, "missing-field")}
         assert list(page["records"][0]) == [
             "seq", "id", "time", "account", "decision", "verdict", "ok", "asked_by", "policy", "problems",
         ]  # fmt: skip
