@@ -55,6 +55,7 @@ decisions:
     verdict: verdict
     on_error: {verdict: STOP, bet: 0 USD, left: none}
 """
+LISTS_NONE = "left: none, made: none"
 
 
 class TestStatistics:
@@ -106,8 +107,10 @@ class TestStatistics:
         told = Stats(problems=Counter({"b": 1, "a": 1, "c": 2})).to_dict()
         assert [one["code"] for one in told["problems"]] == ["c", "a", "b"]
 
-    def test_are_what_a_hand_counts(self, tmp_path):
-        url, judged = f"sqlite:///{tmp_path / 'log.sqlite3'}", policy(JUDGED)
+    @pytest.mark.parametrize("listed", [True, False])
+    def test_are_what_a_hand_counts(self, tmp_path, listed):
+        text = JUDGED.replace("left: left", "left: left, made: adjustments(bet)").replace("left: none", LISTS_NONE)
+        url, judged = f"sqlite:///{tmp_path / 'log.sqlite3'}", policy(text if listed else JUDGED)
         with open_ledger(url) as ledger:
             amounts = [(0, 1), (10, 1), (40, 1), (80, 1), (90, 1), (5, 1), (4, 1), (80, 0), ("x", "x"), (None, None)]
             for margin, balance in amounts:
