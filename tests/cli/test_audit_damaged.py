@@ -84,6 +84,15 @@ def test_a_damaged_record_is_named(command, body, rulecap, log):
     assert "rulecap audit verify" in ran.err
 
 
+@pytest.mark.parametrize("book", ["5", '{"bids":3}', "[]"])
+def test_a_book_that_is_none_is_shown_as_what_it_is(book, rulecap, log):
+    odd = "CAST(json_set(body, '$.snapshot.book', json(?)) AS BLOB)"
+    change(log, f"UPDATE records SET body = {odd} WHERE seq = 2", book)
+    ran = rulecap("audit", "show", "2", "--log", log)
+    assert (ran.code, ran.err) == (1, "")
+    assert "the log's head does not prove it" in ran.out
+
+
 @pytest.mark.parametrize("body", DAMAGES.values(), ids=DAMAGES)
 def test_a_damaged_record_of_a_history_is_named(body, rulecap, tmp_path):
     url = f"sqlite:///{tmp_path / 'log.sqlite3'}"

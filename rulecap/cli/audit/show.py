@@ -58,10 +58,11 @@ def _as_text(record: "Record", proof: "Proof | None", style: "Style") -> str:
         snapshot = fields["snapshot"]
     except DamagedRecord as error:
         return style.bad(str(error))
-    if isinstance(snapshot, dict) and "book" in snapshot:
-        levels = {side: how_many(len(rows), "level") for side, rows in snapshot["book"].items()}
+    if not isinstance(snapshot, dict):
+        fields["snapshot"] = json.dumps(snapshot)
+    elif isinstance(book := snapshot.get("book"), dict):
+        levels = {side: how_many(len(rows), "level") if isinstance(rows, list) else rows for side, rows in book.items()}
         fields["snapshot"] = {**snapshot, "book": levels}
-    fields["snapshot"] = fields["snapshot"] if isinstance(fields["snapshot"], dict) else json.dumps(snapshot)
     proven = proof is not None and proof.holds
     verdict = style.good("it is in the log") if proven else style.bad("the log's head does not prove it")
     size = f" of {how_many(proof.head.size, 'record')}" if proof else ""
