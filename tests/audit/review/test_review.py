@@ -211,13 +211,14 @@ class TestHistory:
                 (5, new, "state", 1000),
                 (3, old, "position", 900),
                 (9, old, "position", 0),
+                (4, new, "state", 1000),
             ]:
                 given = snapshot(account={"total_wallet_balance": balance, "unrealized_pnl": 0}, signal={"symbol": "X"})
                 ledger.evaluate(asked, {**given, "as_of": f"2026-03-01T00:0{minute}:00Z"}, decision)
         with open_log(url) as log:
             records = list(log.stored())
             typed = log.policy(new.digest).typed
-        assert [one.record.fields["ok"] for one in records] == [True, True, False]
+        assert [one.record.fields["ok"] for one in records] == [True, True, False, True]
         assert "equity" in records[2].record.fields["steps"]
         for some in (records, records[::-1]):
             told = history_of(some, "demo", typed, timedelta(hours=1))
