@@ -13,7 +13,7 @@ from typing import Any
 from rulecap.audit.log import Log
 from rulecap.audit.record import Record
 from rulecap.audit.review.selection import Kinds
-from rulecap.engine.compiler import finish, new_code, preload, preload_dated
+from rulecap.engine.compiler import BeforeFirstDate, finish, new_code, preload, preload_dated
 from rulecap.language import types as t
 from rulecap.language.expression import Expression, expression
 from rulecap.language.grammar import Syntax
@@ -265,7 +265,7 @@ def ask(condition: Condition, fields: Mapping[str, Any]) -> bool:
             raise Unknown(path)
     try:
         return bool(condition.test(snapshot, values))
-    except (TypeError, ArithmeticError, ValueError, AttributeError, KeyError) as error:  # arithmetic without a value
+    except (TypeError, ArithmeticError, ValueError, AttributeError, KeyError, BeforeFirstDate) as error:  # no value
         raise Unknown(str(error)) from error
 
 

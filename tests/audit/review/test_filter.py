@@ -7,6 +7,7 @@ from rulecap.audit import open_ledger, open_log
 from rulecap.audit.review.filter import Filter, Unaskable, compiled, filter_on
 from rulecap.audit.review.finding import found, way_of
 from rulecap.audit.review.selection import Selection
+from tests.written import policy, snapshot
 
 # What each filter means, in plain Python over the record's fields.
 MEANINGS = {
@@ -110,6 +111,47 @@ def test_asks_an_output_within_an_output_by_its_path(tmp_path, text, held, unkno
         where = Filter(text, log)
         assert [where.holds(stored.record) for stored in log.stored()] == [*held, False]
         assert (where.unknown, where.unfit) == (unknown, {})
+
+
+WRITTEN = """\
+parameters:
+  most:
+    unit: USD
+    values: [{from: 2026-01-01, is: 150 USD}, {from: 2026-03-01, is: 90 USD}]
+rules:
+  tier:
+    kind: bands
+    of: account.margin_used
+    cases: [{name: SMALL, below: 95 USD, takes: any}, {name: LARGE, takes: [BTC, ETH]}]
+decisions:
+  answer:
+    outputs: {tier: tier.name, gone: none, most: account.margin_used > most, positions: tier.name}
+    on_error: {tier: none, gone: none, most: none, positions: none}
+"""
+
+
+@pytest.mark.parametrize(("text", "held"), [
+    ("account.margin_used > most", [None, False, True, True]),
+    ("most == 150 USD", [None, True, False, False]),
+    ("DOGE in tier.takes", [None, True, True, False]),
+    ("ETH in tier.takes and ANY not in tier.takes", [None, False, False, True]),
+    ("known(gone)", [False, False, False, False]),
+    ("count(positions) == 0", [True, True, True, True]),
+])  # fmt: skip
+def test_asks_what_was_in_force_and_of_any_and_of_none(tmp_path, text, held):
+    """Of a parameter's values, the one at the record's time; before the first one nothing is known.
+
+    An output that is called like a parameter or a part of the snapshot is not what is meant.
+    """
+    url, asked = f"sqlite:///{tmp_path / 'log.sqlite3'}", policy(WRITTEN)
+    with open_ledger(url) as ledger:
+        for day, margin in (("2025-12-01", 90), ("2026-02-28", 94), ("2026-03-01", 94), ("2026-03-02", 96)):
+            given = {**snapshot(account={"margin_used": margin}), "as_of": f"{day}T00:00:00Z"}
+            ledger.evaluate(asked, given, "answer")
+    with open_log(url) as log:
+        where = Filter(text, log)
+        assert [where.holds(stored.record) for stored in log.stored()] == [bool(one) for one in held]
+        assert (where.unknown, where.unfit) == (held.count(None), {})
 
 
 def test_a_slip_within_an_output_is_named(tmp_path):
