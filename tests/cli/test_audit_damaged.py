@@ -1,5 +1,6 @@
 """The audit commands on records that they cannot be asked about: of no decision, of an unknown one, damaged."""
 
+import json
 import sqlite3
 from contextlib import closing
 
@@ -53,6 +54,14 @@ def test_stats_count_decisions_only(rulecap, following, tmp_path):
     with open_ledger(following) as ledger:
         ledger.evaluate(counting(tmp_path / "again"), snapshot(9))
     assert rulecap("audit", "stats", "--log", following).out.startswith("1 record\n")
+
+
+def test_a_filter_is_not_asked_of_carried_memories(rulecap, following, tmp_path):
+    with open_ledger(following) as ledger:
+        ledger.evaluate(counting(tmp_path / "again"), snapshot(9))
+    ran = rulecap("audit", "query", "--where", "memory.seen >= 0", "--log", following, "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert json.loads(ran.out)["where"] == {"unknown": 0, "unfit": []}
 
 
 def test_why_of_a_decision_that_the_policy_does_not_have_says_so(rulecap, log):
@@ -122,6 +131,13 @@ def test_a_time_that_is_none_beside_a_record_is_said(command, time, rulecap, log
     if ran.code:
         assert "is no time" in ran.err
         assert "rulecap audit verify" in ran.err
+
+
+@pytest.mark.parametrize(("command", "time"), [("query --oldest", 9 * 10**18), ("query", -(9 * 10**18))])
+def test_a_time_that_is_none_is_said_of_the_last_of_its_kind_too(command, time, rulecap, log):
+    change(log, "UPDATE records SET time = ? WHERE seq = 2", time)
+    ran = rulecap("audit", *command.split(), "--log", log)
+    assert (ran.code, "what stands beside record 2 is no time" in ran.err) == (2, True)
 
 
 def test_a_record_by_a_version_that_is_no_text_is_damaged(rulecap, log):

@@ -157,7 +157,7 @@ class Filter:
         """Return the condition for a policy and the decision that answered, or what is wrong with it there."""
         key = (digest, decision)
         if key not in self._known:
-            self._known[key] = compiled(self.text, self.log.policy(digest).typed, decision) if digest else []
+            self._known[key] = compiled(self.text, self.log.policy(digest).typed, decision)
         return self._known[key]
 
 

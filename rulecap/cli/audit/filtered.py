@@ -57,9 +57,8 @@ def tell_unasked(where: "Filter | None") -> None:
         lack = "lacks" if where.unknown == 1 else "lack"
         print(f"rulecap: {how_many(where.unknown, 'record')} {lack} a value that the filter asks for", file=sys.stderr)
     for (digest, decision), number in where.unfit.items():
-        policy = _called(where, digest) if digest else "no policy"
         records = f"{how_many(number, 'record')} of {decision or 'no known decision'}"
-        print(on_a_line(f"rulecap: it means nothing for {records} by {policy}"), file=sys.stderr)
+        print(on_a_line(f"rulecap: it means nothing for {records} by {_called(where, digest)}"), file=sys.stderr)
         for problem in where.problems(digest, decision)[:1]:
             print(problem.render(), file=sys.stderr)
 
