@@ -9,12 +9,16 @@ from hypothesis import strategies as st
 
 from rulecap.audit import LogError, open_log
 from rulecap.audit.clock import microseconds
-from rulecap.audit.review.finding import way_of
+from rulecap.audit.review import pages
+from rulecap.audit.review.filter import Filter
+from rulecap.audit.review.finding import found, page_where, page_within, way_of
 from rulecap.audit.review.moments import EVER, NoMoment, Span, length, moment
-from rulecap.audit.review.pages import Place, Way, count, cursor, page
+from rulecap.audit.review.pages import Cursor, Place, Way, count, cursor, page
 from rulecap.audit.review.pages import stored as records_at
 from rulecap.audit.review.selection import Selection, Unselectable, kinds_of, looking
 from tests.audit.review.made import START
+
+LONG = f"2026-01-01T00:00:00Z/{'1' * 19}"  # a number that no record can have
 
 
 def naive(log, selection, newest_first):
@@ -69,6 +73,52 @@ def test_pages_have_everything_once_in_order(reviewed, data):
         assert count(log, way.kinds, way.span) == len(expected)
 
 
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_pages_have_everything_once_where_each_kind_is_read_in_pieces(log, monkeypatch, newest_first):
+    for name, size in (("FIRST_ROWS", 1), ("MOST_ROWS", 3), ("BODIES", 2), ("MOST_VALUES", 2)):
+        monkeypatch.setattr(pages, name, size)
+    way, expected = way_of(log, Selection(), newest_first), naive(log, Selection(), newest_first)
+    assert len(expected) == count(log, way.kinds, way.span) == 160
+    for most in (1, 7, 200):
+        assert paged(log, way, most) == expected
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_pages_of_a_filter_have_everything_once_that_it_holds_on(log, newest_first):
+    """Two records of one time among them, between which a page ends."""
+    text = "used_pct < 70%"
+    expected = list(found(log, way_of(log, Selection(), newest_first), Filter(text, log)))
+    times = [one.time for one in expected]
+    assert len(times) > len(set(times)) > 20
+    for most in (1, 3):
+        by_looking, as_far, after, begin = [], [], None, None
+        while by_looking == [] or after is not None:
+            page_of = page_where(log, way_of(log, Selection(), newest_first, after), most, Filter(text, log))
+            assert len(page_of.records) == most or page_of.next is None
+            by_looking += page_of.records
+            after = page_of.next
+        while as_far == [] or begin is not None:
+            looks = iter(range(5))
+            way = way_of(log, Selection(), newest_first, begin)
+            page_of = page_within(log, way, most, Filter(text, log), lambda _, looks=looks: next(looks, 9) > 3)
+            as_far += page_of.records
+            begin = page_of.next
+        assert by_looking == as_far == expected
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_what_lies_outside_a_span_is_on_none_of_its_pages(log, newest_first):
+    """Also where it is said to go on from before the span."""
+    span = Span(*(microseconds(START + timedelta(minutes=minute)) for minute in (60, 70)))
+    expected = naive(log, Selection(span=span), newest_first)
+    assert expected
+    for minute in (0, 1000):
+        after = Cursor(microseconds(START + timedelta(minutes=minute)), 1)
+        told = page(log, Way(log.kinds(), span, newest_first, after), 200)
+        begins_before = (minute == 1000) == newest_first
+        assert [one.record.seq for one in told.records] == (expected if begins_before else [])
+
+
 def test_the_log_s_clock_did_go_back(log):
     times = [stored.time for stored in log.stored()]
     assert times != sorted(times)
@@ -89,7 +139,7 @@ class TestWhatIsNotInTheLog:
         with pytest.raises(Unselectable, match=said.replace("?", r"\?")):
             kinds_of(log, selection)
 
-    @pytest.mark.parametrize("text", ["", "x", "/1", "2026-01-01T00:00:00Z/", "2026-01-01T00:00:00Z/-1", "5/5"])
+    @pytest.mark.parametrize("text", ["", "x", "/1", "2026-01-01T00:00:00Z/", "2026-01-01T00:00:00Z/-1", "5/5", LONG])
     def test_no_page_ended_there(self, text):
         with pytest.raises(Unselectable, match="where no page ended"):
             cursor(text)
@@ -101,8 +151,11 @@ def test_policies_are_chosen_by_name_version_and_digest(log):
         next(iter(kinds_of(log, Selection(policies=(f"limits@{one}",))).values())) for one in ("1.0.0", "1.1.0")
     )
     assert {old.digest, new.digest} == set(versions)
-    by_digest = kinds_of(log, Selection(policies=(old.digest[:8],)))
-    assert {kind.digest for kind in by_digest.values()} == {old.digest}
+    for start in (old.digest[:6], old.digest[:8].upper()):
+        by_digest = kinds_of(log, Selection(policies=(start,)))
+        assert {kind.digest for kind in by_digest.values()} == {old.digest}
+    with pytest.raises(Unselectable):
+        kinds_of(log, Selection(policies=(old.digest[:5],)))
     assert len(kinds_of(log, Selection(policies=("limits",)))) == len(log.kinds())
 
 
