@@ -60,7 +60,7 @@ class Peaks:
     @property
     def root(self) -> bytes:
         """The Merkle tree hash over all leaves, 32 bytes."""
-        return _folded(self.hashes)
+        return folded(self.hashes)
 
     def append(self, leaf: bytes) -> tuple["Peaks", tuple[bytes, ...]]:
         """Return the peaks with one leaf more, and the nodes to store from position `node_count(self.size)` on.
@@ -212,10 +212,10 @@ def _perfect(start: int, end: int) -> Iterator[int]:
 
 
 def _range_root(node_at: NodeAt, start: int, end: int) -> bytes:
-    return _folded([node_at(place) for place in _perfect(start, end)])
+    return folded([node_at(place) for place in _perfect(start, end)])
 
 
-def _folded(peaks: Sequence[bytes]) -> bytes:
+def folded(peaks: Sequence[bytes]) -> bytes:
     """Return the root above perfect subtrees, the largest first."""
     if not peaks:
         return EMPTY_ROOT

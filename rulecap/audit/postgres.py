@@ -6,6 +6,7 @@ from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from rulecap.audit.batches import batches
 from rulecap.audit.database import UNCHANGED, Row, Statement
 from rulecap.audit.errors import LogError
 from rulecap.audit.tables import SCHEMA, WRITERS, Batch, Into, names
@@ -269,7 +270,7 @@ class PostgresDatabase:
         """Take rows along with the next round to the server."""
         for into, rows in batch.items():
             most = MOST_VALUES // into.row.count("?")
-            for some in (rows[start : start + most] for start in range(0, len(rows), most)):
+            for some in batches(rows, most):
                 marks = ", ".join([into.row] * len(some))
                 values = [value for row in some for value in row]
                 self._pending.append((f"INSERT INTO {into.table} VALUES {marks} {into.otherwise}", values))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from rulecap.audit.database import Row, blob
 from rulecap.audit.findings import Findings
-from rulecap.audit.merkle import EMPTY_ROOT, HASH_LENGTH, node_count, node_hash
+from rulecap.audit.merkle import HASH_LENGTH, folded, node_count, node_hash
 
 # Until the head tells whether the records or the stored nodes are right.
 LEAF, PARENT = "leaf-unclear", "parent-unclear"
@@ -44,11 +44,7 @@ class Regrown:
         """The root as the records make it; none where a record is missing with its leaf."""
         if self.lost:
             return None
-        hashes = [computed for computed, _ in reversed(self._peaks)]
-        found = hashes[0] if hashes else EMPTY_ROOT
-        for left in hashes[1:]:
-            found = node_hash(left, found)
-        return found
+        return folded([computed for computed, _ in self._peaks])
 
     def take(self, leaf: bytes) -> bool:
         """Grow by a record's leaf; return whether it is the one that is stored."""

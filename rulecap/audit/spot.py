@@ -4,8 +4,7 @@ A file that was cut, overwritten, or laid over by an older copy may still have a
 keeps the newest pages apart. The sample is no verification; it keeps a bot from writing on in a file with holes in it.
 """
 
-from collections.abc import Iterator
-
+from rulecap.audit.batches import batches
 from rulecap.audit.database import Database
 from rulecap.audit.errors import LogError
 from rulecap.audit.merkle import leaf_hash, node_count
@@ -20,7 +19,7 @@ def spot_check(database: Database, size: int) -> None:
     Raises:
         LogError: one is missing, or is not what was hashed.
     """
-    for some in _few(_sampled(size)):
+    for some in batches(_sampled(size), AT_ONCE):
         marks = ", ".join("?" * len(some))
         places = [node_count(seq - 1) for seq in some]
         bodies: dict[int, object] = dict(database.run(f"SELECT seq, body FROM records WHERE seq IN ({marks})", some))
@@ -36,8 +35,3 @@ def spot_check(database: Database, size: int) -> None:
 def _sampled(size: int) -> list[int]:
     spread = {1 + (size - 1) * step // (SAMPLE - 1) for step in range(SAMPLE)} if size else set()
     return sorted(spread | set(range(max(1, size - LATEST + 1), size + 1)))
-
-
-def _few(seqs: list[int]) -> Iterator[list[int]]:
-    for start in range(0, len(seqs), AT_ONCE):
-        yield seqs[start : start + AT_ONCE]

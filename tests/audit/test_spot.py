@@ -8,7 +8,8 @@ import pytest
 
 from rulecap.audit import LogError, open_ledger
 from rulecap.audit.asked import input_of
-from rulecap.audit.spot import AT_ONCE, LATEST, SAMPLE, _few, _sampled
+from rulecap.audit.batches import batches
+from rulecap.audit.spot import AT_ONCE, LATEST, SAMPLE, _sampled
 from rulecap.audit.writer import Question
 from tests.audit.counting import counting, snapshot
 
@@ -30,8 +31,8 @@ def test_a_sample_has_the_first_record_the_latest_ones_and_others_in_between(siz
     assert set(range(1, size + 1)[:1]) | set(range(1, size + 1)[-LATEST:]) <= set(seqs) <= set(range(1, size + 1))
     assert len(seqs) <= SAMPLE + LATEST
     assert len(seqs) == size or max(b - a for a, b in pairwise(seqs)) <= size // (SAMPLE - 1) + 1
-    assert [seq for some in _few(seqs) for seq in some] == seqs
-    assert all(len(some) <= AT_ONCE for some in _few(seqs))
+    assert [seq for some in batches(seqs, AT_ONCE) for seq in some] == seqs
+    assert all(len(some) <= AT_ONCE for some in batches(seqs, AT_ONCE))
 
 
 @pytest.mark.parametrize("seq", range(1, SIZE + 1))

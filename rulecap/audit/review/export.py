@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any
 
+from rulecap.audit.batches import batches
 from rulecap.audit.log import Log, Stored
 from rulecap.audit.review.damage import named
 from rulecap.audit.review.selection import Kinds
@@ -130,20 +131,9 @@ def write_parquet(file: IO[bytes], records: Iterable[Stored], named: Mapping[str
     kinds = {"text": pa.string(), "number": pa.float64(), "flag": pa.bool_()}
     schema = pa.schema([(name, pa.int64() if name == "seq" else kinds[what]) for name, what in named.items()])
     with pq.ParquetWriter(file, schema) as writer:
-        for rows in _batches(flat(stored) for stored in records):
+        for rows in batches(map(flat, records), ROWS):
             arrays = [[_typed(row.get(field.name), named[field.name]) for row in rows] for field in schema]
             writer.write_table(pa.table(dict(zip(schema.names, arrays, strict=True)), schema=schema))
-
-
-def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    batch: list[dict[str, Any]] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == ROWS:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _typed(value: Any, what: str) -> Any:

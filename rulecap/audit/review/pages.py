@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from rulecap.audit.batches import batches
 from rulecap.audit.clock import EPOCH, iso_of, microseconds
 from rulecap.audit.database import blob
 from rulecap.audit.errors import LogError
@@ -124,7 +125,7 @@ def _heads(log: Log, way: Way) -> Iterator[tuple[int, int]]:
     start, _ = _bounds(way)
     extreme, compared = ("MAX", "<=") if way.newest_first else ("MIN", ">=")
     first = f"SELECT {extreme}(time) FROM records WHERE kind = kinds.id AND time {compared} ?"
-    for some in _chunks(list(way.kinds)):
+    for some in batches(way.kinds, MOST_VALUES):
         marks = ", ".join("?" * len(some))
         rows = log.database.run(f"SELECT id, ({first}) FROM kinds WHERE id IN ({marks})", (start[0], *some))
         for kind, time in rows:
@@ -183,19 +184,14 @@ def stored(log: Log, found: Iterable[Place]) -> Iterator[Stored]:
     Raises:
         LogError: the log cannot be read.
     """
-    waiting: list[Place] = []
-    for place in found:
-        waiting.append(place)
-        if len(waiting) == BODIES:
-            yield from _bodies(log, waiting)
-            waiting = []
-    yield from _bodies(log, waiting)
+    for some in batches(found, BODIES):
+        yield from _bodies(log, some)
 
 
 def _bodies(log: Log, some: Sequence[Place]) -> Iterator[Stored]:
     marks = ", ".join("?" * len(some))
     statement = f"SELECT seq, body FROM records WHERE seq IN ({marks})"
-    rows = log.database.run(statement, [place.seq for place in some]) if some else []
+    rows = log.database.run(statement, [place.seq for place in some])
     bodies = {seq: blob(body) for seq, body in rows}
     for place in some:
         _check_time(place.time, place.seq)
@@ -211,7 +207,7 @@ def count(log: Log, kinds: Kinds, span: Span) -> int:
         LogError: the log cannot be read.
     """
     total = 0
-    for some in _chunks(list(kinds)):
+    for some in batches(kinds, MOST_VALUES):
         marks = ", ".join("?" * len(some))
         statement = f"SELECT COUNT(*) FROM records WHERE kind IN ({marks}) AND time >= ? AND time < ?"
         total += int(log.database.run(statement, (*some, span.since, span.until))[0][0])
@@ -241,8 +237,3 @@ def page(log: Log, way: Way, most: int) -> Page:
         found.append(place)
     following = Cursor(found[-1].time, found[-1].seq) if more else None
     return Page(tuple(stored(log, found)), following)
-
-
-def _chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(numbers), MOST_VALUES):
-        yield numbers[start : start + MOST_VALUES]

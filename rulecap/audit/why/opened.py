@@ -55,7 +55,7 @@ def open_policy(
         if one.steps[0] == "parameters" and str(one.steps[1]) not in dated
     }
     by_date = {parameter: parts.numbers[name] for parameter, name in dated.items()}
-    swap = _swap(typed, rules, by_name, by_date)
+    swap = _swap(rules, by_name, by_date)
     opened = replace(
         typed,
         rules={name: _walked(rule, swap) for name, rule in rules.items()},
@@ -164,7 +164,6 @@ def _rebuilt(whole: Any, made: Callable[[str, Any], Any]) -> Any:
 
 
 def _swap(
-    typed: TypedPolicy,
     rules: Mapping[str, Typed],
     by_name: Mapping[str, OpenNumber],
     by_date: Mapping[str, OpenNumber],
