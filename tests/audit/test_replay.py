@@ -10,7 +10,7 @@ import pytest
 
 from rulecap import PolicyError, load_policy, policy_from_files
 from rulecap.audit import open_ledger, open_log, record
-from rulecap.audit.replay import replayed
+from rulecap.audit.replay import recorded_decision, replayed
 from rulecap.engine.policy import policy_on_record
 from rulecap.language.functions import COMPUTED
 from rulecap.language.grammar import parse
@@ -173,6 +173,25 @@ def test_what_another_version_of_rulecap_recorded_agrees_where_this_one_computes
     assert (found.part, found.step, found.recorded, found.computed) == ("steps", "number", 1, 2)
 
 
+def test_an_answer_on_record_is_given_as_it_is_there(tmp_path):
+    """Whatever would be answered now, by that policy or by another one that happens to give the same outputs."""
+    path, policy = tmp_path / "log.sqlite3", counting(tmp_path / "counting")
+    with open_ledger(url_of(path)) as ledger:
+        ledger.evaluate(policy, snapshot(1))
+    one = record_of(path)
+    altered = record.Record(1, one.body.replace(b'"outputs":{"number":1', b'"outputs":{"number":9'))
+    other = counting(tmp_path / "other", loss="largest_loss")
+    told = [recorded_decision(*asked) for asked in ((one, policy), (altered, policy), (one, other))]
+    assert [answer.outputs["number"] for answer in told] == [1, 9, 1]
+    assert [answer.memory for answer in told] == [one.fields["next_memory"]] * 3
+    assert {answer.record_id for answer in told} == {one.fields["id"]}
+
+
+def record_of(path):
+    with open_log(url_of(path)) as log:
+        return log.record(1)
+
+
 def test_what_another_version_says_in_other_words_is_no_other_result(tmp_path, monkeypatch):
     """A message that reads better after an upgrade is no difference between decisions; another problem is."""
     path, policy = tmp_path / "words.sqlite3", counting(tmp_path / "counting")
@@ -182,6 +201,15 @@ def test_what_another_version_says_in_other_words_is_no_other_result(tmp_path, m
     worded, other = Problem.to_dict, {"message": "it is not there", "hint": "say it"}
     monkeypatch.setattr(Problem, "to_dict", lambda problem: worded(problem) | other)
     assert difference(path, policy).part == "words"
+    for said, instead, found in [
+        (b'"verdict":"NO","ok"', b'"verdict":"GO","ok"', ("verdict", "")),
+        (b'"steps":{}', b'"steps":{"number":null}', ("steps", "number")),
+    ]:
+        body = record_of(path).body
+        altered = record.Record(1, body.replace(said, instead))
+        assert altered.body != body
+        other_too = replayed(altered, policy)
+        assert (other_too.part, other_too.step) == found
     monkeypatch.setattr(Problem, "to_dict", lambda problem: worded(problem) | other | {"path": "account"})
     assert difference(path, policy).part == "problems"
 
