@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from rulecap.audit.why import Change, Counts, Findings, render, why
-from rulecap.audit.why.axis import Axis, Turn
-from rulecap.audit.why.candidates import Candidate, Meter
+from rulecap.audit.why.axis import Axis, Turn, nearest_turns
+from rulecap.audit.why.candidates import Candidate, Meter, WorkDone
 from rulecap.audit.why.question import Question
 from rulecap.audit.why.search import Found, Search, verified
 from rulecap.audit.why.written import numbers_in
@@ -132,6 +132,49 @@ def test_a_window_that_closes_again_is_found_at_its_nearer_end():
     assert the(findings, "account.margin_used").turns == 200.0
 
 
+def test_of_many_the_nearest_are_told_the_nearest_first():
+    """Each position's margin can be what makes it 200 USD: of the largest one the smallest share."""
+    positions = [{"margin": number} for number in range(1, 13)]
+    findings = asked(judged("sum(p.margin for p in positions) >= 200 USD"), positions=positions)
+    assert [one.where for one in findings.inputs] == [f"positions[{index}].margin" for index in range(11, 1, -1)]
+    assert findings.counts["inputs"].changing == 12
+    distances = [one.distance for one in findings.changes]
+    assert len(findings.thresholds) == 1
+    assert distances == sorted(distances)
+
+
+def test_that_inputs_were_left_is_said_where_no_threshold_was():
+    positions = [{"margin": number} for number in range(1, 13)]
+    rules = policy(judged("sum(p.margin for p in positions) >= account.total_wallet_balance"))
+    given = seen(snapshot(positions=positions))
+    found = why(rules, given, None, "answer", lambda one: one.outputs["verdict"], work=600)
+    assert found.exhausted
+    assert (found.counts["inputs"].untried > 0, found.counts["thresholds"].untried) == (True, 0)
+
+
+def test_a_turn_at_one_value_alone_is_found_where_the_policy_names_the_value():
+    above = math.nextafter(123.456, math.inf)
+    for only in (123.456, above):
+        (turn,) = nearest_turns(Axis(0.0, 1e15, landmarks=(123.456,)), 100.0, lambda value, only=only: value == only)
+        assert (turn.turns, turn.short) == (only, only)
+        assert turn.stays == math.nextafter(only, 0.0)
+
+
+def test_the_last_value_of_an_axis_is_looked_at():
+    (turn,) = nearest_turns(Axis(0.0, 1.0), 0.99, lambda value: value >= 1.0)
+    assert turn == Turn(math.nextafter(1.0, 0.0), 1.0, 1.0)
+    (turn,) = nearest_turns(Axis(0.0, 1e15), 0.0, lambda value: value > 3e12)
+    assert turn.stays == 3e12
+    (turn,) = nearest_turns(Axis(0.0, 0.12345678), 0.1, lambda value: value > 0.12345677)
+    assert turn.turns <= turn.short <= 0.12345678
+
+
+def test_a_nearer_window_is_found_between_two_places_that_are_looked_at():
+    """108.3 is the first of them that has turned, 101 the last one before it."""
+    (turn,) = nearest_turns(Axis(100.0, 1e15), 100.0, lambda value: 105.1 <= value <= 105.3 or value >= 108.0)
+    assert turn == Turn(math.nextafter(105.1, 0.0), 105.1, 105.1)
+
+
 def test_a_value_moves_only_as_far_as_the_policy_takes_it():
     limited = "inputs:\n  market.atr_pct: {range: [1%, 4%]}\n"
     market = {"symbol": "A", "price": 1, "atr_pct": 3}
@@ -181,6 +224,39 @@ def test_of_names_without_a_list_those_are_tried_that_the_policy_lists():
     market = {"symbol": "A", "price": 1, "base": "SHIB"}
     text = judged("market.base not in [BTC, ETH]").replace("    on_error", "    requires: [market.base]\n    on_error")
     assert the(asked(text, market=market), "market.base").after == "BTC"
+
+
+def test_of_names_those_are_tried_that_a_table_has_and_that_a_case_lists():
+    table = """
+rules:
+  tier:
+    kind: table
+    of: signal.symbol
+    rows: [{name: CORE, is: [BTC, ETH], takes: [LONG_ONLY]}, {name: MORE, is: [SOL], takes: [ANYTHING]}]
+    otherwise: {name: NONE, takes: []}
+  listed: {kind: formula, formula: "STOP if market.base in tier.takes else GO"}
+decisions:
+  answer:
+    requires: [signal.symbol, market.base, market.symbol]
+    outputs: {verdict: tier.name, listed: listed}
+    on_error: {verdict: none, listed: none}
+"""
+    market = {"symbol": "DOGEUSDT", "base": "DOGE", "price": 1}
+    findings = asked(table, signal={"symbol": "DOGE"}, market=market)
+    assert {(one.after, one.verdict_after) for one in findings.inputs} == {("BTC", "CORE"), ("SOL", "MORE")}
+    (change,) = asked(table, output="listed", signal={"symbol": "BTC"}, market=market).inputs
+    assert (change.where, change.after, change.verdict_after) == ("market.base", "LONG_ONLY", "STOP")
+
+
+def test_a_name_that_has_to_be_another_one_is_tried_as_that():
+    rules = judged(
+        "default(signal.score, 0) > 5 and market.base == NONE", "inputs:\n  signal.symbol: {same_as: market.symbol}"
+    )
+    rules = rules.replace("    outputs", "    requires: [signal.symbol, market.base, market.symbol]\n    outputs")
+    findings = asked(rules, signal={"symbol": "BTCUSDT"}, market={"symbol": "ETHUSDT", "base": "ETH", "price": 1})
+    assert not findings.ok
+    told = {one.where: (one.after, one.verdict_after) for one in findings.inputs}
+    assert told == {"signal.symbol": ("ETHUSDT", "GO"), "market.symbol": ("BTCUSDT", "GO")}
 
 
 def test_a_time_moves_in_days():
@@ -522,6 +598,13 @@ def test_what_the_changed_thing_does_not_bear_out_is_not_told(lie):
     assert verified(question, searched, 5, Meter(0))[1].counts == Counts(changing=1, unverified=1)
     choice = Found(Candidate("input", "account.margin_used", 100.0, at, lambda _: at(0), None, (200.0,)), None, 200.0)
     assert verified(question, Search((choice,)), 5, Meter(0))[0] == []
+
+    def spent(_: Any) -> Any:
+        raise WorkDone
+
+    unproved = Search((replace(found, candidate=replace(found.candidate, really=spent)),), Counts(changing=1))
+    told, left = verified(question, unproved, 5, Meter(0))
+    assert (told, left.counts) == ([], Counts(changing=1, untried=1))
     honest = Search((replace(found, candidate=replace(found.candidate, really=at)),), Counts(changing=1))
     assert [one.after for one in verified(question, honest, 5, Meter(0))[0]] == [200.0]
 

@@ -72,7 +72,7 @@ def _inputs(
     rules = tuple(dict.fromkeys(name for plan in plans for name in plan.names if name in typed.rules))
     known = Numbers(_by_unit(numbers), names_known(typed, rules))
     snapshots = Snapshots(typed, tree, known, situations.deciding)
-    paths = frozenset(path for plan in plans for path in paths_read(plan))
+    paths = frozenset(path for plan in plans for path in paths_read(typed, plan))
     candidates: list[Candidate] = [*snapshots.absent(question.missing), *snapshots.candidates(paths)]
     candidates += memory_candidates(typed, question.memory or {}, known, situations.remembering)
     return verified(question, search(question, candidates, meter), MOST_REPORTED, proof)

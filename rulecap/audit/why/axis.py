@@ -71,11 +71,10 @@ def _nearest(axis: Axis, start: float, way: int, turned: Turned) -> Turn | None:
 def _goals(axis: Axis, start: float, way: int) -> list[float]:
     """Return the places to look at on one side of the start, nearest first."""
     scale = axis.scale_at(start)
-    steps = SHARES if start else (*SHARES, 1e12)
     near = sorted((one for one in set(axis.landmarks) if (one - start) * way >= 0), key=lambda one: abs(one - start))
     marks = [side for one in near[:NEAREST_LANDMARKS] for side in _around(axis, one)]
     end = axis.high if way > 0 else axis.low
-    wished = [*(start + way * scale * share for share in steps), *marks, _step(axis, start, way), end]
+    wished = [*(start + way * scale * share for share in SHARES), *marks, _step(axis, start, way), end]
     goals = {_on(axis, one, way) for one in wished}
     return sorted(
         (one for one in goals if (one - start) * way > 0 and axis.low <= one <= axis.high),

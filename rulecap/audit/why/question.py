@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rulecap.engine.compiler import enforced
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy
 from rulecap.policy.plan import Plan, plan_of
 from rulecap.policy.reading import reading_of
+from rulecap.policy.typed import TypedPolicy
 from rulecap.snapshot import Snapshot
 
 Wanted = Callable[[Decision], object]
@@ -50,9 +52,10 @@ class Question:
         return decision is not None and decision.ok and not self.answer.ok
 
 
-def paths_read(plan: Plan) -> frozenset[str]:
-    """Return the snapshot's paths that a plan reads, those included by which it hands over."""
-    return plan.reads | reading_of([term for (_, term), _ in plan.decision.hand_over]).paths
+def paths_read(policy: TypedPolicy, plan: Plan) -> frozenset[str]:
+    """Return the snapshot's paths that a plan reads, those included by which it hands over or has to refuse."""
+    same = {path for check in enforced(policy, plan) if check.same_as for path in (check.path, check.same_as)}
+    return plan.reads | same | reading_of([term for (_, term), _ in plan.decision.hand_over]).paths
 
 
 def reason_of(decision: Decision, verdict: object) -> str:
