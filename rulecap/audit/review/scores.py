@@ -77,7 +77,6 @@ class EntryScores:
             if entry is not None:
                 newest.setdefault(*entry)
         self._scores |= newest
-        self._ended -= newest.keys()
         self._read_to = size
 
     def _read_back(self, log: Log, wanted: set[Held]) -> None:

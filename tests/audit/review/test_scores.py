@@ -28,6 +28,7 @@ decisions:
     verdict: answer
     opens: [MAYBE, YES]
     on_error: {answer: NO}
+  plain: {outputs: {answer: answer.name}, verdict: answer, opens: [MAYBE, YES], on_error: {answer: NO}}
   exit: {outputs: {answer: YES}, verdict: answer, on_error: {answer: NO}}
 """
 LONG, SHORT = ("BTCUSDT", "LONG"), ("BTCUSDT", "SHORT")
@@ -85,6 +86,7 @@ def test_the_newest_signal_that_opened_counts_in_its_direction(ask, url):
 def test_what_opened_nothing_gives_no_score(ask, url):
     ask(score=20)
     ask(score=80, reduce_only=True, quantity=1)
+    assert ask(score=80, reduce_only=True, quantity=1, decision="plain") == "YES"
     ask(score=80, decision="exit")
     ask(score=80, account="another")
     ask()
@@ -117,6 +119,14 @@ def test_it_reads_on_from_where_it_was(ask, url, monkeypatch):
         ask(score=score)
         ask(symbol="ETHUSDT", score=score)
     assert scores.of(held(LONG)) == {LONG: 62.0}
+
+
+def test_what_is_known_is_not_replaced_by_what_is_older(ask, url):
+    for one in ({"score": 71, "side": "SELL"}, {"score": 50}, {"score": 90}):
+        ask(**one)
+    scores = EntryScores(url, "one")
+    assert scores.of(held(LONG)) == {LONG: 90.0}
+    assert scores.of(held(LONG, SHORT)) == {LONG: 90.0, SHORT: 71.0}
 
 
 def test_a_position_that_ended_takes_its_score_with_it(ask, url):
