@@ -172,6 +172,14 @@ class TestShow:
         assert (ran.code, ran.out) == (2, "")
         assert "there is no record 161 in this log, which has 160" in ran.err
 
+    @pytest.mark.parametrize("name", [f"{'0' * 32}-5", "-5", "5-", "9" * 19, "9" * 5000, "+5", "\u0665"])
+    def test_of_a_record_of_another_log_or_of_no_number_is_one_too(self, audit, name):
+        assert "there is no record" in audit("show", name).err
+
+    def test_finds_a_record_by_its_id(self, audit):
+        name = json.loads(audit("show", "5", "--json").out)["id"]
+        assert json.loads(audit("show", name, "--json").out)["seq"] == 5
+
 
 class TestExplain:
     def test_tells_the_trace_as_recorded(self, audit):
