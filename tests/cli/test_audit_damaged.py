@@ -93,6 +93,19 @@ def test_a_damaged_record_is_named(command, body, rulecap, log):
     assert "rulecap audit verify" in ran.err
 
 
+def test_explain_says_where_an_altered_record_comes_out_otherwise(rulecap, log):
+    odd = "CAST(json_set(body, '$.outputs.number', 9) AS BLOB)"
+    change(log, f"UPDATE records SET body = {odd} WHERE seq = 2")
+    ran = rulecap("audit", "explain", "2", "--log", log)
+    assert (ran.code, ran.out.splitlines()[-1]) == (
+        1,
+        "This is not what was recorded: outputs differs; see `rulecap audit replay`.",
+    )
+    told = rulecap("audit", "explain", "2", "--log", log, "--json")
+    assert (told.code, json.loads(told.out)["replays"]) == (1, False)
+    assert rulecap("audit", "explain", "1", "--log", log).code == 0
+
+
 @pytest.mark.parametrize("book", ["5", '{"bids":3}', "[]"])
 def test_a_book_that_is_none_is_shown_as_what_it_is(book, rulecap, log):
     odd = "CAST(json_set(body, '$.snapshot.book', json(?)) AS BLOB)"
