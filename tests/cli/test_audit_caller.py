@@ -116,8 +116,8 @@ def test_records_are_counted_by_who_asked(rulecap, log):
     assert told == [
         {"asked_by": "grid-bot", "count": 3},
         {"asked_by": None, "count": 2},
-        {"asked_by": "carry-bot", "count": 1},
         {"asked_by": "=1+1", "count": 1},
+        {"asked_by": "carry-bot", "count": 1},
     ]
     text = rulecap("audit", "stats", "--log", log).out
     assert "Who asked" in text

@@ -142,7 +142,7 @@ def test_it_does_not_matter_how_and_where_a_comparison_is_written(before: Term, 
 
 
 def test_a_range_that_is_declared_is_known_from_the_start() -> None:
-    facts = possible.declared([("x", 0.0, None), ("y", None, 2.0)])
+    facts = possible.declared([(number("x"), 0.0, None), (number("y"), None, 2.0)])
     assert possible.given(facts, compare(number("x"), "<", Const(t.BARE, 0, 0)), True) is None
     assert possible.given(facts, compare(number("x"), "<=", Const(t.BARE, 0, 0)), True) is not None
     assert possible.given(facts, compare(number("y"), ">", Const(t.BARE, 0, 2)), True) is None
