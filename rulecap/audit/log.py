@@ -120,6 +120,19 @@ class Log:
         rows = self.database.run("SELECT name, content FROM policies WHERE digest = ? ORDER BY name", (digest,))
         return {str(name): blob(content) for name, content in rows}
 
+    def kept_policy(self, digest: str) -> dict[str, bytes]:
+        """Return the files that have this digest, by relative name.
+
+        Raises:
+            LogError: the log lacks them, or has others under it.
+        """
+        files = self.policy_files(digest)
+        if not files:
+            raise LogError("log-corrupt", f"{self.database.where} lacks the policy {digest[:12]}")
+        if digest_of(files) != digest:
+            raise LogError("log-corrupt", f"the files kept for the policy {digest[:12]} have another digest")
+        return files
+
     def policy_digests(self) -> set[str]:
         """Return the digests of all policies that the log has files of."""
         return {str(digest) for (digest,) in self.database.run("SELECT DISTINCT digest FROM policies")}
@@ -135,11 +148,7 @@ class Log:
         return self._policies[digest]
 
     def _load(self, digest: str) -> Policy:
-        files = self.policy_files(digest)
-        if not files:
-            raise LogError("log-corrupt", f"{self.database.where} lacks the policy {digest[:12]}")
-        if digest_of(files) != digest:
-            raise LogError("log-corrupt", f"the files kept for the policy {digest[:12]} have another digest")
+        files = self.kept_policy(digest)
         try:
             return self._load_files(tuple(files.items()))
         except PolicyError as error:

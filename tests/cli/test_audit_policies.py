@@ -1,6 +1,8 @@
 """`audit policies`: which policy was in force for which account, from when to when, and what it changed."""
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from random import Random
 
@@ -81,10 +83,50 @@ def test_no_file_is_written_beside_the_folder(policies, tmp_path, monkeypatch):
     url = f"sqlite:///{tmp_path / 'log.sqlite3'}"
     with open_ledger(url) as ledger:
         ledger.evaluate(load_policy(tmp_path / "old"), snapshot(Random(1), 1, "main"), "position")
-    monkeypatch.setattr(Log, "policy_files", lambda self, digest: {"../../beside.yaml": b"x"})
+    monkeypatch.setattr(Log, "kept_policy", lambda self, digest: {"../../beside.yaml": b"x"})
     ran = policies(url, "--files", str(tmp_path / "kept"))
     assert ran.code == 2
     assert not [*tmp_path.rglob("beside.yaml")]
+
+
+def kept(tmp_path, *tampered):
+    """Return the address of a log with one record, in which then something was changed."""
+    policy, file = limits(tmp_path / "policy"), tmp_path / "log.sqlite3"
+    with open_ledger(f"sqlite:///{file}") as ledger:
+        ledger.evaluate(policy, snapshot(Random(1), 1, "main"), "position")
+    with closing(sqlite3.connect(file)) as database, database:
+        for statement, *values in tampered:
+            database.execute(statement, values)
+    return f"sqlite:///{file}"
+
+
+def digest_is(digest):
+    return [(f"UPDATE {table} SET digest = ?", digest) for table in ("kinds", "policies")]
+
+
+@pytest.mark.parametrize("digest", ["../beside", "..", "a/b", b"\xff"])
+def test_a_digest_that_is_none_leads_nowhere_else(policies, tmp_path, monkeypatch, digest):
+    (tmp_path / "inner").mkdir()
+    monkeypatch.chdir(tmp_path / "inner")
+    log, before = kept(tmp_path, *digest_is(digest)), {*tmp_path.rglob("*.yaml")}
+    ran = policies(log, "--files", "files")
+    assert {*tmp_path.rglob("*.yaml")} == before
+    assert (ran.code, ran.out) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("tampered", "said"),
+    [
+        ("DELETE FROM policies", "lacks the policy"),
+        ("UPDATE policies SET content = x'30'", "have another digest"),
+        ("UPDATE policies SET name = 'other.yaml'", "have another digest"),
+    ],
+)
+def test_files_that_are_not_those_of_their_digest_are_not_handed_out_for_them(policies, tmp_path, tampered, said):
+    ran = policies(kept(tmp_path, (tampered,)), "--files", str(tmp_path / "files"))
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+    assert not (tmp_path / "files").exists()
 
 
 def test_a_log_that_only_carries_memories_over_has_none(policies, reviewed, tmp_path):

@@ -128,6 +128,6 @@ def files_of(log: Log, reigns: list[Reign]) -> Mapping[str, Mapping[str, bytes]]
     """Return the files of all the policies, by digest and name.
 
     Raises:
-        LogError: the log cannot be read.
+        LogError: the log cannot be read, or lacks the files that have a digest.
     """
-    return {digest: log.policy_files(digest) for digest in dict.fromkeys(one.kind.digest for one in reigns)}
+    return {digest: log.kept_policy(digest) for digest in dict.fromkeys(one.kind.digest for one in reigns)}
