@@ -11,6 +11,7 @@ import pytest
 from rulecap import load_policy
 from rulecap.audit import Log, open_ledger
 from rulecap.audit.opening import begin
+from rulecap.audit.review import reigns
 from tests.audit.review.made import START, limits, snapshot, write
 
 
@@ -64,6 +65,17 @@ def test_a_policy_that_is_put_back_is_in_force_twice(policies, tmp_path):
         "bet.largest.at_most: 15 USD → 12 USD  [policy.yaml:31]",
         "bet.largest.at_most: 12 USD → 15 USD  [policy.yaml:31]",
     ]
+
+
+def test_more_changes_than_are_told_at_once_are_asked_for_in_parts(policies, reviewed, monkeypatch):
+    told = json.loads(policies(reviewed, "--json").out)["policies"]
+    monkeypatch.setattr(reigns, "MOST_REIGNS", len(told))
+    assert json.loads(policies(reviewed, "--json").out)["policies"] == told
+    monkeypatch.setattr(reigns, "MOST_REIGNS", len(told) - 1)
+    ran = policies(reviewed, "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert f"up to record {told[-1]['first'] - 1} there are 3 changes already: ask for less time (--since" in ran.err
+    assert len(json.loads(policies(reviewed, "--json", "--account", "main").out)["policies"]) == 2
 
 
 def test_the_files_can_be_had_as_they_were_kept(policies, reviewed, tmp_path):

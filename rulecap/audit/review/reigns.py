@@ -8,8 +8,10 @@ from rulecap.audit.clock import iso_of
 from rulecap.audit.errors import LogError
 from rulecap.audit.log import Kind, Log
 from rulecap.audit.review.moments import Span
-from rulecap.audit.review.selection import Kinds, version_of
+from rulecap.audit.review.selection import Kinds, Unselectable, version_of
 from rulecap.policy.differences import Difference, differences
+
+MOST_REIGNS = 10_000  # two writers of other versions may begin one with each record, and all are held in memory
 
 
 @dataclass(slots=True)
@@ -70,6 +72,7 @@ def reigns_of(log: Log, kinds: Kinds, span: Span) -> list[Reign]:
     """Return the reigns in the order of their first records; bodies are not read.
 
     Raises:
+        Unselectable: there are more than are told at once.
         LogError: the log cannot be read.
     """
     found: list[Reign] = []
@@ -80,6 +83,9 @@ def reigns_of(log: Log, kinds: Kinds, span: Span) -> list[Reign]:
         if now is not None and now.kind.digest == kind.digest:
             now.last, now.until, now.records = seq, time, now.records + 1
             continue
+        if len(found) == MOST_REIGNS:
+            narrower = "ask for less time (--since, --until), one --account, or one --policy"
+            raise Unselectable(f"up to record {seq - 1} there are {MOST_REIGNS:,} changes already: {narrower}")
         before = now.kind.digest if now is not None else None
         latest[of] = Reign(kind, seq, time, seq, time, before=before)
         found.append(latest[of])
