@@ -12,6 +12,7 @@ from rulecap import load_policy
 from rulecap.audit import Log, open_ledger
 from rulecap.audit.opening import begin
 from rulecap.audit.review import reigns
+from rulecap.cli.audit import policies as commands
 from tests.audit.review.made import START, limits, snapshot, write
 
 
@@ -139,6 +140,29 @@ def test_files_that_are_not_those_of_their_digest_are_not_handed_out_for_them(po
     assert (ran.code, ran.out) == (2, "")
     assert said in ran.err
     assert not (tmp_path / "files").exists()
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["a\0b.yaml"], "is called 'a\\x00b.yaml': nothing is written"),
+        (["a.yaml", "a.yaml/b.yaml"], "a.yaml: "),
+        (["x" * 300], "File name too long"),
+        (["\x1b[2J" + "x" * 300], "\\x1b[2J"),
+    ],
+)
+def test_names_that_no_files_can_have_are_told(policies, tmp_path, monkeypatch, names, said):
+    monkeypatch.setattr(Log, "kept_policy", lambda self, digest: dict.fromkeys(names, b"x"))
+    ran = policies(kept(tmp_path), "--files", str(tmp_path / "files"))
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+    assert "exists already" not in ran.err
+
+
+def test_policies_whose_digests_begin_alike_are_not_mixed(policies, reviewed, tmp_path, monkeypatch):
+    monkeypatch.setattr(commands, "SHOWN_DIGEST", 0)
+    ran = policies(reviewed, "--files", str(tmp_path / "files"))
+    assert (ran.code, ran.out) == (2, "")
 
 
 def test_a_log_that_only_carries_memories_over_has_none(policies, reviewed, tmp_path):

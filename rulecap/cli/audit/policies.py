@@ -81,19 +81,24 @@ def _write(folder: Path, policies: Mapping[str, Mapping[str, bytes]]) -> None:
     """Write each policy's files below the first digits of its digest.
 
     Raises:
-        UsageError: the folder is there, cannot be written, or a file of the log's would be beside it.
+        UsageError: the folder is there, cannot be written, or a file of the log's would be beside it or over another.
     """
-    names = [(digest, name) for digest, files in policies.items() for name in files]
-    for _, name in names:
-        if Path(name).is_absolute() or ".." in Path(name).parts:
+    for name in (name for files in policies.values() for name in files):
+        if Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name:
             raise UsageError(f"the log has a policy's file that is called {name[:80]!r}: nothing is written")
     try:
         folder.mkdir(parents=True)
-        for digest, name in names:
-            path = folder / digest[:SHOWN_DIGEST] / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(policies[digest][name])
     except FileExistsError as error:
         raise UsageError(f"{folder} exists already: choose another name") from error
     except OSError as error:
         raise UsageError(f"cannot write {folder}: {error.strerror}") from error
+    try:
+        for digest, files in policies.items():
+            below = folder / digest[:SHOWN_DIGEST]
+            below.mkdir()
+            for name, content in files.items():
+                (below / name).parent.mkdir(parents=True, exist_ok=True)
+                with (below / name).open("xb") as file:
+                    file.write(content)
+    except OSError as error:
+        raise UsageError(f"cannot write {error.filename or folder}: {error.strerror}; {folder} is not whole") from error
