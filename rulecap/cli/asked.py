@@ -1,7 +1,6 @@
 """What a command was asked about: its policy, snapshot and memory, read from where the arguments say."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,11 +73,11 @@ def _snapshot(asked: argparse.Namespace) -> "bytes | Snapshot":
 
 def _object(name: str, what: str, expected: str) -> dict[str, Any]:
     """Return the JSON object in a file; `what` and `expected` are for messages."""
-    from rulecap.snapshot.twice import twice
+    from rulecap.snapshot.twice import read_json
 
     text = _bytes(name)
     try:
-        found, problems = json.loads(text), twice(text)
+        found, problems = read_json(text)
     except ValueError as error:
         raise UsageError(f"the {what} {name} is not JSON: {error}") from error
     for problem in problems:

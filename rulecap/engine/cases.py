@@ -3,7 +3,6 @@
 The format is `schemas/tests.schema.json`; what an expectation may be is in `rulecap.engine.expect`.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, plain, problem
 from rulecap.policy.schema import validate
 from rulecap.policy.shelf import find_policy, yaml_files
 from rulecap.problems import Problem, did_you_mean
-from rulecap.snapshot.twice import twice
+from rulecap.snapshot.twice import read_json
 
 Json = Any
 EXPECTATIONS = ("expect", "memory_after", "trace", "problems")
@@ -265,7 +264,7 @@ class _Reader:
         """Return the JSON object in the named file; {} with a problem noted where there is none."""
         try:
             text = (self.folder / name).read_bytes()
-            value, problems = json.loads(text), twice(text)
+            value, problems = read_json(text)
         except OSError as error:
             self._problem(node, "no-such-file", f"{name}: {error.strerror}", "the path is relative to this file")
             return {}

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from operator import attrgetter
 from typing import Any
 
@@ -22,11 +23,22 @@ def twice(text: str | bytes | bytearray) -> list[Problem]:
     """
     # Numbers stay the texts that they are: nobody asks for them. Pairs are a tuple, other than a list of JSON.
     parsed = json.loads(text, object_pairs_hook=tuple, parse_int=str, parse_float=str)
-    found = [
+    return [
         Problem("duplicate-key", f"is given {'twice' if count == 2 else f'{count} times'}; keep one of them", path=path)
-        for path, count in _repeated(parsed, ())
+        for path, count in islice(_repeated(parsed, ()), MOST_PROBLEMS)
     ]
-    return found[:MOST_PROBLEMS]
+
+
+def read_json(text: str | bytes) -> tuple[Any, list[Problem]]:
+    """Return what a JSON text says, and what `twice` finds in it.
+
+    Raises:
+        ValueError: it is no JSON, or nested deeper than Python reads.
+    """
+    try:
+        return json.loads(text), twice(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
 
 
 def is_given_once(text: bytes | bytearray, snapshot: Snapshot) -> bool:

@@ -124,3 +124,10 @@ def test_explain_shows_the_rules_and_the_adjustments(folder, rulecap):
 def test_explain_as_json_has_the_steps(folder, rulecap):
     answer = json.loads(rulecap("explain", "snapshot.json", *SMALL, "--json").out)
     assert {step["rule"]: step["value"] for step in answer["trace"]}["loss_pct"] == 10
+
+
+def test_a_memory_that_is_nested_too_deep_is_a_slip(folder, rulecap):
+    (folder / "memory.json").write_text('{"a":' * 100_000 + "1" + "}" * 100_000)
+    ran = rulecap("eval", "snapshot.json", "--policy", "small", "--memory", "memory.json")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "rulecap: the memory memory.json is not JSON: it is nested too deep\n"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rulecap.snapshot import Snapshot, read_snapshot
-from rulecap.snapshot.twice import is_given_once
+from rulecap.snapshot.twice import is_given_once, read_json, twice
 from tests.snapshot.test_reading import whole
 from tests.snapshots import Json, random_snapshot
 
@@ -75,6 +75,19 @@ def test_all_of_them_are_told_up_to_fifty_and_how_often() -> None:
     )
     assert {one.message for one in told(text)} == {"is given 3 times; keep one of them"}
     assert [one.path for one in told(text)] == [f"facts.f{i}" for i in range(50)]
+
+
+def test_what_comes_after_the_fiftieth_is_not_looked_for(monkeypatch):
+    looked = []
+    monkeypatch.setattr("rulecap.snapshot.twice.path_of", lambda where: looked.append(where) or "")
+    assert len(twice("[" + ", ".join(['{"a": 1, "a": 2}'] * 1000) + "]")) == 50
+    assert len(looked) == 50
+
+
+@pytest.mark.parametrize(("opening", "closing"), [('{"a":', "}"), ("[", "]")])
+def test_what_is_nested_too_deep_is_no_json_here(opening, closing):
+    with pytest.raises(ValueError, match=r"^it is nested too deep$"):
+        read_json(opening * 100_000 + "1" + closing * 100_000)
 
 
 @pytest.mark.parametrize("text", ['quoted "x"', "back\\slash", '\\"', "ünïcode", '{"a": 1, "a": 2}', ""])
