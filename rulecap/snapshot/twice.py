@@ -13,6 +13,8 @@ from rulecap.snapshot.model import Snapshot
 
 # Which fields of a part were given; the property that tells it is a function of Python's, and slower.
 GIVEN = attrgetter("__pydantic_fields_set__")
+# The last step and the way to it: at each place but one step is new.
+Way = tuple[int | str, "Way"] | None
 
 
 def twice(text: str | bytes | bytearray) -> list[Problem]:
@@ -25,7 +27,7 @@ def twice(text: str | bytes | bytearray) -> list[Problem]:
     parsed = json.loads(text, object_pairs_hook=tuple, parse_int=str, parse_float=str)
     return [
         Problem("duplicate-key", f"is given {'twice' if count == 2 else f'{count} times'}; keep one of them", path=path)
-        for path, count in islice(_repeated(parsed, ()), MOST_PROBLEMS)
+        for path, count in islice(_repeated(parsed if isinstance(parsed, tuple | list) else []), MOST_PROBLEMS)
     ]
 
 
@@ -63,13 +65,23 @@ def is_given_once(text: bytes | bytearray, snapshot: Snapshot) -> bool:
     return text.count(b'"') == 2 * count
 
 
-def _repeated(value: Any, where: tuple[int | str, ...]) -> Iterator[tuple[str, int]]:
-    """Give the path of each name that an object has more than once, and how often it has it."""
-    if isinstance(value, tuple):
-        names = Counter(name for name, _ in value)
-        yield from ((path_of((*where, name)), count) for name, count in names.items() if count > 1)
-        for name, inner in value:
-            yield from _repeated(inner, (*where, name))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _repeated(inner, (*where, index))
+def _repeated(parsed: Any) -> Iterator[tuple[str, int]]:
+    """Give the path of each name that an object has more than once, and how often it has it, in the text's order."""
+    waiting: list[tuple[Any, Way]] = [(parsed, None)]
+    while waiting:
+        value, way = waiting.pop()
+        if isinstance(value, tuple):
+            names = Counter(name for name, _ in value)
+            yield from ((path_of(_steps((name, way))), count) for name, count in names.items() if count > 1)
+        parts = enumerate(value) if isinstance(value, list) else value
+        within = [(part, (step, way)) for step, part in parts if isinstance(part, tuple | list)]
+        waiting += reversed(within)
+
+
+def _steps(way: "Way") -> tuple[int | str, ...]:
+    """Return a way's steps from the outermost one on."""
+    steps: list[int | str] = []
+    while way is not None:
+        step, way = way
+        steps.append(step)
+    return tuple(reversed(steps))
