@@ -16,6 +16,9 @@ import pytest
 
 from rulecap import load_policy
 from rulecap.audit import open_ledger
+from rulecap.audit.findings import Report
+from rulecap.cli.audit.verify import report_as_text
+from rulecap.cli.terminal import Style
 
 EXAMPLE = Path(__file__).parents[2] / "policies/default/examples/sushi_recorded.json"
 MOVING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -93,6 +96,24 @@ def test_what_is_found_in_a_log_moves_nothing(rulecap, file, tmp_path):
     assert "[tables-differ]" in ran.out
     assert not MOVING.search(ran.out + ran.err)
     assert not [line for line in ran.out.splitlines() if line.startswith(FORGED)]
+
+
+def test_a_log_that_was_called_otherwise_moves_nothing_when_it_is_verified(rulecap, file, tmp_path):
+    evil = tmp_path / "evil.sqlite3"
+    with closing(sqlite3.connect(file)) as database, closing(sqlite3.connect(evil)) as other:
+        database.backup(other)
+        other.execute("UPDATE log SET id = ?", (EVIL,))
+        other.commit()
+    ran = rulecap("audit", "verify", "--log", f"sqlite:///{evil}")
+    assert ran.code == 1
+    assert not MOVING.search(ran.out + ran.err)
+    assert not [line for line in ran.out.splitlines() if line.startswith(FORGED)]
+
+
+def test_names_of_keys_move_nothing():
+    name = EVIL.replace("\n", "")
+    report = Report("a", 1, "b", (name,), 0, (f"heads are signed by {name}",), (), 0)
+    assert not MOVING.search(report_as_text(report, keyed=True, kept=False, style=Style()))
 
 
 def cells(text, separator):

@@ -98,14 +98,16 @@ def report_as_json(report: "Report") -> dict[str, object]:
 
 
 def report_as_text(report: "Report", keyed: bool, kept: bool, style: "Style") -> str:
-    """Return what was found as text."""
+    """Return what was found as text; the log's name is whatever its database has, and so may be a key's."""
+    from rulecap.problems import on_a_line
+
     lines = [style.bad(finding.render()) for finding in report.findings]
     if report.count > len(report.findings):
         lines.append(f"and {report.count - len(report.findings):,} more")
     verdict = style.good("fine") if report.fine else style.bad(how_many(report.count, "finding"))
     about = f"log {report.log}, {how_many(report.size, 'record')}, root {report.root or 'unknown'}"
-    lines += [f"{about}: {verdict}", *_rests_on(report, keyed, kept)]
-    return "\n".join([*lines, *report.notes])
+    lines.append(f"{on_a_line(about)}: {verdict}")
+    return "\n".join([*lines, *map(on_a_line, (*_rests_on(report, keyed, kept), *report.notes))])
 
 
 def _rests_on(report: "Report", keyed: bool, kept: bool) -> list[str]:
