@@ -71,7 +71,9 @@ class Unneeded:
             self._failed.pop(code, None)
             return Told(found)
         now = self._monotonic()
-        self._failed[code] = now + max(LATER_SECONDS, LATER_TIMES * (now - began)), failure
+        # Not for what a process that stood still has slept through: it was waited for no longer than is ever waited.
+        waited = min(now - began, UNNEEDED_SECONDS)
+        self._failed[code] = now + max(LATER_SECONDS, LATER_TIMES * waited), failure
         return Told(None, (failure,))
 
 
