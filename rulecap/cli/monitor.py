@@ -94,6 +94,10 @@ def run(asked: argparse.Namespace) -> int:
     if asked.orders:
         return _print_orders(asked, wanted.journal)
 
+    from rulecap.service.hangup import survive_until_running
+
+    survive_until_running()
+
     from rulecap.audit import LogError, UnusableKey
     from rulecap.exchange import VenueError
     from rulecap.monitor.journal import JournalError

@@ -48,6 +48,10 @@ def run(asked: argparse.Namespace) -> int:
     """
     settings = _settings(asked)
 
+    from rulecap.service.hangup import survive_until_running
+
+    survive_until_running()
+
     from rulecap.audit import LogError, UnusableKey
     from rulecap.service.keys import UnusableKeys
     from rulecap.service.logs import set_up

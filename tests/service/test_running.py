@@ -237,3 +237,26 @@ def test_a_hangup_ends_no_service_that_has_no_terminal(run, hangup_counts):
     assert ready(served)["status"] == "ok"
     assert served.stop() in (0, -signal.SIGTERM)
     assert "SIGHUP: nothing to do" in served.said()
+
+
+def test_a_hangup_ends_no_start_either(tmp_path, hangup_counts, monkeypatch):
+    from rulecap.monitor import running as watching
+    from rulecap.service import running as serving
+
+    does = []
+
+    def serve(settings, listening):
+        does.append(signal.getsignal(signal.SIGHUP))
+        return True
+
+    async def watch(wanted, seen):
+        does.append(signal.getsignal(signal.SIGHUP))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(serving, "serve", serve)
+    monkeypatch.setattr(watching, "watch", watch)
+    for command in ("serve", "monitor"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        assert main([command, "--demo"]) == 0
+    assert len(does) == 2
+    assert signal.SIG_DFL not in does
