@@ -158,11 +158,11 @@ def test_a_venue_that_there_is_not_leaves_no_file(capsys, here):
 
 
 def test_one_pass_says_what_was_not_delivered_and_that_it_left_no_sign_of_life(capsys, here):
-    sent = ("--webhook", "http://127.0.0.1:1/x", "--heartbeat", "/nowhere/beat")
+    sent = ("--webhook", "http://127.0.0.1:1/x", "--heartbeat", str(here / "nowhere/beat"))
     code, _, err = said(capsys, "--demo", "--once", "--log", "sqlite:///log.sqlite3", *sent)
     assert code == 0
     assert "a notice was not delivered to 127.0.0.1" in err
-    assert "the heartbeat /nowhere/beat cannot be written" in err
+    assert f"the heartbeat {here}/nowhere/beat cannot be written" in err
 
 
 def test_what_a_venue_calls_things_moves_no_cursor_and_begins_no_line():
