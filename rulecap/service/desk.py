@@ -165,7 +165,7 @@ class Desk:
             return asked.policy.refused(asked.decision, self._too_old(snapshot))
         why = account.lacking.why if account else None
         if account is not None and why is not None:
-            return self._recorder.ledger.unrecorded(asked, Problem(why.code, str(why)), account.lacking.unknown)
+            return self._recorder.unrecorded(asked, Problem(why.code, str(why)), account.lacking.unknown)
         return await self._recorder.ask(asked)
 
     def _is_too_old(self, snapshot: Snapshot) -> bool:

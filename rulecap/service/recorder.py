@@ -104,7 +104,7 @@ class Recorder:
 
         Args:
             ledger: belongs to this from now on.
-            answered: called with each question, its decision, and how many seconds it took to be on record.
+            answered: called with each question, its decision, and how many seconds that took.
         """
         self.ledger, self._answered = ledger, answered
         self._queue: list[Waiting] = []
@@ -125,6 +125,13 @@ class Recorder:
             self._gathered.set()
         # What is asked is recorded, whether or not the one who asked is still there.
         return await asyncio.shield(answer)
+
+    def unrecorded(self, asked: Asked, problem: Problem, unknown: frozenset[str]) -> Decision:
+        """Return a decision at once, without a record; as `Ledger.unrecorded`."""
+        began = time.perf_counter()
+        decision = self.ledger.unrecorded(asked, problem, unknown)
+        self._tell(asked, decision, time.perf_counter() - began)
+        return decision
 
     async def _work(self) -> None:
         """Answer what waits, batch after batch."""
@@ -170,10 +177,13 @@ class Recorder:
             if not one.answer.done():
                 one.answer.set_result(decision)
         for one, decision in zip(batch, decisions, strict=True):
-            try:
-                self._answered(one.asked, decision, moment - one.since)
-            except Exception as error:  # noqa: BLE001  # what is counted or told of a decision holds nobody up
-                log.error("%s", place_of(error), extra={"code": "internal"})
+            self._tell(one.asked, decision, moment - one.since)
+
+    def _tell(self, asked: Asked, decision: Decision, seconds: float) -> None:
+        try:
+            self._answered(asked, decision, seconds)
+        except Exception as error:  # noqa: BLE001  # what is counted or told of a decision holds nobody up
+            log.error("%s", place_of(error), extra={"code": "internal"})
 
     async def close(self) -> None:
         """Finish what waits, then let go of the log."""

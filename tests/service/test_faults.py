@@ -259,6 +259,19 @@ def test_a_key_is_answered_as_any_other_while_nothing_is_recorded_and_has_its_fi
     assert client.post(POSITION, json=SPECIFIED, headers=key).content == first.content
 
 
+def test_what_is_answered_of_part_of_an_account_is_counted_and_told_as_any_other_that_is_on_no_record(late, caplog):
+    client, _ = late
+    view = client.app.state.service.desk.view
+    view.account = replace(view.account, lacking=Lacking(None, SourceError("deposits-unknown", "no answer")))
+    assert client.post(POSITION, json=SPECIFIED).json()["decision_id"] is None
+    reduced = client.post(POSITION, json=REDUCTION).json()
+    lines = [one for one in caplog.records if one.message == "answered without a record"]
+    (told,) = [one for one in lines if one.decision == "position"]  # what is watched may have been asked as well
+    assert (told.code, told.verdict) == ("deposits-unknown", "ENTER")
+    assert (told.account, told.as_of) == ("demo", reduced["as_of"])
+    assert 'rulecap_unlogged_total{decision="position"} 2.0' in client.get("/metrics").text
+
+
 FAILING = "tests:\n  - name: {name}\n    decision: state\n    expect: {{band: {band}}}\n"
 
 
