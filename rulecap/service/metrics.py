@@ -79,9 +79,13 @@ class Metrics:
 
     def decided(self, decision: str, verdict: str | None, seconds: float) -> None:
         """Count a decision that is on record."""
-        named = verdict or ""
-        self._child(self._decisions, decision, named).inc()
+        self._child(self._decisions, decision, verdict or "").inc()
         self._child(self._lag, decision).observe(seconds)
+        self.told(decision, verdict)
+
+    def told(self, decision: str, verdict: str | None) -> None:
+        """Take a verdict for the latest, whether or not it is on record."""
+        named = verdict or ""
         before = self._latest.get(decision)
         if before != named:
             if before is not None:

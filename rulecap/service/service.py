@@ -240,6 +240,7 @@ class Service:
         if decision.record_id is None:
             self.metrics.unlogged(asked.decision)
             if decision.ok:
+                self.metrics.told(asked.decision, asked.policy.verdict_of(decision))  # a zone that alarms look at
                 _tell_unrecorded(asked, decision)
             return
         if decision.snapshot is not asked.snapshot:  # the answer to an earlier request, told again

@@ -272,6 +272,24 @@ def test_what_is_answered_of_part_of_an_account_is_counted_and_told_as_any_other
     assert 'rulecap_unlogged_total{decision="position"} 2.0' in client.get("/metrics").text
 
 
+def test_the_zone_that_alarms_look_at_is_the_latest_also_where_it_is_on_no_record(late):
+    client, _ = late
+    view = client.app.state.service.desk.view
+    assert client.get("/api/capital/margin/status").json()["zone"] == "GREEN_ZONE"
+    client.get("/api/capital/drawdown/status")
+    account = view.account.account.model_copy(update={"margin_used": 4600.0, "available_balance": 400.0})
+    lacking = Lacking(None, SourceError("deposits-unknown", "no answer"))
+    view.account = replace(view.account, account=account, lacking=lacking)
+    view._base = view_module._composed(view.account, None)
+    assert client.get("/api/capital/margin/status").json()["zone"] == "RED_ZONE"
+    refused(client.get("/api/capital/drawdown/status"), 503, "deposits-unknown")
+    text = client.get("/metrics").text
+    assert 'rulecap_verdict{decision="margin",verdict="RED_ZONE"} 1.0' in text
+    assert 'rulecap_verdict{decision="margin",verdict="GREEN_ZONE"} 0.0' in text
+    assert 'rulecap_verdict{decision="drawdown",verdict="NORMAL"} 1.0' in text
+    assert 'rulecap_decisions_total{decision="margin",verdict="RED_ZONE"}' not in text
+
+
 FAILING = "tests:\n  - name: {name}\n    decision: state\n    expect: {{band: {band}}}\n"
 
 
