@@ -62,7 +62,11 @@ def exposed(metrics: Metrics, port: int) -> Iterator[str]:
     Raises:
         OSError: the port is taken.
     """
-    server, thread = start_http_server(port, "127.0.0.1", metrics.registry)
+    try:
+        server, thread = start_http_server(port, "127.0.0.1", metrics.registry)
+    except OSError as error:
+        text = f"nothing can be told to Prometheus at 127.0.0.1:{port} (--metrics-port): {error.strerror}"
+        raise OSError(text) from error
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:

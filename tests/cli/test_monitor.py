@@ -2,6 +2,7 @@
 
 import json
 import logging
+import socket
 
 import pytest
 
@@ -175,3 +176,11 @@ def test_what_a_venue_calls_things_moves_no_cursor_and_begins_no_line():
     lines = [*report_as_text(report, Style()), *orders_as_text([order])]
     assert len(lines) == 7
     assert not {"\x1b", "\u202e", "\n"} & set("".join(lines))
+
+
+def test_a_port_for_prometheus_that_is_taken_is_named(capsys, here):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, _, err = said(capsys, "--demo", "--log", "sqlite:///log.sqlite3", "--metrics-port", str(port))
+    assert code == 2
+    assert f"nothing can be told to Prometheus at 127.0.0.1:{port} (--metrics-port): Address already in use" in err
