@@ -1,6 +1,6 @@
 """Orders as the journal has them: what is meant to be sent, what was, and what became of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import takewhile
 from typing import Any
@@ -127,14 +127,19 @@ class Orders:
         condition = f"state IN {(FILLED, CANCELLED)!r} AND changed > ? AND changed <= ? ORDER BY written, rowid"
         return self._where(condition, first, last)
 
-    def taken_within_an_hour(self, moment: float) -> int:
+    def taken_within_an_hour(self, moment: float, known: Sequence[str] = ()) -> int:
         """Return how many orders a venue took in the hour before a moment, or may have taken.
+
+        Args:
+            moment: now.
+            known: the names of orders that are of the last hour, whatever the journal has of their times.
 
         Raises:
             JournalError: that cannot be read.
         """
-        statement = "SELECT count(*) FROM orders WHERE written > ? AND state NOT IN (?, ?)"
-        return int(self._journal.run(statement, (moment - HOUR, NOT_SENT, REFUSED))[0][0])
+        within = f"written > ? OR client_order_id IN ({', '.join('?' * len(known))})"  # places alone
+        statement = f"SELECT count(*) FROM orders WHERE ({within}) AND state NOT IN (?, ?)"  # as above
+        return int(self._journal.run(statement, (moment - HOUR, *known, NOT_SENT, REFUSED))[0][0])
 
     def refused_in_a_row(self, symbol: str, side: str) -> list[Order]:
         """Return the latest orders on a position as far as the venue turned all of them down, the newest first.

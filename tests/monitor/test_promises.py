@@ -38,6 +38,9 @@ class Time:
     def seconds(self):
         return self.at
 
+    def moment(self):
+        return self.at
+
     def now(self):
         return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.at)
 
