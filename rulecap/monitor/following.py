@@ -52,7 +52,7 @@ class Following:
         found = [self._found(order) for order in self.orders.going_on()]
         # All at once: however many a silent venue leaves unanswered, the account is read as soon as after one.
         told = await together(*map(self.one, found))
-        self.orders.date(self.clock.seconds())
+        self.orders.date(self.clock.seconds(), self.clock.moment())
         return told
 
     def _found(self, order: Order) -> Order:

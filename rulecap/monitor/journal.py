@@ -30,6 +30,9 @@ CREATE INDEX IF NOT EXISTS orders_by_time ON orders (written);
 CREATE INDEX IF NOT EXISTS orders_by_position ON orders (symbol, side, written);
 CREATE UNIQUE INDEX IF NOT EXISTS one_order_at_a_time ON orders (symbol, side)
   WHERE state IN ('INTENDED', 'UNCERTAIN', 'OPEN');
+CREATE TABLE IF NOT EXISTS dated (
+  client_order_id TEXT NOT NULL, written REAL NOT NULL, PRIMARY KEY (client_order_id, written)
+) STRICT;
 CREATE TABLE IF NOT EXISTS owner (one INTEGER PRIMARY KEY CHECK (one = 1), account TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS place (one INTEGER PRIMARY KEY CHECK (one = 1), venue TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS told (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;

@@ -69,6 +69,7 @@ class Orders:
     def __init__(self, journal: Journal) -> None:
         """Keep them in a journal."""
         self._journal = journal
+        self._seen: dict[tuple[str, float], float] = {}
 
     def intend(self, order: Order, evidence: bytes | None = None) -> bool:
         """Put an order down before it is sent; return whether neither it nor another one on the position was there.
@@ -137,9 +138,12 @@ class Orders:
         Raises:
             JournalError: that cannot be read.
         """
-        within = f"written > ? OR client_order_id IN ({', '.join('?' * len(known))})"  # places alone
+        dated = "SELECT client_order_id FROM dated WHERE written > ? AND written <= ?"
+        places = ", ".join("?" * len(known))
+        within = f"written > ? OR client_order_id IN ({dated}) OR client_order_id IN ({places})"  # texts of our own
         statement = f"SELECT count(*) FROM orders WHERE ({within}) AND state NOT IN (?, ?)"  # as above
-        return int(self._journal.run(statement, (moment - HOUR, *known, NOT_SENT, REFUSED))[0][0])
+        first = moment - HOUR
+        return int(self._journal.run(statement, (first, first, moment, *known, NOT_SENT, REFUSED))[0][0])
 
     def refused_in_a_row(self, symbol: str, side: str) -> list[Order]:
         """Return the latest orders on a position as far as the venue turned all of them down, the newest first.
@@ -161,13 +165,29 @@ class Orders:
             "DELETE FROM orders WHERE state IN (?, ?) AND changed < ?", (NOT_SENT, REFUSED, moment - WEEK)
         )
 
-    def date(self, moment: float) -> None:
+    def date(self, moment: float, steady: float) -> None:
         """Take orders for written now that a clock has noted which was ahead: the cap would last until that time comes.
+
+        Or the clock is behind now, and was right then: so what it noted is kept, until an hour has passed that nobody
+        can set.
+
+        Args:
+            moment: now.
+            steady: the same by a clock that only goes forward.
 
         Raises:
             JournalError: the journal cannot be written.
         """
-        self._journal.run("UPDATE orders SET written = ? WHERE written > ?", (moment, moment))
+        later = "FROM orders WHERE written > ?"
+        if self._journal.run(f"SELECT 1 {later} LIMIT 1", (moment,)):  # as above
+            with self._journal.together():
+                self._journal.run(f"INSERT OR IGNORE INTO dated SELECT client_order_id, written {later}", (moment,))
+                self._journal.run("UPDATE orders SET written = ? WHERE written > ?", (moment, moment))
+        rows = [(name, written) for name, written in self._journal.run("SELECT client_order_id, written FROM dated")]
+        self._seen = {row: self._seen.get(row, steady) for row in rows}
+        for row, seen in self._seen.items():
+            if steady - seen > HOUR:
+                self._journal.run("DELETE FROM dated WHERE client_order_id = ? AND written = ?", row)
 
     def latest(self, most: int) -> list[Order]:
         """Return the latest orders, oldest first.

@@ -140,17 +140,27 @@ def test_the_cap_on_orders_noted_by_a_clock_that_was_ahead_lasts_an_hour_and_no_
     assert here.act().did == "sent"
 
 
+@pytest.mark.parametrize("restarted", [False, True])
 @pytest.mark.parametrize("ahead", [-2 * HOUR, 2 * HOUR])
-def test_the_cap_lasts_an_hour_also_where_the_clock_is_set_wrong_meanwhile_and_put_right(here, ahead):
-    here.execution = Execution(here.venue, here.orders, replace(SETTINGS, most_orders_per_hour=1), here.clock)
+def test_the_cap_lasts_an_hour_also_where_the_clock_is_set_wrong_meanwhile_and_put_right(here, ahead, restarted):
+    def start():
+        here.orders = Orders(here.journal)
+        settings = replace(SETTINGS, most_orders_per_hour=1)
+        here.execution = Execution(here.venue, here.orders, settings, here.clock)
+
+    start()
     assert here.act().did == "sent"
     for here.time.ahead in (ahead, 0.0):
+        if restarted:
+            start()
         here.follow()
         here.time.advance(61.0)
     here.venue.by_hand(POSITIONS[0], 6.0)
     assert here.act().did == "over-the-cap"
     here.time.advance(HOUR)
+    here.follow()
     assert here.act().did != "over-the-cap"
+    assert bool(here.journal.run("SELECT * FROM dated")) is False
 
 
 def test_an_order_noted_by_a_clock_that_was_ahead_is_unsettled_after_a_while_too(here):
