@@ -17,7 +17,7 @@ from rulecap.language.values import iso
 from rulecap.monitor.clock import Clock
 from rulecap.monitor.following import Asked, Following, told
 from rulecap.monitor.naming import order_name
-from rulecap.monitor.orders import HOUR, INTENDED, NOT_SENT, REFUSED, UNCERTAIN, Order, Orders, reduction
+from rulecap.monitor.orders import INTENDED, NOT_SENT, REFUSED, UNCERTAIN, Order, Orders, reduction
 from rulecap.monitor.settings import MonitorSettings
 from rulecap.problems import shown
 from rulecap.snapshot import Position
@@ -75,8 +75,6 @@ class Execution:
         """Take the venue, and the journal's orders."""
         self._venue, self._orders, self._settings, self._clock = venue, orders, settings, clock
         self.following = Following(venue, orders, settings, clock)
-        # By a clock that nobody can set: one that is set back and put right makes an order of now one of long ago.
-        self._meant: dict[str, float] = {}
 
     async def act(self, decided: Decided) -> AsyncIterator[Outcome]:
         """Send what a decision asks for, in its order; yield what was done about each action.
@@ -99,7 +97,6 @@ class Execution:
         if hindrance is not None:
             return Outcome(hindrance[0], action, message=hindrance[1])
         order = self._order(decided, number, wanted, action)
-        self._meant.setdefault(order.client_order_id, self._clock.moment())
         if not self._orders.intend(order, _evidence(decided)):
             known = self._orders.named(order.client_order_id)
             if known is None:
@@ -122,14 +119,9 @@ class Execution:
         pause = self._pause_after_refusals(wanted.symbol, wanted.side)
         if pause > 0:
             return WAITS, f"the venue turned down the last orders on this position: again in {pause:.0f} s"
-        if self._orders.taken_within_an_hour(now, self._meant_within_an_hour()) >= settings.most_orders_per_hour:
+        if self._orders.taken_within_an_hour(now) >= settings.most_orders_per_hour:
             return CAPPED, f"{settings.most_orders_per_hour} orders were sent within an hour, which is the most"
         return None
-
-    def _meant_within_an_hour(self) -> list[str]:
-        first = self._clock.moment() - HOUR
-        self._meant = {name: meant for name, meant in self._meant.items() if meant > first}
-        return list(self._meant)
 
     def turned_down(self, positions: Iterable[Position]) -> dict[tuple[str, str], float]:
         """Return the positions that the venue goes on to turn orders down on, and for how long each is left alone.

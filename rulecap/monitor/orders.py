@@ -1,6 +1,6 @@
 """Orders as the journal has them: what is meant to be sent, what was, and what became of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from itertools import takewhile
 from typing import Any
@@ -128,22 +128,17 @@ class Orders:
         condition = f"state IN {(FILLED, CANCELLED)!r} AND changed > ? AND changed <= ? ORDER BY written, rowid"
         return self._where(condition, first, last)
 
-    def taken_within_an_hour(self, moment: float, known: Sequence[str] = ()) -> int:
+    def taken_within_an_hour(self, moment: float) -> int:
         """Return how many orders a venue took in the hour before a moment, or may have taken.
-
-        Args:
-            moment: now.
-            known: the names of orders that are of the last hour, whatever the journal has of their times.
 
         Raises:
             JournalError: that cannot be read.
         """
         dated = "SELECT client_order_id FROM dated WHERE written > ? AND written <= ?"
-        places = ", ".join("?" * len(known))
-        within = f"written > ? OR client_order_id IN ({dated}) OR client_order_id IN ({places})"  # texts of our own
+        within = f"written > ? OR client_order_id IN ({dated})"
         statement = f"SELECT count(*) FROM orders WHERE ({within}) AND state NOT IN (?, ?)"  # as above
         first = moment - HOUR
-        return int(self._journal.run(statement, (first, first, moment, *known, NOT_SENT, REFUSED))[0][0])
+        return int(self._journal.run(statement, (first, first, moment, NOT_SENT, REFUSED))[0][0])
 
     def refused_in_a_row(self, symbol: str, side: str) -> list[Order]:
         """Return the latest orders on a position as far as the venue turned all of them down, the newest first.

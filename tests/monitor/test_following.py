@@ -140,6 +140,16 @@ def test_the_cap_on_orders_noted_by_a_clock_that_was_ahead_lasts_an_hour_and_no_
     assert here.act().did == "sent"
 
 
+def test_orders_noted_by_a_clock_that_was_ahead_do_not_count_again_when_that_time_comes(here):
+    for number in range(30):
+        here.has(FILLED, f"a{number}", age=-2 * HOUR)
+    for _ in range(2):
+        here.follow()
+        here.time.advance(HOUR + 10.0)
+    here.follow()
+    assert here.act().did == "sent"
+
+
 @pytest.mark.parametrize("restarted", [False, True])
 @pytest.mark.parametrize("ahead", [-2 * HOUR, 2 * HOUR])
 def test_the_cap_lasts_an_hour_also_where_the_clock_is_set_wrong_meanwhile_and_put_right(here, ahead, restarted):
