@@ -21,6 +21,9 @@ UNSPACED = re.compile(r"\s*(?:- +)?(?P<key>[a-z_][a-z0-9_.]*):(?P<value>[^\s:/].
 COLONLESS = re.compile(r"\s*(?:- +)?(?P<key>[a-z_][a-z0-9_]*) +(?P<value>[^\s:#].*)\Z")
 OPENS = re.compile(r":\s*(?:#.*)?\Z")
 CLOSING = {"{": "}", "[": "]"}
+QUOTES = ("'", '"')
+# The last quote of a line, where a text may begin: the one of `don't` opens nothing.
+OPENING = {quote: re.compile(rf"(?<![^\s\[{{,]){quote}(?=[^{quote}]*\Z)") for quote in QUOTES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def syntax_problem(source: SourceFile, error: Exception) -> Problem:
                 return slip
             if meaning.message == SECOND_COLON and _is_first_colon(source, place):
                 return source.problem("yaml-syntax", INDENTED, place, ALIGN)
-            if closer := _odd_bracket(source, error, place) or _late_quote(source, error, place):
+            if closer := _odd_bracket(source, error, place) or _late_quote(source, place):
                 return closer
             if meaning.hint == ALIGN and source.line(place.line)[: place.column - 1].strip(" -"):
                 return source.problem("yaml-syntax", BEHIND, place, BEHIND_HINT)
@@ -123,17 +126,22 @@ def _odd_bracket(source: SourceFile, error: Exception, place: Location) -> Probl
     return None
 
 
-def _late_quote(source: SourceFile, error: Exception, place: Location) -> Problem | None:
+def _late_quote(source: SourceFile, place: Location) -> Problem | None:
     """Return the finding that a quote is closed by one that should have opened another text, on a line below."""
-    opened = getattr(error, "context_mark", None)
-    if opened is None or opened.line + 1 >= place.line or source.line(place.line)[: place.column - 1][-1:] != '"':
+    before = source.line(place.line)[: place.column - 1].rstrip()
+    quote = before[-1:]
+    if quote not in QUOTES or before.count(quote) != 1:
         return None
-    line = source.line(opened.line + 1)
-    if line.count('"') % 2 == 0 or "\\" in line:
+    number = place.line - 1
+    while number > 1 and quote not in source.line(number):
+        number -= 1
+    line = source.line(number) if number else ""
+    opens = OPENING[quote].search(line)
+    if line.count(quote) % 2 == 0 or "\\" in line or not opens:
         return None
-    begin = Location(source.name, opened.line + 1, line.rindex('"') + 1)
+    begin = Location(source.name, number, opens.start() + 1)
     message = f"this quote is closed only on line {place.line}"
-    return source.problem("yaml-syntax", message, begin, 'close it on its own line: "…"')
+    return source.problem("yaml-syntax", message, begin, f"close it on its own line: {quote}…{quote}")
 
 
 def _filled(message: str, found: re.Match[str]) -> str:
