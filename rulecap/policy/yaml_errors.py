@@ -19,6 +19,7 @@ BEHIND = "this stands behind the end of a value"
 BEHIND_HINT = "put the whole value in quotes, or write a remark behind ` #`"
 UNSPACED = re.compile(r"\s*(?:- +)?(?P<key>[a-z_][a-z0-9_.]*):(?P<value>[^\s:/].*)\Z")
 COLONLESS = re.compile(r"\s*(?:- +)?(?P<key>[a-z_][a-z0-9_]*) +(?P<value>[^\s:#].*)\Z")
+REMARK = re.compile(r"\s#")
 OPENS = re.compile(r":\s*(?:#.*)?\Z")
 CLOSING = {"{": "}", "[": "]"}
 QUOTES = ("'", '"')
@@ -74,6 +75,8 @@ def syntax_problem(source: SourceFile, error: Exception) -> Problem:
             place = _place(source, error, meaning.begins)
             if slip := _slip_behind_key(source, place.line - (meaning.message == SECOND_COLON)):
                 return slip
+            if meaning.hint == ALIGN and (slip := _slip_above(source, place)):
+                return slip
             if meaning.message == SECOND_COLON and _is_first_colon(source, place):
                 return source.problem("yaml-syntax", INDENTED, place, ALIGN)
             if closer := _odd_bracket(source, error, place) or _late_quote(source, place):
@@ -94,14 +97,27 @@ def _slip_behind_key(source: SourceFile, number: int) -> Problem | None:
     line = source.line(number) if number > 0 else ""
     if unspaced := UNSPACED.match(line):
         place = Location(source.name, number, unspaced.end("key") + 1)
-        hint = f"write {unspaced['key']}: {unspaced['value'].rstrip()}"
-        return source.problem("yaml-syntax", "a space is missing behind this colon", place, hint)
+        return source.problem("yaml-syntax", "a space is missing behind this colon", place, _spaced(unspaced))
     first = number > 1 and OPENS.search(source.line(number - 1))  # else it may go on with the text of the line above
     if first and (colonless := COLONLESS.match(line)):
         place = Location(source.name, number, colonless.end("key") + 1)
-        hint = f"write {colonless['key']}: {colonless['value'].rstrip()}"
-        return source.problem("yaml-syntax", "a colon is missing before this", place, hint)
+        return source.problem("yaml-syntax", "a colon is missing before this", place, _spaced(colonless))
     return None
+
+
+def _slip_above(source: SourceFile, place: Location) -> Problem | None:
+    """Return the slip of the entry above, whose text a remark ended: it is the next entry that fails."""
+    number = place.line - 1
+    while number > 1 and not source.line(number).partition("#")[0].strip():
+        number -= 1
+    line = source.line(number) if number else ""
+    entry = UNSPACED.match(line) or COLONLESS.match(line)
+    beside = entry is not None and entry.start("key") == place.column - 1
+    return _slip_behind_key(source, number) if beside and REMARK.search(line) else None
+
+
+def _spaced(entry: re.Match[str]) -> str:
+    return f"write {entry['key']}: {REMARK.split(entry['value'])[0].rstrip()}"
 
 
 def _odd_bracket(source: SourceFile, error: Exception, place: Location) -> Problem | None:
