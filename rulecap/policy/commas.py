@@ -8,11 +8,13 @@ formula and an unknown key.
 import re
 
 from rulecap.policy.nodes import Node, Scalar, Sequence, problem_at
+from rulecap.policy.scalars import NotANumber, plain_value
 from rulecap.problems import Problem
 
 WHOLE = re.compile(r"[-+]?\d+\Z")
 GROUP, REST = re.compile(r"\d{3}\Z"), re.compile(r"(?P<digits>\d+)(?P<behind>(?:\.\d+)?\s?(?:%|[A-Za-z]{1,4})?)\Z")
 A_KEY, NAME = re.compile(r"[a-z][a-z0-9_]*\Z"), re.compile(r"[A-Z][A-Z0-9_]*\Z")
+QUOTED = re.compile(r"(?P<quote>[\"'])(?P<text>[^\"'\\\\]*)(?P=quote)\Z")
 CLOSE_COLON = re.compile(r"(?P<key>[a-z][a-z0-9_]*):\s*(?P<value>\S.*)\Z")
 
 
@@ -26,7 +28,7 @@ def join_at_commas(children: list[Node]) -> tuple[list[Node], list[Problem]]:
         value = children[index + 1]
         if _is_empty(value) and (close := _close_colon(children[index])):
             problems.append(close)
-            del kept[-2:]
+            kept[-2:] = _entry_meant(children[index])
         index += 2
         end = _end_of_cut(children, index, _left_open(value))
         if end > index:
@@ -129,3 +131,20 @@ def _close_colon(key: Node) -> Problem | None:
         return None
     message = f"behind `{found['key']}:` a space is missing"
     return problem_at(key, "yaml-syntax", message, f"write {found['key']}: {found['value']}")
+
+
+def _entry_meant(key: Node) -> tuple[Node, Node]:
+    """Return the key and the value that a text without a space behind its colon was to be: neither is missing."""
+    assert isinstance(key, Scalar)  # only a text is found to be one
+    found = CLOSE_COLON.match(key.text)
+    assert found is not None  # it was looked at
+    text, place = found["value"], key.at(found.start("value"))
+    quoted = QUOTED.match(text)
+    name = Scalar(found["key"], found["key"], key.source, key.line, key.column)
+    if quoted:
+        return name, Scalar(quoted["text"], quoted["text"], key.source, place.line, place.column, quoted["quote"])
+    try:
+        value = plain_value(text)
+    except NotANumber:  # which is said once the space is there
+        value = 0
+    return name, Scalar(value, text, key.source, place.line, place.column)
