@@ -57,7 +57,7 @@ class BandsRule(RuleOfCases):
         parts = [(case, columns(case, scope.problems)) for case in self.cases]
         repeated_names(self.cases, scope.problems)
         _reserved(self, scope)
-        shared = join(parts, scope.problems)
+        shared = join(parts, self.key.source, scope.problems)
         names = t.Text(frozenset(case.name for case in self.cases))
         ends = {"from": t.optional(of.type), "to": t.optional(of.type)}
         kind = t.Record({"name": names, **shared, **ends}, "key", "case")

@@ -11,7 +11,7 @@ from rulecap.language.literals import Literal, literal
 from rulecap.language.types import Record, Type
 from rulecap.language.unit_errors import as_unit
 from rulecap.language.values import is_number
-from rulecap.policy.nodes import Mapping, Node, Scalar, problem_at
+from rulecap.policy.nodes import Mapping, Node, Scalar, SourceFile, problem_at
 from rulecap.problems import Problem
 from rulecap.rules.code import spot
 from rulecap.rules.parts import Case, Entries, Rule, Written
@@ -42,12 +42,24 @@ def columns(case: Case, problems: list[Problem]) -> dict[str, Literal]:
     return {name: literal(node, problems) for name, node in case.columns.items()}
 
 
-def join(cases: Sequence[tuple[Case, dict[str, Literal]]], problems: list[Problem]) -> dict[str, Type]:
-    """Return each column's type over all cases: optional where a case lacks it; a clash is noted at its value."""
+def join(
+    cases: Sequence[tuple[Case, dict[str, Literal]]], source: SourceFile, problems: list[Problem]
+) -> dict[str, Type]:
+    """Return each column's type over all cases: optional where a case lacks it; a clash is noted at its value.
+
+    Args:
+        cases: the cases with the values of their columns.
+        source: the file that the rule stands in; an overlay's values stand in another one.
+        problems: where a clash is noted.
+    """
     joined: dict[str, Type] = {}
     for name in dict.fromkeys(name for _, parts in cases for name in parts):
         kind: Type = t.UNKNOWN
         clash = False
+        if set_amiss := _set_amiss(name, [parts[name] for _, parts in cases if name in parts], source):
+            problems += set_amiss
+            joined[name] = t.UNKNOWN
+            continue
         if odd := _first_is_odd([parts[name] for _, parts in cases if name in parts]):
             first, others = odd
             problems.append(_clash(name, first.node, first.value, first.type, others, "below"))
@@ -64,6 +76,29 @@ def join(cases: Sequence[tuple[Case, dict[str, Literal]]], problems: list[Proble
             kind = both or kind
         joined[name] = t.UNKNOWN if clash else kind  # which case is right nobody knows
     return joined
+
+
+def _set_amiss(name: str, stated: Sequence[Literal], source: SourceFile) -> list[Problem]:
+    """Return a finding for each value that an overlay set and that is of another type than all that it did not set."""
+    kind: Type = t.UNKNOWN
+    own = [_is_in(value.node, source) for value in stated]
+    for value, is_own in zip(stated, own, strict=True):
+        both = t.unify(kind, value.type) if is_own else kind
+        if both is None:
+            return []
+        kind = both
+    amiss = [
+        (value, "above" if any(own[:index]) else "below")
+        for index, value in enumerate(stated)
+        if not own[index] and t.unify(kind, value.type) is None
+    ]
+    return [_clash(name, value.node, value.value, value.type, kind, where) for value, where in amiss]
+
+
+def _is_in(node: Node, source: SourceFile) -> bool:
+    """Tell whether a value stands in a file, with all its parts."""
+    inner = [one for _, one in node.entries] if isinstance(node, Mapping) else ()
+    return node.source is source and all(_is_in(one, source) for one in inner)
 
 
 def _first_is_odd(stated: Sequence[Literal]) -> tuple[Literal, Type] | None:

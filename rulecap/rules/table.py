@@ -52,7 +52,7 @@ class TableRule(RuleOfCases):
         cases = self.all_cases
         parts = [(case, columns(case, scope.problems)) for case in cases]
         repeated_names(cases, scope.problems)
-        shared = join(parts, scope.problems)
+        shared = join(parts, self.key.source, scope.problems)
         kind = t.Record({"name": t.Text(frozenset(case.name for case in cases)), **shared}, "key", "row")
         rows = {
             case.name: (row_value(case.name, values, {}), row_type(case.name, values, {})) for case, values in parts
