@@ -5,6 +5,7 @@ a refusal is a finding about the checks (or about this module).
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,6 +38,12 @@ BRACKET = {
 ASSET = {"percent": ["volatility_pct"]}
 REGIMES = ("STRONG_TREND", "TRENDING", "RANGING", "VOLATILE")
 PARTS = ("signal.", "market.")
+FAILING = (  # in every situation, or in some
+    "account.margin_used / (account.margin_used - account.margin_used)",
+    "5 USD / account.unrealized_pnl",
+    "round_down(account.margin_used, account.unrealized_pnl)",
+    "sum(position.margin / position.unrealized_pnl for position in positions)",
+)
 REQUIRES = ["signal.score", "signal.win_rate", "market"]
 
 
@@ -496,6 +503,12 @@ class Writer:
         units = [unit for unit in UNITS if unit not in ("price", "quantity")]
         return {self.fresh("column"): self.pick(units) for _ in range(2)}
 
+    def _ranges(self, columns: dict[str, str], cases: list[Json]) -> Json:
+        """Return ranges that the cases just keep, of some of the columns."""
+        written = {column: sorted((case[column] for case in cases), key=_amount) for column in columns}
+        kept = {column: [values[0], values[-1]] for column, values in written.items() if self.chance(0.5)}
+        return {"ranges": kept} if kept else {}
+
     def _bands(self, name: str) -> None:
         unit = self.pick([unit for unit in UNITS if unit not in ("price", "quantity")])
         columns = self._columns()
@@ -507,7 +520,7 @@ class Writer:
             if end is not None:
                 row[self.pick(("below", "up_to"))] = _with_unit(end, unit)
             cases.append(row)
-        self.rules[name] = {"kind": "bands", "of": self._typed(unit, 2), "cases": cases}
+        self.rules[name] = {"kind": "bands", "of": self._typed(unit, 2), **self._ranges(columns, cases), "cases": cases}
         self.cases.append((name, unit, columns, case_names))
         self._columns_of(name, columns, case_names, "present")
         self.names.optional[unit] += [f"{name}.from", f"{name}.to"]
@@ -554,6 +567,7 @@ class Writer:
             else:
                 rows.append({"name": "REST", "is": "any", **rest})
             row_names.append("REST")
+        rule |= self._ranges(columns, [*rows, rule.get("otherwise", rows[0])])
         self.rules[name] = rule
         self.tables.append((name, columns, total, row_names))
         if self.chance(0.2):  # it has rows only, and is looked up by name; which names there are would have to be known
@@ -733,14 +747,19 @@ class Writer:
             "on_error": dict.fromkeys(outputs, "none"),
             "explain": ["It is {as_of}.", {"if": self.flag(2), "say": self._template()}],
         }
-        if self.chance(0.3):
+        if self.chance(0.4):
             whole["answers_anyway"] = True
+            for number in range(int(self.rng.random() * 4)):
+                outputs[f"failing_{number}"] = self.pick(FAILING)
+                whole["on_error"][f"failing_{number}"] = "none"
         small: Json = {
             "title": "Without memory, as far as it goes",
             "requires": requires,
             "outputs": {"computed": self.number("USD", 2), "held": self.flag(2)},
             "on_error": {"computed": "0 USD", "held": False},
         }
+        if self.chance(0.2):
+            small["answers_anyway"] = True
         handing: Json = {**small, "hand_over": [{"if": "default(signal.reduce_only, false)", "to": "small"}]}
         return {
             "language": 1,
@@ -785,6 +804,13 @@ def _by_unit(columns: dict[str, str]) -> dict[str, list[str]]:
 
 def _quoted(name: str) -> str:
     return name if name.isupper() else f"'{name}'"
+
+
+def _amount(written: Any) -> float:
+    """Return how much a literal is, to compare it with another one of its unit."""
+    parts = re.match(r"([-\d.]+) ?(.*)", str(written))
+    assert parts is not None
+    return float(parts[1]) * {"bp": 0.01, "min": 1 / 60, "d": 24}.get(parts[2], 1)
 
 
 def _with_unit(number: float, unit: str) -> Any:

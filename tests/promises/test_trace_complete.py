@@ -311,7 +311,7 @@ def test_each_step_follows_from_what_it_shows(name: str) -> None:
 
 def test_each_step_of_a_generated_policy_follows_from_what_it_shows(tmp_path: Path) -> None:
     seen = 0
-    for seed in range(5):
+    for seed in range(10):
         rng = Random(f"follows {seed}")
         policy = load_policy(put(tmp_path / str(seed), written(rng)))
         for _ in range(8):

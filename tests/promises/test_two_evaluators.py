@@ -24,9 +24,11 @@ def hold_equal(policy: Policy, snapshot: Json, decision: str, memory: Json | Non
     reference = policy.reference(snapshot, decision, memory)
     told = f"{decision} of {snapshot} with {memory}: {compiled.problems}, {reference.problems}"
     assert compiled.ok == reference.ok, told
-    codes = [[problem.code for problem in one.problems] for one in (compiled, reference)]
-    assert codes[0] == codes[1], told
-    assert "internal-error" not in codes[0], told
+    found = [
+        [(one.code, one.severity, one.path, one.message) for one in each.problems] for each in (compiled, reference)
+    ]
+    assert found[0] == found[1], told
+    assert "internal-error" not in [code for code, *_ in found[0]], told
     assert bits(compiled.outputs) == bits(reference.outputs), told
     assert bits(compiled.memory) == bits(reference.memory), told
     assert compiled.answered_by == reference.answered_by, told
