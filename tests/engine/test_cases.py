@@ -232,3 +232,9 @@ def test_several_problems_stand_on_a_line_each_with_their_hints_behind_them(run)
     (result,) = run(HEAD + "  - {name: one, set: {account.margin_used: none}, expect: {bet: 50}}\n")
     first = next(one for one in result.mismatches if one.path == "problems")
     assert first.got.startswith("account.margin_used: is missing [missing-field] (")
+
+
+def test_a_key_beside_the_tests_is_said_to_be_none_of_their_file(run):
+    [result] = run("decision: position\n" + HEAD + "  - {name: a, expect: {bet: 50}}\n")
+    [problem] = result.problems
+    assert (problem.code, problem.message) == ("unknown-key", "a file of tests has no key `decision`")
