@@ -6,7 +6,7 @@ from dataclasses import replace
 from rulecap.language import types as t
 from rulecap.language.expression import Expression
 from rulecap.language.possible import Facts, declared, declared_of, given
-from rulecap.language.terms import Choice, Const, Logic, Read, Term, children
+from rulecap.language.terms import Choice, Const, Field, Logic, Read, Term, children
 from rulecap.policy.checks.columns import ranged_columns
 from rulecap.policy.plan import Plan
 from rulecap.policy.typed import InputCheck, TypedPolicy
@@ -133,8 +133,10 @@ def _fixed(condition: Condition, facts: Facts) -> Iterator[Problem]:
 
 def _declarer(condition: Term, facts: Facts, truth: bool) -> str:
     """Return who declares the ranges in which a condition is settled."""
-    inputs = declared_of(facts, Read)
-    return "`inputs` declares" if given(inputs, condition, truth) is None else "rules declare for their columns"
+    for kind, declarer in ((Read, "`inputs` declares"), (Field, "rules declare for their columns")):
+        if given(declared_of(facts, kind), condition, truth) is None:
+            return declarer
+    return "`inputs` and rules declare"
 
 
 def _decisive(term: Term, facts: Facts, truth: bool) -> tuple[Term, bool]:
