@@ -62,7 +62,7 @@ def _check(rule: Typed, cases: RuleOfCases, column: str, written: Node, problems
     ends = edges(column, written, kind, problems)
     if len(problems) == before:
         for name, value in values:
-            keep_within(name, value, written, ends, problems)
+            keep_within(name, value, written, ends, cases.key.source, problems)
 
 
 def _unit(written: Node) -> t.Number:

@@ -11,7 +11,7 @@ from rulecap.language.thousands import either
 from rulecap.language.unit_errors import as_unit
 from rulecap.language.values import is_number
 from rulecap.policy.model import Parameter, PolicyText
-from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
+from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, SourceFile, problem_at
 from rulecap.policy.typed import DatedParameter
 from rulecap.problems import Problem, of_late
 
@@ -150,19 +150,36 @@ def _within(name: str, parameter: Parameter, value: Literal, kind: t.Type, probl
     before = len(problems)
     ends = edges(name, parameter.range, t.strip(kind), problems)
     if len(problems) == before:  # else whether the value is within depends on what was meant
-        keep_within(name, value, parameter.range, ends, problems)
+        keep_within(name, value, parameter.range, ends, parameter.node.source, problems)
 
 
 def keep_within(
-    name: str, value: Literal, written: Any, ends: tuple[float | None, float | None], problems: list[Problem]
+    name: str,
+    value: Literal,
+    written: Any,
+    ends: tuple[float | None, float | None],
+    own: SourceFile,
+    problems: list[Problem],
 ) -> None:
-    """Note a value that is outside of a range whose ends are as they should be; none is in every range."""
+    """Note a value that is outside of a range whose ends are as they should be; none is in every range.
+
+    Args:
+        name: what the value is called.
+        value: the value.
+        written: the range.
+        ends: its ends.
+        own: the file that has the value and the range, unless an overlay sets them.
+        problems: where it is noted.
+    """
     number: Any = value.value
     low, high = ends
     if number is not None and low is not None and high is not None and not low <= number <= high:
         of = " to ".join(one.text for one in written.items)
         message = f"{name} is {value.node.text}, outside its range of {of}"  # type: ignore[union-attr]  # a number is a scalar
-        problems.append(problem_at(value.node, "out-of-range", message))
+        changed = [one.location for one in written.items if one.source is not own]
+        set_there = changed and value.node.source is own  # the value is blamed, and it was the range that changed
+        hint = f"the range is set in {changed[0].file}:{changed[0].line}" if set_there else ""
+        problems.append(problem_at(value.node, "out-of-range", message, hint))
 
 
 def edges(name: str, node: Node, kind: t.Type, problems: list[Problem]) -> tuple[float | None, float | None]:
