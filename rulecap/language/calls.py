@@ -8,7 +8,7 @@ from rulecap.language import elsewhere
 from rulecap.language import types as t
 from rulecap.language.functions import ALL_NAMES, FUNCTIONS, OVER_LISTS
 from rulecap.language.grammar import CONSTANTS, offset_of
-from rulecap.language.paths import dotted, lookup
+from rulecap.language.paths import dotted, lookup, named, nothing_named
 from rulecap.language.presence import proven
 from rulecap.language.scope import Vocabulary
 from rulecap.language.terms import Adjustments, Aggregate, Call, Default, Known, Term
@@ -175,6 +175,8 @@ def _known(inference: "Inference", node: ast.Call, name: str) -> Term:
 def _adjustments(inference: "Inference", node: ast.Call, name: str) -> Term:
     words = inference.scope.vocabulary
     for argument in node.args:
+        if isinstance(argument, ast.Name) and argument.id not in named(inference):
+            return nothing_named(inference, argument, argument.id)
         kind = words.rule_kind(argument.id) if isinstance(argument, ast.Name) else "none"
         unread = not kind and isinstance(argument, ast.Name) and argument.id in words.rule_names()
         if kind != "adjust" and not unread:

@@ -64,7 +64,7 @@ def _name(inference: "Inference", node: ast.Name) -> Term:
         return inference.wrong(node, "unknown-name", "value is the running value in the steps of an adjust rule")
     if name in ALL_NAMES:
         return inference.wrong(node, "unknown-name", f"{name} is a function", f"write {name}(…)")
-    return _nothing(inference, node, name)
+    return nothing_named(inference, node, name)
 
 
 def _rule(inference: "Inference", node: ast.Name) -> Term:
@@ -77,7 +77,7 @@ def _rule(inference: "Inference", node: ast.Name) -> Term:
     return RuleValue(words.rule_type(name), offset_of(node), name)
 
 
-def _nothing(inference: "Inference", node: ast.AST, name: str) -> Term:
+def nothing_named(inference: "Inference", node: ast.AST, name: str) -> Term:
     """Note a name that nothing has; where a rule has it in a form that none may have, that is noted there already."""
     near = nearest(name, named(inference))
     if near is not None and near in inference.scope.vocabulary.rule_names() and not WRITTEN_NAME.match(near):
@@ -187,6 +187,8 @@ def lookup(inference: "Inference", node: ast.Call, name: str) -> Term:
     cases = words.cases(name) if name in words.rule_names() else None
     if cases is None and name in words.rule_names() and words.rule_type(name) == t.UNKNOWN:
         return Const(t.UNKNOWN, offset_of(node), None)
+    if name not in named(inference):
+        return nothing_named(inference, node, name)
     if cases is None:
         hint = "`.at(…)` belongs to rules of kind bands or table"
         return inference.wrong(node, "wrong-type", f"{name} has no cases to look up", hint)
