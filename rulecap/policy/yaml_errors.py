@@ -78,7 +78,7 @@ def syntax_problem(source: SourceFile, error: Exception) -> Problem:
             if meaning.hint == ALIGN and (slip := _slip_above(source, place)):
                 return slip
             if meaning.message == SECOND_COLON and _is_first_colon(source, place):
-                return source.problem("yaml-syntax", INDENTED, place, ALIGN)
+                return _item_without_colon(source, place) or source.problem("yaml-syntax", INDENTED, place, ALIGN)
             if closer := _odd_bracket(source, error, place) or _late_quote(source, place):
                 return closer
             if meaning.hint == ALIGN and source.line(place.line)[: place.column - 1].strip(" -"):
@@ -99,10 +99,24 @@ def _slip_behind_key(source: SourceFile, number: int) -> Problem | None:
         place = Location(source.name, number, unspaced.end("key") + 1)
         return source.problem("yaml-syntax", "a space is missing behind this colon", place, _spaced(unspaced))
     first = number > 1 and OPENS.search(source.line(number - 1))  # else it may go on with the text of the line above
-    if first and (colonless := COLONLESS.match(line)):
-        place = Location(source.name, number, colonless.end("key") + 1)
-        return source.problem("yaml-syntax", "a colon is missing before this", place, _spaced(colonless))
-    return None
+    colonless = COLONLESS.match(line) if first else None
+    return _without_colon(source, number, colonless) if colonless else None
+
+
+def _item_without_colon(source: SourceFile, place: Location) -> Problem | None:
+    """Return the finding that the first entry of a list's item, in the line above, has no colon behind its key."""
+    number = place.line - 1
+    above = source.line(number) if number else ""
+    entry = COLONLESS.match(above)
+    here = source.line(place.line)
+    if entry is None or not above.lstrip().startswith("- ") or entry.start("key") != len(here) - len(here.lstrip()):
+        return None
+    return _without_colon(source, number, entry)
+
+
+def _without_colon(source: SourceFile, number: int, entry: re.Match[str]) -> Problem:
+    place = Location(source.name, number, entry.end("key") + 1)
+    return source.problem("yaml-syntax", "a colon is missing before this", place, _spaced(entry))
 
 
 def _slip_above(source: SourceFile, place: Location) -> Problem | None:
