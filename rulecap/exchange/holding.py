@@ -30,8 +30,8 @@ async def _held(session: Session, where: Mapping[str, Any]) -> Holdings:
     """
     reference, venue = session.reference, session.venue
     answer, markets = await _told(session, where), await reference.markets()
-    held = [markets.get(str(one.get("symbol"))) for one in answer if number(one.get("contracts")) != 0]
-    if any(market is None or not is_traded(market) for market in held):
+    listed = [markets.get(str(one.get("symbol"))) for one in answer if number(one.get("contracts")) != 0]
+    if any(market is None or not is_traded(market) for market in listed):
         again = await reference.markets(lacking=True)
         if again is not markets:
             answer, markets = await _told(session, where), again

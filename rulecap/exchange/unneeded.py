@@ -48,14 +48,14 @@ class Unneeded:
 
         Args:
             code: under which name it is missed.
-            what: what is asked, for messages.
+            what: what is asked, for messages, and by which a question is told from others.
             asking: asks, and tries again where that may help.
 
         Raises:
             VenueError: another try does not help: the answer came, and is what stops a reading.
         """
         began = self._monotonic()
-        until, failure = self._failed.get(code, (0.0, None))
+        until, failure = self._failed.get(what, (0.0, None))
         if failure is not None and began < until:
             return Told(None, (failure,))
         try:
@@ -68,12 +68,12 @@ class Unneeded:
                 raise
             failure = VenueError(code, error.message)
         else:
-            self._failed.pop(code, None)
+            self._failed.pop(what, None)
             return Told(found)
         now = self._monotonic()
         # Not for what a process that stood still has slept through: it was waited for no longer than is ever waited.
         waited = min(now - began, UNNEEDED_SECONDS)
-        self._failed[code] = now + max(LATER_SECONDS, LATER_TIMES * waited), failure
+        self._failed[what] = now + max(LATER_SECONDS, LATER_TIMES * waited), failure
         return Told(None, (failure,))
 
 

@@ -29,5 +29,5 @@ def at_hangup(log: logging.Logger, stop: Callable[[], None]) -> None:
     if hangup is None or signal.getsignal(hangup) is signal.SIG_IGN:
         return
     does = stop if sys.stderr.isatty() else lambda: log.info(GOES_ON)
-    with suppress(NotImplementedError):
+    with suppress(NotImplementedError):  # a loop that takes no signals
         asyncio.get_running_loop().add_signal_handler(hangup, does)

@@ -168,3 +168,18 @@ def test_brackets_that_are_asked_for_too_often_have_the_venue_left_alone(binance
     banned = '{"code": -1003, "msg": "Way too much request weight used; IP banned until 1."}'
     binance.fault("leverageBracket", "status", 100_000, status=418, body=banned)
     assert refused(binance, part).code == "venue-banned"
+
+
+def test_a_question_that_failed_leaves_another_one_to_be_asked():
+    async def look():
+        asides = Asides()
+
+        async def fails():
+            raise ccxt.NetworkError("down")
+
+        async def answers():
+            return "told"
+
+        return [await asides.instead("one", fails, "instead"), await asides.instead("another", answers, "instead")]
+
+    assert asyncio.run(look()) == ["instead", "told"]
