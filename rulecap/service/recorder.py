@@ -123,8 +123,8 @@ class Recorder:
             self._working.add(loop.create_task(self._work()))
         elif len(self._queue) >= self._enough:
             self._gathered.set()
-        # What is asked is recorded, whether or not the one who asked is still there.
-        return await asyncio.shield(answer)
+        # Who is told to wait no longer takes back the waiting alone: what is asked is recorded all the same.
+        return await answer
 
     def unrecorded(self, asked: Asked, problem: Problem, unknown: frozenset[str]) -> Decision:
         """Return a decision at once, without a record; as `Ledger.unrecorded`."""
