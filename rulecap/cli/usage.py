@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 FINE, NOT_FINE = 0, 1
 SHIPPED_POLICY = "default"
 DEFAULT_DECISION = "position"
-VENUE_OPTIONS = ("sandbox", "keys", "account", "quote", "bars", "timeframe", "timeout", "url")
+VENUE_OPTIONS = ("sandbox", "keys", "account", "quote", "bars", "timeframe", "timeout", "url", "deposits")
 
 
 class UsageError(Exception):
@@ -94,6 +94,8 @@ def add_venue(parser: "argparse._ActionsContainer") -> None:
     parser.add_argument("--quote", metavar="CURRENCY", help="the account's currency (default: USDT)")
     parser.add_argument("--timeout", metavar="SECONDS", help="for one request (default: 10)")
     parser.add_argument("--url", metavar="URL", help="another address of it: scheme, host and port")
+    text = "where what was counted of deposits is kept (default: beside a log in SQLite)"
+    parser.add_argument("--deposits", metavar="FOLDER", help=text)
 
 
 def add_json(parser: "argparse._ActionsContainer") -> None:

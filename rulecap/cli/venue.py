@@ -14,7 +14,7 @@ from rulecap.audit.review.selection import looking
 from rulecap.cli.usage import NotFine, UsageError
 from rulecap.exchange import Deposits, ExchangeSettings, Extras, VenueError, open_exchange
 from rulecap.exchange.errors import CALLERS
-from rulecap.service.counted import Counted, beside
+from rulecap.service.counted import Counted, counted_of
 from rulecap.snapshot import Position, Snapshot
 
 # Option of the command line -> where it stands in the settings.
@@ -27,6 +27,7 @@ PLACES = {
     "timeframe": ("timeframe",),
     "timeout": ("timeout_seconds",),
     "url": ("origin",),
+    "deposits": ("deposits_folder",),
 }
 
 
@@ -40,7 +41,7 @@ def read_venue(
         NotFine: the venue gives no snapshot.
     """
     settings = settings_of(asked, venue)
-    counted = _counted(asked.log, settings.account_name)
+    counted = _counted(settings, asked.log)
 
     async def read() -> Snapshot:
         async with open_exchange(settings) as exchange:
@@ -59,10 +60,10 @@ def read_venue(
         raise NotFine(error.problems or [error.problem()]) from None
 
 
-def _counted(url: str, account: str) -> Counted | None:
-    """Return what was counted of an account's deposits and withdrawals, as it is kept beside the log."""
+def _counted(settings: ExchangeSettings, url: str) -> Counted | None:
+    """Return what was counted of an account's deposits and withdrawals, as it is kept."""
     try:
-        return beside(url, account)
+        return counted_of(settings, url)
     except LogError as error:
         raise UsageError(str(error)) from error
 
@@ -70,8 +71,8 @@ def _counted(url: str, account: str) -> Counted | None:
 def _deposits(url: str, account: str, counted: Counted | None) -> Deposits | None:
     """Return what the log knows of an account's deposits and withdrawals, to be counted on from; none without a log.
 
-    What was paid in or out since its last record would else be taken for a profit or a loss. What was counted beside
-    the log tells which entries are known.
+    What was paid in or out since its last record would else be taken for a profit or a loss. What is kept of
+    that counting tells which entries are known.
     """
     try:
         with open_log(url) as log, looking(log):

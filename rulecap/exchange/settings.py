@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, DirectoryPath, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 SANDBOX, QUOTE = "-sandbox", "USDT"
@@ -57,6 +57,10 @@ class ExchangeSettings(Frozen):
     ] = None
     origin: Annotated[
         str | None, Field(pattern=r"^https?://[^/\s]+$", description="Another address: a gateway, a venue for tests.")
+    ] = None
+    deposits_folder: Annotated[
+        DirectoryPath | None,
+        Field(description="Where it is kept what was counted of deposits; none: beside the log, if it is in SQLite."),
     ] = None
     milliseconds_per_weight: Annotated[
         float | None, Field(ge=0, description="Slower (or quicker) than ccxt's own limit for the venue.")

@@ -25,7 +25,7 @@ from rulecap.monitor.outbox import Outbox
 from rulecap.monitor.report import Report
 from rulecap.monitor.settings import MonitorSettings
 from rulecap.monitor.webhook import Webhook
-from rulecap.service.counted import beside
+from rulecap.service.counted import counted_of
 from rulecap.service.demo import DemoSource
 from rulecap.service.in_force import PolicyInForce, edited_within
 
@@ -115,7 +115,7 @@ def _account(
     if wanted.settings.execute:
         exchange.check_orders()
     execution = Execution(exchange, Orders(journal), wanted.settings, clock) if wanted.settings.execute else None
-    counted = beside(wanted.settings.log, exchange.settings.account_name)
+    counted = counted_of(exchange.settings, wanted.settings.log)
     return ExchangeAccount(exchange, clock, wanted.settings.ledger_seconds, counted), execution
 
 

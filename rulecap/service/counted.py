@@ -1,4 +1,4 @@
-"""What was counted of deposits, kept beside the log over restarts: by that, an entry that comes late is not lost."""
+"""What was counted of deposits, kept in a file over restarts: by that, an entry that comes late is not lost."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from rulecap.audit.opening import SQLITE, sqlite_path
 from rulecap.service.replaced import replace_file
 
 if TYPE_CHECKING:
-    from rulecap.exchange import Deposits
+    from rulecap.exchange import Deposits, ExchangeSettings
 
 log = logging.getLogger("rulecap.service")
 # While nothing moves, what is kept is renewed so often: from there the ledger is read on at the next start.
@@ -102,13 +102,16 @@ class Keeping:
             await asyncio.wait({self._writing}, timeout=LONGEST_WRITING)
 
 
-def beside(url: str, account: str) -> Counted | None:
-    """Return what is kept beside a log in SQLite; none for another log.
+def counted_of(settings: "ExchangeSettings", url: str) -> Counted | None:
+    """Return what is kept of an account's deposits: in its folder, or beside a log in SQLite; else none is.
 
     Raises:
         LogError: the address names no file.
     """
+    name = f"deposits-{quote(settings.account_name, safe='')}"
+    if settings.deposits_folder is not None:
+        return Counted(settings.deposits_folder / name)
     if not url.startswith(SQLITE):
         return None
     path = sqlite_path(url)
-    return Counted(path.with_name(f"{path.name}.deposits-{quote(account, safe='')}"))
+    return Counted(path.with_name(f"{path.name}.{name}"))

@@ -29,7 +29,7 @@ from rulecap.snapshot import Account, Snapshot
 from rulecap.snapshot.findings import problems_of
 
 if TYPE_CHECKING:
-    from rulecap.exchange import AccountView, Exchange, Extras, VenueError
+    from rulecap.exchange import AccountView, Exchange, ExchangeSettings, Extras, VenueError
 
 log = logging.getLogger("rulecap.service")
 # The account is not kept waiting for the log, nor for the venue's ledger, for longer than these seconds.
@@ -56,9 +56,14 @@ class ExchangeSource:
         self._scores: Scores = {}
 
     @property
+    def settings(self) -> "ExchangeSettings":
+        """Which account it is, and how it is reached."""
+        return self._exchange.settings
+
+    @property
     def account_name(self) -> str:
         """The account's name in memory and log."""
-        return self._exchange.settings.account_name
+        return self.settings.account_name
 
     def resume(self, net: float, since: datetime) -> None:
         """Go on counting deposits and withdrawals where the log ended, so that none is taken for profit or loss.

@@ -168,8 +168,14 @@ def test_what_was_paid_in_or_out_since_the_last_record_is_no_profit_or_loss(reac
     assert told["account"]["net_deposits"] == float(amount)
 
 
-def test_an_entry_that_comes_late_into_the_ledger_counts_though_each_command_is_started_anew(reach, venue, tmp_path):
+@pytest.mark.parametrize("folder", [None, "kept"])
+def test_an_entry_that_comes_late_into_the_ledger_counts_though_each_command_is_started_anew(
+    reach, venue, tmp_path, folder
+):
     log = ("--log", f"sqlite:///{tmp_path / 'log.sqlite3'}")
+    if folder:
+        (tmp_path / folder).mkdir()
+        log += ("--deposits", str(tmp_path / folder))
     asked = ("eval", "--exchange", "binanceusdm", "--decision", "drawdown", "--record", "--json", *log)
 
     def paid():
@@ -185,8 +191,8 @@ def test_an_entry_that_comes_late_into_the_ledger_counts_though_each_command_is_
     assert paid() == -300
     assert reach(*asked).code == 0
     assert [paid(), paid()] == [-300, -300]
-    files = sorted(one.name for one in tmp_path.iterdir())
-    assert [one for one in files if "deposits" in one] == ["log.sqlite3.deposits-binanceusdm"]
+    kept = [str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*deposits-*")]
+    assert kept == (["kept/deposits-binanceusdm"] if folder else ["log.sqlite3.deposits-binanceusdm"])
 
 
 def test_what_puts_nothing_on_record_writes_nothing_beside_the_log(reach, venue, tmp_path):

@@ -47,11 +47,12 @@ class Desk:
     def __init__(self, folder: Path, venue: Venue) -> None:
         self.folder, self.venue, self.clock = folder, venue, Shifted()
         self.log, self.journal = f"sqlite:///{folder / 'log.sqlite3'}", folder / "journal.sqlite3"
+        self.deposits_folder: Path | None = None
 
     def wanted(self, url: str | None = None, secret: bytes = b"", **given: Any) -> Wanted:
         settings = MonitorSettings(**{"log": self.log, "execute": True, "rest_seconds": 0.0} | given)
         # A monitor that was moved ahead in time still talks to a venue of today.
-        exchange = settings_of(self.venue, timeout_seconds=0.5)
+        exchange = settings_of(self.venue, timeout_seconds=0.5, deposits_folder=self.deposits_folder)
         return Wanted(settings, self.journal, exchange, Webhook(url, secret) if url else None)
 
     @asynccontextmanager

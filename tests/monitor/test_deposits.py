@@ -112,13 +112,20 @@ def test_what_was_counted_and_came_on_no_record_is_counted_again(desk, venue, mo
     assert [desk.one().snapshot.account.net_deposits for _ in range(2)] == [-3000, -3000]
 
 
+@pytest.mark.parametrize("folder", [None, "kept"])
 @pytest.mark.parametrize("last", ["monitor", "service"])
-def test_monitor_and_service_over_one_log_go_on_from_each_others_sums(at_binance, binance, last):
+def test_monitor_and_service_over_one_log_go_on_from_each_others_sums(at_binance, binance, tmp_path, last, folder):
     """Else whichever starts next takes the other's record for all that it counted, and a late entry for known."""
     from rulecap.service import DynamicCapitalManager, exchange_source
 
+    kept = None if folder is None else tmp_path / folder
+    if kept is not None:
+        kept.mkdir()
+    at_binance.deposits_folder = kept
+    reached = {"venue": "binanceusdm", "origin": binance.origin, "milliseconds_per_weight": 0, "deposits_folder": kept}
+
     async def serve():
-        source = exchange_source({"venue": "binanceusdm", "origin": binance.origin, "milliseconds_per_weight": 0})
+        source = exchange_source(reached)
         manager = DynamicCapitalManager(source, log=at_binance.log)
         await manager.get_capital_state()
         manager.close()
@@ -139,6 +146,7 @@ def test_monitor_and_service_over_one_log_go_on_from_each_others_sums(at_binance
     binance.fault("v1/income", "then", 1, change=lambda _: [])
     assert other() == 500
     assert [one(), other(), one()] == [-2500, -2500, -2500]
+    assert kept is None or [one.name for one in kept.iterdir()] == ["deposits-binanceusdm"]
 
 
 def test_what_the_journal_knows_of_deposits_counts_only_beside_the_record_that_it_belongs_to(desk, venue):

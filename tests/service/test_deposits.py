@@ -24,11 +24,17 @@ from rulecap.service.venue import exchange_source
 @pytest.fixture
 def start(venue, tmp_path):
     """Return what starts a service's source over the log, reads the account so often, and has the last on record."""
+    return starter(venue, f"sqlite:///{tmp_path / 'log.sqlite3'}")
+
+
+def starter(venue, log, **settings):
     from rulecap.service import DynamicCapitalManager
 
+    reached = {"venue": "binanceusdm", "origin": venue.origin, "milliseconds_per_weight": 0, **settings}
+
     async def run(times):
-        source = exchange_source({"venue": "binanceusdm", "origin": venue.origin, "milliseconds_per_weight": 0})
-        manager = DynamicCapitalManager(source, log=f"sqlite:///{tmp_path / 'log.sqlite3'}")
+        source = exchange_source(reached)
+        manager = DynamicCapitalManager(source, log=log)
         read = [(await source.account()).account.net_deposits for _ in range(times)]
         await manager.get_capital_state()
         manager.close()
@@ -51,6 +57,20 @@ def test_an_entry_that_comes_late_counts_once_over_restarts(venue, start):
     assert start(2) == [-3000.0, -3000.0]
     venue.deposit("500")
     assert [start(), start(), start()] == [[-2500.0], [-2500.0], [-2500.0]]
+
+
+def test_a_folder_keeps_it_where_the_log_is_on_a_server(venue, postgres_url, tmp_path, caplog):
+    """Without one there is nowhere to keep it, which is said at each start."""
+    start = starter(venue, postgres_url, deposits_folder=tmp_path)
+    assert start() == [0.0]
+    venue.deposit("-3000")
+    nothing_yet(venue, 2)
+    assert start() == [0.0]
+    assert [start(), start()] == [[-3000.0], [-3000.0]]
+    assert [one.name for one in tmp_path.iterdir()] == ["deposits-binanceusdm"]
+    assert "deposits-unkept" not in {getattr(one, "code", "") for one in caplog.records}
+    assert starter(venue, postgres_url)() == [-3000.0]
+    assert "deposits_folder" in next(one.message for one in caplog.records if one.code == "deposits-unkept")
 
 
 @pytest.mark.parametrize("ahead", [0, 3_600], ids=["right", "ahead"])
