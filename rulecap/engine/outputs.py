@@ -50,7 +50,7 @@ def output_source(code: Code, source: str, kind: t.Type) -> str:
             and inner.item.access == "key"
             and all(_flat(part) for part in inner.item.fields.values())
         ):
-            return f"[{{**v_item}} for v_item in {source}]"
+            return f"list(map(dict, {source}))"
     return f"{code.emitter.named('f_json', json_value)}({source})"
 
 

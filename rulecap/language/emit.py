@@ -58,7 +58,7 @@ class Emitter:
         self.constants: dict[str, object] = {}
         self._lookups, self._rows = lookups, rows
         self._temporaries = 0
-        self._careful = False
+        self._careful = self._within_source = False
 
     def constant(self, value: object) -> str:
         """Return source for a value: a literal, or a name that the constants hold it under."""
@@ -85,23 +85,32 @@ class Emitter:
         finally:
             self._careful = False
 
-    def temporary(self) -> str:
-        """Return a fresh variable's name."""
+    def gone_through(self, term: Term) -> str:
+        """Return source of a list that a comprehension goes through: there Python keeps no value by a name."""
+        before, self._within_source = self._within_source, True
+        try:
+            return self.term(term)
+        finally:
+            self._within_source = before
+
+    def once(self, term: Term) -> tuple[str, str]:
+        """Return source that computes a term for the first time, and source that has its value from then on."""
+        text = self.term(term)
+        if self._within_source or local_of(term) or isinstance(term, Const):
+            return text, text
         self._temporaries += 1
-        return f"t{self._temporaries}"
+        name = f"t{self._temporaries}"
+        return f"({name} := {text})", name
 
     def field(self, term: Field) -> str:
         """Return source that reads a field, none where its record is absent."""
         record = t.strip(term.base.type)
         assert isinstance(record, t.Record)
         tail = f".{term.name}" if record.access == "attribute" else f"[{term.name!r}]"
-        base = self.term(term.base)
         if not isinstance(term.base.type, t.Optional) and not self._careful:
-            return base + tail
-        if local_of(term.base):
-            return f"(None if {base} is None else {base}{tail})"
-        name = self.temporary()
-        return f"(None if ({name} := {base}) is None else {name}{tail})"
+            return self.term(term.base) + tail
+        base, again = self.once(term.base)
+        return f"(None if {base} is None else {again}{tail})"
 
     def binary(self, term: Binary) -> str:
         """Return source of arithmetic; a time moves by hours through a function."""
@@ -115,11 +124,8 @@ class Emitter:
 
     def default(self, term: Default) -> str:
         """Return source of a value or its replacement."""
-        value, otherwise = self.term(term.value), self.term(term.otherwise)
-        if local_of(term.value):
-            return f"({otherwise} if {value} is None else {value})"
-        name = self.temporary()
-        return f"({otherwise} if ({name} := {value}) is None else {name})"
+        (value, again), otherwise = self.once(term.value), self.term(term.otherwise)
+        return f"({otherwise} if {value} is None else {again})"
 
     def known(self, term: Known) -> str:
         """Return source of whether a value is there; Python warns of such a question about one that is written."""
@@ -129,31 +135,30 @@ class Emitter:
 
     def call(self, term: Call) -> str:
         """Return source of a call; the plainest ones are written out."""
+        if term.function in ("min", "max") and len(term.arguments) == 2:  # a pair has two
+            return self._extreme(term)
         arguments = [self.term(argument) for argument in term.arguments]
         if term.function == "percent_of":
             return f"({arguments[0]} * {arguments[1]} / 100.0)"
         if term.function == "as_percent":
             return f"(100.0 * {arguments[0]} / {arguments[1]})"
         if term.function in ("min", "max") and len(arguments) > 1:
-            return self._extreme(term, arguments)
+            return f"{term.function}({', '.join(arguments)})"
         if term.function in ("abs", "count"):
             return f"{'len' if term.function == 'count' else 'abs'}({arguments[0]})"
         over_list = term.function in OVER_LISTS and len(arguments) == 1
         compute = OVER_LISTS[term.function] if over_list else _implementation(term.function)
         return f"{self.named('f_' + ('list_' if over_list else '') + term.function, compute)}({', '.join(arguments)})"
 
-    def _extreme(self, term: Call, arguments: list[str]) -> str:
-        """Min and max of two plain values, as the built-ins decide it: the first where they are equal."""
-        plain = all(local_of(argument) or isinstance(argument, Const) for argument in term.arguments)
-        if len(arguments) != 2 or not plain:  # a pair has two
-            return f"{term.function}({', '.join(arguments)})"
-        a, b = arguments
-        return f"({b} if {b} {'<' if term.function == 'min' else '>'} {a} else {a})"
+    def _extreme(self, term: Call) -> str:
+        """Return source of the smaller or larger of two, as the built-ins decide it: the first where they are equal."""
+        (first, a), (second, b) = map(self.once, term.arguments)
+        return f"({b} if {first} {'>' if term.function == 'min' else '<'} {second} else {a})"
 
     def aggregate(self, term: Aggregate) -> str:
         """Return source of a function over a comprehension."""
         condition = f" if {self.term(term.condition)}" if term.condition else ""
-        items = f"[{self.term(term.element)} for e_{term.name} in {self.term(term.source)}{condition}]"
+        items = f"[{self.term(term.element)} for e_{term.name} in {self.gone_through(term.source)}{condition}]"
         return f"{self.named('f_list_' + term.function, OVER_LISTS[term.function])}({items})"
 
     def compare(self, term: Compare) -> str:

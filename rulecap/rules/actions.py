@@ -128,7 +128,7 @@ class TypedAction:
 
     def count(self, code: Code) -> str:
         """Return source of how many elements there are."""
-        element, source = self.loop.variable, code.term(self.loop.source)
+        element, source = self.loop.variable, code.emitter.gone_through(self.loop.source)
         if self.loop.where is None:
             return f"len({source})"
         return f"len([{element} for {element} in {source} if {code.term(self.loop.where[1])}])"
@@ -136,7 +136,7 @@ class TypedAction:
     def left_out(self, code: Code) -> str:
         """Return source of what names the elements on which `where` does not hold."""
         assert self.loop.where is not None  # asked for only then
-        element, source = self.loop.variable, code.term(self.loop.source)
+        element, source = self.loop.variable, code.emitter.gone_through(self.loop.source)
         return f"[{self.loop.shown()} for {element} in {source} if not {code.term(self.loop.where[1])}]"
 
 

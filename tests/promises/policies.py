@@ -864,7 +864,10 @@ def _count(w: Writer, depth: int) -> Number:
     if w.chance(0.5):
         return f"hour({w.time(depth)})", "count"
     quantity, parts, least = w.number("quantity", depth), w.number("count", 0), w.number("quantity", 0)
-    return f"count(order_slices({quantity}, {parts}, market.quantity_step, {least}))", "count"
+    slices = f"order_slices({quantity}, {parts}, market.quantity_step, {least})"
+    if w.chance(0.4):
+        return f"count(slice for slice in {slices} if slice > {w.number('quantity', 0)})", "count"
+    return f"count({slices})", "count"
 
 
 def _percent(w: Writer, depth: int) -> Number:

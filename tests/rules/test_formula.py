@@ -239,3 +239,53 @@ rules:
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("quantity", "parts"),
+    [
+        ("default(first.quantity, 6 USD / market.price)", "2"),
+        ("market.min_quantity", "max(2, default(signal.trades, 3))"),
+    ],
+)
+def test_what_a_list_is_made_of_may_be_computed_where_its_elements_are_gone_through(quantity, parts):
+    """Python keeps no value by a name there."""
+    slices = f"order_slices({quantity}, {parts}, market.quantity_step, market.quantity_step)"
+    decision = decide(
+        f"""\
+        rules:
+          first: {{kind: pick, from: positions as p}}
+          whole: {{kind: formula, unit: quantity, formula: "sum(one for one in {slices})"}}
+        decisions:
+          answer:
+            requires: [market.price, market.min_quantity, market.quantity_step]
+            on_error: {{whole: none}}
+            outputs: {{whole: whole}}
+        """,
+        market={"symbol": "BTCUSDT", "price": 1.0, "min_quantity": 6.0, "quantity_step": 1.0},
+    )
+    assert (decision.outputs["whole"], decision.problems) == (6.0, ())
+
+
+def test_a_list_may_be_chosen_by_what_is_computed_wherever_its_elements_are_gone_through():
+    decision = decide(
+        """\
+        rules:
+          first: {kind: pick, from: positions as p}
+          listed: {kind: each, of: positions as p, give: {name: p.symbol}}
+          acts:
+            kind: actions
+            actions:
+              - for: "(positions if default(first.score, 3) > 2 else []) as p"
+                where: p.margin > 10 USD
+                do: {symbol: p.symbol}
+        decisions:
+          answer:
+            on_error: {acts: [], listed: []}
+            outputs: {acts: acts, listed: "listed if default(first.score, 3) > 2 else listed"}
+        """,
+        positions=[{}, {"margin": 20, "symbol": "ETHUSDT"}],
+    )
+    assert decision.outputs["acts"] == [{"symbol": "ETHUSDT"}]
+    assert decision.outputs["listed"] == [{"name": "BTCUSDT"}, {"name": "ETHUSDT"}]
+    assert detail(decision, "acts")["actions"][0]["left_out"] == ["BTCUSDT"]
