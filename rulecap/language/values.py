@@ -83,9 +83,12 @@ def short(value: float) -> str:
     """Return a number with two decimals; with more where two would make it look whole, or where it is small."""
     if not -LARGE < value < LARGE or -1 < value < 1:
         return digits(value)
+    whole = int(value)
+    if value == whole:
+        return f"{whole:,}"
     text = f"{value:,.2f}"
     if text.endswith("00"):
-        return text[:-3] if value == int(value) else digits(value)
+        return digits(value)
     return text[:-1] if text.endswith("0") else text
 
 
