@@ -1,4 +1,8 @@
-"""The outbox: what was last told, and the notices that nobody has got yet; both outlive the monitor."""
+"""The outbox: what was last told, and the notices that nobody has got yet; both outlive the monitor.
+
+A monitor that posts nothing only shows what has changed. It remembers that apart: else whoever looks by hand would take
+the notice of it from one that posts.
+"""
 
 import json
 import logging
@@ -11,6 +15,7 @@ from rulecap.monitor.journal import Journal, JournalError
 
 log = logging.getLogger("rulecap.monitor")
 MOST_WAITING = 1000
+SHOWN = "shown "
 SAVE_VALUE = "INSERT OR REPLACE INTO told VALUES (?, ?)"
 Found = Mapping[str, tuple[object, str | None]]
 
@@ -29,16 +34,16 @@ class Outbox:
     """Keeps notices in the journal; in memory while that cannot be written.
 
     Attributes:
-        told: what was last told, by name.
+        told: what was last told, by name; what was only shown, by its name after `SHOWN`.
     """
 
-    def __init__(self, journal: Journal) -> None:
-        """Read what was told.
+    def __init__(self, journal: Journal, telling: bool = True) -> None:
+        """Read what was told; `telling` says whether notices go anywhere.
 
         Raises:
             JournalError: it cannot be read.
         """
-        self._journal = journal
+        self._journal, self._telling = journal, telling
         self.told: dict[str, Any] = {
             name: json.loads(value) for name, value in journal.run("SELECT name, value FROM told")
         }
@@ -76,10 +81,10 @@ class Outbox:
         self.told |= {name: json.loads(value) for name, value in rows if name not in self._unsaved_values}
 
     def _taken(self, found: Found, composed: Composed) -> list[Change]:
-        changes = changed(self.told, found)
+        changes = changed(self._before(found), found)
         if not changes:
             return []
-        notice, values = composed(changes), {change.what: change.after for change in changes}
+        notice, values = composed(changes), {self._kept_as(change.what): change.after for change in changes}
         self.told |= values
         self._unsaved_values |= values
         if notice is not None:
@@ -87,6 +92,14 @@ class Outbox:
                 _give_up(1)
             self._unsaved.append(notice)
         return changes
+
+    def _before(self, found: Found) -> dict[str, Any]:
+        """Return how it was; what was never shown is as it was told."""
+        told = {name: self.told[name] for name in found if name in self.told}
+        return told | {name: self.told[self._kept_as(name)] for name in found if self._kept_as(name) in self.told}
+
+    def _kept_as(self, name: str) -> str:
+        return name if self._telling else SHOWN + name
 
     def _save(self, written: float) -> None:
         """Make what is told durable, and all notices that are not yet, in their order."""

@@ -95,7 +95,7 @@ async def opened(wanted: Wanted, clock: Clock) -> AsyncIterator[Running]:
         account, execution = _account(wanted, exchange, journal, clock)
         stack.push_async_callback(account.close)
         journal.claim(account.name, wanted.exchange.place if wanted.exchange else account.name)
-        outbox = Outbox(journal)
+        outbox = Outbox(journal, wanted.webhook is not None)
         account.recall(outbox.told.get(DEPOSITS))
         office = _office(settings.log, account)
         stack.callback(office.close)

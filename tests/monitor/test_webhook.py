@@ -11,7 +11,7 @@ from rulecap.monitor.delivery import ONCE_SECONDS, Delivery
 from rulecap.monitor.journal import Journal, JournalError
 from rulecap.monitor.outbox import MOST_WAITING, Notice, Outbox
 from rulecap.monitor.webhook import Undelivered, Webhook, is_address
-from tests.monitor.conftest import ORANGE, Shifted
+from tests.monitor.conftest import ORANGE, Shifted, changes
 from tests.monitor.receiver import Receiver
 
 
@@ -70,6 +70,23 @@ def test_what_changes_is_told_once(at_binance, binance, receiver):
     ]
     (margin, *_) = receiver.got[0]["changes"]
     assert margin["decision_id"].endswith("-8")
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_look_that_posts_nothing_takes_no_change_from_one_that_does(at_binance, binance, receiver, first):
+    """As somebody who looks by hand does, beside the monitor on the same journal, or before it is given a webhook."""
+    if not first:
+        looked(at_binance, receiver, execute=False)
+        receiver.got.clear()
+        binance.set_wallet(ORANGE)
+    by_hand = [changes(at_binance.one(execute=False)) for _ in range(2)]
+    assert [one.get("margin.zone") for one in by_hand] == [
+        (None, "GREEN_ZONE") if first else ("GREEN_ZONE", "ORANGE_ZONE"),
+        None,
+    ]
+    looked(at_binance, receiver, execute=False)
+    zone = "None -> GREEN_ZONE" if first else "GREEN_ZONE -> ORANGE_ZONE"
+    assert told(receiver)[0] == f"margin.zone: {zone}"
 
 
 def test_orders_are_told_by_how_they_ended(at_binance, binance, receiver):
