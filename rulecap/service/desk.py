@@ -162,7 +162,7 @@ class Desk:
     async def _decide(self, asked: Asked, snapshot: Snapshot, account: AccountPart | None) -> Decision:
         """Return the decision on a snapshot of an account, which the view may have read anew since."""
         if self._is_too_old(snapshot) and not harmless(asked.policy, asked.decision, snapshot):
-            return asked.policy.refused(asked.decision, self._too_old(snapshot))
+            return self._recorder.refused(asked, self._too_old(snapshot))
         why = account.lacking.why if account else None
         if account is not None and why is not None:
             return self._recorder.unrecorded(asked, Problem(why.code, str(why)), account.lacking.unknown)

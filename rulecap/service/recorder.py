@@ -133,6 +133,12 @@ class Recorder:
         self._tell(asked, decision, time.perf_counter() - began)
         return decision
 
+    def refused(self, asked: Asked, problem: Problem) -> Decision:
+        """Return a refusal at once, without a record: the policy is not asked."""
+        decision = asked.policy.refused(asked.decision, problem)
+        self._tell(asked, decision, 0.0)
+        return decision
+
     async def _work(self) -> None:
         """Answer what waits, batch after batch."""
         try:

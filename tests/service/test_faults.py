@@ -273,6 +273,19 @@ def test_what_is_answered_of_part_of_an_account_is_counted_and_told_as_any_other
     assert 'rulecap_unlogged_total{decision="position"} 2.0' in client.get("/metrics").text
 
 
+def test_an_entry_that_is_rejected_for_old_figures_is_counted_as_any_other_that_is_on_no_record(late, monkeypatch):
+    """Else no series has it: neither the decisions on record, nor those on none."""
+    client, pass_time = late
+    monkeypatch.setattr(client.app.state.service.desk, "_oldest", 30.0)  # the policy itself would say nothing yet
+    pass_time(31)
+    assert client.post(POSITION, json=SPECIFIED).json()["decision_id"] is None
+    refused(client.get("/api/capital/allocation/multi-tier"), 503, "snapshot-too-old")
+    assert client.post(POSITION, json=REDUCTION).json()["decision_id"] is not None
+    text = client.get("/metrics").text
+    assert 'rulecap_unlogged_total{decision="position"} 1.0' in text
+    assert 'rulecap_unlogged_total{decision="multi_tier"} 1.0' in text
+
+
 def test_the_zone_that_alarms_look_at_is_the_latest_also_where_it_is_on_no_record(late):
     client, _ = late
     view = client.app.state.service.desk.view
