@@ -5,7 +5,7 @@ from difflib import unified_diff
 
 from rulecap.service.answers import UNDECIDED
 from rulecap.service.settings import ServiceSettings
-from tests.service.rest_document import ADDRESS, PAGE, ask, commands, rewritten
+from tests.service.rest_document import ADDRESS, PAGE, ask, commands, rewritten, settled
 
 README = PAGE.parents[1] / "README.md"
 SERVICE = PAGE.parents[1] / "rulecap" / "service"
@@ -17,6 +17,12 @@ def test_every_answer_in_the_document_comes_out():
     text = PAGE.read_text(encoding="utf-8")
     difference = unified_diff(text.splitlines(), rewritten(text).splitlines(), PAGE.name, "what comes out", lineterm="")
     assert "\n".join(difference) == ""
+
+
+def test_of_an_answer_only_what_moves_is_another():
+    """The account's name is an `id` as well."""
+    record = {"id": "0123456789ab-17", "snapshot": {"account": {"id": "demo"}}}
+    assert settled(record) == {"id": "c0ffee000000-1", "snapshot": {"account": {"id": "demo"}}}
 
 
 def test_every_endpoint_is_in_the_document(client):
