@@ -88,12 +88,9 @@ def read_keys(path: Path) -> KeyFile:
         UnusableKeys: it cannot be read, is no file of keys, or has a name twice, or one that is not a key's to have.
     """
     try:
-        document = yaml.safe_load(path.read_bytes())
-        file = KeyFile.model_validate(document)
+        file = KeyFile.model_validate(_document(path))
     except OSError as error:
         raise UnusableKeys(f"cannot read the keys {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise UnusableKeys(f"the keys {path} are no YAML") from error
     except ValidationError as error:
         first = problems_of(error, KeyFile)[0]
         if not first.path:
@@ -107,6 +104,20 @@ def read_keys(path: Path) -> KeyFile:
         if name in names:
             raise UnusableKeys(f"the keys {path} have a key {name}: {TAKEN}")
     return file
+
+
+def _document(path: Path) -> object:
+    """Return what YAML makes of the file.
+
+    Raises:
+        OSError: it cannot be read.
+        UnusableKeys: it is no YAML.
+    """
+    text = path.read_bytes()
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that there is none, deep nesting
+        raise UnusableKeys(f"the keys {path} are no YAML") from error
 
 
 def new_key(name: str, scopes: tuple[Scope, ...]) -> tuple[str, Key]:

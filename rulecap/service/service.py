@@ -203,7 +203,7 @@ class Service:
         async def look() -> None:
             nonlocal seen
             state = await asyncio.to_thread(state_of, path)
-            if state != seen:
+            if state != seen or self.keys_failure is not None:  # what failed may do so for a moment alone
                 seen = state
                 await self._read_keys(path)
 
@@ -214,8 +214,10 @@ class Service:
         try:
             ring = KeyRing(await asyncio.to_thread(read_keys, path))
         except UnusableKeys as error:
+            if str(error) != str(self.keys_failure):
+                text = "the edited keys cannot be used, the last good ones count: %s"
+                log.error(text, error, extra={"code": "bad-keys"})
             self.keys_failure = error
-            log.error("the edited keys cannot be used, the last good ones count: %s", error, extra={"code": "bad-keys"})
         else:
             if self.keys_failure is not None:
                 log.info("the file of keys can be used again")

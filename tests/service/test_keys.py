@@ -161,6 +161,39 @@ def test_a_revocation_that_may_be_read_only_later_is_in_force_then(served, file,
     wait(lambda: client.get("/api/capital/state", headers=bearer(token)).status_code == 401)
 
 
+def test_a_revocation_that_cannot_be_read_for_a_moment_is_in_force_then_without_another_edit(
+    served, file, monkeypatch, caplog
+):
+    """As where a crowd of connections has taken all of the files that the process may open."""
+    reads = []
+
+    def failing_at_first(path):
+        reads.append(path)
+        if len(reads) < 4:
+            raise UnusableKeys(f"cannot read the keys {path}: Too many open files")
+        return read_keys(path)
+
+    token = add_key(file, "desk", ("read",))
+    client = served(keys=file, reload_seconds=0.02)
+    assert client.get("/api/capital/state", headers=bearer(token)).status_code == 200
+    monkeypatch.setattr("rulecap.service.service.read_keys", failing_at_first)
+    revoke_key(file, "desk")
+    wait(lambda: client.get("/api/capital/state", headers=bearer(token)).status_code == 401)
+    assert client.get("/ready").json()["keys"]["edit"] == "none"
+    assert len([one for one in caplog.records if getattr(one, "code", None) == "bad-keys"]) == 1
+
+
+def test_a_file_that_yaml_itself_fails_at_is_told_as_any_other_that_cannot_be_used(served, file):
+    """A date that there is none is an error of Python's, not of YAML's."""
+    add_key(file, "desk", ("read",))
+    client = served(keys=file, reload_seconds=0.02)
+    for broken in ("made: 2026-13-45\n", "[" * 10_000):
+        file.write_text(broken)
+        with pytest.raises(UnusableKeys, match="are no YAML"):
+            read_keys(file)
+    wait(lambda: client.get("/ready").json()["keys"]["edit"] == "refused")
+
+
 def wait(holds, seconds=10):
     """Wait until something holds, for so many seconds at the most."""
     import time
