@@ -23,6 +23,10 @@ NO_ACCOUNT = (
 )
 
 
+# Why a market is not decided on that is there: asking again mends none of these. Of an account they may be mended.
+ANOTHER_KIND = frozenset({"inverse-contract", "not-the-quote-currency", "not-supported"})
+
+
 class Asker(NamedTuple):
     """Who asks: the name that goes on record, an idempotency key, and what is asked under it."""
 
@@ -116,6 +120,8 @@ class Desk:
         try:
             return await self.view.symbol(name)
         except SourceError as error:
+            if error.code in ANOTHER_KIND:
+                raise Refused(422, error.code, str(error)) from error
             raise refusal(error) from error
 
     async def about_trade(self, decision: str, symbol: str, signal: Signal, asker: Asker = NOBODY) -> dict[str, Any]:

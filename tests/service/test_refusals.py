@@ -8,6 +8,7 @@ import pytest
 from rulecap.service.gate import Gate
 from rulecap.service.limits import RateLimit
 from rulecap.service.metrics import Metrics
+from rulecap.service.sources import SourceError
 from tests.service.told import SPECIFIED
 
 POSITION, KELLY = "/api/capital/recommendation/position", "/api/capital/position-size/kelly"
@@ -104,6 +105,19 @@ def test_a_body_that_is_not_json_by_its_own_word_is_refused(client):
 def test_an_unknown_market_is_not_found(client):
     refused(client.post(POSITION, json={**SPECIFIED, "symbol": "NOPEUSDT"}), 404, "unknown-symbol")
     refused(client.get("/api/capital/leverage/optimal/NOPEUSDT"), 404, "unknown-symbol")
+
+
+@pytest.mark.parametrize("code", ["inverse-contract", "not-the-quote-currency", "not-supported"])
+def test_a_market_of_a_kind_that_is_not_decided_on_is_the_askers_mistake(served, told, monkeypatch, code):
+    """It is there, and asking again mends nothing: 503 says that it cannot be answered now."""
+
+    async def symbol(name):
+        raise SourceError(code, f"{name} is of another kind")
+
+    monkeypatch.setattr(told, "symbol", symbol)
+    client = served()
+    refused(client.post(POSITION, json={**SPECIFIED, "symbol": "BTCUSD"}), 422, code)
+    refused(client.get("/api/capital/leverage/optimal/BTCUSD"), 422, code)
 
 
 def test_paths_methods_and_decisions_that_are_not_there(client):
