@@ -22,7 +22,7 @@ async def account_view(session: Session, deposits: Deposits | None, partial: boo
     while True:
         tries += 1
         try:
-            return await _read_once(session, deposits, partial)
+            return await _read_once(session, deposits, partial, partial and tries == READINGS_OF_A_MOVING_ACCOUNT)
         except VenueError as error:
             if error.code != "account-moving" or tries == READINGS_OF_A_MOVING_ACCOUNT:
                 raise
@@ -30,7 +30,8 @@ async def account_view(session: Session, deposits: Deposits | None, partial: boo
         await asyncio.sleep(clock.uncertainty)  # by then what moved just now is before the next one
 
 
-async def _read_once(session: Session, deposits: Deposits | None, partial: bool) -> AccountView:
+async def _read_once(session: Session, deposits: Deposits | None, partial: bool, moving: bool) -> AccountView:
+    """Return balance and positions; where they may be `moving`, those that were told last, and that they were."""
     quote = session.settings.quote
     (clock, timeless), modeless, _ = await together(
         _clock(session, partial), _mode(session, partial), session.markets()
@@ -43,12 +44,18 @@ async def _read_once(session: Session, deposits: Deposits | None, partial: bool)
             raise before.unsure[0]
     balance = await session.ask("the balance", session.client.fetch_balance)
     session.remarks.collateral(session.venue.collateral(balance, quote))
-    if sizes(await held_anywhere(session)) != sizes(before):
-        raise VenueError("account-moving", "positions changed each time while the account was read")
+    again = await held_anywhere(session)
+    moved: tuple[VenueError, ...] = ()
+    if sizes(again) != sizes(before):
+        error = VenueError("account-moving", "positions changed each time while the account was read")
+        if not moving:
+            raise error
+        before, moved = again, (error,)
     after = await deposits_after(session, deposits, began) if deposits is not None else None
     net = (after or deposits or Deposits(0.0, began)).net
     account = account_of(balance, None if before.untold else before.held, session.settings, net)
-    return AccountView(account, before.held, after, began, before.untold, (*timeless, *modeless, *before.unsure))
+    unsure = *timeless, *modeless, *before.unsure, *moved
+    return AccountView(account, before.held, after, began, before.untold, unsure)
 
 
 async def deposits_after(session: Session, before: Deposits, now: datetime) -> Deposits | None:

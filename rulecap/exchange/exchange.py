@@ -70,12 +70,12 @@ class Exchange:
             deposits: what is known of deposits and withdrawals; where given, the ledger is read on from there.
             partial: whether a position that cannot be counted is told in `untold` of the view, and the others are read
                 all the same: enough to reduce these, and for nothing else; and whether what no reduction needs, and the
-                venue does not tell, is told in `unsure`.
+                venue does not tell, is told in `unsure`, and that positions changed each time while they were read.
 
         Raises:
-            VenueError: `account-moving`, positions or deposits change faster than they can be read; `not-one-pool`, its
-                margin is not one pool in its currency; unless `partial`, why a position cannot be counted, and what
-                else is not told.
+            VenueError: `account-moving`, deposits, or unless `partial` positions, change faster than they can be read;
+                `not-one-pool`, its margin is not one pool in its currency; unless `partial`, why a position cannot be
+                counted, and what else is not told.
         """
         return await at_rest.account_view(self._session, deposits, partial)
 

@@ -16,7 +16,7 @@ Scores = Mapping[str | tuple[str, str], float]
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """Balance and positions of one moment: no position changed while they were read.
+    """Balance and positions of one moment: no position changed while they were read, unless `unsure` says so.
 
     Attributes:
         account: as a snapshot has it, net deposits included.
@@ -24,8 +24,8 @@ class AccountView:
         deposits: what to hand to the next reading; None where the venue does not tell, or nobody asked.
         read_at: the venue's time when reading began.
         untold: why each open position that `held` lacks could not be counted; only where that was asked for.
-        unsure: what else was not told, and no reduction needs: `time-unknown`, `mode-unknown`, `leverage-unknown`; only
-            where that was asked for.
+        unsure: what else was not told, and no reduction needs: `time-unknown`, `mode-unknown`, `leverage-unknown`; or
+            `account-moving`, positions changed each time while they were read; only where that was asked for.
     """
 
     account: Account
@@ -38,7 +38,15 @@ class AccountView:
     @property
     def timeless(self) -> VenueError | None:
         """Why `read_at` is not by the venue's time, by which money that moved is counted; None where it is."""
-        return next((error for error in self.unsure if error.code == "time-unknown"), None)
+        return self._unsure_of("time-unknown")
+
+    @property
+    def moving(self) -> VenueError | None:
+        """That positions changed each time while the account was read; None where it rested."""
+        return self._unsure_of("account-moving")
+
+    def _unsure_of(self, code: str) -> VenueError | None:
+        return next((error for error in self.unsure if error.code == code), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,10 @@ UNTOLD = "position-untold"
 DEPOSITS = "deposits-unknown"
 # The markets' finished bars are not known: positions have no volatility, and no capital is allocated.
 BARS = "bars-unknown"
+# Positions changed each time while the account was read: balance and positions may not be of one moment.
+MOVING = "account-moving"
 # With these, too, entries are refused, and reductions answered: what they are about no reduction needs.
-UNSURE = frozenset({"time-unknown", "mode-unknown", "leverage-unknown", BARS})
+UNSURE = frozenset({"time-unknown", "mode-unknown", "leverage-unknown", BARS, MOVING})
 NET_DEPOSITS = "account.net_deposits"
 Correlation = tuple[tuple[float, ...], ...]
 

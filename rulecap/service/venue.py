@@ -36,6 +36,9 @@ log = logging.getLogger("rulecap.service")
 LONGEST_READING, LONGEST_COUNTING = 2.0, 5.0
 # Nor for the bars of all that is held, which are asked for once they have ended.
 LONGEST_BARS = 10.0
+# An account that moves all the time is the one of before for so long, on which entries are decided too; then what is
+# told of it is taken, on which nothing is decided but reductions.
+LONGEST_MOVING = 30.0
 
 
 class ExchangeSource:
@@ -48,6 +51,7 @@ class ExchangeSource:
 
         self._exchange = exchange
         self._view: AccountView | None = None
+        self._rested_at: float | None = None
         self._counting = Counting(exchange, Deposits(0.0, now()))
         self._keeping = Keeping(None)
         self._symbols: dict[str, str] = {}
@@ -94,6 +98,7 @@ class ExchangeSource:
 
         try:
             read = await self._exchange.account_view(partial=True)
+            self._look_at_rest(read)
             doubt = await self._counted(read)
             with fitting(Account):
                 account = read.account.model_copy(update={"net_deposits": self._counting.known.net})
@@ -105,6 +110,18 @@ class ExchangeSource:
         reasons = [(error.code, error.message) for error in view.unsure]
         lacking = Lacking(untold(error.message for error in view.untold), doubt, unsure([*reasons, *barless]))
         return AccountPart(told.account, told.positions, told.assets, told.correlation, view.read_at, lacking)
+
+    def _look_at_rest(self, read: "AccountView") -> None:
+        """Refuse an account that moves, where it was at rest not long ago.
+
+        Raises:
+            VenueError: `account-moving`.
+        """
+        moment = asyncio.get_running_loop().time()
+        if read.moving is None:
+            self._rested_at = moment
+        elif self._rested_at is not None and moment - self._rested_at < LONGEST_MOVING:
+            raise read.moving
 
     async def _composed(self, view: "AccountView", extras: "Extras") -> tuple[Snapshot, list[tuple[str, str]]]:
         """Return a view as a snapshot, and where the bars cannot be read, without what they tell, and why."""

@@ -6,7 +6,7 @@ from rulecap.exchange import VenueError, reading
 from rulecap.exchange.accounts import account_of
 from rulecap.exchange.settings import ExchangeSettings
 from tests.exchange.conftest import VENUES, asked, refused
-from tests.venue.venue import dropped, put
+from tests.venue.venue import dropped, put, restless
 
 
 def account(exchange):
@@ -286,6 +286,14 @@ def test_an_account_that_never_rests_is_said_to_move(binance):
     failure = refused(binance, account)
     assert (failure.code, failure.retriable) == ("account-moving", True)
     assert len(binance.asked("positionRisk")) == 6
+
+
+def test_of_an_account_that_never_rests_a_part_is_told_as_it_was_last(venue):
+    restless(venue)
+    view = asked(venue, lambda exchange: exchange.account_view(partial=True))
+    assert [error.code for error in view.unsure] == ["account-moving"]
+    held = {one.position.symbol: one.position.quantity for one in view.held}
+    assert held["SOLUSDT"] == 15  # of the last look at the positions, by which a reduction is not of what has gone
 
 
 def unified(total="1000", free="900", used=None):

@@ -8,6 +8,7 @@ import pytest
 from rulecap.audit import LogError, UnusableKey, open_log
 from rulecap.monitor import deciding
 from tests.monitor.conftest import ORANGE, changes, codes, quantities
+from tests.venue.venue import restless
 
 FAULTS = {
     "timeout": ({"kind": "timeout"}, "venue-timeout"),
@@ -195,3 +196,16 @@ def test_staleness_is_told_in_time_though_the_clock_was_ahead_at_first(desk, ven
     assert changes(desk.one()) == {}
     desk.clock.pass_time(91)
     assert changes(desk.one()) == {"monitor.account": ("FRESH", "STALE")}
+
+
+def test_an_account_that_never_rests_is_reduced(desk, venue):
+    """As that of a bot which trades all the time: the one that needs it most was never read."""
+    venue.set_wallet("620")
+    restless(venue)
+    report = desk.one()
+    assert codes(report).count("account-moving") == len(report.decided)
+    assert [(one.action["symbol"], one.order.state) for one in report.outcomes][:1] == [("BTCUSDT", "FILLED")]
+    assert {one.record_id for one in report.decided} == {None}
+    assert "BTCUSDT" not in quantities(venue)
+    venue._after.clear()
+    assert desk.one().ok

@@ -21,7 +21,7 @@ from tests.service.test_keys import wait
 from tests.service.test_refusals import refused
 from tests.service.told import SPECIFIED
 from tests.venue.binance import hold_usdc
-from tests.venue.venue import put
+from tests.venue.venue import put, restless
 
 POSITION = "/api/capital/recommendation/position"
 
@@ -471,3 +471,24 @@ def test_accounts_in_two_currencies_over_one_log_are_two(venue, tmp_path):
             accounts = {one["account"] for one in client.get("/api/decisions").json()["decisions"]}
     assert [(one["state"], one["drawdown_pct"]) for one in told] == [("NORMAL", 0), ("NORMAL", 0)]
     assert "binanceusdm-USDC" in accounts
+
+
+def test_an_account_that_never_rests_is_served_as_it_was_for_a_while_and_then_in_part(client, venue, monkeypatch):
+    """What was opened since can be left, and an entry is none on figures that do not belong together."""
+    view = client.app.state.service.desk.view
+    restless(venue)
+    wait(lambda: view.failure is not None and view.failure.code == "account-moving")
+    assert client.post(POSITION, json=SPECIFIED).json()["decision_id"]  # a moment ago it rested
+    reduction = {"symbol": "SOLUSDT", "side": "SELL", "reduce_only": True}
+    assert client.post(POSITION, json=reduction).json()["recommendation"] == "REJECT"  # nothing was held there then
+    monkeypatch.setattr(module, "LONGEST_MOVING", 0.0)
+    wait(lambda: view.lacking is not None)
+    told = client.post(POSITION, json=reduction).json()
+    assert (told["recommendation"], told["decision_id"]) == ("ENTER", None)
+    assert (told["problems"][0]["code"], told["problems"][0]["severity"]) == ("account-moving", "warning")
+    entry = client.post(POSITION, json=SPECIFIED).json()
+    assert (entry["recommendation"], entry["problems"][0]["code"]) == ("REJECT", "account-moving")
+    assert client.get("/ready").json()["reasons"][0]["code"] == "account-moving"
+    venue._after.clear()
+    wait(lambda: view.failure is None)
+    assert client.get("/ready").status_code == 200

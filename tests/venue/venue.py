@@ -154,6 +154,18 @@ class Venue(Server):
             self.account.fill(order, share, self.last(order.symbol))
 
 
+def restless(venue: Venue, size: int = 10) -> None:
+    """Have a position grow each time that the positions in the account's currency are told."""
+
+    def told() -> None:
+        asked = venue.asked(venue.positions_path)[-1].params
+        ours = asked.get("category", "linear") == "linear" and asked.get("settleCoin", "USDT") == "USDT"
+        restless(venue, size + ours)
+
+    venue.set_position("SOLUSDT", "LONG", str(size), "27")
+    venue.after(venue.positions_path, told)
+
+
 def text(value: Decimal, places: int | None = None) -> str:
     """Return a decimal as venues write it."""
     return f"{value:f}" if places is None else f"{value:.{places}f}"
