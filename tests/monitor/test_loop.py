@@ -19,11 +19,13 @@ from pathlib import Path
 import pytest
 
 from rulecap.audit.clock import now
+from rulecap.monitor import delivery
 from rulecap.monitor.clock import Clock
 from rulecap.monitor.heartbeat import beat
 from rulecap.monitor.loop import run
 from rulecap.monitor.running import Wanted, opened, watch
 from rulecap.monitor.settings import MonitorSettings
+from rulecap.monitor.webhook import Webhook
 from tests.monitor.conftest import codes
 from tests.monitor.receiver import Receiver
 
@@ -66,6 +68,24 @@ def test_a_monitor_whose_output_nobody_takes_watches_on(tmp_path, caplog):
     asyncio.run(watch(wanted, seen, Simulated(3)))
     assert len(passes) == 3
     assert [one.code for one in caplog.records if hasattr(one, "code")] == ["output"] * 3
+
+
+def test_what_changes_is_delivered_beside_the_passes(tmp_path, monkeypatch):
+    """As it runs for days: each pass finds something new, or nothing; nobody but the loop delivers it."""
+    monkeypatch.setattr(delivery, "LOOK_SECONDS", 0.01)
+    clock, passes = Clock(), []
+    with Receiver() as receiver:
+
+        def seen(report):
+            passes.append(report)
+            if receiver.got or len(passes) == 1_000:
+                clock.stop.set()
+
+        settings = MonitorSettings(f"sqlite:///{tmp_path / 'log'}", every_seconds=0.001)
+        wanted = Wanted(settings, tmp_path / "journal", None, Webhook(receiver.url, b"of the desk"))
+        asyncio.run(watch(wanted, seen, clock))
+    assert [one["what"] for one in receiver.got[0]["changes"]] == [one.what for one in passes[0].changes]
+    assert [one["status"] for one in receiver.got] == [204]
 
 
 class Hurried(Simulated):

@@ -164,6 +164,38 @@ def test_a_failing_receiver_is_asked_ever_more_seldom(tmp_path):
     assert failures == 12
 
 
+class Waited(Shifted):
+    """A clock on which waiting takes no time; stopped after so many waits."""
+
+    def __init__(self, waits):
+        super().__init__()
+        self.waits, self.waited = waits, []
+
+    async def wait(self, seconds):
+        self.waited.append(seconds)
+        return len(self.waited) < self.waits
+
+
+def test_what_nobody_foresaw_ends_no_delivery_and_is_tried_again_ever_more_seldom(tmp_path, caplog):
+    posts = []
+
+    class Broken(Webhook):
+        async def post(self, notice):
+            posts.append(notice.id)
+            if len(posts) <= 3:
+                raise RuntimeError("of a secret")
+
+    journal, clock = Journal(tmp_path / "journal"), Waited(6)
+    outbox = Outbox(journal)
+    kept(outbox, Notice("a", "{}"))
+    asyncio.run(Delivery(outbox, Broken("http://x"), clock).run())
+    assert (posts, outbox.waiting()) == (["a"] * 4, 0)
+    assert clock.waited == [1, 1, 2, 4, 1, 1]
+    assert [one.code for one in caplog.records] == ["internal"] * 3
+    assert "RuntimeError" in caplog.text and "of a secret" not in caplog.text
+    journal.close()
+
+
 def test_no_more_notices_wait_than_there_is_room_for_and_the_log_says_what_is_given_up(tmp_path, caplog):
     journal = Journal(tmp_path / "journal")
     outbox = Outbox(journal)
