@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rulecap.exchange import Exchange, ExchangeSettings, Retries, VenueError, open_exchange
+from rulecap.exchange import Exchange, ExchangeSettings, Retries, VenueError, clock, open_exchange, reading
 from rulecap.exchange import exchange as module
 from tests.venue.binance import Binance
 from tests.venue.bybit import Bybit
@@ -78,3 +78,29 @@ def _filled(venue: Venue) -> None:
     venue.set_wallet("12000")
     venue.set_position("BTCUSDT", "LONG", "0.2", "31480", leverage=4)
     venue.set_position("ETHUSDT", "SHORT", "2.4", "1942", leverage=3)
+
+
+class Clocks:
+    """A machine's two clocks, set by hand, in seconds."""
+
+    def __init__(self) -> None:
+        self.wall, self.steady = 1_000_000.0, 50.0
+
+    def time(self) -> float:
+        return self.wall
+
+    def monotonic(self) -> float:
+        return self.steady
+
+    def go_on(self, seconds: float) -> None:
+        self.wall += seconds
+        self.steady += seconds
+
+
+@pytest.fixture
+def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
+    """Return the clocks by which the venue's time is kept, and how long what it told is."""
+    one = Clocks()
+    monkeypatch.setattr(clock, "time", one)
+    monkeypatch.setattr(reading, "time", one)
+    return one

@@ -6,34 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from rulecap.exchange import VenueError, clock, reading
+from rulecap.exchange import VenueError
 from rulecap.exchange.clock import VenueClock, moment
 from rulecap.exchange.reading import Reference
-
-
-class Clocks:
-    """A machine's two clocks, set by hand, in seconds."""
-
-    def __init__(self):
-        self.wall, self.steady = 1_000_000.0, 50.0
-
-    def time(self):
-        return self.wall
-
-    def monotonic(self):
-        return self.steady
-
-    def go_on(self, seconds):
-        self.wall += seconds
-        self.steady += seconds
-
-
-@pytest.fixture
-def clocks(monkeypatch):
-    one = Clocks()
-    for module in (clock, reading):
-        monkeypatch.setattr(module, "time", one)
-    return one
 
 
 def test_it_is_counted_on_by_the_clock_that_nobody_sets(clocks):
