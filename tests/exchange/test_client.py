@@ -95,7 +95,7 @@ def test_an_answer_that_says_that_it_is_none_is_left_to_its_status(status):
 
 
 @pytest.mark.parametrize(
-    ("wish", "seconds"), [("8", 8.0), ("0", 0.0), ("soon", None), ("-5", None), ("1.5", None), ("", None)]
+    ("wish", "seconds"), [("8", 8.0), ("0", 0.0), ("soon", None), ("-5", None), ("1.5", None), ("", None), ("²", None)]
 )
 @pytest.mark.parametrize("name", ["Retry_After", "retry_after"])
 def test_a_wish_to_be_left_alone_is_a_number_of_seconds_or_none(name, wish, seconds):
