@@ -129,7 +129,7 @@ def _remember(error: Exception, status: int, headers: Any) -> None:
     """Note status and the venue's wish on an error of ccxt's."""
     wish = next((str(value) for name, value in (headers or {}).items() if name.lower() == "retry-after"), "")
     error.status = status  # type: ignore[attr-defined]  # an exception takes what is noted on it
-    error.retry_after = float(wish) if wish.isdigit() else None  # type: ignore[attr-defined]  # as above
+    error.retry_after = float(wish) if wish.isdecimal() else None  # type: ignore[attr-defined]  # as above
 
 
 def _options(settings: ExchangeSettings, keys: Keys) -> dict[str, Any]:
