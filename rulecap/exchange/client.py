@@ -51,11 +51,9 @@ class Guarded:
     venue = Venue()
     asides: Asides
     left_out: tuple[Any, ...] = ()  # of the latest answer about positions
-    _keys = Keys()
 
     def secrets_of(self, keys: Keys) -> None:
-        """Remember what must not be seen, and log without it."""
-        self._keys = keys
+        """Log without what must not be seen."""
         self.logger = RedactingLogger(keys)
 
     def log(self, *arguments: object) -> None:
@@ -138,9 +136,10 @@ def _options(settings: ExchangeSettings, keys: Keys) -> dict[str, Any]:
         "enableRateLimit": True,
         "timeout": int(settings.timeout_seconds * 1000),
         "options": {"defaultType": "swap", "defaultSubType": "linear", **venue_of(settings.venue).options},
+        "apiKey": keys.key,
+        "secret": keys.secret,
+        "password": keys.password,
     }
-    if keys.present:
-        options |= {"apiKey": keys.key, "secret": keys.secret, "password": keys.password or None}
     if settings.milliseconds_per_weight is not None:
         options["rateLimit"] = max(settings.milliseconds_per_weight, 1e-3)
     return options
@@ -160,6 +159,4 @@ def _moved(addresses: Any, origin: str) -> Any:
     """Return addresses with scheme and host replaced; they are a text, or nested under names."""
     if isinstance(addresses, dict):
         return {name: _moved(address, origin) for name, address in addresses.items()}
-    if not isinstance(addresses, str):
-        return addresses
-    return origin + urlsplit(addresses.replace("{hostname}", "hostname")).path
+    return origin + urlsplit(addresses).path
