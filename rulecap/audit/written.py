@@ -28,7 +28,7 @@ class Written:
 
     def _part(self, value: object) -> bytes:
         kept = self._kept.get(id(value))
-        if kept is not None and kept[0] is value:
+        if kept is not None:
             return kept[1]
         text = to_json(value, exclude_none=True)
         if len(self._kept) >= MOST_KEPT:

@@ -44,6 +44,18 @@ def test_a_fact_that_is_changed_in_place_is_written_as_it_is_then():
     assert b'"facts":{"funding":2.0}' in writes.json(one)
 
 
+def test_what_comes_again_is_not_written_again(monkeypatch):
+    account = {"id": "a", "total_wallet_balance": 1, "available_balance": 1, "margin_used": 0, "unrealized_pnl": 0}
+    told = {"as_of": "2026-01-01T00:00:00Z", "account": account, "facts": {"funding": 1.0}}
+    one, writes, asked = read(told), Written(), []
+    monkeypatch.setattr(written, "to_json", lambda value, **options: asked.append(value) or to_json(value, **options))
+    first = writes.json(one)
+    assert one.account in asked
+    asked.clear()
+    assert writes.json(one.model_copy(update={"as_of": one.as_of})) == first
+    assert not [value for value in asked if value is one.account or value is one.positions]
+
+
 def test_what_is_kept_is_frozen_and_nothing_else_is():
     told = {name for name, field in Snapshot.model_fields.items() if "dict" not in str(field.annotation)}
     assert told - {"as_of", "age_seconds", "signal"} == FROZEN
