@@ -149,3 +149,17 @@ def test_a_watch_that_ends_keeps_no_file_open(log, closed):
         del watched
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(ahead)
+
+
+def test_a_watch_that_ended_leaves_alone_what_is_opened_in_its_place(log):
+    """The number of its file is another file's by then, which somebody may be reading."""
+    watched = Watch(log)
+    number = watched._ahead
+    watched.close()
+    with log.open("rb") as other:
+        if other.fileno() != number:
+            os.dup2(other.fileno(), number)
+        watched.look()
+        assert os.lseek(number, 0, os.SEEK_CUR) == 0
+        if other.fileno() != number:
+            os.close(number)
