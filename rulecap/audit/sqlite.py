@@ -15,7 +15,6 @@ from rulecap.audit.inherited import opened
 from rulecap.audit.tables import Batch, differing, insertion
 from rulecap.audit.watch import Watch
 
-ROWS = 256
 TURN = 0.005
 # A write-ahead log is folded into the file once it has this many pages, 4 KiB each.
 CHECKPOINT_PAGES = 4000

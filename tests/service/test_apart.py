@@ -201,6 +201,24 @@ class TestAProcess:
         assert codes(decision) == []
         assert stopped.returncode == -signal.SIGKILL
 
+    def test_that_stands_still_is_replaced_at_once_for_all_who_wait(self, url, monkeypatch):
+        """Whoever asked later is told with the first whose patience ends, and not only when his own does."""
+        unseen = []
+
+        async def ask(ledger):
+            asyncio.get_running_loop().set_exception_handler(lambda _, context: unseen.append(context["message"]))
+            await ledger.answer([Asked(POLICY, snapshot(1), "state")])
+            os.kill(process_of(ledger).pid, signal.SIGSTOP)
+            monkeypatch.setattr(apart, "LONGEST_ANSWER", 0.5)
+            waiting = [asyncio.create_task(ledger.answer([Asked(POLICY, snapshot(2), "state")]))]
+            await asyncio.sleep(0.1)
+            monkeypatch.setattr(apart, "LONGEST_ANSWER", 30.0)
+            waiting.append(asyncio.create_task(ledger.answer([Asked(POLICY, snapshot(3), "state")])))
+            return [answers[0] for answers in await asyncio.gather(*waiting)]
+
+        decisions = run(LedgerApart(url, POLICY), ask)
+        assert ([codes(one) for one in decisions], unseen) == ([[], []], [])
+
     def test_that_cannot_be_replaced_leaves_entries_refused_and_reductions_answered(self, url, tmp_path):
         async def ask(ledger):
             known = await ledger.answer([Asked(POLICY, snapshot(1, 5000.0), "drawdown")])
