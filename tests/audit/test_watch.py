@@ -3,6 +3,7 @@
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -75,6 +76,23 @@ def test_a_change_on_the_heels_of_another_is_found(log):
     """What a file system's clock does not tell apart is looked at again."""
     watched = Watch(log)
     (log.parent / "of somebody else").write_bytes(b"")
+    watched.look()
+    remade(beside(str(log))[1])
+    with pytest.raises(LogError):
+        watched.look()
+
+
+def test_a_change_that_the_clock_does_not_tell_from_the_one_before_is_found(log, monkeypatch):
+    stands = log.parent.stat().st_ctime_ns
+
+    def stat(name):
+        found = Path(name).stat()
+        told = {key: getattr(found, key) for key in ("st_dev", "st_ino", "st_size", "st_mtime_ns")}
+        return SimpleNamespace(**told, st_ctime_ns=stands)
+
+    monkeypatch.setattr(watch, "_stat", stat)
+    monkeypatch.setattr(time, "time_ns", lambda: stands + watch.SETTLED_NS)
+    watched = Watch(log)
     watched.look()
     remade(beside(str(log))[1])
     with pytest.raises(LogError):
