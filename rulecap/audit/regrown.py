@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from rulecap.audit.database import Row, blob
 from rulecap.audit.findings import Findings
 from rulecap.audit.merkle import HASH_LENGTH, folded, node_count, node_hash
+from rulecap.plural import how_many
 
 # Until the head tells whether the records or the stored nodes are right.
 LEAF, PARENT = "leaf-unclear", "parent-unclear"
@@ -86,7 +87,7 @@ class Regrown:
         if beyond is not None:
             self._findings.add("record-missing", BEYOND, self.size + 1, _leaves(beyond))
         if strays and not self.lost:
-            self._findings.add("node-altered", f"{strays} stored nodes have no place in the tree")
+            self._findings.add("node-altered", f"{how_many(strays, 'stored node')} without a place in the tree")
 
     def _grow(self, leaf: bytes, stored: bytes) -> None:
         """Add a leaf, and the parents that it completes."""
