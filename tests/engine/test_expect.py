@@ -29,6 +29,7 @@ def differences(text, got):
         ("{a: {near: 45.2, within: 0.05}}", {"a": 45.169}),
         ("{a.b: 1, c.1.d: 2}", {"a": {"b": 1}, "c": [{}, {"d": 2}]}),
         ("{a: true, b: ENTER}", {"a": True, "b": "ENTER"}),
+        ("{a.b: 1}", {"a.b": 1, "a": {"b": 2}}),
     ],
 )
 def test_matches(text, got):
@@ -48,6 +49,8 @@ def test_matches(text, got):
         ("{score: 0}", {"scores": 0}, ("score", "0", "nothing of this name (did you mean scores?)")),
         ("{a.b: 0}", {"a": {"c": 0}}, ("a.b", "0", "nothing of this name (known here: c)")),
         ("{a.b: 0}", {"a": None}, ("a.b", "0", "nothing of this name (here stands none)")),
+        ("{a: 0}", {}, ("a", "0", "nothing of this name")),
+        ("{a: Grün}", {"a": "Grün!"}, ("a", '"Grün"', '"Grün!"')),
         ("{a: [1]}", {"a": [1, 2]}, ("a", "[1]", "[1, 2]")),
         ("{a: [1, 2]}", {"a": [1, 3]}, ("a.1", "2", "3")),
         ("{a: {b: 1}}", {"a": None}, ("a", '{"b": 1}', "none")),
@@ -74,3 +77,10 @@ def test_a_difference_has_its_place_in_the_test_file():
     found = list(mismatches(node, {"expect": {"zone": "RED", "rows": [{"name": "A"}, {"name": "C"}]}}))
     assert [str(one.location) for one in found] == ["tests/t.yaml:2:9", "tests/t.yaml:5:14"]
     assert found[0].render() == 'tests/t.yaml:2:9: expect.zone: expected "GREEN", got "RED"'
+    place = {"file": "tests/t.yaml", "line": 2, "column": 9}
+    assert found[0].to_dict() == {"path": "expect.zone", "expected": '"GREEN"', "got": '"RED"', **place}
+
+
+@pytest.mark.parametrize(("letters", "said"), [(298, '"' + "x" * 298 + '"'), (299, '"' + "x" * 299 + "…")])
+def test_what_is_very_long_is_cut(letters, said):
+    assert differences("{a: 1}", {"a": "x" * letters}) == [("a", "1", said)]
