@@ -30,6 +30,9 @@ def differences(text, got):
         ("{a.b: 1, c.1.d: 2}", {"a": {"b": 1}, "c": [{}, {"d": 2}]}),
         ("{a: true, b: ENTER}", {"a": True, "b": "ENTER"}),
         ("{a.b: 1}", {"a.b": 1, "a": {"b": 2}}),
+        ("{c.1: 2}", {"c": [1, 2]}),
+        ("{a: {near: 45, within: 1}}", {"a": 46}),
+        ("{a: {near: 45, within: 1}}", {"a": 44}),
     ],
 )
 def test_matches(text, got):
@@ -53,10 +56,18 @@ def test_matches(text, got):
         ("{a: Grün}", {"a": "Grün!"}, ("a", '"Grün"', '"Grün!"')),
         ("{a: [1]}", {"a": [1, 2]}, ("a", "[1]", "[1, 2]")),
         ("{a: [1, 2]}", {"a": [1, 3]}, ("a.1", "2", "3")),
+        ("{a: [1, 2]}", {"a": "12"}, ("a", "[1, 2]", '"12"')),
+        ("{a: [1, 2]}", {"a": 12}, ("a", "[1, 2]", "12")),
+        ("{c.2: 2}", {"c": [1, 2]}, ("c.2", "2", "nothing of this name (here stands [1, 2])")),
+        ("{c.first: 2}", {"c": [1, 2]}, ("c.first", "2", "nothing of this name (here stands [1, 2])")),
+        ("{a.1: e}", {"a": "text"}, ("a.1", '"e"', 'nothing of this name (here stands "text")')),
         ("{a: {b: 1}}", {"a": None}, ("a", '{"b": 1}', "none")),
         ("{a: {contains: [3]}}", {"a": [1]}, ("a", "something with 3", "[1]")),
         ("{a: {contains: big}}", {"a": "small"}, ("a", 'something with "big"', '"small"')),
         ("{a: {near: 45, within: 0.05}}", {"a": 45.1}, ("a", "45 ± 0.05", "45.1")),
+        ("{a: {near: 45, within: 0.05}}", {"a": 44.9}, ("a", "45 ± 0.05", "44.9")),
+        ("{a: {near: 45 USD, within: 1}}", {"a": 45.0}, ("a", "45 USD ± 1", "45.0")),
+        ("{a: {near: 45, within: 1 USD}}", {"a": 45.0}, ("a", "45 ± 1 USD", "45.0")),
         ("{a: {near: 45, within: 0.05}}", {"a": None}, ("a", "45 ± 0.05", "none")),
         (
             "{a: {near: 45, tol: 0.05}}",
