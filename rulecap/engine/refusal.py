@@ -33,13 +33,13 @@ def _missing(plan: Plan, snapshot: Snapshot) -> Iterator[Problem]:
 def values_at(snapshot: Any, path: str) -> list[tuple[str, Any]]:
     """Return the values at a dotted path, each with its JSON path; through a list, those of all elements."""
     found: list[tuple[str, Any]] = [("", snapshot)]
-    for part in path.split("."):
+    parts = path.split(".")
+    for depth, part in enumerate(parts, 1):
         following: list[tuple[str, Any]] = []
         for place, holder in found:
             value = holder.get(part) if isinstance(holder, dict) else getattr(holder, part, None)
             here = f"{place}.{part}" if place else part
-            last = part == path.rpartition(".")[2] and path.endswith(part) and here.count(".") == path.count(".")
-            if isinstance(value, tuple) and not last:
+            if isinstance(value, tuple) and depth < len(parts):
                 following += [(f"{here}[{number}]", item) for number, item in enumerate(value)]
             else:
                 following.append((here, value))
