@@ -110,6 +110,23 @@ def test_a_log_that_was_called_otherwise_moves_nothing_when_it_is_verified(rulec
     assert not [line for line in ran.out.splitlines() if line.startswith(FORGED)]
 
 
+@pytest.mark.parametrize("on_terminal", [True, False])
+def test_a_checkpoint_that_was_altered_moves_nothing_on_a_terminal_and_is_itself_elsewhere(
+    rulecap, file, tmp_path, monkeypatch, on_terminal
+):
+    evil = tmp_path / "evil.sqlite3"
+    note = EVIL.replace("\r", "")
+    with closing(sqlite3.connect(file)) as database, closing(sqlite3.connect(evil)) as other:
+        database.backup(other)
+        other.execute("UPDATE log SET note = ?", (note,))
+        other.commit()
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: on_terminal)
+    ran = rulecap("audit", "checkpoint", "--log", f"sqlite:///{evil}")
+    assert ran.code == 0
+    assert bool(MOVING.search(ran.out)) is not on_terminal
+    assert (ran.out == note) is not on_terminal
+
+
 def test_names_of_keys_move_nothing():
     name = EVIL.replace("\n", "")
     report = Report("a", 1, "b", (name,), 0, (f"heads are signed by {name}",), (), 0)

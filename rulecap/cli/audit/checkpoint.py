@@ -4,6 +4,7 @@ import argparse
 import errno
 import os
 import stat
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def run(asked: argparse.Namespace) -> int:
     """Print the checkpoint, or append it to a file, or prove that it grew out of an earlier one."""
     from rulecap.audit.witness import is_signed, origin_of
     from rulecap.cli.terminal import print_json
+    from rulecap.problems import plain
 
     if asked.since is not None:
         return _prove(asked.log, asked.since)
@@ -45,7 +47,8 @@ def run(asked: argparse.Namespace) -> int:
         about = {"origin": origin_of(head.id), "size": head.size, "root": head.root.hex()}
         print_json({**about, "signed": is_signed(head.note), "note": head.note})
     elif asked.out is None:
-        print(head.note, end="")
+        # A note that somebody altered may hold what a terminal obeys; whoever keeps one is given it byte for byte.
+        print(plain(head.note) if sys.stdout.isatty() else head.note, end="")
     return FINE
 
 
