@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from rulecap.audit.note import PRIVATE, NoteError, Signer, Verifier, signer_from_text, verifier_from_text
+from rulecap.audit.on_disk import see_on_disk
 
 Key = TypeVar("Key", Signer, Verifier)
 
@@ -116,14 +117,3 @@ def _shown_place(where: str) -> str:
     if _MAY_BE_A_KEY.search(where):
         return "(not shown, for it may be a key)"
     return where.encode(errors="backslashreplace").decode()
-
-
-def see_on_disk(folder: Path) -> None:
-    """Make a new file's name outlast a loss of power; Windows opens no folders, and needs none of this."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

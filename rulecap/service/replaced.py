@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from rulecap.audit.keys import see_on_disk
+from rulecap.audit.on_disk import see_on_disk
 
 
 def replace_file(path: Path, text: str, prepare: Callable[[int], None] = lambda _: None) -> None:
