@@ -45,54 +45,65 @@ def columns(case: Case, problems: list[Problem]) -> dict[str, Literal]:
 def join(
     cases: Sequence[tuple[Case, dict[str, Literal]]], source: SourceFile, problems: list[Problem]
 ) -> dict[str, Type]:
-    """Return each column's type over all cases: optional where a case lacks it; a clash is noted at its value.
+    """Return each column's type over all cases: optional where a case lacks it, unknown where values clash.
 
     Args:
         cases: the cases with the values of their columns.
         source: the file that the rule stands in; an overlay's values stand in another one.
-        problems: where a clash is noted.
+        problems: where a clash is noted, at the value that is likeliest wrong.
     """
     joined: dict[str, Type] = {}
     for name in dict.fromkeys(name for _, parts in cases for name in parts):
-        kind: Type = t.UNKNOWN
-        clash = False
-        if set_amiss := _set_amiss(name, [parts[name] for _, parts in cases if name in parts], source):
-            problems += set_amiss
-            joined[name] = t.UNKNOWN
-            continue
-        if odd := _first_is_odd([parts[name] for _, parts in cases if name in parts]):
-            first, others = odd
-            problems.append(_clash(name, first.node, first.value, first.type, others, "below"))
-            joined[name] = t.UNKNOWN
-            continue
-        for _, parts in cases:
-            if name not in parts:
-                kind = t.optional(kind) if kind != t.UNKNOWN else t.NOTHING
-                continue
-            both = t.unify(kind, parts[name].type)
-            if both is None:
-                problems.append(_clash(name, parts[name].node, parts[name].value, parts[name].type, kind))
-            clash = clash or both is None
-            kind = both or kind
-        joined[name] = t.UNKNOWN if clash else kind  # which case is right nobody knows
+        stated = [parts[name] for _, parts in cases if name in parts]
+        kind = _type_of_all(stated)
+        if kind is None:
+            problems += _clashes(name, stated, source)
+            kind = t.UNKNOWN  # which case is right nobody knows
+        joined[name] = kind if len(stated) == len(cases) else t.optional(kind)
     return joined
+
+
+def _type_of_all(values: Sequence[Literal]) -> Type | None:
+    """Return the one type that holds all values, none where there is no such type."""
+    kind: Type | None = t.UNKNOWN
+    for value in values:
+        kind = t.unify(kind, value.type) if kind is not None else None
+    return kind
+
+
+def _clashes(name: str, stated: Sequence[Literal], source: SourceFile) -> list[Problem]:
+    """Return what is wrong with a column of no one type.
+
+    Where the policy's own values agree, those that an overlay set are to blame. Where all but the first agree, it is
+    the first, else each value that does not go with those above it.
+    """
+    if set_amiss := _set_amiss(name, stated, source):
+        return set_amiss
+    first, *others = stated
+    type_of_others = _type_of_all(others)
+    if len(others) > 1 and type_of_others is not None and t.unify(first.type, others[0].type) is None:
+        return [_clash(name, first, type_of_others, "below")]
+    found = []
+    kind: Type = t.UNKNOWN
+    for value in stated:
+        both = t.unify(kind, value.type)
+        if both is None:
+            found.append(_clash(name, value, kind, "above"))
+        kind = both or kind
+    return found
 
 
 def _set_amiss(name: str, stated: Sequence[Literal], source: SourceFile) -> list[Problem]:
     """Return a finding for each value that an overlay set and that is of another type than all that it did not set."""
-    kind: Type = t.UNKNOWN
     own = [_is_in(value.node, source) for value in stated]
-    for value, is_own in zip(stated, own, strict=True):
-        both = t.unify(kind, value.type) if is_own else kind
-        if both is None:
-            return []
-        kind = both
-    amiss = [
-        (value, "above" if any(own[:index]) else "below")
+    kind = _type_of_all([value for value, is_own in zip(stated, own, strict=True) if is_own])
+    if kind is None:
+        return []
+    return [
+        _clash(name, value, kind, "above" if any(own[:index]) else "below")
         for index, value in enumerate(stated)
         if not own[index] and t.unify(kind, value.type) is None
     ]
-    return [_clash(name, value.node, value.value, value.type, kind, where) for value, where in amiss]
 
 
 def _is_in(node: Node, source: SourceFile) -> bool:
@@ -101,30 +112,19 @@ def _is_in(node: Node, source: SourceFile) -> bool:
     return node.source is source and all(_is_in(one, source) for one in inner)
 
 
-def _first_is_odd(stated: Sequence[Literal]) -> tuple[Literal, Type] | None:
-    """Return the first value and the type of all others, where two or more agree and it alone does not."""
-    if len(stated) < 3 or t.unify(stated[0].type, stated[1].type) is not None:
-        return None
-    others: Type = t.UNKNOWN
-    for one in stated[1:]:
-        both = t.unify(others, one.type)
-        if both is None:
-            return None
-        others = both
-    return stated[0], others
-
-
-def _clash(name: str, node: Node, value: object, kind: Type, others: Type, where: str = "above") -> Problem:
-    others = t.strip(others)
-    if isinstance(others, t.Record) and isinstance(kind, t.Record) and isinstance(node, Mapping):
-        for field in kind.fields:
-            inner, other = kind.fields[field], others.fields.get(field, t.UNKNOWN)
-            if t.unify(inner, other) is None and isinstance(value, dict):
-                return _clash(f"{name}.{field}", node.get(field) or node, value[field], inner, other, where)
+def _clash(name: str, value: Literal, others: Type, where: str) -> Problem:
+    """Return the finding on a value, or on the part of a record that is to blame, whose other cases are of one type."""
+    kind, others = value.type, t.strip(others)
+    if isinstance(others, t.Record) and isinstance(kind, t.Record) and isinstance(value.value, dict):
+        for field, inner in kind.fields.items():
+            other = others.fields.get(field, t.UNKNOWN)
+            if t.unify(inner, other) is None:
+                node = value.node.get(field) if isinstance(value.node, Mapping) else None
+                return _clash(f"{name}.{field}", Literal(value.value[field], inner, node or value.node), other, where)
     numbers = isinstance(kind, t.Number) and isinstance(others, t.Number)
-    hint = as_unit(float(value), kind, others) if is_number(value) else ""
+    hint = as_unit(float(value.value), kind, others) if is_number(value.value) else ""
     message = f"{name} is {t.described(kind)} here, {where} it is {t.described(others)}"
-    return problem_at(node, "wrong-unit" if numbers else "wrong-type", message, hint)
+    return problem_at(value.node, "wrong-unit" if numbers else "wrong-type", message, hint)
 
 
 def column_spots(cases: Sequence[Case]) -> dict[str, dict[str, str]]:
