@@ -15,7 +15,7 @@ from rulecap.engine.expect import Mismatch, mismatches
 from rulecap.engine.policy import Policy
 from rulecap.location import Location
 from rulecap.policy.document import parse_document
-from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, plain, problem_at
+from rulecap.policy.nodes import Mapping, Node, Sequence, plain, problem_at, text_at
 from rulecap.policy.schema import validate
 from rulecap.policy.shelf import find_policy, yaml_files
 from rulecap.problems import Problem, did_you_mean
@@ -221,7 +221,7 @@ class _Reader:
                 self._problem(test.key(key) or test, "not-allowed", f"{key} belongs into the steps of this test")
             outer = self._situation(test, base)
             numbered = [(n, step) for n, step in enumerate(steps.items, 1) if isinstance(step, Mapping)]
-            read = [self._step(step, outer, f"step {n}: ", _text(test, "decision")) for n, step in numbered]
+            read = [self._step(step, outer, f"step {n}: ", text_at(test, "decision") or "") for n, step in numbered]
         else:
             read = [self._step(test, base, "", "")]
         start = {key: None if value == "none" else value for key, value in plain(memory).items()} if memory else None
@@ -236,7 +236,7 @@ class _Reader:
         snapshot = self._situation(step, base)
         if snapshot is None:
             self._problem(step, "missing-key", "there is no snapshot", "give one to the test, or to the whole file")
-        return Step(label, snapshot or {}, _text(step, "decision") or decision or DEFAULT_DECISION, step)
+        return Step(label, snapshot or {}, text_at(step, "decision") or decision or DEFAULT_DECISION, step)
 
     def _situation(self, part: Mapping, base: dict[str, Json] | None) -> dict[str, Json] | None:
         """Return the part's own snapshot, or the one around it, with the part's `set` put in."""
@@ -280,8 +280,3 @@ class _Reader:
 
     def _problem(self, node: Node, code: str, message: str, hint: str = "") -> None:
         self.problems.append(problem_at(node, code, message, hint))
-
-
-def _text(holder: Mapping, key: str) -> str:
-    node = holder.get(key)
-    return node.text if isinstance(node, Scalar) else ""

@@ -23,7 +23,7 @@ from rulecap.policy.checks.rows import check_rows
 from rulecap.policy.found import NO_FAULTS, Faults
 from rulecap.policy.graph import MEMORY, apart, circle_problem, graph_of, order
 from rulecap.policy.model import Decision, Input, Panel, Parameter, PolicyText, Remembered
-from rulecap.policy.nodes import Mapping, Scalar, problem_at
+from rulecap.policy.nodes import Mapping, problem_at, text_at
 from rulecap.policy.plan import plan_of
 from rulecap.policy.typed import TypedMemory, TypedPolicy
 from rulecap.policy.vocabulary import Vocabulary
@@ -40,9 +40,9 @@ def read_policy(node: Mapping, faults: Faults = NO_FAULTS) -> PolicyText:
     """Return the policy that a merged document is; parts in which something was found already are left out."""
     return PolicyText(
         node,
-        _word(node, "policy"),
-        _word(node, "version"),
-        _word(node, "title"),
+        text_at(node, "policy") or "",
+        text_at(node, "version") or "",
+        text_at(node, "title") or "",
         _section(node, "inputs", Input, faults),
         _section(node, "parameters", Parameter, faults),
         _section(node, "memory", Remembered, faults),
@@ -50,11 +50,6 @@ def read_policy(node: Mapping, faults: Faults = NO_FAULTS) -> PolicyText:
         _rules(node, faults),
         _section(node, "history", Panel, faults),
     )
-
-
-def _word(node: Mapping, key: str) -> str:
-    found = node.get(key)
-    return found.text if isinstance(found, Scalar) else ""
 
 
 def _section(node: Mapping, name: str, model: type[P], faults: Faults) -> dict[str, P]:
@@ -73,8 +68,7 @@ def _rules(node: Mapping, faults: Faults) -> dict[str, Rule]:
     section = node.get("rules")
     found: dict[str, Rule] = {}
     for key, part in section.entries if isinstance(section, Mapping) else ():
-        kind = part.get("kind") if isinstance(part, Mapping) else None
-        model = KINDS.get(kind.text) if isinstance(kind, Scalar) else None
+        model = KINDS.get(text_at(part, "kind") or "")
         if model is None or not isinstance(part, Mapping) or faults.within(key, part):
             continue
         try:

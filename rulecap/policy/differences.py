@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rulecap.policy.meaning import CASES, FREE, NO_MEANING, SAID, SHOWN
-from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, plain
+from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, plain, text_at
 from rulecap.policy.overlay import SECTIONS
 
 SECTION, PARAMETER, CASE = "(section)", "(parameter)", "(case)"  # what no key is called
@@ -123,10 +123,10 @@ def _named(items: Sequence) -> dict[str, Node] | None:
     """Return the items by their names; none where one has no name of its own."""
     found: dict[str, Node] = {}
     for item in items.items:
-        name = item.get("name") if isinstance(item, Mapping) else None
-        if not isinstance(name, Scalar) or name.text in found:
+        name = text_at(item, "name")
+        if name is None or name in found:
             return None
-        found[name.text] = item
+        found[name] = item
     return found
 
 

@@ -157,6 +157,12 @@ def problem_at(node: Node, code: str, message: str, hint: str = "", offset: int 
     return node.source.problem(code, message, location, hint)
 
 
+def text_at(node: Node | None, key: str) -> str | None:
+    """Return the text of a key's value; none where the node is no mapping, or has no single value there."""
+    value = node.get(key) if isinstance(node, Mapping) else None
+    return value.text if isinstance(value, Scalar) else None
+
+
 def plain(node: Node) -> Any:
     """Return the node as Python's dicts, lists and scalars."""
     if isinstance(node, Scalar):

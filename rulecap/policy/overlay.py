@@ -6,7 +6,7 @@ checks, or by positions in a list that count from 0: `drawdown.HEAVY.size`, `all
 
 from dataclasses import dataclass
 
-from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
+from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at, text_at
 from rulecap.problems import A_SLIP, Problem, did_you_mean, nearest
 
 SECTIONS = ("inputs", "parameters", "memory", "decisions", "rules", "history")
@@ -119,23 +119,17 @@ def _named_below(node: Mapping, name: str) -> Steps | None:
     for key, value in node.items():
         if isinstance(value, Sequence) and (way := _named(value, name)):
             return (key, *way)
-    return (OTHERWISE,) if _name_of(node.get(OTHERWISE)) == name else None
+    return (OTHERWISE,) if text_at(node.get(OTHERWISE), "name") == name else None
 
 
 def _named(items: Sequence, name: str) -> Steps | None:
     """Return the way to the item of that name."""
-    return next(((index,) for index, item in enumerate(items.items) if _name_of(item) == name), None)
+    return next(((index,) for index, item in enumerate(items.items) if text_at(item, "name") == name), None)
 
 
 def _numbered(items: Sequence, name: str) -> Steps | None:
     """Return the way to the item at that position."""
     return next(((index,) for index in range(len(items.items)) if str(index) == name), None)
-
-
-def _name_of(node: Node | None) -> str | None:
-    """Return a node's `name`, if it has one."""
-    name = node.get("name") if isinstance(node, Mapping) else None
-    return name.text if isinstance(name, Scalar) else None
 
 
 def _descend(node: Node, steps: Steps) -> Node:
@@ -209,10 +203,10 @@ def _beginnings(base: Mapping) -> list[str]:
 def _names(node: Mapping | Sequence) -> list[str]:
     """Return what may follow in a path behind what leads to a node."""
     if isinstance(node, Sequence):
-        return [_name_of(item) or str(index) for index, item in enumerate(node.items)]
+        return [text_at(item, "name") or str(index) for index, item in enumerate(node.items)]
     lists = [value for _, value in node.items() if isinstance(value, Sequence)]
-    named = [_name_of(item) for items in lists for item in items.items]
-    return [*(key for key, _ in node.items()), *filter(None, [*named, _name_of(node.get(OTHERWISE))])]
+    named = [text_at(item, "name") for items in lists for item in items.items]
+    return [*(key for key, _ in node.items()), *filter(None, [*named, text_at(node.get(OTHERWISE), "name")])]
 
 
 def _too_much(key: Scalar, node: Mapping) -> Problem:

@@ -11,7 +11,7 @@ from rulecap.engine.cases import case_files, run_files
 from rulecap.engine.policy import Policy, load_policy
 from rulecap.location import Location
 from rulecap.policy.document import parse_document
-from rulecap.policy.nodes import Mapping, Scalar
+from rulecap.policy.nodes import text_at
 from rulecap.policy.shelf import NoPolicyError, OnDisk, find_policy, on_disk
 from rulecap.problems import PolicyError, Problem, shown
 from rulecap.service.edits import State, state_of
@@ -222,7 +222,7 @@ def _extends(shelf: OnDisk) -> str:
         NoPolicyError: it extends none.
     """
     document, _ = parse_document(shelf.content(shelf.main), shelf.main)
-    extends = document.get("extends") if isinstance(document, Mapping) else None
-    if not isinstance(extends, Scalar):
+    extends = text_at(document, "extends")
+    if extends is None:
         raise NoPolicyError("it extends no policy")
-    return extends.text
+    return extends

@@ -13,7 +13,7 @@ from rulecap.language.thousands import only_here
 from rulecap.location import Location
 from rulecap.policy.checks.columns import range_of
 from rulecap.policy.checks.parameters import edges
-from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence
+from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, text_at
 from rulecap.policy.overlay import Steps
 from rulecap.policy.typed import TypedPolicy
 from rulecap.rules.bands import TypedBands
@@ -139,22 +139,17 @@ def _is_passed_over(steps: Steps, key: str) -> bool:
     return key in SENTENCES or (steps[0] == "parameters" and key == "range")
 
 
-def _name_of(node: Node) -> str | None:
-    name = node.get("name") if isinstance(node, Mapping) else None
-    return name.text if isinstance(name, Scalar) else None
-
-
 def _item_name(items: Sequence, index: int) -> str:
     """Return what an item of a list is called there: its name where no other one has it, else its position."""
-    name = _name_of(items.items[index])
-    return name if name is not None and [_name_of(one) for one in items.items].count(name) == 1 else str(index)
+    name = text_at(items.items[index], "name")
+    return name if name is not None and [text_at(one, "name") for one in items.items].count(name) == 1 else str(index)
 
 
 def _name_below(node: Mapping, key: str, items: Sequence, index: int) -> str:
     """Return what an item is called below what holds its list: its name alone where nothing else is called so."""
     name = _item_name(items, index)
     lists = [value for other, value in node.items() if other != key and isinstance(value, Sequence)]
-    elsewhere = name in node or any(_name_of(one) == name for other in lists for one in other.items)
+    elsewhere = name in node or any(text_at(one, "name") == name for other in lists for one in other.items)
     return f"{key}.{name}" if name == str(index) or elsewhere else name
 
 
