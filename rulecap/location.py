@@ -11,6 +11,11 @@ class Location:
     line: int
     column: int
 
+    @property
+    def spot(self) -> str:
+        """The place without its column, `file:line`, as traces and differences show it."""
+        return f"{self.file}:{self.line}"
+
     def __str__(self) -> str:
         """Return `file:line:column`, as editors understand it."""
         return f"{self.file}:{self.line}:{self.column}"

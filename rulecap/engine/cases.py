@@ -66,7 +66,7 @@ class CaseResult:
         """Return the test's place and name, and below it what was not as expected."""
         below = [line for problem in self.problems for line in problem.render().splitlines()]
         below += [line for mismatch in self.mismatches for line in mismatch.render().splitlines()]
-        head = f"{self.location.file}:{self.location.line}: {self.name}"
+        head = f"{self.location.spot}: {self.name}"
         return "\n".join([head, *(f"    {line}".rstrip() for line in below)])
 
     def to_dict(self) -> dict[str, object]:

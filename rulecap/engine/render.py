@@ -11,7 +11,7 @@ from rulecap.location import Location
 from rulecap.policy.nodes import Mapping
 from rulecap.policy.plan import Plan
 from rulecap.policy.typed import TypedPolicy
-from rulecap.rules.code import Code, place_source, record, spot, unit_name
+from rulecap.rules.code import Code, place_source, record, unit_name
 from rulecap.rules.typed import Typed, shown_reads
 
 Render = Callable[[Any, tuple[Any, ...]], list[dict[str, Any]]]
@@ -72,9 +72,9 @@ def _spot(code: Code, policy: TypedPolicy, term: Const | Dated) -> str:
         return f"{code.emitter.named('spot_' + term.name, dated_spot(policy, term.name))}(S.as_of)"
     parameter = policy.text.parameters.get(term.name)
     if parameter is not None:
-        return repr(spot(parameter.value.location))
+        return repr(parameter.value.location.spot)
     rule, case, *path = term.name.split(".")
-    return repr(spot(_column(policy, rule, case, path)))
+    return repr(_column(policy, rule, case, path).spot)
 
 
 def _column(policy: TypedPolicy, rule: str, name: str, path: list[str]) -> Location:
@@ -94,7 +94,7 @@ def _column(policy: TypedPolicy, rule: str, name: str, path: list[str]) -> Locat
 def dated_spot(policy: TypedPolicy, name: str) -> Callable[[datetime], str]:
     """Return what tells where a dated parameter's value in force stands."""
     starts = [start for start, _ in policy.dated[name].values]
-    places = [spot(one.value.location) for one in policy.text.parameters[name].values]
+    places: list[str] = [one.value.location.spot for one in policy.text.parameters[name].values]
 
     def at(moment: datetime) -> str:
         return [place for start, place in zip(starts, places, strict=True) if start <= moment][-1]

@@ -100,7 +100,7 @@ def _lists(
         found += _nodes((*path[:-1], item), first.get(item), second.get(item), name, texts)
     shared = [[item for item in names if item in first and item in second] for names in (first, second)]
     if shared[0] != shared[1]:
-        place = [f"{node.location.file}:{node.location.line}" for node in (ours, theirs)]
+        place = [node.location.spot for node in (ours, theirs)]
         found.append(Difference(".".join(path), ", ".join(first), ", ".join(second), *place))
     return found
 
@@ -132,7 +132,7 @@ def _named(items: Sequence) -> dict[str, Node] | None:
 
 def _difference(path: tuple[str, ...], ours: Node | None, theirs: Node | None) -> Difference:
     texts = [_written(node) if node is not None else None for node in (ours, theirs)]
-    places = [f"{node.location.file}:{node.location.line}" if node is not None else None for node in (ours, theirs)]
+    places = [node.location.spot if node is not None else None for node in (ours, theirs)]
     return Difference(".".join(path), *texts, *places)
 
 

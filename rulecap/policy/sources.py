@@ -217,9 +217,7 @@ def _merge(main: Mapping, parts: list[Mapping], problems: list[Problem]) -> Mapp
             for key, value in found.entries if isinstance(found, Mapping) else ():
                 if key.text in joined:
                     first = joined[key.text][0].location
-                    problems.append(
-                        problem_at(key, "duplicate-key", f"{key.text} is given in {first.file}:{first.line} already")
-                    )
+                    problems.append(problem_at(key, "duplicate-key", f"{key.text} is given in {first.spot} already"))
                 joined.setdefault(key.text, (key, value))
         if head is not None:
             entries.append((head, Mapping(tuple(joined.values()), head.source, head.line, head.column)))

@@ -14,7 +14,7 @@ from rulecap.language.scope import Scope
 from rulecap.language.terms import Term
 from rulecap.language.values import show
 from rulecap.policy.nodes import problem_at
-from rulecap.rules.code import Code, computes, place_source, record, spot, template_terms, unit_name
+from rulecap.rules.code import Code, computes, place_source, record, template_terms, unit_name
 from rulecap.rules.parts import Formula, Items, Part, Rule, Words
 from rulecap.rules.typed import Checker, Typed, coerced
 from rulecap.units import LITERAL, NUMBER
@@ -187,7 +187,7 @@ class TypedAdjust(Typed):
                         "operation": repr(operation),
                         "formula": repr(written.text),
                         "by": f"v_by{number}",
-                        "at": repr(spot(written.location())),
+                        "at": repr(written.location().spot),
                     }
                 )
             )

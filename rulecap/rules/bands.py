@@ -15,7 +15,7 @@ from rulecap.language.unit_errors import as_unit
 from rulecap.language.values import show
 from rulecap.policy.nodes import Scalar, problem_at
 from rulecap.rules.cases import RuleOfCases, column_spots, columns, complete, join, repeated_names, row_type, row_value
-from rulecap.rules.code import Code, computes, record, spot, unit_name
+from rulecap.rules.code import Code, computes, record, unit_name
 from rulecap.rules.parts import Case, Formula, Items, Written
 from rulecap.rules.typed import Checker, Typed
 
@@ -211,7 +211,7 @@ class TypedBands(Typed):
         shown = []
         start: float | None = None
         for case, (end, inclusive) in zip(self.written, self.bounds, strict=True):
-            at = None if end is None else spot(case.bound.location)
+            at = None if end is None else case.bound.location.spot
             shown.append({"name": case.name, "from": start, "to": end, "includes_to": inclusive, "at": at})
             start = end
         at, row = f"d_{self.name}", self.variable

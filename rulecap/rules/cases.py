@@ -13,7 +13,6 @@ from rulecap.language.unit_errors import as_unit
 from rulecap.language.values import is_number
 from rulecap.policy.nodes import Mapping, Node, Scalar, SourceFile, problem_at
 from rulecap.problems import Problem
-from rulecap.rules.code import spot
 from rulecap.rules.parts import Case, Entries, Rule, Written
 
 
@@ -129,7 +128,7 @@ def _clash(name: str, value: Literal, others: Type, where: str) -> Problem:
 
 def column_spots(cases: Sequence[Case]) -> dict[str, dict[str, str]]:
     """Return for each case where its values stand, as `file:line`."""
-    return {case.name: {name: spot(node.location) for name, node in written(case).items()} for case in cases}
+    return {case.name: {name: node.location.spot for name, node in written(case).items()} for case in cases}
 
 
 def written(case: Case) -> dict[str, Node]:

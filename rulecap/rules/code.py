@@ -24,11 +24,6 @@ def record(parts: Mapping[str, str]) -> str:
     return "{" + ", ".join(f"{name!r}: {source}" for name, source in parts.items()) + "}"
 
 
-def spot(place: Location) -> str:
-    """Return a place as `file:line`."""
-    return f"{place.file}:{place.line}"
-
-
 def place_source(place: Location) -> str:
     """Return source of a place as a trace shows it."""
     return record({"file": repr(place.file), "line": repr(place.line)})

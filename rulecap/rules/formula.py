@@ -14,7 +14,7 @@ from rulecap.language.paths import dotted
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Default, Known, Term, walk
 from rulecap.language.values import iso
-from rulecap.rules.code import Code, computes, spot
+from rulecap.rules.code import Code, computes
 from rulecap.rules.parts import Formula, Rule
 from rulecap.rules.typed import Checker, Typed, coerced, shown_reads
 
@@ -57,7 +57,7 @@ class TypedFormula(Typed):
         """The formula, the formula with values, and which absent values were assumed."""
         parts = [
             f"'formula': {self.formula.text!r}",
-            f"'at': {spot(self.formula.location())!r}",
+            f"'at': {self.formula.location().spot!r}",
             f"'with_values': {with_values(code, self.formula, self.term)}",
         ]
         assumed = [one for one in walk(self.term) if isinstance(one, Default) and reads(one.value)]

@@ -24,7 +24,7 @@ from rulecap.language.terms import (
 )
 from rulecap.language.unit_errors import converted, rewritten
 from rulecap.language.unit_errors import what as says
-from rulecap.rules.code import Code, record, spot, whole_possible
+from rulecap.rules.code import Code, record, whole_possible
 from rulecap.rules.parts import Rule
 from rulecap.units import UNITS
 
@@ -238,7 +238,7 @@ def condition_detail(code: Code, expression: Expression, term: Term) -> str:
     return record(
         {
             "if": repr(expression.text),
-            "at": repr(spot(expression.location())),
+            "at": repr(expression.location().spot),
             "holds": code.term(term),
             "compared": compared,
         }

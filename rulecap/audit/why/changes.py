@@ -53,7 +53,7 @@ class Change:
     def to_dict(self) -> dict[str, Any]:
         """Return JSON types under stable keys; `place` is `file:line`."""
         found = {one.name: getattr(self, one.name) for one in fields(self)}
-        return {**found, "place": f"{self.place.file}:{self.place.line}" if self.place else None}
+        return {**found, "place": self.place.spot if self.place else None}
 
 
 @dataclass(frozen=True, slots=True)

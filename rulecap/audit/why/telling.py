@@ -45,7 +45,7 @@ def _counted(counts: Counts) -> str:
 
 
 def _change(change: Change) -> list[str]:
-    where = change.where if change.place is None else f"{change.where} ({change.place.file}:{change.place.line})"
+    where = change.where if change.place is None else f"{change.where} ({change.place.spot})"
     before = "absent" if change.before is None else _value(change.before, change.unit)
     instead = f"given as {_value(change.after, change.unit)}" if change.before is None else _instead(change, before)
     first = f"{_becoming(change)} if {where} were {instead}"

@@ -178,7 +178,7 @@ def keep_within(
         message = f"{name} is {value.node.text}, outside its range of {of}"  # type: ignore[union-attr]  # a number is a scalar
         changed = [one.location for one in written.items if one.source is not own]
         set_there = changed and value.node.source is own  # the value is blamed, and it was the range that changed
-        hint = f"the range is set in {changed[0].file}:{changed[0].line}" if set_there else ""
+        hint = f"the range is set in {changed[0].spot}" if set_there else ""
         problems.append(problem_at(value.node, "out-of-range", message, hint))
 
 
