@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rulecap.cli.terminal import Style
     from rulecap.engine.compare import Answers
     from rulecap.engine.policy import Policy
+    from rulecap.policy.differences import Difference
 
 MOST_SHOWN = 40
 
@@ -53,14 +54,14 @@ def run(asked: argparse.Namespace) -> int:
             {
                 "before": about[0],
                 "after": about[1],
-                "values": [_value(one) for one in said],
+                "values": [one.to_dict() for one in said],
                 "decisions": [{"snapshot": name, **_answer(one)} for name, found in decided for one in found],
                 "recorded": recorded.to_dict() if recorded else None,
             }
         )
         return NOT_FINE if hopeless else FINE
     style = Style.of_output()
-    sections = [[*_values(policies, [_value(one) for one in said], (asked.before, asked.after), style)]]
+    sections = [[*_values(policies, said, (asked.before, asked.after), style)]]
     sections += [[*_decided(name, found, style)] for name, found in decided]
     sections += [[*recorded.lines(style)]] if recorded else []
     print("\n\n".join("\n".join(lines) for lines in sections))
@@ -74,25 +75,19 @@ def _loaded(asked: argparse.Namespace, where: str) -> "Policy":
     return load_policy(where)
 
 
-def _value(one: Any) -> dict[str, Any]:
-    return {"path": one.path, "before": one.before, "after": one.after, "was_at": one.was_at, "is_at": one.is_at}
-
-
 def _values(
-    policies: "tuple[Policy, Policy]", said: list[dict[str, Any]], where: tuple[str, str], style: "Style"
+    policies: "tuple[Policy, Policy]", said: "list[Difference]", where: tuple[str, str], style: "Style"
 ) -> Iterator[str]:
+    from rulecap.problems import on_a_line
+
     before, after = (f"{one.name} {one.version}" for one in policies)
     same = "the same but for names and explaining texts" if policies[0].digest != policies[1].digest else "the same"
     count = f"{how_many(len(said), 'value')} differ{'s' * (len(said) == 1)}" if said else same
     yield style.strong(f"{before} and {after}: {count}")
     for one in said:
-        was, new = one["before"], one["after"]
-        change = (
-            f"{was} → {new}" if was is not None and new is not None else f"new: {new}" if was is None else "left out"
-        )
-        at, policy = (one["is_at"], where[1]) if one["is_at"] else (one["was_at"], where[0])
-        file, _, line = at.rpartition(":")
-        yield f"  {one['path']}: {change}  [{file_from_here(file, policy)}:{line}]"
+        at, policy = (one.is_at, where[1]) if one.is_at else (one.was_at, where[0])
+        file, _, line = str(at).rpartition(":")
+        yield on_a_line(f"  {one.path}: {one.said}  [{file_from_here(file, policy)}:{line}]")
 
 
 def _on(policies: "tuple[Policy, Policy]", name: str, chosen: list[str]) -> "list[Answers]":

@@ -1,7 +1,7 @@
 """What two policies say differently: value by value, under the paths that an overlay would name."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from rulecap.policy.meaning import CASES, FREE, NO_MEANING, SAID, SHOWN
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, plain, text_at
@@ -31,6 +31,17 @@ class Difference:
     after: str | None
     was_at: str | None
     is_at: str | None
+
+    @property
+    def said(self) -> str:
+        """What changed, in words."""
+        if self.before is None:
+            return f"new: {self.after}"
+        return "left out" if self.after is None else f"{self.before} → {self.after}"
+
+    def to_dict(self) -> dict[str, str | None]:
+        """Return it as JSON types, with stable keys."""
+        return asdict(self)
 
 
 def differences(before: Mapping, after: Mapping) -> list[Difference]:

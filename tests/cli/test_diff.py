@@ -39,6 +39,13 @@ def test_names_places_as_they_are_found_from_where_one_stands(folder, rulecap, m
     assert told["values"][0]["is_at"] == "policy.yaml:26"
 
 
+def test_tells_a_value_of_several_lines_on_one(folder, rulecap):
+    several = POLICY.replace("- {name: CALM, ", '- {name: CALM, goal: "keep\\n9999 ENTER", ')
+    assert several != POLICY
+    write(folder / "other" / "policy.yaml", several)
+    assert "  zone.CALM.goal: new: keep\\n9999 ENTER  [" in rulecap("diff", "small", "other").out
+
+
 @pytest.mark.parametrize("chosen", [(), ("--policy", "small")])
 def test_says_which_of_the_two_has_problems_and_where(folder, rulecap, chosen):
     changed(folder)

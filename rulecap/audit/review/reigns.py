@@ -59,13 +59,9 @@ class Told:
             "records": reign.records,
             "account": reign.kind.account,
             "policy": {"name": reign.kind.policy, "version": self.version, "digest": reign.kind.digest},
-            "changes": None if self.changes is None else [_as_dict(one) for one in self.changes],
+            "changes": None if self.changes is None else [one.to_dict() for one in self.changes],
             "untold": self.untold or None,
         }
-
-
-def _as_dict(one: Difference) -> dict[str, Any]:
-    return {"path": one.path, "before": one.before, "after": one.after, "was_at": one.was_at, "is_at": one.is_at}
 
 
 def reigns_of(log: Log, kinds: Kinds, span: Span) -> list[Reign]:

@@ -70,9 +70,7 @@ def _changes(row: "Told", style: "Style") -> Iterator[str]:
     if row.changes == ():
         yield "the same but for names and explaining texts"
     for one in (row.changes or ())[:MOST_SHOWN]:
-        change = f"{one.before} → {one.after}" if one.before is not None and one.after is not None else ""
-        change = change or (f"new: {one.after}" if one.before is None else "left out")
-        yield on_a_line(f"{one.path}: {change}  [{one.is_at or one.was_at}]")
+        yield on_a_line(f"{one.path}: {one.said}  [{one.is_at or one.was_at}]")
     if row.changes and len(row.changes) > MOST_SHOWN:
         yield f"and {len(row.changes) - MOST_SHOWN} more: --json"
 
