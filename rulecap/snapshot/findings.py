@@ -131,16 +131,16 @@ def _model_at(where: tuple[int | str, ...], root: type[BaseModel]) -> type[BaseM
         if isinstance(step, int):
             continue
         field = model.model_fields.get(step) if model else None
-        model = next(_models_in(field.annotation), None) if field else None
+        model = next(models_in(field.annotation), None) if field else None
     return model
 
 
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     """Give the models named in a type, through unions and tuples."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for argument in get_args(annotation):
-        yield from _models_in(argument)
+        yield from models_in(argument)
 
 
 def path_of(where: tuple[int | str, ...]) -> str:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
@@ -21,6 +21,7 @@ from rulecap.policy.plan import terms_of
 from rulecap.policy.typed import InputCheck, TypedPolicy
 from rulecap.rules.code import unit_name
 from rulecap.snapshot import Snapshot
+from rulecap.snapshot.findings import models_in
 
 MOST_LEVELS = 5  # of each side of a book; deeper ones take part too, but no one of them decides much
 MOST_NAMES = 60
@@ -192,7 +193,7 @@ def _model_bounds(parts: list[str]) -> tuple[float, float]:
             return low, high
         for mark in field.metadata:
             low, high = _narrowed(mark, low, high)
-        model = next(_models(field.annotation), None)
+        model = next(models_in(field.annotation), None)
     return low, high
 
 
@@ -208,14 +209,6 @@ def _narrowed(mark: object, low: float, high: float) -> tuple[float, float]:
         case Lt(lt=end) if isinstance(end, int | float):
             return low, min(high, math.nextafter(end, -math.inf))
     return low, high
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Yield the models within an annotation."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _models(inner)
 
 
 def names_known(policy: TypedPolicy, rules: tuple[str, ...]) -> tuple[str, ...]:
