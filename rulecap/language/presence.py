@@ -2,6 +2,8 @@
 
 import ast
 
+from rulecap.language.expression import Expression
+from rulecap.language.grammar import Syntax
 from rulecap.language.paths import NOTHING, dotted
 
 
@@ -23,6 +25,11 @@ def proven(node: ast.AST, truth: bool) -> frozenset[str]:
             # It is refused, for known(…) is how that is written; what it was meant to prove is not refused as well.
             return with_prefixes(dotted(one)) if isinstance(how, ast.NotEq) is truth else frozenset()
     return frozenset()
+
+
+def proven_by(condition: Expression, truth: bool) -> frozenset[str]:
+    """Return the dotted names that are present where a condition has come out as `truth`; of a refused one, none."""
+    return proven(condition.syntax.tree, truth) if isinstance(condition.syntax, Syntax) else frozenset()
 
 
 def with_prefixes(path: str) -> frozenset[str]:

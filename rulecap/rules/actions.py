@@ -8,8 +8,7 @@ from pydantic import Field
 
 from rulecap.language import types as t
 from rulecap.language.expression import Expression
-from rulecap.language.grammar import Syntax
-from rulecap.language.presence import proven
+from rulecap.language.presence import proven_by
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Term
 from rulecap.language.values import show
@@ -76,8 +75,7 @@ def _typed(checker: Checker, action: Action) -> "TypedAction":
     when = None
     if action.when is not None:
         when = (action.when, checker.condition(action.when))
-        if isinstance(action.when.syntax, Syntax):
-            checker = Checker(checker.scope.knowing(proven(action.when.syntax.tree, True)), checker.rule)
+        checker = Checker(checker.scope.knowing(proven_by(action.when, True)), checker.rule)
     elements = loop(checker, action.over, action.where)
     if not action.over.name:
         return TypedAction(action, when, elements, None, {}, None, unnamed(action.do))

@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 from rulecap.language import types as t
 from rulecap.language.expression import Expression
 from rulecap.language.functions import round_down
-from rulecap.language.grammar import Syntax
-from rulecap.language.presence import proven
+from rulecap.language.presence import proven_by
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Term
 from rulecap.language.values import show
@@ -77,8 +76,7 @@ def _step(checker: Checker, step: Step, scope: Scope, kind: t.Type) -> "TypedSte
     when = None
     if step.when is not None:
         when = (step.when, checker.condition(step.when, scope))
-        if isinstance(step.when.syntax, Syntax):
-            scope = scope.knowing(proven(step.when.syntax.tree, True))
+        scope = scope.knowing(proven_by(step.when, True))
     operations = []
     for name in OPERATIONS:
         written = getattr(step, name)

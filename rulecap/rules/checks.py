@@ -8,8 +8,7 @@ from pydantic import Field
 
 from rulecap.language import types as t
 from rulecap.language.expression import Expression
-from rulecap.language.grammar import Syntax
-from rulecap.language.presence import proven
+from rulecap.language.presence import proven_by
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Term
 from rulecap.language.values import show
@@ -80,8 +79,7 @@ def _names(rule: ChecksRule, scope: Scope) -> None:
 
 def _typed(checker: Checker, check: Check) -> "TypedCheck":
     term = checker.condition(check.when)
-    known = proven(check.when.syntax.tree, True) if isinstance(check.when.syntax, Syntax) else frozenset()
-    scope = checker.scope.knowing(known)
+    scope = checker.scope.knowing(proven_by(check.when, True))
     return TypedCheck(check, term, template_terms(check.why, lambda expression: checker.term(expression, scope)))
 
 

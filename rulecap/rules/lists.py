@@ -10,8 +10,8 @@ from pydantic import BeforeValidator
 from rulecap.language import types as t
 from rulecap.language.calls import means_something
 from rulecap.language.expression import Expression
-from rulecap.language.grammar import Syntax, parse
-from rulecap.language.presence import proven
+from rulecap.language.grammar import parse
+from rulecap.language.presence import proven_by
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Const, Term
 from rulecap.policy.nodes import Mapping as Nodes
@@ -70,16 +70,16 @@ class Loop:
 
     def shown(self) -> str:
         """Return source that names a candidate in the trace."""
-        if isinstance(self.item, t.Record):
-            for name in SHOWN_FIRST:
-                if name in self.item.fields:
-                    return (
-                        f"{self.variable}.{name}" if self.item.access == "attribute" else f"{self.variable}[{name!r}]"
-                    )
-            first = next((name for name, kind in self.item.fields.items() if is_scalar(kind)), None)
-            if first:
-                return f"{self.variable}.{first}" if self.item.access == "attribute" else f"{self.variable}[{first!r}]"
-        return self.variable if is_scalar(self.item) else "None"
+        if not isinstance(self.item, t.Record):
+            return self.variable if is_scalar(self.item) else "None"
+        fields = self.item.fields
+        names = [
+            *(name for name in SHOWN_FIRST if name in fields),
+            *(name for name in fields if is_scalar(fields[name])),
+        ]
+        if not names:
+            return "None"
+        return f"{self.variable}.{names[0]}" if self.item.access == "attribute" else f"{self.variable}[{names[0]!r}]"
 
 
 def loop(checker: Checker, over: Over, where: Expression | None, absent: bool = False) -> Loop:
@@ -94,8 +94,7 @@ def loop(checker: Checker, over: Over, where: Expression | None, absent: bool = 
     condition = None
     if where is not None:
         condition = (where, checker.condition(where, scope))
-        if isinstance(where.syntax, Syntax):
-            scope = scope.knowing(proven(where.syntax.tree, True))
+        scope = scope.knowing(proven_by(where, True))
     return Loop(over, source, item, condition, scope)
 
 

@@ -8,8 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from rulecap.language import types as t
 from rulecap.language.expression import Expression, expression
-from rulecap.language.grammar import Syntax
-from rulecap.language.presence import proven
+from rulecap.language.presence import proven_by
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Term
 from rulecap.policy.nodes import Mapping, Scalar, problem_at
@@ -131,14 +130,10 @@ def _check(checker: Checker, tree: TreeRule | Twig, scope: Scope) -> Fork:
     branches = []
     for branch in tree.branches:
         term = checker.condition(branch.when, scope)
-        holds, fails = _proven(branch.when, True), _proven(branch.when, False)
+        holds, fails = proven_by(branch.when, True), proven_by(branch.when, False)
         branches.append((branch.when, term, _leaf(checker, branch.then, scope.knowing(holds))))
         scope = scope.knowing(fails)
     return Fork(tuple(branches), _leaf(checker, tree.otherwise, scope))
-
-
-def _proven(condition: Expression, truth: bool) -> frozenset[str]:
-    return proven(condition.syntax.tree, truth) if isinstance(condition.syntax, Syntax) else frozenset()
 
 
 def _leaf(checker: Checker, leaf: Any, scope: Scope) -> Value | Fork:

@@ -9,7 +9,7 @@ from rulecap.language.infer import Inference, infer
 from rulecap.language.inputs import whole_fields
 from rulecap.language.literals import jsonable, literal
 from rulecap.language.paths import holder_of
-from rulecap.language.presence import proven
+from rulecap.language.presence import proven_by
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Adjustments, Dated, Lookup, Remembered, Rows, RuleValue, Term, walk
 from rulecap.policy.checks.fallbacks import check_fallbacks
@@ -112,8 +112,8 @@ def _told(line: object, scope: Scope) -> Told:
     if line.when is None:
         return None, template_terms(line.say, lambda expression: infer(expression, scope))
     when = _condition(line.when, scope)
-    known = proven(line.when.syntax.tree, True) if isinstance(line.when.syntax, Syntax) else frozenset()
-    return (line.when, when), template_terms(line.say, lambda expression: infer(expression, scope.knowing(known)))
+    within = scope.knowing(proven_by(line.when, True))
+    return (line.when, when), template_terms(line.say, lambda expression: infer(expression, within))
 
 
 def _condition(expression: Expression, scope: Scope) -> Term:
