@@ -12,7 +12,7 @@ from rulecap.language.paths import dotted, lookup, named, nothing_named
 from rulecap.language.presence import proven
 from rulecap.language.scope import Vocabulary
 from rulecap.language.terms import Adjustments, Aggregate, Call, Default, Known, Term
-from rulecap.language.unit_errors import clash, rewritten, what, written
+from rulecap.language.unit_errors import clash, clash_code, rewritten, what, written
 from rulecap.problems import did_you_mean
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _fixed(inference: "Inference", node: ast.Call, name: str) -> Term:
         kind = term.type if isinstance(wanted, t.Optional) else inference.need(argument, term)
         if not fits(kind, wanted):
             message, hint = _unfit(parameter, wanted, argument, kind)
-            inference.wrong(argument, _code(kind, wanted), f"{name}: {message}", hint)
+            inference.wrong(argument, clash_code(kind, wanted), f"{name}: {message}", hint)
     return Call(function.gives, offset_of(node), name, arguments)
 
 
@@ -90,10 +90,6 @@ def fits(kind: t.Type, wanted: t.Type) -> bool:
     if isinstance(kind, t.Text) and isinstance(wanted, t.Text) and wanted.options is not None:
         return kind.options is not None and kind.options <= wanted.options
     return t.unify(kind, wanted) is not None
-
-
-def _code(kind: t.Type, wanted: t.Type) -> str:
-    return "wrong-unit" if isinstance(kind, t.Number) and isinstance(wanted, t.Number) else "wrong-type"
 
 
 def _same(inference: "Inference", node: ast.Call, name: str) -> Term:
@@ -164,7 +160,7 @@ def _default(inference: "Inference", node: ast.Call, name: str) -> Term:
     kind = t.unify(t.strip(value.type), other.type)
     if kind is None:
         message, hint = clash(node.args[0], value.type, node.args[1], other.type)
-        return inference.wrong(node.args[1], _code(t.strip(value.type), t.strip(other.type)), message, hint)
+        return inference.wrong(node.args[1], clash_code(value.type, other.type), message, hint)
     return Default(kind, offset_of(node), value, other)
 
 

@@ -14,7 +14,7 @@ from rulecap.language.presence import proven
 from rulecap.language.scope import Scope, lacking
 from rulecap.language.slips import Refusal
 from rulecap.language.terms import Binary, Choice, Compare, Const, Listing, Logic, Member, Negative, Not, Read, Term
-from rulecap.language.unit_errors import as_unit, clash, misuse, what, written
+from rulecap.language.unit_errors import as_unit, clash, clash_code, misuse, what, written
 from rulecap.problems import did_you_mean, of_late
 
 OPERATORS: dict[type[ast.AST], str] = {
@@ -183,7 +183,7 @@ class Inference:
         kind = t.unify(then.type, other.type)
         if kind is None:
             message, hint = clash(node.body, then.type, node.orelse, other.type)
-            return self.wrong(node.orelse, "wrong-unit" if _numbers(then, other) else "wrong-type", message, hint)
+            return self.wrong(node.orelse, clash_code(then.type, other.type), message, hint)
         return Choice(kind, offset_of(node), test, then, other)
 
     def _compare(self, node: ast.Compare) -> Term:
@@ -235,7 +235,7 @@ class Inference:
             return
         if kind is None:
             message, hint = clash(a, x, b, y)
-            self.wrong(b, "wrong-unit" if _numbers(left, right) else "wrong-type", message, hint)
+            self.wrong(b, clash_code(left.type, right.type), message, hint)
         elif isinstance(x, t.Text) and isinstance(y, t.Text) and equality:
             if not self._possible(b, right, x):
                 self._possible(a, left, y)
@@ -292,7 +292,3 @@ class Inference:
 
 def _both_texts(a: Term, b: Term) -> bool:
     return isinstance(t.strip(a.type), t.Text) and isinstance(t.strip(b.type), t.Text)
-
-
-def _numbers(a: Term, b: Term) -> bool:
-    return isinstance(t.strip(a.type), t.Number) and isinstance(t.strip(b.type), t.Number)

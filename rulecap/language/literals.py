@@ -9,6 +9,7 @@ from rulecap.language.grammar import LARGEST, scaled
 from rulecap.language.slips import written_here
 from rulecap.language.thousands import either
 from rulecap.language.types import Record, Type
+from rulecap.language.unit_errors import clash_code
 from rulecap.language.values import ANY
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
 from rulecap.problems import Problem, of_late
@@ -128,10 +129,9 @@ def _list(node: Sequence, problems: list[Problem]) -> Literal:
     for item in items:
         both = t.unify(kind, item.type)
         if both is None:
-            code = "wrong-unit" if isinstance(kind, t.Number) and isinstance(item.type, t.Number) else "wrong-type"
             sides = f"this is {t.described(item.type)}, those before {t.described(kind)}"
             message = f"the values of a list are of one type: {sides}"
-            problems.append(problem_at(item.node, code, message))
+            problems.append(problem_at(item.node, clash_code(kind, item.type), message))
             return Literal(None, t.UNKNOWN, node)
         kind = both
     if kind == t.UNKNOWN and not items:

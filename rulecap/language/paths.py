@@ -11,7 +11,7 @@ from rulecap.language.functions import ALL_NAMES
 from rulecap.language.grammar import CONSTANTS, offset_of
 from rulecap.language.scope import Cases
 from rulecap.language.terms import Const, Dated, Field, Local, Lookup, Read, Remembered, Rows, RuleValue, Term
-from rulecap.language.unit_errors import rewritten, what, written
+from rulecap.language.unit_errors import clash_code, rewritten, what, written
 from rulecap.problems import did_you_mean, nearest
 
 if TYPE_CHECKING:
@@ -197,8 +197,7 @@ def lookup(inference: "Inference", node: ast.Call, name: str) -> Term:
     key = inference.infer(node.args[0])
     kind = inference.need(node.args[0], key)
     if t.unify(kind, cases.key) is None:
-        numbers = isinstance(kind, t.Number) and isinstance(cases.key, t.Number)
         message = f"{name} is looked up by what is {t.described(cases.key)}, {what(node.args[0], kind)}"
         hint = rewritten(node.args[0], kind, cases.key)
-        return inference.wrong(node.args[0], "wrong-unit" if numbers else "wrong-type", message, hint)
+        return inference.wrong(node.args[0], clash_code(kind, cases.key), message, hint)
     return Lookup(cases.gives, offset_of(node), name, key)

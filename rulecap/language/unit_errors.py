@@ -12,6 +12,12 @@ COMPUTED_ONLY = {
 }
 
 
+def clash_code(a: t.Type, b: t.Type) -> str:
+    """Return the code of a finding on two types that do not go together: numbers can differ in their units only."""
+    numbers = isinstance(t.strip(a), t.Number) and isinstance(t.strip(b), t.Number)
+    return "wrong-unit" if numbers else "wrong-type"
+
+
 def clash(left: ast.AST, a: t.Type, right: ast.AST, b: t.Type) -> tuple[str, str]:
     """Return message and hint for two values that cannot be compared, added or stand for each other."""
     x, y = t.strip(a), t.strip(b)

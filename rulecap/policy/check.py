@@ -11,7 +11,7 @@ from rulecap.language.grammar import CONSTANTS, Syntax
 from rulecap.language.infer import infer
 from rulecap.language.scope import ParameterValue, Scope
 from rulecap.language.terms import Remembered as Kept
-from rulecap.language.unit_errors import rewritten
+from rulecap.language.unit_errors import clash_code, rewritten
 from rulecap.policy.checks.columns import check_columns
 from rulecap.policy.checks.coverage import check_adjustments, check_coverage
 from rulecap.policy.checks.decisions import check_decision, check_hand_overs
@@ -195,11 +195,10 @@ def _memory(name: str, words: Vocabulary) -> TypedMemory:
     kind = words.memory_type(name)
     joined = t.unify(kind, following.type)
     if joined is None:
-        numbers = isinstance(t.strip(kind), t.Number) and isinstance(t.strip(following.type), t.Number)
         message = f"{name} holds what is {t.described(kind)}, its next value is {t.described(following.type)}"
         tree = written.next.syntax.tree if isinstance(written.next.syntax, Syntax) else None
         hint = rewritten(tree, t.strip(following.type), t.strip(kind)) if tree is not None else ""
-        words.problems.append(written.next.problem(0, "wrong-unit" if numbers else "wrong-type", message, hint))
+        words.problems.append(written.next.problem(0, clash_code(kind, following.type), message, hint))
     elif (
         (isinstance(following.type, t.Optional) or following.type == t.NOTHING)
         and not isinstance(kind, t.Optional)

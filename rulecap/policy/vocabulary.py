@@ -8,7 +8,7 @@ from rulecap.language.grammar import Syntax
 from rulecap.language.infer import infer
 from rulecap.language.scope import Cases, ParameterValue, Reader, Scope
 from rulecap.language.terms import Const, Term
-from rulecap.language.unit_errors import rewritten
+from rulecap.language.unit_errors import clash_code, rewritten
 from rulecap.policy.model import PolicyText
 from rulecap.problems import Problem
 from rulecap.rules.typed import Typed
@@ -76,11 +76,10 @@ class Vocabulary:
         if word is not None:
             declared = t.declared(word)
             if t.unify(declared, t.strip(kind)) is None and kind != t.NOTHING:
-                numbers = isinstance(t.strip(kind), t.Number) and isinstance(declared, t.Number)
                 message = f"{name} is declared as {word}, it starts as what is {t.described(kind)}"
                 tree = written.start.syntax.tree if isinstance(written.start.syntax, Syntax) else None
                 hint = rewritten(tree, t.strip(kind), declared) if tree is not None else ""
-                self.problems.append(written.start.problem(0, "wrong-unit" if numbers else "wrong-type", message, hint))
+                self.problems.append(written.start.problem(0, clash_code(kind, declared), message, hint))
             declared = self.remembered_names(name) if declared == t.TEXT else declared
             kind = t.optional(declared) if kind == t.NOTHING or isinstance(kind, t.Optional) else declared
         elif kind in (t.NOTHING, t.BARE):

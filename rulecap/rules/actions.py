@@ -11,6 +11,7 @@ from rulecap.language.expression import Expression
 from rulecap.language.presence import proven_by
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Term
+from rulecap.language.unit_errors import clash_code
 from rulecap.language.values import show
 from rulecap.policy.nodes import Mapping, problem_at
 from rulecap.rules.code import Code, record
@@ -64,9 +65,8 @@ def _joined(scope: Scope, above: dict[str, t.Type], action: "TypedAction") -> di
     for name, (written, term) in action.do.items():
         both = t.unify(above[name], term.type)
         if both is None:
-            numbers = isinstance(t.strip(above[name]), t.Number) and isinstance(t.strip(term.type), t.Number)
             message = f"{name} is {t.described(term.type)} here, above it is {t.described(above[name])}"
-            scope.problems.append(written.problem(0, "wrong-unit" if numbers else "wrong-type", message))
+            scope.problems.append(written.problem(0, clash_code(above[name], term.type), message))
         joined[name] = both or above[name]
     return joined
 

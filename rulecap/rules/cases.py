@@ -9,7 +9,7 @@ from pydantic import Field
 from rulecap.language import types as t
 from rulecap.language.literals import Literal, literal
 from rulecap.language.types import Record, Type
-from rulecap.language.unit_errors import as_unit
+from rulecap.language.unit_errors import as_unit, clash_code
 from rulecap.language.values import is_number
 from rulecap.policy.nodes import Mapping, Node, Scalar, SourceFile, problem_at
 from rulecap.problems import Problem
@@ -120,10 +120,9 @@ def _clash(name: str, value: Literal, others: Type, where: str) -> Problem:
             if t.unify(inner, other) is None:
                 node = value.node.get(field) if isinstance(value.node, Mapping) else None
                 return _clash(f"{name}.{field}", Literal(value.value[field], inner, node or value.node), other, where)
-    numbers = isinstance(kind, t.Number) and isinstance(others, t.Number)
     hint = as_unit(float(value.value), kind, others) if is_number(value.value) else ""
     message = f"{name} is {t.described(kind)} here, {where} it is {t.described(others)}"
-    return problem_at(value.node, "wrong-unit" if numbers else "wrong-type", message, hint)
+    return problem_at(value.node, clash_code(kind, others), message, hint)
 
 
 def column_spots(cases: Sequence[Case]) -> dict[str, dict[str, str]]:

@@ -11,6 +11,7 @@ from rulecap.language.expression import Expression, expression
 from rulecap.language.presence import proven_by
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Term
+from rulecap.language.unit_errors import clash_code
 from rulecap.policy.nodes import Mapping, Scalar, problem_at
 from rulecap.rules.checks import why_not
 from rulecap.rules.code import Code, computes, whole_possible
@@ -81,11 +82,9 @@ def _joined(checker: Checker, root: "Fork") -> t.Type:
     for leaf in root.leaves():
         joined = t.unify(kind, leaf.term.type)
         if joined is None:
-            numbers = isinstance(t.strip(kind), t.Number) and isinstance(t.strip(leaf.term.type), t.Number)
             message = f"this gives {t.described(leaf.term.type)}, the branches above {t.described(kind)}"
-            code = "wrong-unit" if numbers else "wrong-type"
             if message not in told:  # where the first value is the odd one, all others differ from it alike
-                checker.scope.problems.append(leaf.expression.problem(0, code, message))
+                checker.scope.problems.append(leaf.expression.problem(0, clash_code(kind, leaf.term.type), message))
             told.add(message)
         good = good and joined is not None
         kind = joined or kind

@@ -6,6 +6,7 @@ from rulecap.language import types as t
 from rulecap.language.expression import Expression
 from rulecap.language.literals import Literal, literal
 from rulecap.language.terms import Const, Term
+from rulecap.language.unit_errors import clash_code
 from rulecap.policy.nodes import Mapping, Node, problem_at
 from rulecap.policy.typed import OutputTerms
 from rulecap.problems import A_SLIP, Problem, nearest, of_late
@@ -32,7 +33,7 @@ def _misfit(name: str, output: tuple[Expression, Term], answer: Literal) -> list
         return [problem_at(answer.node, "wrong-type", message, f"write {name}: none, or a value")]
     if _fits(kind, answer):
         return _slip(name, kind, answer)
-    code = "wrong-unit" if isinstance(kind, t.Number) and isinstance(answer.type, t.Number) else "wrong-type"
+    code = clash_code(kind, answer.type)
     message = f"{name} is {t.described(kind)}, this is {t.described(answer.type)}"
     return [problem_at(answer.node, code, message, f"write {name}: none, or a value such as the output's")]
 

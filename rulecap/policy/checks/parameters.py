@@ -8,7 +8,7 @@ from rulecap.language import types as t
 from rulecap.language.literals import Literal, literal
 from rulecap.language.scope import ParameterValue
 from rulecap.language.thousands import either
-from rulecap.language.unit_errors import as_unit
+from rulecap.language.unit_errors import as_unit, clash_code
 from rulecap.language.values import is_number
 from rulecap.policy.model import Parameter, PolicyText
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, SourceFile, problem_at
@@ -68,13 +68,8 @@ def _same(name: str, kind: t.Type, later: t.Type, value: Literal, problems: list
     if both is None:
         hint = as_unit(value.value, later, kind) if isinstance(value.value, float) else ""
         message = f"{name} is {t.described(kind)} above, here it is {t.described(later)}"
-        problems.append(problem_at(value.node, _code(kind, later), message, hint))
+        problems.append(problem_at(value.node, clash_code(kind, later), message, hint))
     return both or kind
-
-
-def _code(kind: t.Type, other: t.Type) -> str:
-    numbers = isinstance(t.strip(kind), t.Number) and isinstance(t.strip(other), t.Number)
-    return "wrong-unit" if numbers else "wrong-type"
 
 
 def _plain(value: object, kind: t.Type) -> object:
@@ -136,7 +131,8 @@ def fits(name: str, value: Literal, wanted: t.Type, problems: list[Problem]) -> 
         return value.type != t.UNKNOWN
     hint = as_unit(value.value, value.type, wanted) if is_number(value.value) else ""
     here = "this has no unit" if value.type == t.BARE else f"this is {t.described(value.type)}"
-    problems.append(problem_at(value.node, _code(value.type, wanted), f"{name} is {t.described(wanted)}, {here}", hint))
+    message = f"{name} is {t.described(wanted)}, {here}"
+    problems.append(problem_at(value.node, clash_code(value.type, wanted), message, hint))
     return False
 
 
