@@ -12,9 +12,8 @@ from rulecap.language.presence import proven_by
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Term
 from rulecap.language.values import show
-from rulecap.policy.nodes import problem_at
 from rulecap.rules.code import Code, computes, place_source, record, template_terms, unit_name
-from rulecap.rules.parts import Formula, Items, Part, Rule, Words
+from rulecap.rules.parts import Formula, Items, Named, Rule, repeated_names
 from rulecap.rules.typed import Checker, Typed, coerced
 from rulecap.units import LITERAL, NUMBER
 
@@ -32,10 +31,9 @@ A_NUMBER = re.compile(rf"\s*-?(?:{LITERAL.pattern}|{NUMBER})\s*\Z")
 LONGEST_SHOWN = 100
 
 
-class Step(Part):
+class Step(Named):
     """One adjustment; within a step the order is that of OPERATIONS, so that a cap beats a floor."""
 
-    name: Words
     when: Formula | None = None
     times: Formula | None = None
     plus: Formula | None = None
@@ -55,14 +53,7 @@ class AdjustRule(Rule):
     def check(self, scope: Scope) -> "TypedAdjust":
         """Return the rule with its type; every step keeps the unit."""
         checker = Checker(scope, self)
-        named: set[str] = set()
-        for step in self.steps:
-            if step.name in named:
-                message = f"there is a step named {step.name} already"
-                node = step.node.get("name") or step.node
-                hint = "every step has a name of its own; overlays name it by that"
-                scope.problems.append(problem_at(node, "duplicate-case", message, hint))
-            named.add(step.name)
+        repeated_names(self.steps, "step", scope.problems)
         start = checker.number(self.start)
         kind = checker.declared(self.start, start)
         if kind == t.UNKNOWN:  # the steps are held against what is declared all the same

@@ -14,9 +14,9 @@ from rulecap.language.terms import Term
 from rulecap.language.unit_errors import as_unit
 from rulecap.language.values import show
 from rulecap.policy.nodes import Scalar, problem_at
-from rulecap.rules.cases import RuleOfCases, column_spots, columns, complete, join, repeated_names, row_type, row_value
+from rulecap.rules.cases import RuleOfCases, column_spots, columns, complete, join, row_type, row_value
 from rulecap.rules.code import Code, computes, record, unit_name
-from rulecap.rules.parts import Case, Formula, Items, Written
+from rulecap.rules.parts import Case, Formula, Items, Written, repeated_names
 from rulecap.rules.typed import Checker, Typed
 
 MOST_COMPARED = 40  # more cases are looked up by a function: so long a chain would be too deep for Python
@@ -55,7 +55,7 @@ class BandsRule(RuleOfCases):
         of = checker.number(self.of)
         bounds = _bounds(self, checker, of.type)
         parts = [(case, columns(case, scope.problems)) for case in self.cases]
-        repeated_names(self.cases, scope.problems)
+        repeated_names(self.cases, "case", scope.problems)
         _reserved(self, scope)
         shared = join(parts, self.key.source, scope.problems)
         names = t.Text(frozenset(case.name for case in self.cases))

@@ -11,7 +11,7 @@ from rulecap.language.literals import Literal, literal
 from rulecap.language.types import Record, Type
 from rulecap.language.unit_errors import as_unit, clash_code
 from rulecap.language.values import is_number
-from rulecap.policy.nodes import Mapping, Node, Scalar, SourceFile, problem_at
+from rulecap.policy.nodes import Mapping, Node, SourceFile, problem_at
 from rulecap.problems import Problem
 from rulecap.rules.parts import Case, Entries, Rule, Written
 
@@ -134,24 +134,6 @@ def written(case: Case) -> dict[str, Node]:
     """Return the nodes of a case's bound and columns."""
     selectors = {name: case.node.get(name) for name in sorted(case.SELECTORS)}
     return {**{name: node for name, node in selectors.items() if node is not None}, **case.columns}
-
-
-def repeated_names(cases: Sequence[Case], problems: list[Problem]) -> None:
-    """Note every second case of one name."""
-    seen: set[str] = set()
-    for case in cases:
-        if case.name in seen:
-            node = case.node.get("name")
-            assert isinstance(node, Scalar)  # the schema asks for it
-            problems.append(
-                problem_at(
-                    node,
-                    "duplicate-case",
-                    f"there is a case named {case.name} already",
-                    "every case has a name of its own",
-                )
-            )
-        seen.add(case.name)
 
 
 def row_type(name: str, parts: dict[str, Literal], more: dict[str, Type]) -> Record:

@@ -15,14 +15,13 @@ from rulecap.language.values import show
 from rulecap.policy.nodes import Scalar, Sequence, problem_at
 from rulecap.problems import did_you_mean
 from rulecap.rules.code import Code, record, template_terms
-from rulecap.rules.parts import Formula, Items, Part, Rule, Says, Words
+from rulecap.rules.parts import Formula, Items, Named, Rule, Says, Words, repeated_names
 from rulecap.rules.typed import Checker, Typed, condition_detail
 
 
-class Check(Part):
+class Check(Named):
     """A condition that speaks against, the verdict that follows, and why, in words."""
 
-    name: Words
     when: Formula = Field(alias="if")
     verdict: Words
     why: Says
@@ -51,20 +50,8 @@ def _names(rule: ChecksRule, scope: Scope) -> None:
         if rule.order[number] in rule.order[:number]:
             message = f"{rule.order[number]} stands in the order already"
             scope.problems.append(problem_at(item, "duplicate-case", message, "a verdict has one place"))
-    seen: set[str] = set()
+    repeated_names(rule.checks, "check", scope.problems)
     for check in rule.checks:
-        if check.name in seen:
-            name = check.node.get("name")
-            assert isinstance(name, Scalar)  # the schema asks for it
-            scope.problems.append(
-                problem_at(
-                    name,
-                    "duplicate-case",
-                    f"there is a check named {check.name} already",
-                    "every check has a name of its own",
-                )
-            )
-        seen.add(check.name)
         verdict = check.node.get("verdict")
         if check.verdict not in rule.order and isinstance(verdict, Scalar):
             scope.problems.append(

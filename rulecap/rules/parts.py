@@ -1,12 +1,14 @@
 """The pydantic models that rules are read into: every part remembers the node that it was read from."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from rulecap.language.expression import Expression, Template, expression, template
 from rulecap.location import Location
-from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence
+from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
+from rulecap.problems import Problem
 
 
 def _text(value: object) -> object:
@@ -78,12 +80,28 @@ class Part(BaseModel):
         return self.why.scalar.text if self.why else ""
 
 
-class Case(Part):
+class Named(Part):
+    """A part with a name that no other one beside it has."""
+
+    name: Words
+
+
+def repeated_names(parts: Iterable[Named], what: str, problems: list[Problem]) -> None:
+    """Note every second part of one name; `what` says what they are, such as `case`."""
+    seen: set[str] = set()
+    for part in parts:
+        if part.name in seen:
+            message = f"there is a {what} named {part.name} already"
+            hint = f"every {what} has a name of its own; overlays name it by that"
+            problems.append(problem_at(part.node.get("name") or part.node, "duplicate-case", message, hint))
+        seen.add(part.name)
+
+
+class Case(Named):
     """A case of a bands rule or a row of a table rule: a name, what selects it, and columns."""
 
     SELECTORS: ClassVar[frozenset[str]] = frozenset()
 
-    name: Words
     columns: dict[str, Written]
 
     @classmethod

@@ -12,9 +12,9 @@ from rulecap.language.terms import Term
 from rulecap.language.values import ANY
 from rulecap.policy.nodes import Node, Scalar, Sequence, problem_at
 from rulecap.problems import Problem
-from rulecap.rules.cases import RuleOfCases, column_spots, columns, complete, join, repeated_names, row_type, row_value
+from rulecap.rules.cases import RuleOfCases, column_spots, columns, complete, join, row_type, row_value
 from rulecap.rules.code import Code, record
-from rulecap.rules.parts import Case, Formula, Items, Written
+from rulecap.rules.parts import Case, Formula, Items, Written, repeated_names
 from rulecap.rules.typed import Checker, Typed
 
 
@@ -51,7 +51,7 @@ class TableRule(RuleOfCases):
         of = self._key(checker, scope)
         cases = self.all_cases
         parts = [(case, columns(case, scope.problems)) for case in cases]
-        repeated_names(cases, scope.problems)
+        repeated_names(cases, "case", scope.problems)
         shared = join(parts, self.key.source, scope.problems)
         kind = t.Record({"name": t.Text(frozenset(case.name for case in cases)), **shared}, "key", "row")
         rows = {
