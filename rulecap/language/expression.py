@@ -1,5 +1,6 @@
 """An expression or a text with values in braces, where it stands in a policy file."""
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,11 @@ class Expression:
     text: str
     start: int
     syntax: Syntax | Refusal
+
+    @property
+    def tree(self) -> ast.expr | None:
+        """The syntax tree, none where the expression was refused."""
+        return self.syntax.tree if isinstance(self.syntax, Syntax) else None
 
     def location(self, offset: int = 0) -> Location:
         """Return the place of a character of the expression."""

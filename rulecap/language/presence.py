@@ -3,7 +3,6 @@
 import ast
 
 from rulecap.language.expression import Expression
-from rulecap.language.grammar import Syntax
 from rulecap.language.paths import NOTHING, dotted
 
 
@@ -29,7 +28,7 @@ def proven(node: ast.AST, truth: bool) -> frozenset[str]:
 
 def proven_by(condition: Expression, truth: bool) -> frozenset[str]:
     """Return the dotted names that are present where a condition has come out as `truth`; of a refused one, none."""
-    return proven(condition.syntax.tree, truth) if isinstance(condition.syntax, Syntax) else frozenset()
+    return proven(condition.tree, truth) if condition.tree is not None else frozenset()
 
 
 def with_prefixes(path: str) -> frozenset[str]:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from rulecap.language import types as t
 from rulecap.language.functions import ALL_NAMES
-from rulecap.language.grammar import CONSTANTS, Syntax
+from rulecap.language.grammar import CONSTANTS
 from rulecap.language.infer import infer
 from rulecap.language.scope import ParameterValue, Scope
 from rulecap.language.terms import Remembered as Kept
@@ -86,7 +86,7 @@ def check_policy(node: Mapping, problems: list[Problem]) -> TypedPolicy:
         problems += _unread(text, node)
     hidden = faults.outside(node)
     before = len(problems)
-    _names(text, node, problems)
+    _names(node, problems)
     parameters, dated = check_parameters(text, problems)
     snapshot = declared_snapshot(text, problems)
     words, memory, in_order = _checked(text, snapshot, parameters, node)
@@ -196,7 +196,7 @@ def _memory(name: str, words: Vocabulary) -> TypedMemory:
     joined = t.unify(kind, following.type)
     if joined is None:
         message = f"{name} holds what is {t.described(kind)}, its next value is {t.described(following.type)}"
-        tree = written.next.syntax.tree if isinstance(written.next.syntax, Syntax) else None
+        tree = written.next.tree
         hint = rewritten(tree, t.strip(following.type), t.strip(kind)) if tree is not None else ""
         words.problems.append(written.next.problem(0, clash_code(kind, following.type), message, hint))
     elif (
@@ -227,7 +227,7 @@ def _named(kind: t.Type, following: t.Type, start: t.Type) -> t.Type:
     return t.optional(options) if isinstance(kind, t.Optional) else options
 
 
-def _names(text: PolicyText, node: Mapping, problems: list[Problem]) -> None:
+def _names(node: Mapping, problems: list[Problem]) -> None:
     """A name means one thing: rules and parameters share one space with the snapshot and the language's words."""
     taken = {
         **dict.fromkeys(Snapshot.model_fields, "a part of the snapshot"),

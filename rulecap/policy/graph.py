@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterable, Mapping
 
 from rulecap.language.expression import Expression
-from rulecap.language.grammar import Syntax, offset_of
+from rulecap.language.grammar import offset_of
 from rulecap.language.paths import dotted
 from rulecap.policy.model import PolicyText
 from rulecap.problems import Problem
@@ -40,17 +40,15 @@ def _references(expressions: Iterable[Expression], known: frozenset[str]) -> dic
 
 def referenced(expression: Expression, known: frozenset[str]) -> dict[str, int]:
     """Return the known names that an expression reads, in order, each with the offset where it does so first."""
-    if not isinstance(expression.syntax, Syntax):
+    if expression.tree is None:
         return {}
     found: dict[str, int] = {}
     bound: set[str] = set()
-    called = {id(node.func) for node in ast.walk(expression.syntax.tree) if isinstance(node, ast.Call)}
-    for node in ast.walk(expression.syntax.tree):
+    called = {id(node.func) for node in ast.walk(expression.tree) if isinstance(node, ast.Call)}
+    for node in ast.walk(expression.tree):
         if isinstance(node, ast.Attribute) and dotted(node).startswith(MEMORY):
             found.setdefault(MEMORY + dotted(node).split(".")[1], offset_of(node))
-        elif (
-            isinstance(node, ast.Name) and id(node) not in called
-        ):  # a function of a rule's name is none, and no circle
+        elif isinstance(node, ast.Name) and id(node) not in called:  # a call never reads the rule of its name
             found.setdefault(node.id, offset_of(node))
         elif isinstance(node, ast.comprehension):
             bound.add(dotted(node.target))

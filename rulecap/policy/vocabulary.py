@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rulecap.language import types as t
-from rulecap.language.grammar import Syntax
 from rulecap.language.infer import infer
 from rulecap.language.scope import Cases, ParameterValue, Reader, Scope
 from rulecap.language.terms import Const, Term
@@ -77,7 +76,7 @@ class Vocabulary:
             declared = t.declared(word)
             if t.unify(declared, t.strip(kind)) is None and kind != t.NOTHING:
                 message = f"{name} is declared as {word}, it starts as what is {t.described(kind)}"
-                tree = written.start.syntax.tree if isinstance(written.start.syntax, Syntax) else None
+                tree = written.start.tree
                 hint = rewritten(tree, t.strip(kind), declared) if tree is not None else ""
                 self.problems.append(written.start.problem(0, clash_code(kind, declared), message, hint))
             declared = self.remembered_names(name) if declared == t.TEXT else declared

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from rulecap.language import types as t
 from rulecap.language.emit import local_of, reads
 from rulecap.language.expression import Expression
-from rulecap.language.grammar import Syntax
 from rulecap.language.infer import infer
 from rulecap.language.scope import Cases, Scope, lacking
 from rulecap.language.terms import (
@@ -146,7 +145,7 @@ class Checker:
         """Note a finding where a number is not of the wanted unit."""
         a, b = t.strip(term.type), t.strip(wanted)
         if isinstance(a, t.Number) and isinstance(b, t.Number) and t.same_unit(a, b) is None:
-            tree = expression.syntax.tree if isinstance(expression.syntax, Syntax) else None
+            tree = expression.tree
             message = f"{subject} is {t.described(b)}, {says(tree, a) if tree is not None else a}"
             hint = (rewritten(tree, a, b) or converted(tree, a, b)) if tree is not None else ""
             self.scope.problems.append(expression.problem(0, "wrong-unit", message, hint))

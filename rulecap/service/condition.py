@@ -12,7 +12,7 @@ from rulecap.audit.review.filter import Filter, Unaskable, filter_on, written_ex
 from rulecap.audit.review.finding import page_within
 from rulecap.audit.review.pages import Page, Way
 from rulecap.audit.review.selection import Kinds
-from rulecap.language.grammar import Syntax, offset_of
+from rulecap.language.grammar import offset_of
 from rulecap.problems import Problem
 from rulecap.service.problems import Refused, malformed
 
@@ -84,9 +84,7 @@ def _check_nesting(text: str) -> None:
         Refused: there is one.
     """
     expression = written_expression(text)
-    if not isinstance(expression.syntax, Syntax):
-        return
-    for outer in ast.walk(expression.syntax.tree):
+    for outer in ast.walk(expression.tree) if expression.tree is not None else ():
         for inner in ast.walk(outer) if isinstance(outer, ast.GeneratorExp) else ():
             if isinstance(inner, ast.GeneratorExp) and inner is not outer:
                 told = "one `for` inside another is not taken here"

@@ -16,7 +16,6 @@ from rulecap.audit.review.selection import Kinds
 from rulecap.engine.compiler import BeforeFirstDate, finish, new_code, preload, preload_dated
 from rulecap.language import types as t
 from rulecap.language.expression import Expression, expression
-from rulecap.language.grammar import Syntax
 from rulecap.language.infer import Inference, infer
 from rulecap.language.scope import Cases, ParameterValue, Scope
 from rulecap.language.slips import Refusal
@@ -203,8 +202,8 @@ def compiled(text: str, policy: TypedPolicy, decision: str) -> Condition | list[
     outputs = _free_outputs(policy, answered.outputs) if answered else {}
     scope = Scope(Words(policy), problems).bind(**outputs)
     term = infer(written, scope)
-    if not problems and isinstance(written.syntax, Syntax):
-        Inference(written, scope).condition(written.syntax.tree, term)
+    if not problems and written.tree is not None:
+        Inference(written, scope).condition(written.tree, term)
     if problems:
         return problems
     return _condition(policy, term, outputs, tuple(scope.demands))

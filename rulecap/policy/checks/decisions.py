@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from rulecap.language import types as t
 from rulecap.language.expression import Expression
-from rulecap.language.grammar import Syntax
 from rulecap.language.infer import Inference, infer
 from rulecap.language.inputs import whole_fields
 from rulecap.language.literals import jsonable, literal
@@ -117,11 +116,9 @@ def _told(line: object, scope: Scope) -> Told:
 
 
 def _condition(expression: Expression, scope: Scope) -> Term:
-    if not isinstance(expression.syntax, Syntax):
-        return infer(expression, scope)
-    inference = Inference(expression, scope)
-    term = inference.infer(expression.syntax.tree)
-    inference.condition(expression.syntax.tree, term)
+    term = infer(expression, scope)
+    if expression.tree is not None:
+        Inference(expression, scope).condition(expression.tree, term)
     return term
 
 
