@@ -24,6 +24,7 @@ from rulecap.policy.found import NO_FAULTS, Faults
 from rulecap.policy.graph import MEMORY, apart, circle_problem, graph_of, order
 from rulecap.policy.model import Decision, Input, Panel, Parameter, PolicyText, Remembered
 from rulecap.policy.nodes import Mapping, problem_at, text_at
+from rulecap.policy.overlay import SECTIONS
 from rulecap.policy.plan import plan_of
 from rulecap.policy.typed import TypedMemory, TypedPolicy
 from rulecap.policy.vocabulary import Vocabulary
@@ -130,15 +131,7 @@ def _keys(node: Mapping, section: str) -> frozenset[str]:
 
 def _unread(text: PolicyText, node: Mapping) -> list[Problem]:
     """Nothing is left out silently: a part that the schema took and the model does not is a finding."""
-    read = {
-        "inputs": text.inputs,
-        "parameters": text.parameters,
-        "memory": text.memory,
-        "decisions": text.decisions,
-        "rules": text.rules,
-        "history": text.history,
-    }
-    parts = [(node.get(section), names) for section, names in read.items()]
+    parts = [(node.get(section), getattr(text, section)) for section in SECTIONS]
     return [
         problem_at(key, "not-understood", f"{key.text} has a form that the language does not know")
         for part, names in parts

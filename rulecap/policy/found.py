@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from rulecap.policy.nodes import Mapping, Node, Sequence
+from rulecap.policy.overlay import SECTIONS
 from rulecap.problems import Problem
 
-SECTIONS = ("inputs", "parameters", "memory", "decisions", "rules", "history")
 HIDE_NOTHING = ("missing-key", "bad-overlay-path", "not-allowed", "out-of-range", "too-few", "too-many")
 
 

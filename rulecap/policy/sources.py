@@ -15,7 +15,6 @@ from rulecap.policy.shelf import MAIN, NoPolicyError, Shelf, find_policy, on_dis
 from rulecap.policy.stored import stored
 from rulecap.problems import PolicyError, Problem, did_you_mean, shown
 
-SECTIONS = ("inputs", "parameters", "memory", "decisions", "rules", "history")
 DEEPEST_EXTENDS = 8
 OF_A_POLICY = ("language", "policy", "version")
 NO_POLICY = "this file is no policy by itself: it has neither `language` nor `policy` nor `version`"
@@ -208,8 +207,10 @@ def _included(shelf: Shelf, main: Mapping, prefix: str, sources: Sources) -> lis
 
 def _merge(main: Mapping, parts: list[Mapping], problems: list[Problem]) -> Mapping:
     """Return the main document with the sections of all files joined; a name that two files give is a finding."""
-    entries: list[tuple[Scalar, Node]] = [(key, value) for key, value in main.entries if key.text not in SECTIONS]
-    for section in SECTIONS:
+    entries: list[tuple[Scalar, Node]] = [
+        (key, value) for key, value in main.entries if key.text not in overlay.SECTIONS
+    ]
+    for section in overlay.SECTIONS:
         joined: dict[str, tuple[Scalar, Node]] = {}
         head = next((part.key(section) for part in parts if section in part), None)
         for part in parts:
