@@ -7,13 +7,13 @@ from errno import ELOOP
 from pathlib import Path
 from typing import Protocol
 
+from rulecap.policy.document import MOST_BYTES
 from rulecap.problems import PolicyError, Problem, did_you_mean, shown
 from rulecap.resources import resource_folder
 
 MAIN = "policy.yaml"
 AN_OVERLAY = re.compile(rb"^extends\s*:", re.MULTILINE)
 ENDINGS = (".yaml", ".yml")
-LARGEST_FILE = 1_048_576
 LONGEST_PATH = 1024
 
 
@@ -88,7 +88,7 @@ class OnDisk:
         if path.exists() and not path.is_file():
             raise OSError(f"{name} is no regular file")
         with path.open("rb") as stream:
-            return stream.read(LARGEST_FILE + 1)
+            return stream.read(MOST_BYTES + 1)
 
     def others(self) -> Iterable[str]:
         """Return the YAML files beside the main one."""

@@ -4,8 +4,8 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
 from rulecap.policy import nodes
-from rulecap.policy.document import parse_document
-from rulecap.policy.shelf import LARGEST_FILE, MAIN, NoPolicyError
+from rulecap.policy.document import MOST_BYTES, parse_document
+from rulecap.policy.shelf import MAIN, NoPolicyError
 from rulecap.problems import did_you_mean
 
 LANGUAGE = "language"  # what a main file says, and an included one must not
@@ -34,7 +34,7 @@ class Stored:
         found = self.files.get(self.prefix + name)
         if found is None:
             raise FileNotFoundError("it is not among the policy's files")
-        return found[: LARGEST_FILE + 1]
+        return found[: MOST_BYTES + 1]
 
     def others(self) -> Iterable[str]:
         """Return the files beside the main one."""
@@ -77,5 +77,5 @@ def _beside(files: Mapping[str, bytes], prefix: str) -> list[str]:
 
 
 def _says_language(files: Mapping[str, bytes], name: str) -> bool:
-    document, _ = parse_document(files[name][: LARGEST_FILE + 1], name)
+    document, _ = parse_document(files[name][: MOST_BYTES + 1], name)
     return isinstance(document, nodes.Mapping) and LANGUAGE in document

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rulecap import Policy, PolicyError, load_policy, policy_from_files
-from rulecap.policy import shelf
+from rulecap.policy import document, shelf
 from rulecap.policy.sources import Sources, base_prefix, read_sources
 from rulecap.problems import Problem
 from tests.promises.shipped import ROOT, SHIPPED, shipped
@@ -277,7 +277,7 @@ def test_a_name_that_no_record_can_hold_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_stored_file_is_not_larger_than_one_on_disk() -> None:
-    [found] = refused({"policy.yaml": BASE.encode() + b"#" * shelf.LARGEST_FILE})
+    [found] = refused({"policy.yaml": BASE.encode() + b"#" * document.MOST_BYTES})
     assert (found.code, str(found.location)) == ("yaml-too-large", "policy.yaml:1:1")
 
 
