@@ -13,7 +13,7 @@ import pytest
 from rulecap.engine.policy import load_policy
 from rulecap.language import grammar
 from rulecap.language.functions import ALL_NAMES, COMPUTED, FUNCTIONS, OVER_LISTS
-from rulecap.policy import builder, document, scalars, sources
+from rulecap.policy import builder, document, nodes, scalars, sources
 from rulecap.rules.kinds import KINDS
 from tests.docs.document import NAMES, ROOT, Document, code
 from tests.docs.problems import codes, recipes
@@ -103,8 +103,8 @@ def test_every_part_of_a_step_is_told() -> None:
 @pytest.mark.parametrize(("written", "meaning"), LANGUAGE.table("Written", "`no`").rows)
 def test_yaml_is_read_as_it_looks(written: str, meaning: str) -> None:
     node, problems = document.parse_document(f"key: {code(written)}", "policy.yaml")
-    assert isinstance(node, document.Mapping)
-    value = document.plain(node)["key"]
+    assert isinstance(node, nodes.Mapping)
+    value = nodes.plain(node)["key"]
     kinds = {str: "a text", bool: "a flag", type(None): "empty"}
     assert (kinds.get(type(value)) or f"{value:g}", problems) == (meaning, [])
 

@@ -9,13 +9,11 @@ from yaml import events
 
 from rulecap.location import Location
 from rulecap.policy.builder import MOST_FINDINGS, Builder, Stop
-from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, SourceFile, plain, problem_at
+from rulecap.policy.nodes import Node, Scalar, SourceFile
 from rulecap.policy.parsers import EventParser, FastParser, PureParser
 from rulecap.policy.unseen import UNSEEN
 from rulecap.policy.yaml_errors import syntax_problem
 from rulecap.problems import Problem
-
-__all__ = ["Mapping", "Node", "Scalar", "Sequence", "SourceFile", "parse_document", "plain", "problem_at"]
 
 MOST_BYTES = 1 << 20
 # Above this size the fast parser's own complaint is given; below, the pure one is asked, so that both say the same.

@@ -9,7 +9,8 @@ from rulecap import Decision, Policy, load_policy
 from rulecap.cli.decisions import decision_as_text
 from rulecap.cli.terminal import Style
 from rulecap.engine.explain import explain
-from rulecap.policy.document import Mapping, parse_document
+from rulecap.policy.document import parse_document
+from rulecap.policy.nodes import Mapping
 
 HEAD = "language: 1\npolicy: example\nversion: 1.0.0\ninclude: [example.yaml]\n"
 # Whatever a snapshot may lack is there, so that a piece may read it.

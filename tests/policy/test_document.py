@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rulecap.location import Location
-from rulecap.policy.document import MOST_BYTES, Mapping, Scalar, Sequence, parse_document, plain, problem_at
+from rulecap.policy.document import MOST_BYTES, parse_document
+from rulecap.policy.nodes import Mapping, Scalar, Sequence, plain, problem_at
 from rulecap.policy.parsers import FastParser, PureParser
 from tests.patience import patience
 

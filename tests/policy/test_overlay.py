@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from rulecap.location import Location
 from rulecap.policy import overlay
-from rulecap.policy.document import Mapping, Scalar, parse_document, plain
+from rulecap.policy.document import parse_document
+from rulecap.policy.nodes import Mapping, Scalar, plain
 
 BASE = """
 policy: default

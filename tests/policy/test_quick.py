@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rulecap.policy.document import parse_document, plain
+from rulecap.policy.document import parse_document
+from rulecap.policy.nodes import plain
 from rulecap.policy.quick import UnknownKeywordError, compiled
 from rulecap.policy.schema import _test, _validator, validate
 from tests.policy.test_schema import OVERLAY, POLICY, read

@@ -5,7 +5,8 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
-from rulecap.policy.document import parse_document, plain
+from rulecap.policy.document import parse_document
+from rulecap.policy.nodes import plain
 from rulecap.policy.quick import compiled
 from rulecap.policy.schema import validate
 from rulecap.resources import resource_folder
