@@ -15,7 +15,7 @@ from rulecap.engine.expect import Mismatch, mismatches
 from rulecap.engine.policy import Policy
 from rulecap.location import Location
 from rulecap.policy.document import parse_document
-from rulecap.policy.nodes import Mapping, Node, Sequence, plain, problem_at, text_at
+from rulecap.policy.nodes import Mapping, Node, Sequence, entries_of, items_of, plain, problem_at, text_at
 from rulecap.policy.schema import validate
 from rulecap.policy.shelf import find_policy, yaml_files
 from rulecap.problems import Problem, did_you_mean
@@ -147,7 +147,7 @@ def _undeclared(changes: Iterable[Mapping], policy: Policy) -> Iterator[Problem]
     declared = [check.path.removeprefix("facts.") for check in policy.typed.inputs if check.path.startswith("facts.")]
     for path, value in (entry for one in changes for entry in one.entries):
         part, _, below = path.text.partition(".")
-        within = [(key, key.text) for key, _ in value.entries] if isinstance(value, Mapping) else []
+        within = [(key, key.text) for key, _ in entries_of(value)]
         for key, fact in [(path, below.partition(".")[0])] if below else within:
             if part == "facts" and fact not in declared:
                 hint = did_you_mean(fact, declared) or "declare it under `inputs`, or take it out"
@@ -191,8 +191,7 @@ def _given(written: Mapping, problems: Iterable[Problem]) -> Node | None:
     for problem in problems:
         path = INDEX.sub(r".\1", problem.path or "")
         for part, before in (("set", ""), ("memory", "memory.")):
-            node = written.get(part)
-            for key, _ in node.entries if isinstance(node, Mapping) else ():
+            for key, _ in entries_of(written.get(part)):
                 if f"{path}.".startswith(f"{before}{key.text}."):
                     return key
     return None
@@ -208,8 +207,7 @@ class _Reader:
 
     def cases(self, document: Mapping) -> Iterator[Case]:
         base = self._snapshot(document)
-        tests = document.get("tests")
-        for test in tests.items if isinstance(tests, Sequence) else ():
+        for test in items_of(document.get("tests")):
             if isinstance(test, Mapping):
                 yield self._case(test, base)
 
@@ -225,7 +223,7 @@ class _Reader:
         else:
             read = [self._step(test, base, "", "")]
         start = {key: None if value == "none" else value for key, value in plain(memory).items()} if memory else None
-        within = [step for step in steps.items if isinstance(step, Mapping)] if isinstance(steps, Sequence) else []
+        within = [step for step in items_of(steps) if isinstance(step, Mapping)]
         given = (one.get("set") for one in (test, *within))
         changes = tuple(one for one in given if isinstance(one, Mapping))
         return Case(name, test.location, start, tuple(read), changes)

@@ -23,7 +23,7 @@ from rulecap.policy.checks.rows import check_rows
 from rulecap.policy.found import NO_FAULTS, Faults
 from rulecap.policy.graph import MEMORY, apart, circle_problem, graph_of, order
 from rulecap.policy.model import Decision, Input, Panel, Parameter, PolicyText, Remembered
-from rulecap.policy.nodes import Mapping, problem_at, text_at
+from rulecap.policy.nodes import Mapping, entries_of, problem_at, text_at
 from rulecap.policy.overlay import SECTIONS
 from rulecap.policy.plan import plan_of
 from rulecap.policy.typed import TypedMemory, TypedPolicy
@@ -54,9 +54,8 @@ def read_policy(node: Mapping, faults: Faults = NO_FAULTS) -> PolicyText:
 
 
 def _section(node: Mapping, name: str, model: type[P], faults: Faults) -> dict[str, P]:
-    section = node.get(name)
     found = {}
-    for key, part in section.entries if isinstance(section, Mapping) else ():
+    for key, part in entries_of(node.get(name)):
         try:
             if not faults.within(key, part):
                 found[key.text] = model.model_validate(part)
@@ -66,9 +65,8 @@ def _section(node: Mapping, name: str, model: type[P], faults: Faults) -> dict[s
 
 
 def _rules(node: Mapping, faults: Faults) -> dict[str, Rule]:
-    section = node.get("rules")
     found: dict[str, Rule] = {}
-    for key, part in section.entries if isinstance(section, Mapping) else ():
+    for key, part in entries_of(node.get("rules")):
         model = KINDS.get(text_at(part, "kind") or "")
         if model is None or not isinstance(part, Mapping) or faults.within(key, part):
             continue
@@ -125,18 +123,16 @@ def check_policy(node: Mapping, problems: list[Problem]) -> TypedPolicy:
 
 def _keys(node: Mapping, section: str) -> frozenset[str]:
     """Return the names of a section, also of those parts that could not be read."""
-    part = node.get(section)
-    return frozenset(name for name, _ in part.items()) if isinstance(part, Mapping) else frozenset()
+    return frozenset(key.text for key, _ in entries_of(node.get(section)))
 
 
 def _unread(text: PolicyText, node: Mapping) -> list[Problem]:
     """Nothing is left out silently: a part that the schema took and the model does not is a finding."""
-    parts = [(node.get(section), getattr(text, section)) for section in SECTIONS]
     return [
         problem_at(key, "not-understood", f"{key.text} has a form that the language does not know")
-        for part, names in parts
-        for key, _ in (part.entries if isinstance(part, Mapping) else ())
-        if key.text not in names
+        for section in SECTIONS
+        for key, _ in entries_of(node.get(section))
+        if key.text not in getattr(text, section)
     ]
 
 
@@ -232,8 +228,7 @@ def _names(node: Mapping, problems: list[Problem]) -> None:
         "value": "the running value of an adjust rule",
     }
     for section in ("parameters", "rules"):
-        part = node.get(section)
-        for key in [key for key, _ in part.entries] if isinstance(part, Mapping) else []:
+        for key, _ in entries_of(node.get(section)):
             if key.text in taken:
                 problems.append(problem_at(key, "name-taken", f"{key.text} is {taken[key.text]}", "take another name"))
             taken[key.text] = f"the name of another of the policy's {section}"

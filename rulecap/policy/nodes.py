@@ -157,6 +157,16 @@ def problem_at(node: Node, code: str, message: str, hint: str = "", offset: int 
     return node.source.problem(code, message, location, hint)
 
 
+def entries_of(node: Node | None) -> tuple[tuple[Scalar, Node], ...]:
+    """Return a mapping's keys and values; none of what is no mapping."""
+    return node.entries if isinstance(node, Mapping) else ()
+
+
+def items_of(node: Node | None) -> tuple[Node, ...]:
+    """Return a list's items; none of what is no list."""
+    return node.items if isinstance(node, Sequence) else ()
+
+
 def text_at(node: Node | None, key: str) -> str | None:
     """Return the text of a key's value; none where the node is no mapping, or has no single value there."""
     value = node.get(key) if isinstance(node, Mapping) else None

@@ -6,7 +6,7 @@ checks, or by positions in a list that count from 0: `drawdown.HEAVY.size`, `all
 
 from dataclasses import dataclass
 
-from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at, text_at
+from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, entries_of, problem_at, text_at
 from rulecap.problems import A_SLIP, Problem, did_you_mean, nearest
 
 SECTIONS = ("inputs", "parameters", "memory", "decisions", "rules", "history")
@@ -32,8 +32,7 @@ def apply(base: Mapping, overlay: Mapping) -> tuple[Mapping, list[Problem]]:
         base: a policy's merged document.
         overlay: the overlay's document; only its `set` is read.
     """
-    paths = overlay.get("set")
-    found = [_change(base, key, value) for key, value in paths.entries] if isinstance(paths, Mapping) else []
+    found = [_change(base, key, value) for key, value in entries_of(overlay.get("set"))]
     changes = [change for change in found if isinstance(change, Change)]
     problems = [problem for problem in found if isinstance(problem, Problem)] + _clashes(changes)
     changed = _changed(base, {change.steps: change.value for change in changes})
@@ -193,9 +192,8 @@ def _leads_nowhere(base: Mapping, key: Scalar, node: Node, segments: list[str], 
 
 def _beginnings(base: Mapping) -> list[str]:
     """Return what a path may begin with."""
-    sections = [base.get(section) for section in ("rules", "parameters")]
     return [
-        *(name for section in sections if isinstance(section, Mapping) for name, _ in section.items()),
+        *(key.text for section in ("rules", "parameters") for key, _ in entries_of(base.get(section))),
         *(section for section in SECTIONS if section in base),
     ]
 

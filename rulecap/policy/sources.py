@@ -9,7 +9,7 @@ from rulecap.location import Location
 from rulecap.policy import overlay
 from rulecap.policy.document import parse_document
 from rulecap.policy.meaning import meaning_of
-from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
+from rulecap.policy.nodes import Mapping, Node, Scalar, entries_of, items_of, problem_at
 from rulecap.policy.schema import validate
 from rulecap.policy.shelf import MAIN, NoPolicyError, Shelf, find_policy, on_disk
 from rulecap.policy.stored import stored
@@ -186,9 +186,8 @@ def _file(shelf: Shelf, name: str, prefix: str, sources: Sources, asked: Scalar 
 
 
 def _included(shelf: Shelf, main: Mapping, prefix: str, sources: Sources) -> list[Mapping]:
-    include = main.get("include")
     parts = []
-    for item in include.items if isinstance(include, Sequence) else ():
+    for item in items_of(main.get("include")):
         if not isinstance(item, Scalar):
             continue
         path = PurePosixPath(item.text)
@@ -214,8 +213,7 @@ def _merge(main: Mapping, parts: list[Mapping], problems: list[Problem]) -> Mapp
         joined: dict[str, tuple[Scalar, Node]] = {}
         head = next((part.key(section) for part in parts if section in part), None)
         for part in parts:
-            found = part.get(section)
-            for key, value in found.entries if isinstance(found, Mapping) else ():
+            for key, value in entries_of(part.get(section)):
                 if key.text in joined:
                     first = joined[key.text][0].location
                     problems.append(problem_at(key, "duplicate-key", f"{key.text} is given in {first.spot} already"))

@@ -11,7 +11,7 @@ from rulecap.language.literals import Literal, literal
 from rulecap.language.types import Record, Type
 from rulecap.language.unit_errors import as_unit, clash_code
 from rulecap.language.values import is_number
-from rulecap.policy.nodes import Mapping, Node, SourceFile, problem_at
+from rulecap.policy.nodes import Mapping, Node, SourceFile, entries_of, problem_at
 from rulecap.problems import Problem
 from rulecap.rules.parts import Case, Entries, Rule, Written
 
@@ -107,8 +107,7 @@ def _set_amiss(name: str, stated: Sequence[Literal], source: SourceFile) -> list
 
 def _is_in(node: Node, source: SourceFile) -> bool:
     """Tell whether a value stands in a file, with all its parts."""
-    inner = [one for _, one in node.entries] if isinstance(node, Mapping) else ()
-    return node.source is source and all(_is_in(one, source) for one in inner)
+    return node.source is source and all(_is_in(one, source) for _, one in entries_of(node))
 
 
 def _clash(name: str, value: Literal, others: Type, where: str) -> Problem:

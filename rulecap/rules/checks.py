@@ -12,7 +12,7 @@ from rulecap.language.presence import proven_by
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Term
 from rulecap.language.values import show
-from rulecap.policy.nodes import Scalar, Sequence, problem_at
+from rulecap.policy.nodes import Scalar, items_of, problem_at
 from rulecap.problems import did_you_mean
 from rulecap.rules.code import Code, record, template_terms
 from rulecap.rules.parts import Formula, Items, Named, Rule, Says, Words, repeated_names
@@ -45,8 +45,7 @@ class ChecksRule(Rule):
 
 
 def _names(rule: ChecksRule, scope: Scope) -> None:
-    order = rule.node.get("order")
-    for number, item in enumerate(order.items if isinstance(order, Sequence) else ()):
+    for number, item in enumerate(items_of(rule.node.get("order"))):
         if rule.order[number] in rule.order[:number]:
             message = f"{rule.order[number]} stands in the order already"
             scope.problems.append(problem_at(item, "duplicate-case", message, "a verdict has one place"))

@@ -14,8 +14,7 @@ from rulecap.language.grammar import parse
 from rulecap.language.presence import proven_by
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Const, Term
-from rulecap.policy.nodes import Mapping as Nodes
-from rulecap.policy.nodes import Node, Scalar, problem_at
+from rulecap.policy.nodes import Node, Scalar, entries_of, problem_at
 from rulecap.rules.typed import Checker, is_scalar
 
 AS = re.compile(r"(?P<list>.+?)\s+as\s+(?P<name>[a-z][a-z0-9_]*)\s*\Z", re.DOTALL)
@@ -114,7 +113,7 @@ def unnamed(formulas: Mapping[str, Expression]) -> dict[str, tuple[Expression, T
 
 def check_no_clash(names: Node | None, element: str, checker: Checker) -> None:
     """Note where a running sum would hide another name."""
-    for key, _ in names.entries if isinstance(names, Nodes) else ():
+    for key, _ in entries_of(names):
         if key.text == element or means_something(checker.scope.vocabulary, key.text):
             message = f"{key.text} already means something here"
             checker.scope.problems.append(problem_at(key, "name-taken", message, "take another name for the sum"))

@@ -10,7 +10,7 @@ from rulecap.language.literals import literal
 from rulecap.language.scope import Cases, Scope
 from rulecap.language.terms import Term
 from rulecap.language.values import ANY
-from rulecap.policy.nodes import Node, Scalar, Sequence, problem_at
+from rulecap.policy.nodes import Node, Scalar, items_of, problem_at
 from rulecap.problems import Problem
 from rulecap.rules.cases import RuleOfCases, column_spots, columns, complete, join, row_type, row_value
 from rulecap.rules.code import Code, record
@@ -123,8 +123,7 @@ class TypedTable(Typed):
         rule = self.rule
         assert isinstance(rule, TableRule)  # made of nothing else
         for row in rule.rows:
-            items = row.names.items if isinstance(row.names, Sequence) else ()
-            yield from ((node.text, node) for node in items if isinstance(node, Scalar))
+            yield from ((node.text, node) for node in items_of(row.names) if isinstance(node, Scalar))
 
     @property
     def cases(self) -> Cases:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from rulecap.language.terms import Adjustments, Const, Dated, Lookup, Rows, RuleValue, Term, walk
-from rulecap.policy.nodes import Mapping, Scalar, problem_at
+from rulecap.policy.nodes import Scalar, entries_of, problem_at
 from rulecap.policy.plan import Plan, asked, every_term, terms_of
 from rulecap.policy.typed import TypedPolicy
 from rulecap.problems import Problem
@@ -21,9 +21,8 @@ def check_coverage(policy: TypedPolicy, plans: Iterable[Plan], problems: list[Pr
         named = _named(policy, used)
         problems += [_unused(rule) for name, rule in policy.text.rules.items() if name not in named]
         read = set(_parameters_read(policy))
-        section = policy.text.node.get("parameters")
-        written = section.entries if isinstance(section, Mapping) else ()
-        problems += [_unread(key) for key, _ in written if key.text not in read]
+        written = [key for key, _ in entries_of(policy.text.node.get("parameters"))]
+        problems += [_unread(key) for key in written if key.text not in read]
 
 
 def _named(policy: TypedPolicy, used: set[str]) -> set[str]:

@@ -15,7 +15,7 @@ from rulecap.policy.checks.fallbacks import check_fallbacks
 from rulecap.policy.checks.inputs import follow
 from rulecap.policy.checks.monitored import execute_of, watch_of
 from rulecap.policy.model import Decision, HandOver, Outputs, PolicyText, Say
-from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
+from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, entries_of, items_of, problem_at
 from rulecap.policy.typed import OutputTerms, Told, TypedDecision
 from rulecap.policy.vocabulary import Vocabulary
 from rulecap.problems import Problem, did_you_mean
@@ -156,8 +156,7 @@ def _covers_parts(name: str, part: Outputs, node: Node | None, decision: Decisio
 
 
 def _requires(decision: Decision, words: Vocabulary) -> tuple[tuple[str, ...], frozenset[str]]:
-    node = decision.node.get("requires")
-    items = node.items if isinstance(node, Sequence) else ()
+    items = items_of(decision.node.get("requires"))
     needed: dict[str, None] = {}
     guaranteed: set[str] = set()
     for item, path in zip(items, decision.requires, strict=True):
@@ -210,8 +209,7 @@ def _hand_over(written: HandOver, name: str, words: Vocabulary) -> tuple[tuple[E
 
 def check_hand_overs(policy: PolicyText, problems: list[Problem]) -> None:
     """A decision hands over to another one that answers with the same outputs and itself hands nothing over."""
-    section = policy.node.get("decisions")
-    written = [name for name, _ in section.items()] if isinstance(section, Mapping) else []
+    written = {key.text for key, _ in entries_of(policy.node.get("decisions"))}
     for name, decision in policy.decisions.items():
         for one in decision.hand_over:
             node = one.node.get("to")

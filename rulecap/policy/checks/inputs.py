@@ -7,7 +7,7 @@ from rulecap.language.inputs import snapshot_type
 from rulecap.language.literals import literal
 from rulecap.policy.checks.parameters import edges
 from rulecap.policy.model import Input, PolicyText
-from rulecap.policy.nodes import Mapping, Scalar, Sequence, problem_at
+from rulecap.policy.nodes import Mapping, Scalar, entries_of, items_of, problem_at
 from rulecap.policy.typed import InputCheck
 from rulecap.problems import Problem, did_you_mean
 
@@ -17,8 +17,7 @@ FACTS = "facts."
 def declared_snapshot(policy: PolicyText, problems: list[Problem]) -> t.Record:
     """Return the snapshot's type with the facts that the policy declares, and the names that it narrows texts to."""
     fields = dict(snapshot_type().fields)
-    section = policy.node.get("inputs")
-    paths = [path for path, _ in section.items()] if isinstance(section, Mapping) else []
+    paths = [key.text for key, _ in entries_of(policy.node.get("inputs"))]
     unread = [path for path in paths if path.startswith(FACTS) and path not in policy.inputs]
     bare = [path for path, written in policy.inputs.items() if _is_bare_fact(path, written, fields)]
     facts: dict[str, t.Type] = {path.removeprefix(FACTS): t.UNKNOWN for path in (*unread, *bare)}
@@ -119,8 +118,7 @@ def _fits(path: str, written: Input, kind: t.Type, is_fact: bool, problems: list
 
 
 def _names(written: Input, problems: list[Problem]) -> frozenset[str]:
-    items = written.one_of.items if isinstance(written.one_of, Sequence) else ()
-    values = [literal(item, problems).value for item in items]
+    values = [literal(item, problems).value for item in items_of(written.one_of)]
     return frozenset(value for value in values if isinstance(value, str))
 
 

@@ -11,7 +11,7 @@ from rulecap.language.thousands import either
 from rulecap.language.unit_errors import as_unit, clash_code
 from rulecap.language.values import is_number
 from rulecap.policy.model import Parameter, PolicyText
-from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, SourceFile, problem_at
+from rulecap.policy.nodes import Node, Scalar, SourceFile, entries_of, items_of, problem_at
 from rulecap.policy.typed import DatedParameter
 from rulecap.problems import Problem, of_late
 
@@ -23,8 +23,7 @@ def check_parameters(
     policy: PolicyText, problems: list[Problem]
 ) -> tuple[dict[str, ParameterValue], dict[str, DatedParameter]]:
     """Return every parameter's type and value, and the values of dated ones."""
-    section = policy.node.get("parameters")
-    names = [name for name, _ in section.items()] if isinstance(section, Mapping) else []
+    names = [key.text for key, _ in entries_of(policy.node.get("parameters"))]
     values = {name: ParameterValue(t.UNKNOWN, None) for name in names if name not in policy.parameters}
     dated: dict[str, DatedParameter] = {}
     for name, parameter in policy.parameters.items():
@@ -180,9 +179,8 @@ def keep_within(
 
 def edges(name: str, node: Node, kind: t.Type, problems: list[Problem]) -> tuple[float | None, float | None]:
     """Return the two ends of a range, which are of the value's unit and ascend."""
-    items = node.items if isinstance(node, Sequence) else ()
     ends: list[float] = []
-    for item, end in zip(items, ("least", "most"), strict=False):
+    for item, end in zip(items_of(node), ("least", "most"), strict=False):
         value = literal(item, problems)
         if value.type == t.NOTHING:
             message, hint = f"the range of {name} has two ends, this is none", f"write what it may be at the {end}"
