@@ -109,6 +109,11 @@ def shown(value: object) -> str:
     return text[:LONGEST_SHOWN].encode(errors="backslashreplace").decode()
 
 
+def cut(text: str, longest: int) -> str:
+    """Return a text of at most so many characters; where something is left out, `…` is the last of them."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 # Characters that move a terminal's cursor, colour what follows, or turn a text's direction; a tab is let through.
 _MOVING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field, replace
 
+from rulecap.problems import cut
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -66,7 +68,7 @@ class Findings:
 
 def _one_line(message: str) -> str:
     shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in message)
-    return shown if len(shown) <= LONGEST_MESSAGE else f"{shown[: LONGEST_MESSAGE - 1]}…"
+    return cut(shown, LONGEST_MESSAGE)
 
 
 @dataclass(frozen=True, slots=True)

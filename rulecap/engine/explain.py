@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rulecap.language.values import show
-from rulecap.problems import on_a_line
+from rulecap.problems import cut, on_a_line
 from rulecap.rules.kinds import LINES
 
 WIDEST_VALUE = 90
@@ -73,11 +73,7 @@ def _value(step: dict[str, Any]) -> str:
     value, unit = step["value"], step["unit"]
     if isinstance(value, dict):
         named = value.get("verdict") or value.get("name") or value.get("symbol")
-        return str(named) if named else _short(show(value))
+        return str(named) if named else cut(show(value), WIDEST_VALUE)
     if isinstance(value, list):
         return f"{len(value)} of them" if value and isinstance(value[0], dict) else show(value, unit)
     return show(value, unit)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= WIDEST_VALUE else text[: WIDEST_VALUE - 1] + "…"

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from rulecap.policy.meaning import CASES, FREE, NO_MEANING, SAID, SHOWN
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, plain, text_at
 from rulecap.policy.overlay import SECTIONS
+from rulecap.problems import cut
 
 SECTION, PARAMETER, CASE = "(section)", "(parameter)", "(case)"  # what no key is called
 OWN_NAMES = ("rules", "parameters")  # what stands in them is named without its section
@@ -149,8 +150,7 @@ def _difference(path: tuple[str, ...], ours: Node | None, theirs: Node | None) -
 
 def _written(node: Node) -> str:
     """Return a value on one line, as YAML's braces would have it."""
-    text = "".join(_flow(node))
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return cut("".join(_flow(node)), LONGEST)
 
 
 def _flow(node: Node) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from rulecap.policy.faults import Fault, Path
 from rulecap.policy.nodes import Mapping, Node, Scalar, Sequence, problem_at
-from rulecap.problems import Problem, did_you_mean
+from rulecap.problems import Problem, cut, did_you_mean
 from rulecap.units import UNITS
 
 KINDS = {
@@ -272,5 +272,4 @@ def _written(example: Any) -> str:
 
 def _quoted(text: Any) -> str:
     """Return a text that is safe and short enough to be shown in a sentence."""
-    shown = "".join(character if character.isprintable() else "�" for character in str(text))
-    return shown if len(shown) <= LONGEST_QUOTATION else shown[: LONGEST_QUOTATION - 1] + "…"
+    return cut("".join(character if character.isprintable() else "�" for character in str(text)), LONGEST_QUOTATION)

@@ -12,6 +12,7 @@ from rulecap.language.presence import proven_by
 from rulecap.language.scope import Scope
 from rulecap.language.terms import Term
 from rulecap.language.values import show
+from rulecap.problems import cut
 from rulecap.rules.code import Code, computes, place_source, record, template_terms, unit_name
 from rulecap.rules.parts import Formula, Items, Named, Rule, repeated_names
 from rulecap.rules.typed import Checker, Typed, coerced
@@ -229,8 +230,7 @@ def _from(formula: str) -> str:
     """Return what a start value was computed from, as it is written; of a number that is written out, nothing."""
     if A_NUMBER.match(formula):
         return ""
-    text = " ".join(formula.split())
-    return f"  = {text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + '…'}"
+    return f"  = {cut(' '.join(formula.split()), LONGEST_SHOWN)}"
 
 
 def _unit(operation: dict[str, Any], unit: str | None) -> str | None:

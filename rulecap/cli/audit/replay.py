@@ -138,5 +138,6 @@ def _records(log: "Log", ids: list[str]) -> "Iterator[Record]":
 
 
 def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 120 else text[:119] + "…"
+    from rulecap.problems import cut
+
+    return cut(repr(value), 120)
