@@ -19,17 +19,23 @@ Render = Callable[[Any, tuple[Any, ...]], list[dict[str, Any]]]
 
 def compile_render(policy: TypedPolicy, plan: Plan, kind: str = "") -> Render:
     """Return the function that makes the steps of a plan's trace from snapshot and values; of one kind where asked."""
+    code = _told(policy, plan)
+    for name in plan.names:
+        if not name.startswith("memory.") and kind in ("", policy.rules[name].rule.kind):
+            _step(code, policy, name)
+    code.line("return T")
+    return finish(code, "render", "S, V", ()).run  # type: ignore[return-value]  # this source takes values and returns steps
+
+
+def _told(policy: TypedPolicy, plan: Plan) -> Code:
+    """Return a function body in which every name of the plan has its value, and what is told goes into `T`."""
     code = new_code(policy, plan)
     preload(code, policy, all_terms(policy, plan))
     preload_dated(code, policy, plan.dated)
     if plan.names:
         code.line("".join(f"{variable_of(name)}, " for name in plan.names) + "= V")
     code.line("T = []")
-    for name in plan.names:
-        if not name.startswith("memory.") and kind in ("", policy.rules[name].rule.kind):
-            _step(code, policy, name)
-    code.line("return T")
-    return finish(code, "render", "S, V", ()).run  # type: ignore[return-value]  # this source takes values and returns steps
+    return code
 
 
 def _step(code: Code, policy: TypedPolicy, name: str) -> None:
@@ -104,12 +110,7 @@ def dated_spot(policy: TypedPolicy, name: str) -> Callable[[datetime], str]:
 
 def compile_said(policy: TypedPolicy, plan: Plan) -> Callable[[Any, tuple[Any, ...]], list[str]]:
     """Return the function that makes a decision's explanation lines from snapshot and values."""
-    code = new_code(policy, plan)
-    preload(code, policy, all_terms(policy, plan))
-    preload_dated(code, policy, plan.dated)
-    if plan.names:
-        code.line("".join(f"{variable_of(name)}, " for name in plan.names) + "= V")
-    code.line("T = []")
+    code = _told(policy, plan)
     for when, parts in plan.decision.explain:
         untold = code.emitter.named("f_untold", untold_line)
         with code.block("try:"), code.block(f"if {code.term(when[1])}:" if when else "if True:"):
