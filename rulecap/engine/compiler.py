@@ -10,6 +10,7 @@ from rulecap.engine.outputs import output_source
 from rulecap.language import types as t
 from rulecap.language.emit import Emitter
 from rulecap.language.terms import Read, Term, walk
+from rulecap.language.values import is_number
 from rulecap.location import Location
 from rulecap.policy.plan import Plan, leaves, said, terms_of
 from rulecap.policy.typed import DatedParameter, InputCheck, OutputTerms, TypedPolicy
@@ -80,11 +81,11 @@ def finish(code: Code, name: str, parameters: str, names: tuple[str, ...]) -> Co
 def write_step(code: Code, policy: TypedPolicy, name: str) -> None:
     """Write the lines of a rule, or of a remembered value where the memory has none."""
     if name.startswith("memory."):
-        remembered = policy.memory[name.removeprefix("memory.")]
+        own = name.removeprefix("memory.")
+        remembered, variable = policy.memory[own], variable_of(name)
         written, term = remembered.start
-        variable = "m_" + name.removeprefix("memory.")
         code.origin = (name, written.location())
-        code.line(f"{variable} = M.get({name.removeprefix('memory.')!r})")
+        code.line(f"{variable} = M.get({own!r})")
         code.line(f"if {variable} is None: {variable} = {coerced(code, term, remembered.type)}")
         return
     rule = policy.rules[name]
@@ -235,8 +236,7 @@ def fact_test(check: InputCheck) -> Callable[[object], bool]:
             return check.optional
         kind = t.strip(check.type) if check.type is not None else t.UNKNOWN
         if isinstance(kind, t.Number):
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            return number and (check.low is None or check.high is None or check.low <= value <= check.high)  # type: ignore[operator]
+            return is_number(value) and (check.low is None or check.high is None or check.low <= value <= check.high)
         if isinstance(kind, t.Text):
             return isinstance(value, str) and (check.names is None or value in check.names)
         return isinstance(value, bool) if kind == t.FLAG else isinstance(fact_time(value), datetime)

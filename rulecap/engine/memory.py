@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, TypeGuard
 
 from rulecap.language import types as t
+from rulecap.language.values import is_number
 from rulecap.policy.typed import TypedMemory
 from rulecap.problems import Problem, did_you_mean, shown
 
@@ -100,7 +101,7 @@ def _text(value: object) -> str | None:
 
 
 def _number(value: object, kind: t.Number) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         return None
     try:
         number = float(value)

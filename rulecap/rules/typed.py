@@ -23,6 +23,7 @@ from rulecap.language.terms import (
 )
 from rulecap.language.unit_errors import converted, rewritten
 from rulecap.language.unit_errors import what as says
+from rulecap.language.values import is_number
 from rulecap.rules.code import Code, record, whole_possible
 from rulecap.rules.parts import Rule
 from rulecap.units import UNITS
@@ -285,5 +286,5 @@ def _joined(code: Code, expression: Expression, term: Logic) -> Iterator[str]:
 
 def compared(left: object, operator: str, right: object) -> dict[str, object]:
     """Return a comparison as the trace shows it; `by` is how far the left side is above the right."""
-    numbers = isinstance(left, int | float) and isinstance(right, int | float) and not isinstance(left, bool)
-    return {"left": left, "is": operator, "right": right, "by": left - right if numbers else None}  # type: ignore[operator]
+    by = left - right if is_number(left) and is_number(right) else None
+    return {"left": left, "is": operator, "right": right, "by": by}
