@@ -6,6 +6,8 @@ from difflib import get_close_matches
 from operator import ne
 from typing import TYPE_CHECKING, Any
 
+from rulecap.problems import NEAR
+
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
@@ -43,7 +45,7 @@ class Fault:
         """Return the key that is there and looks most like the missing one, if one does."""
         key, here = self.key or "", self.unlisted()
         of_its_length = [one for one in here if len(one) == len(key) and sum(map(ne, one, key)) == 1]
-        return of_its_length[:1] or get_close_matches(key, here, n=1, cutoff=0.6)
+        return of_its_length[:1] or get_close_matches(key, here, n=1, cutoff=NEAR)
 
 
 def faults(errors: "Iterable[ValidationError]") -> list[Fault]:
@@ -75,7 +77,7 @@ def _stands_for(strange: Fault, lacking: Fault) -> bool:
     """Tell whether an unknown key may be another word for a missing one: it holds a value, and resembles no third."""
     others = [key for key in strange.schema.get("properties", {}) if key not in strange.value and key != lacking.key]
     holds = not isinstance(strange.value[strange.key], dict | list)
-    return holds and not get_close_matches(strange.key or "", others, n=1, cutoff=0.6)
+    return holds and not get_close_matches(strange.key or "", others, n=1, cutoff=NEAR)
 
 
 def _faults_of(error: "ValidationError") -> Iterator[Fault]:
