@@ -102,7 +102,7 @@ def run_files(policy: Policy, files: Iterable[Path], word: str = "") -> list[Cas
     return [result for path in files for result in run_file(policy, path, word)]
 
 
-def run_file(policy: Policy, path: Path, word: str = "") -> list[CaseResult]:
+def run_file(policy: Policy, path: Path, word: str) -> list[CaseResult]:
     """Run the tests of one file; a file with problems runs none."""
     cases, problems = load_cases(path)
     if problems:

@@ -17,8 +17,11 @@ from rulecap.rules.typed import Typed, shown_reads
 Render = Callable[[Any, tuple[Any, ...]], list[dict[str, Any]]]
 
 
-def compile_render(policy: TypedPolicy, plan: Plan, kind: str = "") -> Render:
-    """Return the function that makes the steps of a plan's trace from snapshot and values; of one kind where asked."""
+def compile_render(policy: TypedPolicy, plan: Plan, kind: str) -> Render:
+    """Return the function that makes the steps of a plan's trace from snapshot and values.
+
+    Of the rules of one kind; an empty `kind` is every kind.
+    """
     code = _told(policy, plan)
     for name in plan.names:
         if not name.startswith("memory.") and kind in ("", policy.rules[name].rule.kind):

@@ -20,7 +20,7 @@ from rulecap.policy.checks.inputs import check_inputs, declared_snapshot
 from rulecap.policy.checks.parameters import check_parameters
 from rulecap.policy.checks.reach import check_reach
 from rulecap.policy.checks.rows import check_rows
-from rulecap.policy.found import NO_FAULTS, Faults
+from rulecap.policy.found import Faults
 from rulecap.policy.graph import MEMORY, apart, circle_problem, graph_of, order
 from rulecap.policy.model import Decision, Input, Panel, Parameter, PolicyText, Remembered
 from rulecap.policy.nodes import Mapping, entries_of, problem_at, text_at
@@ -37,7 +37,7 @@ NAMES_MISSING = ("unknown-name", "missing-key")
 P = TypeVar("P", bound=Part)
 
 
-def read_policy(node: Mapping, faults: Faults = NO_FAULTS) -> PolicyText:
+def read_policy(node: Mapping, faults: Faults) -> PolicyText:
     """Return the policy that a merged document is; parts in which something was found already are left out."""
     return PolicyText(
         node,

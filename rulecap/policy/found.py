@@ -46,6 +46,3 @@ def _lines(nodes: Iterable[Node]) -> Iterator[tuple[str, int]]:
             todo += [part for entry in node.entries for part in entry]
         elif isinstance(node, Sequence):
             todo += node.items
-
-
-NO_FAULTS = Faults(())

@@ -111,7 +111,7 @@ class Checker:
         self.scope.problems.append(expression.problem(0, "wrong-type", message))
         return replace(term, type=t.UNKNOWN)
 
-    def list_of(self, expression: Expression, absent: bool = False) -> tuple[Term, t.Type]:
+    def list_of(self, expression: Expression, absent: bool) -> tuple[Term, t.Type]:
         """Return the term of a list and its elements' type; `absent` takes a list that may be none."""
         term = infer(expression, self.scope)
         term = term if absent else self.present(expression, term, self.scope)

@@ -35,9 +35,6 @@ class Asker(NamedTuple):
     request: bytes | None = None
 
 
-NOBODY = Asker()
-
-
 class Desk:
     """Answers what is asked about one account."""
 
@@ -73,7 +70,7 @@ class Desk:
         return answer(policy, decided, asked, snapshot.age_seconds)
 
     async def _once(
-        self, policy: Policy, decision: str, snapshot: Snapshot, asked_by: str | None = None
+        self, policy: Policy, decision: str, snapshot: Snapshot, asked_by: str | None
     ) -> tuple[Decision, Snapshot]:
         asked = Asked(policy, snapshot, decision, asked_by=asked_by)
         if self._kept_for is not self.view.account:
@@ -124,7 +121,7 @@ class Desk:
                 raise Refused(422, error.code, str(error)) from error
             raise refusal(error) from error
 
-    async def about_trade(self, decision: str, symbol: str, signal: Signal, asker: Asker = NOBODY) -> dict[str, Any]:
+    async def about_trade(self, decision: str, symbol: str, signal: Signal, asker: Asker) -> dict[str, Any]:
         """Return the answer to a question about a signal in a market.
 
         Args:
@@ -143,7 +140,7 @@ class Desk:
         self,
         decision: str,
         snapshot: Snapshot,
-        asker: Asker = NOBODY,
+        asker: Asker,
         failure: SourceError | None = None,
     ) -> dict[str, Any]:
         """Return the answer to a question about a snapshot that was composed from the view.
