@@ -38,7 +38,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     )
     add_log(parser)
     parser.add_argument("--journal", metavar="FILE", type=Path, help="orders and notices (default: beside the log)")
-    parser.add_argument("--every", metavar="SECONDS", type=_seconds, default=30.0, help="between two passes (30)")
+    parser.add_argument("--every", metavar="SECONDS", type=_seconds, help="between two passes (30)")
     parser.add_argument("--once", action="store_true", help="one pass, for cron; exit 1 where it was not fine")
     parser.add_argument("--orders", action="store_true", help="print the journal's orders, and do nothing else")
     _add_execution(parser)
@@ -51,12 +51,8 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 def _add_execution(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("orders")
     group.add_argument("--execute", action="store_true", help="send the policy's reductions as reduce-only orders")
-    group.add_argument(
-        "--max-actions-per-hour", metavar="N", type=_count, default=30, help="the most orders in an hour (30)"
-    )
-    group.add_argument(
-        "--cancel-after", metavar="SECONDS", type=_seconds, default=60.0, help="an order that stays open (60)"
-    )
+    group.add_argument("--max-actions-per-hour", metavar="N", type=_count, help="the most orders in an hour (30)")
+    group.add_argument("--cancel-after", metavar="SECONDS", type=_seconds, help="an order that stays open (60)")
 
 
 def _add_telling(parser: argparse.ArgumentParser) -> None:
@@ -73,9 +69,7 @@ def _add_telling(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="written or asked after each good pass",
     )
-    group.add_argument(
-        "--stale-after", metavar="SECONDS", type=_seconds, default=90.0, help="without a reading it is told (90)"
-    )
+    group.add_argument("--stale-after", metavar="SECONDS", type=_seconds, help="without a reading it is told (90)")
     group.add_argument("--metrics-port", metavar="N", type=_port, help="answer Prometheus there, on loopback")
     group.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="(info; with --once error)")
     group.add_argument("--log-format", choices=("text", "json"), default="text", help="(%(default)s)")
@@ -139,15 +133,18 @@ def _wanted(asked: argparse.Namespace) -> "Wanted":
 def _settings(asked: argparse.Namespace) -> "MonitorSettings":
     from rulecap.monitor.settings import LEDGER_SECONDS, ONCE_LEDGER_SECONDS, MonitorSettings
 
+    given = {
+        "every_seconds": asked.every,
+        "stale_seconds": asked.stale_after,
+        "most_orders_per_hour": asked.max_actions_per_hour,
+        "cancel_seconds": asked.cancel_after,
+    }
     return MonitorSettings(
         log=asked.log,
         policy=asked.policy,
-        every_seconds=asked.every,
-        stale_seconds=asked.stale_after,
         execute=asked.execute,
-        most_orders_per_hour=asked.max_actions_per_hour,
-        cancel_seconds=asked.cancel_after,
         ledger_seconds=ONCE_LEDGER_SECONDS if asked.once else LEDGER_SECONDS,
+        **{name: value for name, value in given.items() if value is not None},
     )
 
 
