@@ -26,6 +26,11 @@ def answer(policy: Policy, decision: Decision, snapshot: Snapshot, age_seconds: 
     """
     if not decision.ok and policy.verdict_of(decision) is None:
         raise undecided(decision, snapshot.signal is not None)
+    return fields_of(policy, decision, snapshot, age_seconds)
+
+
+def fields_of(policy: Policy, decision: Decision, snapshot: Snapshot, age_seconds: float | None) -> dict[str, Any]:
+    """Return a decision's outputs, flat, and what stands beside them."""
     fields = {
         **decision.outputs,
         "as_of": iso(snapshot.as_of),

@@ -5,11 +5,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from rulecap.engine.decision import Decision
-from rulecap.language.values import iso
+from rulecap.service.answers import fields_of
 from rulecap.service.desk import known
 from rulecap.service.in_force import PolicyInForce
-from rulecap.service.problems import Refused, malformed, shown_problem
+from rulecap.service.problems import Refused, malformed
 from rulecap.service.routes.common import COMPONENT, AdminRoute, ReadRoute, as_json, service_of
 from rulecap.snapshot import Snapshot, read_snapshot
 
@@ -36,19 +35,8 @@ async def evaluate(request: Request, decision: Name, trace: Trace = False) -> Re
     if not decided.ok and policy.verdict_of(decided) is None:
         first = decided.problems[0]
         raise Refused(422, first.code, f"{first.path or ''} {first.message}".strip(), decided.problems)
-    fields = {
-        **decided.outputs,
-        "as_of": iso(snapshot.as_of),
-        "snapshot_age_seconds": snapshot.age_seconds,
-        "policy_digest": policy.digest,
-        "decision_id": None,
-        **_problems(decided),
-    }
+    fields = fields_of(policy, decided, snapshot, snapshot.age_seconds)
     return as_json({**fields, "trace": decided.trace.steps} if trace else fields)
-
-
-def _problems(decided: Decision) -> dict[str, Any]:
-    return {"problems": [shown_problem(problem) for problem in decided.problems]} if decided.problems else {}
 
 
 @reads.get("/policy", name="policy")
