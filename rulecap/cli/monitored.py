@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rulecap.cli.outline import INDENT, number_text, table, value_text
 from rulecap.cli.terminal import Style
+from rulecap.language.values import iso
 from rulecap.problems import on_a_line
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def orders_as_text(orders: "Sequence[Order]") -> list[str]:
     """Return the journal's orders as a table."""
     rows = [
         {
-            "written": datetime.fromtimestamp(one.written, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "written": iso(datetime.fromtimestamp(one.written, UTC), "seconds"),
             "order": one.client_order_id,
             "action": one.action,
             "symbol": one.symbol,

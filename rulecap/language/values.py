@@ -28,9 +28,9 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def iso(moment: datetime) -> str:
-    """Return a UTC time as ISO-8601 with Z."""
-    return moment.isoformat().replace("+00:00", "Z")
+def iso(moment: datetime, precision: str = "auto") -> str:
+    """Return a UTC time as ISO-8601 with Z, to the `precision` that `isoformat` takes as its timespec."""
+    return moment.isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 def show(value: object, unit: str | None = None) -> str:

@@ -7,6 +7,7 @@ from typing import TextIO
 
 from pydantic_core import to_json
 
+from rulecap.language.values import iso
 from rulecap.problems import as_json_has_it, on_a_line
 
 # What a record of Python's has by itself; whatever it has beside that was given as a field.
@@ -29,7 +30,7 @@ class Lines(logging.Formatter):
         fields = {name: value for name, value in record.__dict__.items() if name not in OWN}
         if record.exc_info and record.exc_info[0] is not None:
             fields["exception"] = record.exc_info[0].__name__
-        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        time = iso(datetime.fromtimestamp(record.created, UTC), "milliseconds")
         head = {"time": time, "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
         if self._as_json:
             return as_json_has_it(to_json({**head, **fields}, fallback=str).decode())
