@@ -99,3 +99,17 @@ class Report:
     def fine(self) -> bool:
         """Whether nothing is wrong."""
         return not self.count
+
+    def to_dict(self) -> dict[str, object]:
+        """Return what was found as JSON types, with stable keys."""
+        return {
+            "ok": self.fine,
+            "log": self.log,
+            "size": self.size,
+            "root": self.root,
+            "signed_by": list(self.signed_by),
+            "checkpoints": self.checkpoints,
+            "notes": list(self.notes),
+            "findings": [finding.to_dict() for finding in self.findings],
+            "count": self.count,
+        }

@@ -44,7 +44,7 @@ def run(asked: argparse.Namespace) -> int:
         if asked.after is not None:
             report = _following(report, log, asked.after)
     if asked.json:
-        print_json(report_as_json(report))
+        print_json(report.to_dict())
     else:
         print(report_as_text(report, bool(keys), bool(notes), Style.of_output()))
     return FINE if report.fine else NOT_FINE
@@ -80,21 +80,6 @@ def trusted(keys: list[str]) -> "list[Verifier]":
         return [key for where in keys for key in read_verifiers(where)]
     except UnusableKey as error:
         raise UsageError(str(error)) from error
-
-
-def report_as_json(report: "Report") -> dict[str, object]:
-    """Return what was found as JSON types, with stable keys."""
-    return {
-        "ok": report.fine,
-        "log": report.log,
-        "size": report.size,
-        "root": report.root,
-        "signed_by": list(report.signed_by),
-        "checkpoints": report.checkpoints,
-        "notes": list(report.notes),
-        "findings": [finding.to_dict() for finding in report.findings],
-        "count": report.count,
-    }
 
 
 def report_as_text(report: "Report", keyed: bool, kept: bool, style: "Style") -> str:
