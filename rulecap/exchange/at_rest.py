@@ -33,9 +33,8 @@ async def account_view(session: Session, deposits: Deposits | None, partial: boo
 async def _read_once(session: Session, deposits: Deposits | None, partial: bool, moving: bool) -> AccountView:
     """Return balance and positions; where they may be `moving`, those that were told last, and that they were."""
     quote = session.settings.quote
-    (clock, timeless), modeless, _ = await together(
-        _clock(session, partial), _mode(session, partial), session.markets()
-    )
+    (clock, timeless), _ = await together(_clock(session, partial), session.markets())
+    modeless = await _mode(session, partial)  # signed by the venue's time
     began = moment(clock.now_ms())
     before = await held_anywhere(session)
     if not partial:

@@ -30,6 +30,10 @@ class VenueClock:
         ahead = time.time() - self.now_ms() / 1000.0
         return max(0.0, abs(ahead) - self.uncertainty) * (1.0 if ahead > 0 else -1.0)
 
+    def ahead_ms(self) -> int:
+        """Return how far the local clock is ahead of the venue's; 0 where it is behind, or that cannot be known."""
+        return round(time.time() * 1000.0 - self.now_ms()) if self.skew_seconds() > 0 else 0
+
     def checked(self, most_seconds: float) -> "VenueClock":
         """Return it, unless the local clock is wrong.
 

@@ -105,6 +105,7 @@ def _of_an_order(failure: VenueError) -> VenueError:
 
 async def order(session: Session, client_order_id: str, symbol: str) -> OrderState:
     """Return what became of an order; see `Exchange.order`."""
+    await _signed_in_time(session)
     market = await session.market(symbol, traded=False)  # an order outlives trading
     return await session.ask(
         f"the order {client_order_id}", lambda: find_order(session.client, session.venue, market, client_order_id)
@@ -113,10 +114,16 @@ async def order(session: Session, client_order_id: str, symbol: str) -> OrderSta
 
 async def cancel(session: Session, client_order_id: str, symbol: str) -> None:
     """Cancel an order by our name for it; see `Exchange.cancel`."""
+    await _signed_in_time(session)
     market = await session.market(symbol, traded=False)  # an order outlives trading
     await session.ask(
         f"the order {client_order_id}", lambda: cancel_order(session.client, session.venue, market, client_order_id)
     )
+
+
+async def _signed_in_time(session: Session) -> None:
+    """Have the venue's time known where it is told: what is asked after that is signed by it."""
+    await session.unneeded.told("time-unknown", "the venue's time", session.clock)
 
 
 async def cancel_order(client: Any, venue: Venue, market: Mapping[str, Any], client_order_id: str) -> None:

@@ -164,7 +164,11 @@ class Reference:
         way = time.monotonic() - asked
         if venue_ms is None:
             raise VenueError("half-an-answer", "the venue's time is no number")
-        return VenueClock(venue_ms, asked + way / 2.0, way / 2.0)
+        clock = VenueClock(venue_ms, asked + way / 2.0, way / 2.0)
+        # Requests are signed with the venue's time where ours is ahead: it takes none of a second still to come. Never
+        # with a later one than ours, by which a request would be good for longer.
+        self._client.options["timeDifference"] = clock.ahead_ms()
+        return clock
 
     async def _read_markets(self) -> Markets:
         markets: Markets = await self._client.load_markets(reload=bool(self._listed))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from rulecap.exchange import Deposits, ExchangeSettings, Retries, VenueError, bans, open_exchange
+from rulecap.exchange import Deposits, ExchangeSettings, Retries, VenueError, bans, open_exchange, reading
 from rulecap.exchange.calls import ask, together
 from rulecap.exchange.clock import moment
 from rulecap.exchange.errors import CODES, RETRIABLE
@@ -211,8 +211,36 @@ def test_a_clock_that_is_set_right_counts_at_once(venue):
     assert (code, view.account.total_wallet_balance > 0) == ("clock-skew", True)
 
 
+def test_a_clock_that_is_a_little_ahead_stops_nothing(venue):
+    """Venues take no request of a second that is still to come; by theirs it is of now."""
+    venue.clock_offset_ms = -4_000
+    action = {"symbol": "BTCUSDT", "side": "LONG", "quantity": 0.1, "reduce_only": True}
+
+    async def reduce(exchange):
+        return await exchange.account_view(), await exchange.place_reduction(action, "one")
+
+    view, sent = asked(venue, reduce)
+    found = asked(venue, lambda exchange: exchange.order("one", "BTCUSDT"))  # as the first question of a new process
+    assert abs(view.read_at.timestamp() * 1000 - venue.now()) < 3_000
+    assert (sent.quantity, found.filled) == (0.1, 0.1)
+
+
+def test_a_clock_that_is_put_right_after_it_was_ahead_is_right_again(venue, monkeypatch):
+    monkeypatch.setattr(reading, "CLOCK_SECONDS", 0.0)
+
+    async def look(exchange):
+        venue.clock_offset_ms = -4_000
+        await exchange.account_view()
+        venue.clock_offset_ms = 0
+        await exchange.account_view()
+        return exchange._session.client.options["timeDifference"]
+
+    assert asked(venue, look) == 0
+
+
 def test_a_clock_that_the_venue_refuses_is_named_too(binance):
-    binance.clock_offset_ms = -4_000
+    body = '{"code": -1021, "msg": "Timestamp for this request is outside of the recvWindow."}'
+    binance.fault("v3/account", "status", 100, status=400, body=body)
     failure = refused(binance, whole)
     assert failure.code == "clock-skew"
     assert "-1021" in failure.message
