@@ -298,6 +298,7 @@ def test_how_it_is_with_the_policy(played, failure, unproven, state):
     played.failure, played.unproven, played.decisions = failure, unproven, [made()]
     report = played.one()
     assert changes(report).get("monitor.policy") == (state and ("TAKEN", state))
+    assert [one.decision_id for one in report.changes if one.what == "monitor.policy"] == ([None] if state else [])
     assert codes(report) == (["tests-fail"] if unproven else [])
     assert ("act" in played.did) is not unproven
     if unproven:
