@@ -117,7 +117,7 @@ class Monitor:
             failing = f"{in_force.tests['failed']} of the tests beside the policy fail: nothing is sent by it"
             report.troubles.append(Trouble(TESTS_FAIL, failing))
         state = NOT_TAKEN if in_force.failure else UNPROVEN if failing else TAKEN
-        self._tell(report, {POLICY: (state, failing)})
+        self._tell(report, {POLICY: (state, None)})
 
     async def _look_for_an_edit(self) -> None:
         """Have an edit read beside the loop; one that takes long goes on being read, and a later pass decides by it."""
