@@ -1,11 +1,13 @@
 """One monitor that sends orders at a time."""
 
 import asyncio
+import os
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -19,12 +21,34 @@ from tests.exchange.conftest import settings_of
 
 
 def test_a_second_one_is_refused_with_the_firsts_process(tmp_path):
-    import os
-
     with Lock(tmp_path / "journal"), pytest.raises(AlreadyRunning, match=rf"process {os.getpid()}, .*journal\.lock"):
         Lock(tmp_path / "journal")
     with Lock(tmp_path / "journal"):
         pass
+
+
+def test_its_file_names_the_process_that_has_it_and_none_of_before(tmp_path):
+    path = tmp_path / "journal.lock"
+    path.write_text("123456789012345\n")
+    with Lock(tmp_path / "journal"):
+        assert path.read_text() == f"{os.getpid()}\n"
+    path.unlink()
+    with Lock(tmp_path / "journal"):
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_where_its_file_names_nobody_it_is_anothers_and_asking_keeps_nothing_open(tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    with (tmp_path / "journal.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        before = len(list(Path("/dev/fd").iterdir()))
+        for _ in range(5):
+            with pytest.raises(AlreadyRunning, match=r"process another, .*journal\.lock"):
+                Lock(tmp_path / "journal")
+        assert len(list(Path("/dev/fd").iterdir())) == before
+        os.write(file.fileno(), b"\xff9\n")
+        with pytest.raises(AlreadyRunning, match="process \ufffd9, "):
+            Lock(tmp_path / "journal")
 
 
 def test_it_ends_with_its_process(tmp_path):
