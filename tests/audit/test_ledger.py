@@ -10,7 +10,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from rulecap import load_policy
-from rulecap.audit import LogError, open_ledger, open_log
+from rulecap.audit import LogError, inherited, open_ledger, open_log
 from rulecap.audit.record import Record
 from rulecap.audit.replay import replayed
 from rulecap.audit.verify import verify
@@ -361,9 +361,13 @@ class TestOpening:
 
     def test_a_file_that_is_no_database_is_left_alone(self, tmp_path, url):
         (tmp_path / "log.sqlite3").write_bytes(b"not a database, but long enough to have a header" * 10)
-        with pytest.raises(LogError) as raised:
-            open_ledger(url)
-        assert raised.value.code == "not-a-log"
+        for open_it in (open_log, open_ledger):
+            with pytest.raises(LogError) as raised:
+                open_it(url)
+            assert raised.value.code == "not-a-log"
+            # Though the failure, and with it whoever tried, is still known here: a fork could not open it otherwise.
+            known = [one() for one in inherited._OPEN.values()]
+            assert inherited.identity(tmp_path / "log.sqlite3") not in [one.file for one in known if one is not None]
 
     def test_a_closed_ledger_refuses_and_says_so(self, policy, url):
         ledger = open_ledger(url)
