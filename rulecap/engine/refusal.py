@@ -1,6 +1,6 @@
 """Why an input was refused: the slow path behind the compiled function's guards, which names every problem."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rulecap.engine.compiler import enforced, fact_test
@@ -62,13 +62,9 @@ def _unfit(check: InputCheck, snapshot: Snapshot) -> Iterator[Problem]:
                 message = f"is missing, and must be {_wanted(check)}"
                 yield Problem("missing-input", message, path=place, hint=_misspelt(place, snapshot))
             elif not fact_test(check)(value):
-                code = "wrong-type" if _other_type(check, value) else "out-of-range"
-                yield Problem(code, f"must be {_wanted(check)}{_got(value)}", path=place)
+                yield _unfit_fact(check, place, value)
         elif value is not None and check.names is not None and value not in check.names:
-            hint = did_you_mean(str(value)[:64], check.names)
-            yield Problem(
-                "not-allowed", f"must be one of {', '.join(sorted(check.names))}{_got(value)}", path=place, hint=hint
-            )
+            yield _unlisted(check, check.names, place, value)
         elif (
             value is not None
             and check.low is not None
@@ -78,6 +74,18 @@ def _unfit(check: InputCheck, snapshot: Snapshot) -> Iterator[Problem]:
             yield Problem("out-of-range", f"must be {_wanted(check)}{_got(value)}", path=place)
 
 
+def _unfit_fact(check: InputCheck, place: str, value: object) -> Problem:
+    if check.names is not None and isinstance(value, str):
+        return _unlisted(check, check.names, place, value)
+    code = "wrong-type" if _other_type(check, value) else "out-of-range"
+    return Problem(code, f"must be {_wanted(check)}{_got(value)}", path=place)
+
+
+def _unlisted(check: InputCheck, names: Iterable[str], place: str, value: object) -> Problem:
+    hint = did_you_mean(str(value)[:64], names)
+    return Problem("not-allowed", f"must be {_wanted(check)}{_got(value)}", path=place, hint=hint)
+
+
 def _misspelt(path: str, snapshot: Snapshot) -> str:
     """Return which of the snapshot's facts may be the one that is missing; nothing where none is like it."""
     near = nearest(path.removeprefix("facts."), snapshot.facts)
@@ -85,9 +93,10 @@ def _misspelt(path: str, snapshot: Snapshot) -> str:
 
 
 def _other_type(check: InputCheck, value: object) -> bool:
-    if isinstance(t.strip(check.type), t.Number) if check.type else True:
+    kind = t.strip(check.type) if check.type else t.UNKNOWN
+    if isinstance(kind, t.Number):
         return isinstance(value, bool) or not isinstance(value, int | float)
-    return not isinstance(value, str)
+    return not isinstance(value, bool if kind == t.FLAG else str)
 
 
 def _got(value: object) -> str:
