@@ -13,6 +13,7 @@ from rulecap.audit.why.axis import Axis, Turn, nearest_turns
 from rulecap.audit.why.candidates import Candidate, Meter, WorkDone
 from rulecap.audit.why.question import Question
 from rulecap.audit.why.search import Found, Search, verified
+from rulecap.audit.why.situations import Situations
 from rulecap.audit.why.written import numbers_in
 from rulecap.engine.amend import amended
 from rulecap.snapshot import Snapshot, read_snapshot
@@ -281,6 +282,33 @@ def test_a_remembered_number_a_name_and_a_flag_can_be_what_matters():
     assert the(findings, "memory.peak").turns == 2000.0
     assert the(findings, "memory.state").after == "WILD"
     assert the(findings, "memory.off").after is True
+
+
+def test_what_else_is_remembered_stays_as_it_is():
+    memory = (
+        "memory:\n"
+        "  peak: {start: 0 USD, next: memory.peak, unit: USD}\n"
+        "  trough: {start: 0 USD, next: memory.trough, unit: USD}\n"
+    )
+    text = judged("memory.peak - memory.trough >= 2000 USD", memory)
+    findings = asked(text, memory={"peak": 1500, "trough": -400})
+    assert (the(findings, "memory.peak").after, the(findings, "memory.trough").after) == (1600.0, -500.0)
+
+
+def test_each_evaluation_is_counted_where_it_belongs():
+    question = Question(policy(judged("account.margin_used > 5 USD")), seen(snapshot()), None, "answer", str, None)
+    meters = Meter(100), Meter(100)
+    situations = Situations(question, snapshot(), 3, *meters)
+    for deciders, value in (
+        (situations.deciding((("account", "margin_used"),)), 7),
+        (situations.remembering("nothing"), 7),
+    ):
+        for meter, decide in zip(meters, deciders, strict=True):
+            left = [one.left for one in meters]
+            assert decide(value) is not None
+            assert [one.left for one in meters] == [
+                was - 3 * (one is meter) for was, one in zip(left, meters, strict=True)
+            ]
 
 
 def test_what_is_written_twice_in_a_matrix_moves_as_one():
