@@ -5,6 +5,8 @@ from random import Random
 
 from rulecap import load_policy
 from rulecap.audit import open_ledger
+from rulecap.audit.review.finding import found, way_of
+from rulecap.audit.review.selection import Selection
 
 LIMITS = """\
 language: 1
@@ -50,6 +52,29 @@ history:
   stop: {{flags: {{stopped: stopped}}}}
 """
 START = datetime(2026, 3, 1, tzinfo=UTC)
+# What a position in 10 USD of margin or more is asked about; it fails where nothing is left in the account.
+JUDGED = """\
+rules:
+  bet:
+    kind: adjust
+    unit: USD
+    start: account.margin_used
+    steps:
+      - {name: least, at_least: 20 USD}
+      - {name: halved, times: 0.5, when: account.margin_used > 50 USD}
+  gate:
+    kind: checks
+    order: [FINE, LESS, STOP]
+    checks:
+      - {name: some, if: account.margin_used >= 10 USD, verdict: LESS, why: some is used}
+      - {name: much, if: account.margin_used >= 80 USD, verdict: STOP, why: much is used}
+  left: {kind: formula, unit: ratio, formula: account.margin_used / account.available_balance}
+decisions:
+  answer:
+    outputs: {verdict: gate.verdict, bet: bet, left: left}
+    verdict: verdict
+    on_error: {verdict: STOP, bet: 0 USD, left: none}
+"""
 
 
 def limits(folder, version="1.0.0", most=15):
@@ -85,3 +110,8 @@ def write(folder, url=None):
             given = snapshot(rng, number, account) if number % 20 else {"account": {"id": account}}
             ledger.evaluate(policy, given, rng.choice(["position", "state"]))
     return url
+
+
+def everything(log, selection=None):
+    """Return all records that are selected, the oldest first."""
+    return found(log, way_of(log, selection or Selection(), newest_first=False))
