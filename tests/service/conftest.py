@@ -76,3 +76,9 @@ def venue(monkeypatch):
         one.set_wallet("12000")
         one.set_position("ETHUSDT", "LONG", "1.2", "1942", leverage=4)
         yield one
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Where the API keys are."""
+    return tmp_path / "keys.yaml"

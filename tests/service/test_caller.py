@@ -7,10 +7,9 @@ import pytest
 from rulecap.audit import open_log
 from rulecap.cli import main
 from rulecap.service.keys import BY_ITSELF, KeyFile, UnusableKeys, add_key, new_key, read_keys, write_keys
-from tests.service.test_keys import bearer
+from tests.service.steps import POSITION, bearer
 from tests.service.told import SPECIFIED
 
-POSITION = "/api/capital/recommendation/position"
 ASKED = {
     "position": ("POST", POSITION, SPECIFIED),
     "kelly": ("POST", "/api/capital/position-size/kelly", {"win_rate": 0.6, "win_loss_ratio": 2.0}),

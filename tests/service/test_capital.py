@@ -4,9 +4,9 @@ import pytest
 import yaml
 
 from tests.service.conftest import ROOT
+from tests.service.steps import POSITION
 from tests.service.told import SPECIFIED, told_of
 
-POSITION = "/api/capital/recommendation/position"
 ENVELOPE = {"as_of", "snapshot_age_seconds", "policy_digest", "decision_id"}
 
 

@@ -16,7 +16,7 @@ from rulecap.service.app import create_app
 from rulecap.service.condition import Look
 from rulecap.service.reading import Question, Reader
 from rulecap.service.settings import read_settings
-from tests.service.test_records import POSITION
+from tests.service.steps import POSITION
 from tests.service.test_refusals import refused
 from tests.service.told import SPECIFIED
 

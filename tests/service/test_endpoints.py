@@ -9,12 +9,11 @@ from starlette.testclient import TestClient
 from rulecap.service.app import create_app
 from rulecap.service.settings import read_settings
 from tests.exchange.conftest import VENUES
-from tests.service.test_keys import wait
+from tests.service.steps import POSITION, wait
 from tests.service.told import SPECIFIED
 from tests.venue.endpoints import NEEDED, PATHS, UNKNOWN, ask_each_time
 from tests.venue.venue import KEY, SECRET
 
-POSITION = "/api/capital/recommendation/position"
 # Nothing asks for these where nothing is sent; what Bybit's tells goes without saying, since a balance is told.
 UNASKED = {
     *("v1/order", "v1/positionSide/dual"),

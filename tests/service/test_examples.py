@@ -12,8 +12,8 @@ from starlette.testclient import TestClient
 from rulecap.audit import open_log
 from rulecap.service.app import create_app
 from rulecap.service.settings import read_settings
-from tests.service.test_capital import POSITION, trades
-from tests.service.test_keys import wait
+from tests.service.steps import POSITION, wait
+from tests.service.test_capital import trades
 from tests.venue.account import Spec
 from tests.venue.binance import Binance
 from tests.venue.venue import KEY, SECRET

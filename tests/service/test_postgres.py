@@ -9,8 +9,9 @@ from rulecap.audit import open_log
 from rulecap.audit.verify import verify
 from rulecap.service.app import create_app
 from rulecap.service.settings import read_settings
+from tests.service.steps import POSITION
 from tests.service.test_events import Listener, serving
-from tests.service.test_faults import POSITION, REDUCTION
+from tests.service.test_faults import REDUCTION
 from tests.service.test_refusals import refused
 from tests.service.told import SPECIFIED
 

@@ -12,10 +12,9 @@ from rulecap.service.events import MOST_WAITING, Event, Events
 from rulecap.service.reading import Reader
 from tests.patience import patience
 from tests.service.conftest import snapshot_of
+from tests.service.steps import POSITION
 from tests.service.test_refusals import refused
 from tests.service.told import SPECIFIED
-
-POSITION = "/api/capital/recommendation/position"
 
 
 def test_the_same_key_gets_the_same_answer_to_the_byte(served, tmp_path):
@@ -31,7 +30,7 @@ def test_the_same_key_gets_the_same_answer_to_the_byte(served, tmp_path):
 
 
 def test_the_same_key_gets_the_same_answer_after_another_policy_came_into_force(served, tmp_path):
-    from tests.service.test_faults import overlay_of
+    from tests.service.steps import overlay_of
 
     overlay = tmp_path / "desk.yaml"
     overlay.write_text(overlay_of("desk", "1.0.0"))

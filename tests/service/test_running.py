@@ -14,9 +14,8 @@ import pytest
 
 from rulecap.audit import open_log
 from rulecap.cli import main
+from tests.service.steps import POSITION
 from tests.service.told import SPECIFIED
-
-POSITION = "/api/capital/recommendation/position"
 
 
 class Served:

@@ -17,13 +17,11 @@ from rulecap.service.app import create_app
 from rulecap.service.service import Service
 from rulecap.service.settings import BadSettings, read_settings
 from rulecap.service.venue import exchange_source
-from tests.service.test_keys import wait
+from tests.service.steps import POSITION, wait
 from tests.service.test_refusals import refused
 from tests.service.told import SPECIFIED
 from tests.venue.binance import hold_usdc
 from tests.venue.venue import put, restless
-
-POSITION = "/api/capital/recommendation/position"
 
 
 @pytest.fixture

@@ -1,0 +1,251 @@
+"""A policy's files edited while it is in force: a bad edit leaves the last good one, and says so."""
+
+import threading
+
+import pytest
+from starlette.testclient import TestClient
+
+from rulecap import PolicyError
+from rulecap.service import in_force
+from rulecap.service.app import create_app
+from rulecap.service.settings import read_settings
+from tests.service.conftest import ROOT
+from tests.service.steps import POSITION, overlay_of, wait
+from tests.service.test_refusals import refused
+from tests.service.told import SPECIFIED
+
+
+def test_a_bad_edit_leaves_the_last_good_policy_in_force_and_says_so(served, tmp_path, caplog):
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    client = served(policy=str(overlay), reload_seconds=0.02)
+    first = client.get("/api/policy").json()
+    overlay.write_text(overlay_of("desk", "1.0.1", "nothing.value: 1"))
+    wait(lambda: client.get("/ready").json()["policy"]["edit"] == "refused")
+    ready = client.get("/ready")
+    assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+    assert ready.json()["policy"]["digest"] == first["digest"]
+    assert ready.json()["policy"]["edit_problems"]
+    assert client.post(POSITION, json=SPECIFIED).json()["policy_digest"] == first["digest"]
+    assert 'rulecap_policy_reloads_total{outcome="refused"} 1.0' in client.get("/metrics").text
+    assert "rulecap_policy_edit_refused 1.0" in client.get("/metrics").text
+    assert "stays in force" in caplog.text
+    overlay.write_text(overlay_of("desk", "1.0.2"))
+    wait(lambda: client.get("/api/policy").json()["version"] == "1.0.2")
+    assert client.get("/ready").json()["status"] == "ok"
+    assert client.post(POSITION, json=SPECIFIED).json()["policy_digest"] != first["digest"]
+
+
+def test_an_edit_is_taken_at_once_where_that_is_asked_for(served, tmp_path):
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    client = served(policy=str(overlay), reload_seconds=3600.0)
+    overlay.write_text(overlay_of("desk", "1.0.1"))
+    assert client.post("/api/policy/reload").json()["version"] == "1.0.1"
+    overlay.write_text("language: 1\n")
+    refused(client.post("/api/policy/reload"), 409, "bad-policy")
+
+
+def test_of_two_edits_that_are_read_at_once_the_later_one_stays_in_force(tmp_path, monkeypatch):
+    """Asked for while the look that found an earlier edit goes through that one's tests."""
+    overlay, going, go_on = tmp_path / "desk.yaml", threading.Event(), threading.Event()
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    policy = in_force.PolicyInForce(str(overlay))
+
+    def slowly(taken, where):
+        if taken.version == "1.0.1":
+            going.set()
+            go_on.wait(60)
+        return {"passed": 0, "failed": 0, "failures": []}
+
+    monkeypatch.setattr(in_force, "tested", slowly)
+    overlay.write_text(overlay_of("desk", "1.0.1"))
+    first = threading.Thread(target=policy.reload)
+    first.start()
+    going.wait(60)
+    overlay.write_text(overlay_of("desk", "1.0.2"))
+    second = threading.Thread(target=policy.reload)
+    second.start()
+    second.join(0.3)  # it is done by then, or waits for the first
+    go_on.set()
+    first.join()
+    second.join()
+    assert (policy.policy.version, policy.edited()) == ("1.0.2", False)
+
+
+FAILING = "tests:\n  - name: {name}\n    decision: state\n    expect: {{band: {band}}}\n"
+
+
+def metric(client, name):
+    return next(line.split()[1] for line in client.get("/metrics").text.splitlines() if line.startswith(name + " "))
+
+
+def test_that_a_bad_edit_is_taken_back_is_told_in_the_log_too(served, tmp_path, caplog):
+    caplog.set_level("INFO", logger="rulecap")
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    client = served(policy=str(overlay), reload_seconds=0.02)
+    overlay.write_text("language: [")
+    wait(lambda: client.get("/ready").json()["policy"]["edit"] == "refused")
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    wait(lambda: client.get("/ready").json()["policy"]["edit"] == "none")
+    assert "in force again" in caplog.text
+
+
+def test_an_edit_that_fails_its_own_tests_is_a_bad_edit(served, tmp_path):
+    overlay, tests = tmp_path / "desk.yaml", tmp_path / "tests" / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    tests.parent.mkdir()
+    (tmp_path / "tests" / "calm.json").write_bytes((ROOT / "policies/default/tests/calm.json").read_bytes())
+    tests.write_text("snapshot: calm.json\n" + FAILING.format(name="of the band", band="LARGE"))
+    client = served(policy=str(overlay), reload_seconds=0.02)
+    first = client.get("/api/policy").json()
+    assert (first["tests"]["passed"], metric(client, "rulecap_policy_tests_failing")) == (1, "0.0")
+    # The tests alone are edited: the policy is as it was, and they fail.
+    tests.write_text("snapshot: calm.json\n" + FAILING.format(name="of the band", band="SMALL"))
+    wait(lambda: client.get("/ready").json()["policy"]["tests_failed"] == 1)
+    assert (client.get("/ready").json()["status"], client.get("/ready").json()["policy"]["edit"]) == (
+        "degraded",
+        "none",
+    )
+    assert metric(client, "rulecap_policy_tests_failing") == "1.0"
+    # Now the policy is edited, and does not do what its tests say.
+    overlay.write_text(overlay_of("desk", "1.0.1"))
+    wait(lambda: client.get("/ready").json()["policy"]["edit"] == "refused")
+    told = client.get("/ready").json()
+    assert (told["status"], told["policy"]["digest"]) == ("degraded", first["digest"])
+    assert [one["code"] for one in told["policy"]["edit_problems"]] == ["tests-fail"]
+    assert metric(client, "rulecap_policy_edit_refused") == "1.0"
+    tests.write_text("snapshot: calm.json\n" + FAILING.format(name="of the band", band="LARGE"))
+    wait(lambda: client.get("/api/policy").json()["version"] == "1.0.1")
+    assert client.get("/ready").json()["status"] == "ok"
+
+
+def test_of_many_tests_that_an_edit_fails_the_first_are_told_and_how_many_more(served, tmp_path, caplog):
+    """A load balancer asks every second, and an edit may fail thousands."""
+    overlay, tests = tmp_path / "desk.yaml", tmp_path / "tests" / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    client = served(policy=str(overlay), reload_seconds=0.02)
+    tests.parent.mkdir()
+    (tmp_path / "tests" / "calm.json").write_bytes((ROOT / "policies/default/tests/calm.json").read_bytes())
+    each = (FAILING.partition("\n")[2].format(name=f"number {n}", band="SMALL") for n in range(25))
+    tests.write_text("snapshot: calm.json\ntests:\n" + "".join(each))
+    overlay.write_text(overlay_of("desk", "1.0.1"))
+    wait(lambda: client.get("/ready").json()["policy"]["edit"] == "refused")
+    told = client.get("/ready").json()["policy"]["edit_problems"]
+    assert [one["code"] for one in told] == ["tests-fail"] * 10 + ["too-many"]
+    assert told[-1]["message"] == "and 15 more problems"
+    wait(lambda: "stays in force" in caplog.text)
+    (said,) = [one.getMessage() for one in caplog.records if "stays in force" in one.getMessage()]
+    assert said.endswith("fails, and 24 more")
+    whole = client.post("/api/policy/reload").json()["errors"]
+    assert len(whole) == 25
+
+
+def test_an_output_that_would_hide_a_part_of_each_answer_is_refused(tmp_path):
+    text = """\
+language: 1
+policy: hiding
+version: 1.0.0
+title: Hiding
+decisions:
+  asked: {title: Asked, outputs: {as_of: as_of, said: account.id}, on_error: {as_of: none, said: none}}
+rules: {}
+"""
+    (tmp_path / "policy.yaml").write_text(text)
+    with pytest.raises(PolicyError, match=r"the output as_of of the decision asked would hide") as raised:
+        in_force.PolicyInForce(str(tmp_path))
+    assert [one.code for one in raised.value.problems] == ["reserved-output"]
+
+
+def test_half_an_edit_that_is_a_policy_too_is_not_taken(tmp_path):
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    policy = in_force.PolicyInForce(str(overlay))
+    overlay.write_text(overlay_of("desk", "1.0.1"))
+    assert not policy.rested()
+    overlay.write_text(overlay_of("desk", "1.0.2"))
+    assert not policy.rested()
+    assert policy.rested()
+    assert policy.reload()
+    assert (policy.policy.version, policy.rested()) == ("1.0.2", False)
+
+
+def test_files_that_change_while_they_are_read_are_read_again(tmp_path, monkeypatch):
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    policy = in_force.PolicyInForce(str(overlay))
+    overlay.write_text(overlay_of("desk", "1.0.1"))
+    read = in_force.read
+
+    def meanwhile(where):
+        found = read(where)
+        if found.version == "1.0.1":
+            overlay.write_text(overlay_of("desk", "1.0.2"))
+        return found
+
+    monkeypatch.setattr(in_force, "read", meanwhile)
+    assert policy.reload()
+    assert (policy.policy.version, policy.edited()) == ("1.0.2", False)
+
+
+def test_what_nobody_foresaw_in_an_edit_is_told_as_one_that_is_refused(served, tmp_path, monkeypatch):
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    client = served(policy=str(overlay), reload_seconds=0.02)
+
+    def unforeseen(where):
+        raise RuntimeError("a figure: 5000")
+
+    monkeypatch.setattr(in_force, "read", unforeseen)
+    overlay.write_text(overlay_of("desk", "1.0.1"))
+    wait(lambda: client.get("/ready").json()["policy"]["edit"] == "refused")
+    assert client.get("/ready").json()["policy"]["edit_problems"][0]["code"] == "internal"
+    refused(client.post("/api/policy/reload"), 409, "bad-policy")
+
+
+def test_without_an_account_the_metrics_tell_of_a_bad_edit_too(tmp_path):
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    settings = read_settings(policy=str(overlay), reload_seconds=0.02)
+    with TestClient(create_app(settings), base_url="http://localhost") as client:
+        assert metric(client, "rulecap_snapshot_age_seconds") == "NaN"
+        overlay.write_text("language: [")
+        wait(lambda: metric(client, "rulecap_policy_edit_refused") == "1.0")
+
+
+def test_a_folder_that_may_not_be_read_any_more_is_a_bad_edit(tmp_path, monkeypatch):
+    """Looking for the policy in it fails then, and not only reading it; the monitor goes on with the last good one."""
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    policy = in_force.PolicyInForce(str(overlay))
+
+    def denied(where):
+        raise PermissionError(13, "Permission denied", str(where))
+
+    for name in ("find_policy", "case_files", "load_policy"):
+        monkeypatch.setattr(in_force, name, denied)
+    assert policy.edited()
+    assert not policy.reload()
+    assert [one.code for one in policy.failure.problems] == ["unreadable-policy"]
+    monkeypatch.undo()
+    assert (policy.edited(), policy.reload(), policy.failure) == (True, True, None)
+
+
+def test_an_edit_that_may_be_read_only_later_is_read_then(tmp_path, monkeypatch):
+    """Who may read a file is no part of it: it can be given when nothing else of the file changes any more."""
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    policy = in_force.PolicyInForce(str(overlay))
+    overlay.write_text(overlay_of("desk", "1.0.1"))
+    overlay.chmod(0o000)
+
+    def denied(where):
+        raise PermissionError(13, "Permission denied", str(where))
+
+    with monkeypatch.context() as patched:  # the tests' own user may read everything
+        patched.setattr(in_force, "load_policy", denied)
+        assert not policy.reload()
+    overlay.chmod(0o600)
+    assert policy.edited()
+    assert (policy.reload(), policy.policy.version) == (True, "1.0.1")
