@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rulecap.snapshot import Snapshot, read_snapshot
 from rulecap.snapshot.twice import is_given_once, read_json, twice
-from tests.snapshot.test_reading import whole
+from tests.snapshot.given import whole
 from tests.snapshots import Json, random_snapshot
 
 
