@@ -20,18 +20,12 @@ from rulecap import Policy, Problem, Snapshot
 from rulecap.engine.decision import Decision
 from rulecap.snapshot import read_snapshot
 from rulecap.snapshot.model import unlooked
-from tests.patience import patience
 from tests.promises.shipped import SHIPPED, bits, shipped
 from tests.snapshots import random_snapshot, sequence
 
+pytestmark = pytest.mark.usefixtures("no_hanging")
+
 Json = dict[str, Any]
-
-
-@pytest.fixture(autouse=True)
-def _no_hanging() -> Iterator[None]:
-    """A test that hangs is ended and fails; nothing is measured."""
-    with patience():
-        yield
 
 
 def on_error(policy: Policy, decision: str) -> Any:
