@@ -1,15 +1,15 @@
 """What the specification's API is made of: which decision each of its endpoints asks, and what answers are named."""
 
+STATE, MARGIN, POSITION, KELLY = "state", "margin", "position", "kelly"
+LEVERAGE, RISK_PARITY = "leverage", "risk_parity"
 # GET endpoints that ask about the account alone: their paths below /api/capital, and the decisions they ask.
 ACCOUNT_PATHS = {
-    "state": "state",
-    "margin/status": "margin",
+    "state": STATE,
+    "margin/status": MARGIN,
     "strategy/scaling": "scaling",
     "drawdown/status": "drawdown",
     "allocation/multi-tier": "multi_tier",
 }
-STATE, MARGIN, POSITION, KELLY = "state", "margin", "position", "kelly"
-LEVERAGE, RISK_PARITY = "leverage", "risk_parity"
 # The specification's names for a signal's fields.
 SIGNAL_NAMES = {"signal_score": "score"}
 BODY_NAMES = {field: name for name, field in SIGNAL_NAMES.items()}

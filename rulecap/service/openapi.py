@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from rulecap.service.bodies import Allocation, Kelly, Recommendation
+from rulecap.service.contract import ACCOUNT_PATHS, KELLY, LEVERAGE, POSITION, RISK_PARITY
 from rulecap.service.problems import MEDIA_TYPE
 from rulecap.service.routes.common import COMPONENT, OpenRoute, ReadRoute, as_json
 from rulecap.service.shapes import SHAPES, TEXT
@@ -41,9 +42,8 @@ ANSWER = {
     },
     "additionalProperties": True,  # said, because generated clients drop what is not
 }
-ANSWERED = frozenset({
-    "state", "margin", "scaling", "drawdown", "multi_tier", "leverage", "kelly", "risk_parity", "position", "evaluate",
-})  # fmt: skip
+# By the name of the route, which is that of the decision it asks.
+ANSWERED = frozenset({*ACCOUNT_PATHS.values(), LEVERAGE, KELLY, RISK_PARITY, POSITION, "evaluate"})
 ABOUT_KEYS = "An API key; not asked for where the service has none."
 SCHEMES = {
     "key": {"type": "http", "scheme": "bearer", "description": ABOUT_KEYS},

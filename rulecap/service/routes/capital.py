@@ -76,7 +76,7 @@ async def complete(request: Request, back: Annotated[Back, Query()]) -> Response
     return as_json({**answers, **await _history(service, back.hours)})
 
 
-@reads.get("/leverage/optimal/{symbol:path}", name="leverage")
+@reads.get("/leverage/optimal/{symbol:path}", name=LEVERAGE)
 async def leverage(request: Request, symbol: SymbolInPath, record: Annotated[Record, Query()]) -> Response:
     """Return the best leverage for a market, and what this account may use of it."""
     desk = service_of(request).desk
@@ -102,7 +102,7 @@ def _asker(request: Request, body: Body) -> Asker:
     return Asker(asked_by(request), keys[0], body.model_dump_json().encode())
 
 
-@recommends.post("/recommendation/position", name="position", openapi_extra=_takes(Recommendation))
+@recommends.post("/recommendation/position", name=POSITION, openapi_extra=_takes(Recommendation))
 async def position(request: Request) -> Response:
     """Return whether to enter a trade, how large, at what leverage, how to execute it, and why."""
     body = read_body(Recommendation, await request.body())
@@ -111,7 +111,7 @@ async def position(request: Request) -> Response:
     return as_json(await desk.about_trade(POSITION, symbol, body.signal(symbol), asker))
 
 
-@recommends.post("/position-size/kelly", name="kelly", openapi_extra=_takes(Kelly))
+@recommends.post("/position-size/kelly", name=KELLY, openapi_extra=_takes(Kelly))
 async def kelly(request: Request) -> Response:
     """Return how much of the wallet Kelly puts on a record of trades."""
     body = read_body(Kelly, await request.body())
@@ -121,7 +121,7 @@ async def kelly(request: Request) -> Response:
     return as_json(await desk.about(KELLY, await desk.snapshot(signal), asker))
 
 
-@recommends.post("/allocation/risk-parity", name="risk_parity", openapi_extra=_takes(Allocation))
+@recommends.post("/allocation/risk-parity", name=RISK_PARITY, openapi_extra=_takes(Allocation))
 async def risk_parity(request: Request) -> Response:
     """Return how capital is divided such that every asset carries the same risk."""
     body = read_body(Allocation, await request.body())
