@@ -10,6 +10,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+from rulecap.language.functions import OVER_LISTS
 from rulecap.language.slips import A_PERCENT, Refusal, unfit_for_python, unreadable
 from rulecap.language.thousands import either
 from rulecap.language.tokens import Masked, mask
@@ -19,7 +20,6 @@ MOST_CHARACTERS, MOST_DEPTH, LARGEST = 2000, 40, 1e15
 CONSTANTS: dict[str, bool | None] = {"true": True, "false": False, "none": None}
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 CAPITALS = re.compile(r"[A-Z][A-Z0-9_]*\Z")
-AGGREGATES = frozenset({"sum", "count", "average", "min", "max"})
 OPERATORS = (
     ast.And, ast.Or, ast.Not, ast.USub, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow,
     ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn, ast.Load, ast.Store,
@@ -189,7 +189,7 @@ def _call(node: ast.Call, masked: Masked, parent: ast.AST | None) -> None:
 
 
 def _generator(node: ast.GeneratorExp, masked: Masked, parent: ast.AST | None) -> None:
-    over = isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name) and parent.func.id in AGGREGATES
+    over = isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name) and parent.func.id in OVER_LISTS
     if not over or len(parent.args) != 1:  # type: ignore[union-attr]  # `over` says that it is a call
         raise _Refused(node, "`for … in …` stands alone inside sum, count, average, min or max")
     if len(node.generators) != 1 or len(node.generators[0].ifs) > 1:

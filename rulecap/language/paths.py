@@ -118,9 +118,9 @@ def named(inference: "Inference") -> frozenset[str]:
 
 def _attribute(inference: "Inference", node: ast.Attribute) -> Term:
     if isinstance(node.value, ast.Name) and node.value.id not in inference.scope.locals:
-        named = _named(inference, node, node.value.id)
-        if named is not None:
-            return named
+        found = _named(inference, node, node.value.id)
+        if found is not None:
+            return found
     assert isinstance(node.value, ast.Name | ast.Attribute | ast.Call)  # the allow-list takes nothing else
     base = inference.infer(node.value)
     if base.type == t.UNKNOWN:
