@@ -1,4 +1,4 @@
-"""One record, two records: apart from `problems`, since a command that says nothing yet loads it."""
+"""A count with its noun; apart from `problems`, which takes longer to load, because every command needs it at once."""
 
 
 def how_many(count: int, what: str) -> str:

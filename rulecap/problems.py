@@ -96,7 +96,7 @@ LONGEST_SHOWN = 64
 
 
 def text_of(value: object) -> str | None:
-    """Return what is a text, of a derived class too, as exactly a text; none of the value's own code is run."""
+    """Return a text, also one of a derived class, as a plain `str`, none for anything else; none of its code is run."""
     text: Any = value
     return str.__getitem__(text, slice(None)) if issubclass(type(value), str) else None
 
@@ -119,19 +119,19 @@ _MOVING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202
 
 
 def plain(text: str) -> str:
-    """Return a text of several lines such that it does nothing to a terminal but be read: such characters are named."""
+    """Return a text of several lines with its control characters written out, so that a terminal only shows it."""
     if text.isprintable():  # which none of them is
         return text
     return _MOVING.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
 
 
 def on_a_line(text: str) -> str:
-    """Return a text such that it also begins no line of its own."""
+    """Return a text with control characters and line breaks written out, so that it stays on one line."""
     return plain(text).replace("\n", "\\n")
 
 
 def as_json_has_it(text: str) -> str:
-    """Return JSON such that it does nothing to a terminal, and says the same: such characters are in texts alone."""
+    """Return JSON that says the same with its control characters escaped; only its texts can hold any."""
     return _MOVING.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 

@@ -33,7 +33,7 @@ class Unit:
 
 
 class Whole:
-    """Marks a field that a whole part of a snapshot has, though the model lets it be absent."""
+    """Marks a field that may be absent for a reduction, and that everything else needs."""
 
 
 WHOLE = Whole()

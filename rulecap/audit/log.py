@@ -66,7 +66,7 @@ def load(files: Files) -> Policy:
 
 
 def load_once() -> Load:
-    """Return what loads a policy once, for whoever opens a log again and again; the latest ones are kept."""
+    """Return a loader that keeps the policies it loaded last, for whoever opens a log again and again."""
     return lru_cache(maxsize=MOST_LOADED)(load)
 
 

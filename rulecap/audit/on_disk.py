@@ -1,4 +1,4 @@
-"""Whether a file is still there after a loss of power: its folder, which has its name, is written to the disk too."""
+"""That a file is still there after a loss of power: its name is in its folder, which has to reach the disk too."""
 
 import os
 from pathlib import Path

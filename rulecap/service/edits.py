@@ -1,14 +1,13 @@
-"""Edits: what tells that a file is not the one any more that was read."""
+"""Edits: whether a file has changed since it was read."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 
 class State(NamedTuple):
-    """What changes when a file is edited, or put in another's place, or may be read by others than before.
+    """What changes when a file is edited, replaced by another one, or given other rights.
 
-    Who may read a file can be changed last, when nothing else of it changes any more: `changed` is the inode's time
-    then. On Windows it is that of the file's beginning.
+    `changed` is the inode's change time, which alone tells of other rights. On Windows it is when the file was made.
     """
 
     inode: int

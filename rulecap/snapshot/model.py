@@ -71,12 +71,12 @@ Kind = TypeVar("Kind", bound=Part)
 
 
 def unlooked(kind: type[Kind], **values: Any) -> Kind:
-    """Return a part of values that were validated elsewhere: they are not looked at again."""
+    """Return a part made of values that were validated elsewhere; they are not validated again."""
     return super(Part, kind).model_construct(**values)
 
 
 def with_values(part: Kind, values: Mapping[str, Any]) -> Kind:
-    """Return a copy of a part with other values, which were validated elsewhere: they are not looked at again."""
+    """Return a copy of a part with other values, validated elsewhere; they are not validated again."""
     return BaseModel.model_copy(part, update=values)
 
 
