@@ -25,7 +25,7 @@ from rulecap.policy.graph import MEMORY, apart, circle_problem, graph_of, order
 from rulecap.policy.model import Decision, Input, Panel, Parameter, PolicyText, Remembered
 from rulecap.policy.nodes import Mapping, entries_of, problem_at, text_at
 from rulecap.policy.overlay import SECTIONS
-from rulecap.policy.plan import plan_of
+from rulecap.policy.plan import Plan, plan_of
 from rulecap.policy.typed import TypedMemory, TypedPolicy
 from rulecap.policy.vocabulary import Vocabulary
 from rulecap.problems import Problem
@@ -83,8 +83,21 @@ def check_policy(node: Mapping, problems: list[Problem]) -> TypedPolicy:
     text = read_policy(node, faults)
     if not problems:
         problems += _unread(text, node)
-    hidden = faults.outside(node)
     before = len(problems)
+    policy = _typed(text, node, problems)
+    check_columns(policy, problems)
+    check_adjustments(policy, problems)
+    check_rows(policy, problems)
+    if faults.outside(node):  # what seems to have no name may stand in what could not be read
+        problems[before:] = [one for one in problems[before:] if one.code not in NAMES_MISSING]
+    plans = _plans(policy)
+    check_coverage(policy, plans, problems)
+    check_reach(policy, plans, problems)
+    return policy
+
+
+def _typed(text: PolicyText, node: Mapping, problems: list[Problem]) -> TypedPolicy:
+    """Return the policy with the types of all its parts."""
     _names(node, problems)
     parameters, dated = check_parameters(text, problems)
     snapshot = declared_snapshot(text, problems)
@@ -95,7 +108,7 @@ def check_policy(node: Mapping, problems: list[Problem]) -> TypedPolicy:
     check_hand_overs(text, problems)
     inputs = check_inputs(text, snapshot, problems)
     history = check_history(text, words.rules, _keys(node, "rules"), problems)
-    policy = TypedPolicy(
+    return TypedPolicy(
         text,
         snapshot,
         parameters,
@@ -108,17 +121,13 @@ def check_policy(node: Mapping, problems: list[Problem]) -> TypedPolicy:
         words.demands,
         history,
     )
-    check_columns(policy, problems)
-    check_adjustments(policy, problems)
-    check_rows(policy, problems)
-    if hidden:  # what seems to have no name may stand in what could not be read
-        problems[before:] = [one for one in problems[before:] if one.code not in NAMES_MISSING]
-    # Where a path of its `requires` is wrong, which is reported, nobody knows what a decision lacks.
-    sound = [one for name, one in decisions.items() if set(text.decisions[name].requires) <= set(one.requires)]
-    plans = [plan_of(policy, decision) for decision in sound]
-    check_coverage(policy, plans, problems)
-    check_reach(policy, plans, problems)
-    return policy
+
+
+def _plans(policy: TypedPolicy) -> list[Plan]:
+    """Return the plans of the decisions, but of those with a wrong path in `requires`: nobody knows what they lack."""
+    written = policy.text.decisions
+    sound = [one for name, one in policy.decisions.items() if set(written[name].requires) <= set(one.requires)]
+    return [plan_of(policy, decision) for decision in sound]
 
 
 def _keys(node: Mapping, section: str) -> frozenset[str]:
