@@ -4,7 +4,7 @@ It knows exactly the keywords of the project's own schemas and refuses others. A
 """
 
 import re
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Iterable, Mapping, Sized
 from functools import partial
 from typing import Any
 
@@ -133,14 +133,14 @@ def _required(_: _Compiler, names: list[str]) -> Test:
     return lambda value: type(value) is not dict or wanted <= value.keys()
 
 
-def _items(compiler: _Compiler, schema: Schema) -> Test:
-    test = compiler.test(schema)
-    return lambda value: type(value) is not list or all(map(test, value))
+def _each_of(kind: type[Iterable[Any]]) -> Callable[[_Compiler, Schema], Test]:
+    """Return the keyword that asks the same of each item of a list, or of each key of an object."""
 
+    def compile_each(compiler: _Compiler, schema: Schema) -> Test:
+        test = compiler.test(schema)
+        return lambda value: type(value) is not kind or all(map(test, value))
 
-def _property_names(compiler: _Compiler, schema: Schema) -> Test:
-    test = compiler.test(schema)
-    return lambda value: type(value) is not dict or all(map(test, value))
+    return compile_each
 
 
 def _at_least(kind: type[Sized]) -> Callable[[_Compiler, int], Test]:
@@ -186,8 +186,8 @@ KEYWORDS: dict[str, Callable[[_Compiler, Any], Test]] = {
     "const": _const,
     "pattern": _pattern,
     "required": _required,
-    "items": _items,
-    "propertyNames": _property_names,
+    "items": _each_of(list),
+    "propertyNames": _each_of(dict),
     "minItems": _at_least(list),
     "maxItems": _at_most(list),
     "minProperties": _at_least(dict),
