@@ -1,4 +1,4 @@
-"""What the promises' tests share: the shipped policies, and values written so that equal texts are equal bits."""
+"""What the promises' tests share: shipped policies, a calm snapshot, values whose equal texts are equal bits."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -47,3 +47,28 @@ def step_values(decision: Decision) -> Json:
     else:
         found = dict(decision._partial or {})
     return {name: value for name, value in found.items() if not name.startswith("memory.")}
+
+
+CALM: Json = {
+    "as_of": "2026-03-01T12:00:00Z",
+    "account": {
+        "id": "a",
+        "total_wallet_balance": 10_000.0,
+        "available_balance": 9_000.0,
+        "margin_used": 1_000.0,
+        "unrealized_pnl": 0.0,
+    },
+    "positions": [],
+    "signal": {"symbol": "BTCUSDT", "score": 90.0, "win_rate": 0.515, "win_loss_ratio": 1.0},
+    "market": {
+        "symbol": "BTCUSDT",
+        "base": "BTC",
+        "price": 50_000.0,
+        "atr_pct": 2.0,
+        "spread_pct": 0.01,
+        "depth_score": 1.0,
+        "min_quantity": 0.0,
+        "quantity_step": 1e-8,
+        "min_notional": 0.0,
+    },
+}

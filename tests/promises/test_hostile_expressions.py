@@ -13,7 +13,7 @@ from rulecap import load_policy
 from rulecap.language.grammar import Syntax, parse
 from tests.promises.hostile import Json, hold_answered, policy_of, refused
 from tests.promises.policies import put
-from tests.promises.test_trace_complete import CALM
+from tests.promises.shipped import CALM
 
 pytestmark = pytest.mark.usefixtures("no_hanging")
 

@@ -8,7 +8,7 @@ import pytest
 from rulecap import load_policy
 from tests.promises.hostile import hold_answered, loaded_or_refused, policy_of
 from tests.promises.policies import put
-from tests.promises.test_trace_complete import CALM
+from tests.promises.shipped import CALM
 
 pytestmark = pytest.mark.usefixtures("no_hanging")
 
