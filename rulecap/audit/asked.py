@@ -14,7 +14,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from rulecap.audit.clock import microseconds
-from rulecap.audit.written import Written
+from rulecap.audit.snapshot_json import SnapshotJson
 from rulecap.problems import text_of
 from rulecap.snapshot import Snapshot, read_snapshot
 
@@ -47,18 +47,18 @@ class Input:
         return hashlib.sha256(self.recorded).hexdigest()
 
 
-def input_of(value: object, written: Written | None = None) -> Input:
+def input_of(value: object, written: SnapshotJson | None = None) -> Input:
     """Return the input that a value is; never raises. `written` keeps what other inputs have in common with it."""
     read = value if type(value) is Snapshot else read_snapshot(value)
     if isinstance(read, Snapshot):
-        known = _known(read, written or Written())
+        known = _known(read, written or SnapshotJson())
         if known is not None:
             return known
     given = _unreadable(value)
     return Input(given, json.dumps(given, ensure_ascii=False).encode(), nameable(_account(given)))
 
 
-def _known(snapshot: Snapshot, written: Written) -> Input | None:
+def _known(snapshot: Snapshot, written: SnapshotJson) -> Input | None:
     """Return a snapshot as input, none where nobody validated it, and it cannot even be written or told the time of."""
     try:
         told = Input(snapshot, written.json(snapshot), nameable(snapshot.account.id))

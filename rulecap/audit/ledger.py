@@ -14,10 +14,10 @@ from rulecap.audit.group import Group
 from rulecap.audit.log import Head
 from rulecap.audit.note import Signer
 from rulecap.audit.record import Request
+from rulecap.audit.snapshot_json import SnapshotJson
 from rulecap.audit.timeline import Last
 from rulecap.audit.unlogged import Unlogged, unlogged
 from rulecap.audit.writer import Clock, Question, Writer
-from rulecap.audit.written import Written
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy
 from rulecap.problems import Problem, shown, text_of
@@ -71,7 +71,7 @@ class Ledger:
         self._reconnect, self._signer, self._clock = reconnect, signer, clock
         self._writing = threading.Lock()
         self._group = Group(self._answer, WAITS * patience)
-        self._unlogged, self._written = Unlogged(), Written()
+        self._unlogged, self._written = Unlogged(), SnapshotJson()
         self._process, self._closed = os.getpid(), False
         self.failure: LogError | None = None
         self._database = database
@@ -247,7 +247,7 @@ class Ledger:
         self.close()
 
 
-def _question(asked: Asked, written: Written) -> Question | Decision:
+def _question(asked: Asked, written: SnapshotJson) -> Question | Decision:
     """Return the question, or the refusal where its key or the name of who asks cannot be used."""
     given, request, decision = input_of(asked.snapshot, written), None, text_of(asked.decision)
     if decision not in asked.policy.decisions:

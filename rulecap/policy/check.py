@@ -20,7 +20,7 @@ from rulecap.policy.checks.inputs import check_inputs, declared_snapshot
 from rulecap.policy.checks.parameters import check_parameters
 from rulecap.policy.checks.reach import check_reach
 from rulecap.policy.checks.rows import check_rows
-from rulecap.policy.found import Faults
+from rulecap.policy.faulty_lines import FaultyLines
 from rulecap.policy.graph import MEMORY, apart, circle_problem, graph_of, order
 from rulecap.policy.model import Decision, Input, Panel, Parameter, PolicyText, Remembered
 from rulecap.policy.nodes import Mapping, entries_of, problem_at, text_at
@@ -37,38 +37,38 @@ NAMES_MISSING = ("unknown-name", "missing-key")
 P = TypeVar("P", bound=Part)
 
 
-def read_policy(node: Mapping, faults: Faults) -> PolicyText:
+def read_policy(node: Mapping, faulty: FaultyLines) -> PolicyText:
     """Return the policy that a merged document is; parts in which something was found already are left out."""
     return PolicyText(
         node,
         text_at(node, "policy") or "",
         text_at(node, "version") or "",
         text_at(node, "title") or "",
-        _section(node, "inputs", Input, faults),
-        _section(node, "parameters", Parameter, faults),
-        _section(node, "memory", Remembered, faults),
-        _section(node, "decisions", Decision, faults),
-        _rules(node, faults),
-        _section(node, "history", Panel, faults),
+        _section(node, "inputs", Input, faulty),
+        _section(node, "parameters", Parameter, faulty),
+        _section(node, "memory", Remembered, faulty),
+        _section(node, "decisions", Decision, faulty),
+        _rules(node, faulty),
+        _section(node, "history", Panel, faulty),
     )
 
 
-def _section(node: Mapping, name: str, model: type[P], faults: Faults) -> dict[str, P]:
+def _section(node: Mapping, name: str, model: type[P], faulty: FaultyLines) -> dict[str, P]:
     found = {}
     for key, part in entries_of(node.get(name)):
         try:
-            if not faults.within(key, part):
+            if not faulty.within(key, part):
                 found[key.text] = model.model_validate(part)
         except ValidationError:  # nothing of the schema's is refused here; what is, `_unread` reports
             continue
     return found
 
 
-def _rules(node: Mapping, faults: Faults) -> dict[str, Rule]:
+def _rules(node: Mapping, faulty: FaultyLines) -> dict[str, Rule]:
     found: dict[str, Rule] = {}
     for key, part in entries_of(node.get("rules")):
         model = KINDS.get(text_at(part, "kind") or "")
-        if model is None or not isinstance(part, Mapping) or faults.within(key, part):
+        if model is None or not isinstance(part, Mapping) or faulty.within(key, part):
             continue
         try:
             found[key.text] = model.read(key, part)
@@ -79,8 +79,8 @@ def _rules(node: Mapping, faults: Faults) -> dict[str, Rule]:
 
 def check_policy(node: Mapping, problems: list[Problem]) -> TypedPolicy:
     """Return the checked policy; everything that is wrong goes into `problems`."""
-    faults = Faults(problems)
-    text = read_policy(node, faults)
+    faulty = FaultyLines(problems)
+    text = read_policy(node, faulty)
     if not problems:
         problems += _unread(text, node)
     before = len(problems)
@@ -88,7 +88,7 @@ def check_policy(node: Mapping, problems: list[Problem]) -> TypedPolicy:
     check_columns(policy, problems)
     check_adjustments(policy, problems)
     check_rows(policy, problems)
-    if faults.outside(node):  # what seems to have no name may stand in what could not be read
+    if faulty.outside(node):  # what seems to have no name may stand in what could not be read
         problems[before:] = [one for one in problems[before:] if one.code not in NAMES_MISSING]
     plans = _plans(policy)
     check_coverage(policy, plans, problems)

@@ -9,11 +9,11 @@ import uvicorn
 from fastapi import FastAPI
 
 from rulecap.service.app import create_app
+from rulecap.service.collector import settle
 from rulecap.service.failing import steadily
 from rulecap.service.hangup import at_hangup
 from rulecap.service.heads import bounded_protocol
 from rulecap.service.loops import new_event_loop
-from rulecap.service.quiet import settle
 from rulecap.service.service import Service
 from rulecap.service.settings import ServiceSettings
 from rulecap.service.silence import Silence

@@ -9,8 +9,8 @@ import sys
 
 from rulecap.audit import LogError, UnusableKey, open_ledger
 from rulecap.audit.ledger import Ledger
+from rulecap.service.collector import settle
 from rulecap.service.failing import place_of
-from rulecap.service.quiet import settle
 from rulecap.service.wire import KEY, LOG, Answers, Opening, Questions, Receiver, receive, send, told
 
 

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 from rulecap.audit.ledger import Asked
 from rulecap.audit.log import Head
+from rulecap.audit.snapshot_json import FROZEN
 from rulecap.audit.timeline import Last
 from rulecap.audit.unlogged import Key
-from rulecap.audit.written import FROZEN
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy, policy_from_files
 from rulecap.problems import Problem

@@ -9,7 +9,7 @@ from rulecap.problems import Problem
 HIDE_NOTHING = ("missing-key", "bad-overlay-path", "not-allowed", "out-of-range", "too-few", "too-many")
 
 
-class Faults:
+class FaultyLines:
     """The lines on which something is wrong. A part with such a line is not checked further: its fault is reported."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:

@@ -3,8 +3,8 @@
 from hypothesis import given
 from pydantic_core import to_json
 
-from rulecap.audit import written
-from rulecap.audit.written import FROZEN, Written
+from rulecap.audit import snapshot_json
+from rulecap.audit.snapshot_json import FROZEN, SnapshotJson
 from rulecap.snapshot import Snapshot, read_snapshot
 from tests.snapshots import snapshots
 
@@ -17,14 +17,14 @@ def read(told) -> Snapshot:
 
 @given(snapshots())
 def test_it_is_pydantic_s_json_to_the_byte(told):
-    one, writes = read(told), Written()
+    one, writes = read(told), SnapshotJson()
     for _ in range(2):
         assert writes.json(one) == to_json(one, exclude_none=True)
 
 
 @given(snapshots(), snapshots())
 def test_what_was_written_before_is_not_taken_for_what_is_like_it(first, second):
-    one, other, writes = read(first), read(second), Written()
+    one, other, writes = read(first), read(second), SnapshotJson()
     mixed = other.model_copy(update={"account": one.account, "positions": one.positions})
     for each in (one, other, mixed, one):
         assert writes.json(each) == to_json(each, exclude_none=True)
@@ -38,7 +38,7 @@ def test_a_fact_that_is_changed_in_place_is_written_as_it_is_then():
         },
         "facts": {"funding": 1.0},
     })  # fmt: skip
-    writes = Written()
+    writes = SnapshotJson()
     writes.json(one)
     one.facts["funding"] = 2.0
     assert b'"facts":{"funding":2.0}' in writes.json(one)
@@ -62,8 +62,8 @@ def test_what_is_kept_is_frozen_and_nothing_else_is():
 
 
 def test_no_more_is_kept_than_a_few(monkeypatch):
-    monkeypatch.setattr(written, "MOST_KEPT", 3)
-    writes = Written()
+    monkeypatch.setattr(snapshot_json, "MOST_KEPT", 3)
+    writes = SnapshotJson()
     for balance in range(10):
         account = {
             "id": "a", "total_wallet_balance": balance, "available_balance": 1, "margin_used": 0, "unrealized_pnl": 0,

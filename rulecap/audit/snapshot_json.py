@@ -10,7 +10,7 @@ FIELDS = tuple((name, b'"%s":' % name.encode(), name in FROZEN) for name in Snap
 MOST_KEPT = 128
 
 
-class Written:
+class SnapshotJson:
     """Writes snapshots, and keeps the JSON of the parts that it wrote last."""
 
     def __init__(self) -> None:
