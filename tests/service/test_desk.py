@@ -25,7 +25,7 @@ class Asked(Desk):
         return await self.answers[-1]
 
     def asks(self):
-        return asyncio.ensure_future(self._once(POLICY, "state", SNAPSHOT))
+        return asyncio.ensure_future(self._once(POLICY, "state", SNAPSHOT, None))
 
 
 def decided(record):
