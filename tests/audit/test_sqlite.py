@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 
 import pytest
@@ -94,3 +95,16 @@ def test_a_write_ahead_log_that_was_folded_in_elsewhere_and_cut_is_looked_into_o
 def test_to_undo_where_nothing_was_begun_is_nothing(database):
     database.rollback()
     assert database.begin() is False
+
+
+def test_only_for_another_process_s_lock_is_waited(database, path, monkeypatch):
+    waited = []
+    monkeypatch.setattr(time, "sleep", waited.append)
+    with pytest.raises(LogError):
+        database.run("SELECT nothing FROM nowhere")
+    assert waited == []
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LogError, match="locked"):
+            database.run("BEGIN IMMEDIATE")
+    assert waited
