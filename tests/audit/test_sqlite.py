@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from rulecap.audit.errors import LogError
-from rulecap.audit.sqlite import SqliteDatabase
+from rulecap.audit.sqlite import CHECKPOINT_PAGES, TURN, SqliteDatabase
 from rulecap.audit.tables import NODES
 
 NEXT = ("UPDATE log SET size = 1 WHERE size = ?", (0,))
@@ -107,4 +107,16 @@ def test_only_for_another_process_s_lock_is_waited(database, path, monkeypatch):
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(LogError, match="locked"):
             database.run("BEGIN IMMEDIATE")
-    assert waited
+    assert 0 <= min(waited) <= max(waited) <= TURN
+
+
+def test_each_commit_is_synced_and_the_write_ahead_log_folded_in_as_seldom_as_said(database):
+    told = [database.run(f"PRAGMA {name}") for name in ("journal_mode", "synchronous", "wal_autocheckpoint")]
+    assert told == [[("wal",)], [(2,)], [(CHECKPOINT_PAGES,)]]  # 2 is FULL
+
+
+def test_one_that_is_closed_is_refused(database):
+    database.close()
+    with pytest.raises(LogError, match="closed") as raised:
+        database.run("SELECT 1")
+    assert raised.value.code == "log-failed"
