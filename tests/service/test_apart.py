@@ -17,9 +17,11 @@ import pytest
 from rulecap.audit import LogError, UnusableKey, open_ledger, open_log
 from rulecap.audit.ledger import Asked
 from rulecap.audit.replay import replayed
+from rulecap.audit.unlogged import unlogged
 from rulecap.audit.verify import verify
 from rulecap.service import apart
 from rulecap.service.apart import LedgerApart
+from rulecap.service.reading import last_memory
 from rulecap.service.recorder import LedgerHere, Recorder
 from tests.patience import patience
 from tests.service.small import OTHER, POLICY, read, snapshot
@@ -190,6 +192,17 @@ class TestAProcess:
 
         decisions = run(LedgerApart(url, POLICY), ask)
         assert ([codes(one) for one in decisions], unseen) == ([[], []], [])
+
+    def test_remembers_what_a_log_held_before_it_began_while_nothing_can_be_written(self, url):
+        with open_ledger(url) as ledger:
+            known = ledger.evaluate(POLICY, snapshot(1, 5000.0), "drawdown")
+
+        async def ask(ledger):
+            ledger.recall("a", POLICY.name, last_memory(url, "a", POLICY.name))
+            problem = unlogged(LogError("log-locked", "it is locked"))
+            return ledger.unrecorded(Asked(POLICY, snapshot(2, 4000.0), "drawdown"), problem)
+
+        assert run(LedgerApart(url, POLICY), ask).memory == known.memory
 
     def test_that_cannot_be_replaced_leaves_entries_refused_and_reductions_answered(self, url, tmp_path):
         async def ask(ledger):
