@@ -4,11 +4,12 @@ import os
 import select
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
 from rulecap import Policy
-from rulecap.audit import Ledger, LogError, open_ledger, open_log
+from rulecap.audit import Ledger, LogError, inherited, open_ledger, open_log
 from rulecap.audit.opening import sqlite_path
 from rulecap.audit.replay import replayed
 from rulecap.audit.verify import verify
@@ -314,6 +315,15 @@ class TestAForkWithAnOpenFile:
     def test_does_not_open_it_in_a_child_of_its_own_either(self, policy, sqlite_url):
         with open_ledger(sqlite_url):
             told = in_child(lambda: in_child(lambda: own_answer(policy, sqlite_url)))
+        assert "was forked from one that has" in told
+
+    def test_does_not_open_it_where_the_parent_was_about_to(self, policy, sqlite_url):
+        """Which file that will be is not known yet: it may be this one, with its locks."""
+        open_ledger(sqlite_url).close()
+        file = sqlite_path(sqlite_url)
+        with closing(inherited.opened(file, file.as_uri(), 1)) as connection:
+            connection.file = None
+            told = in_child(lambda: own_answer(policy, sqlite_url))
         assert "was forked from one that has" in told
 
     def test_opens_another_file(self, policy, sqlite_url, tmp_path):
