@@ -345,16 +345,23 @@ def test_a_parameter_moves_within_its_range():
     assert "most" not in places(asked(text.replace("[50", "[120")))
 
 
-def test_of_a_dated_parameter_the_value_in_force_is_what_moves():
+@pytest.mark.parametrize("moment", ["2026-03-02T10:30:00Z", "2026-01-01T00:00:00Z", "2026-12-31T23:59:59Z"])
+def test_of_a_dated_parameter_the_value_in_force_is_what_moves(moment):
     dated = (
         "parameters:\n  most:\n    unit: USD\n    values:\n"
         "      - {from: 2025-01-01, is: 500 USD}\n      - {from: 2026-01-01, is: 150 USD}\n"
         "      - {from: 2027-01-01, is: 90 USD}\n"
     )
-    findings = asked(judged("account.margin_used > most", dated))
+    findings = asked(judged("account.margin_used > most", dated), as_of=moment)
     change = the(findings, "most.values.1.is")
     assert (change.before, change.turns) == (150.0, math.nextafter(100, 0))
     assert len(findings.thresholds) == 1
+
+
+def test_before_a_dated_parameter_s_first_date_none_of_its_values_moves():
+    dated = "parameters:\n  most:\n    unit: USD\n    values:\n      - {from: 2026-01-01, is: 150 USD}\n"
+    findings = asked(judged("account.margin_used > most", dated), as_of="2025-12-31T23:59:59Z")
+    assert (findings.ok, findings.thresholds) == (False, ())
 
 
 def test_a_column_of_the_matched_case_turns_what_it_scales():
