@@ -108,6 +108,7 @@ def test_what_is_required_is_named_where_it_is_missing_and_nothing_else():
     needed = [("missing-input", name, NEEDED + name, "") for name in ("book", "market.atr_pct", "signal.market_regime")]
     assert refused(book=None) == needed[:1]
     assert refused(market=None) == needed[1:2]
+    assert refused(signal=None) == needed[2:]
     assert sorted(refused(book=None, market=None, signal=None)) == needed
 
 
@@ -121,6 +122,17 @@ decisions:
 """
     assert [one.path for one in decide(text).problems] == ["market"]
     assert "market.min_notional" in [one.path for one in decide(text, market=MARKET).problems]
+
+
+def test_a_list_that_is_required_may_be_empty():
+    text = """
+decisions:
+  answer:
+    requires: [assets, market.price]
+    outputs: {price: market.price, many: count(assets)}
+    on_error: {price: none, many: none}
+"""
+    assert [one.path for one in decide(text, assets=[]).problems] == ["market.price"]
 
 
 def test_each_element_of_a_list_has_its_place():
