@@ -471,6 +471,20 @@ decisions:
     assert change.verdict_after == "STOP"
 
 
+def test_a_number_of_a_decision_is_a_threshold_though_a_dated_parameter_is_called_like_the_decision():
+    text = """\
+parameters:
+  answer:
+    unit: USD
+    values: [{from: 2025-01-01, is: 150 USD}]
+decisions:
+  answer:
+    on_error: {verdict: none, most: none}
+    outputs: {verdict: account.margin_used > 120 USD, most: answer}
+"""
+    assert [one.where for one in asked(text).thresholds] == ["decisions.answer.outputs.verdict"]
+
+
 def test_a_parameter_can_be_what_an_output_and_a_remembered_value_start_from():
     text = """\
 parameters:
