@@ -87,9 +87,14 @@ class Guarded:
         self.left_out = self.left_out if told is None else told
 
     def handle_http_status_code(self, code: int, reason: str, url: str, method: str, body: str) -> None:
-        """Raise what ccxt raises for a status, with the status."""
+        """Raise what ccxt raises for a status, with the status; one that it has no name for is no answer either.
+
+        ccxt would read on in what came with it: in the page of a gateway that lost patience there is no position.
+        """
         try:
             super().handle_http_status_code(code, reason, url, method, body)  # type: ignore[misc]  # as above
+            if not 200 <= code < 300:
+                raise VenueError("venue-down", f"the answer has the status {code}")
         except Exception as error:
             _remember(error, code, {})
             raise

@@ -45,6 +45,30 @@ def test_an_answer_that_stays_half_is_no_empty_one(venue, kind):
         venue._faults.clear()
 
 
+@pytest.mark.parametrize("status", [304, 402, 406, 412, 421, 425, 431, 505, 507, 523, 524, 527, 599])
+def test_a_status_that_has_no_name_in_ccxt_is_no_answer_either(venue, status):
+    """524 is what Cloudflare says where the venue took too long: its page is no empty list of positions."""
+    venue.fault(venue.positions_path, "status", 99, status=status, body="<html>what has gone wrong</html>")
+    failure = refused(venue, lambda exchange: exchange.account_view())
+    assert (failure.code, failure.status, failure.retriable) == ("venue-down", status, True)
+    assert len(venue.asked(venue.positions_path)) == 3
+
+
+@pytest.mark.parametrize("body", ["{}", "[]", "null", '{"retCode": 0, "result": {"list": []}}'])
+def test_what_comes_with_such_a_status_is_no_answer_whatever_it_is(venue, body):
+    venue.fault(venue.positions_path, "status", 99, status=524, body=body)
+    failure = refused(venue, lambda exchange: exchange.account_view())
+    assert (failure.code in ("venue-down", "venue-error"), failure.status) == (True, 524)
+
+
+def test_an_order_that_met_such_a_status_may_have_been_taken(venue):
+    venue.fault(
+        "order" if venue.positions_path == "positionRisk" else "order/create", "status", 1, status=524, body="<"
+    )
+    action = {"symbol": "BTCUSDT", "side": "LONG", "quantity": 0.1, "reduce_only": True}
+    assert refused(venue, lambda exchange: exchange.place_reduction(action, "one")).code == "order-uncertain"
+
+
 LISTS = {"binanceusdm": ("positionRisk", "income"), "bybit": ("position/list", "transaction-log", "order/realtime")}
 
 
