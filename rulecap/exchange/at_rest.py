@@ -1,6 +1,7 @@
 """An account at rest: balance and positions that did not change while they were read, and what is asked beside them."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rulecap.exchange.accounts import account_of
@@ -10,10 +11,16 @@ from rulecap.exchange.errors import VenueError
 from rulecap.exchange.flows import Deposits, counted
 from rulecap.exchange.holding import held_anywhere, sizes
 from rulecap.exchange.ledger import Ledger
+from rulecap.exchange.positions import Holdings
 from rulecap.exchange.session import Session
 from rulecap.exchange.views import AccountView
+from rulecap.problems import shown
 
 READINGS_OF_A_MOVING_ACCOUNT = 3
+
+
+class Contradicted(VenueError):
+    """What the venue tells of the positions is not what it tells of their margin."""
 
 
 async def account_view(session: Session, deposits: Deposits | None, partial: bool) -> AccountView:
@@ -24,14 +31,17 @@ async def account_view(session: Session, deposits: Deposits | None, partial: boo
         try:
             return await _read_once(session, deposits, partial, partial and tries == READINGS_OF_A_MOVING_ACCOUNT)
         except VenueError as error:
-            if error.code != "account-moving" or tries == READINGS_OF_A_MOVING_ACCOUNT:
+            passing = error.code == "account-moving" or isinstance(error, Contradicted)
+            if not passing or tries == READINGS_OF_A_MOVING_ACCOUNT:
                 raise
+            # One of the two answers may be a moment behind the other.
+            behind = session.settings.retries.first_delay_seconds if isinstance(error, Contradicted) else 0.0
         clock, _ = await _clock(session, partial)
-        await asyncio.sleep(clock.uncertainty)  # by then what moved just now is before the next one
+        await asyncio.sleep(max(clock.uncertainty, behind))  # by then what moved just now is before the next one
 
 
-async def _read_once(session: Session, deposits: Deposits | None, partial: bool, moving: bool) -> AccountView:
-    """Return balance and positions; where they may be `moving`, those that were told last, and that they were."""
+async def _read_once(session: Session, deposits: Deposits | None, partial: bool, last: bool) -> AccountView:
+    """Return balance and positions; for the `last` time also where they change, or are less than their margin tells."""
     quote = session.settings.quote
     (clock, timeless), _ = await together(_clock(session, partial), session.markets())
     modeless = await _mode(session, partial)  # signed by the venue's time
@@ -47,14 +57,33 @@ async def _read_once(session: Session, deposits: Deposits | None, partial: bool,
     moved: tuple[VenueError, ...] = ()
     if sizes(again) != sizes(before):
         error = VenueError("account-moving", "positions changed each time while the account was read")
-        if not moving:
+        if not last:
             raise error
         before, moved = again, (error,)
+    missing = _missing(session.venue.bound(balance), before, quote)
+    if missing is not None:
+        if not last:
+            raise missing
+        before = replace(before, untold=(missing,))
     after = await deposits_after(session, deposits, began) if deposits is not None else None
     net = (after or deposits or Deposits(0.0, began)).net
     account = account_of(balance, None if before.untold else before.held, session.settings, net)
     unsure = *timeless, *modeless, *before.unsure, *moved
     return AccountView(account, before.held, after, began, before.untold, unsure)
+
+
+def _missing(bound: tuple[str, ...], positions: Holdings, quote: str) -> Contradicted | None:
+    """Return that a position is missing, where there is margin of positions in an asset, and none is told there.
+
+    Of one that is in another asset than the account's it is known only why it is not counted.
+    """
+    if positions.untold:
+        return None
+    empty = [one for one in bound if one != quote or not positions.held]
+    if not empty:
+        return None
+    text = f"{', '.join(map(shown, empty))}: margin of positions is told there, and no position"
+    return Contradicted("half-an-answer", text)
 
 
 async def deposits_after(session: Session, before: Deposits, now: datetime) -> Deposits | None:

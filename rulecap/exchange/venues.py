@@ -56,6 +56,7 @@ class Venue:
         mode: the method of ccxt's client that asks for the account's margin mode, and what reads from the answer why
             its margin is no one pool in one currency, None where it is; None: the venue is not asked.
         collateral: reads which other assets are margin in the account beside its currency.
+        bound: reads from a balance in which assets there is margin of positions: where none is told, one is missing.
         linear_contract: how much of the base asset every linear contract is; None where they differ.
         notional_at_mark: whether ccxt's `notional` of a position is its value at the mark price.
         tier_ends: where a leverage tier's own answer has its end in contracts, which ccxt hands on as money.
@@ -85,6 +86,7 @@ class Venue:
     settles: Callable[[Mapping[str, Any], str], str | None] = lambda position, quote: None
     mode: tuple[str, Callable[[Any], str | None]] | None = None
     collateral: Callable[[Mapping[str, Any], str], tuple[str, ...]] = lambda balance, quote: ()
+    bound: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda balance: ()
     linear_contract: float | None = None
     notional_at_mark: bool = True
     tier_ends: tuple[str, ...] = ()
@@ -100,6 +102,10 @@ def _binance(balance: Mapping[str, Any], quote: str) -> Pool:
     held = next((one for one in assets if part(one, "asset") == quote), None)
     names = ("walletBalance", "availableBalance", "initialMargin", "unrealizedProfit", "maintMargin")
     return Pool(*(number(part(held, name)) for name in names))
+
+
+def _binance_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:
+    return _with_margin(part(balance, "info", "assets"), "asset", "positionInitialMargin")
 
 
 def _binance_settles(position: Mapping[str, Any], quote: str) -> str | None:
@@ -154,6 +160,15 @@ def _bybit_collateral(balance: Mapping[str, Any], quote: str) -> tuple[str, ...]
     return tuple(sorted(name for name in held if name != quote))
 
 
+def _bybit_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:
+    return _with_margin(part(balance, "info", "result", "list", 0, "coin"), "coin", "totalPositionIM")
+
+
+def _with_margin(assets: Any, name: str, margin: str) -> tuple[str, ...]:
+    """Return the names of the assets of which some is margin."""
+    return tuple(str(part(one, name)) for one in assets or () if (number(part(one, margin)) or 0.0) > 0)
+
+
 def _is_margin(coin: Any) -> bool:
     """Return whether nothing says that a coin is none: the venue does not take it, or its owner does not want it."""
     return part(coin, "marginCollateral") is not False and part(coin, "collateralSwitch") is not False
@@ -188,6 +203,7 @@ BINANCE = Venue(
     left_out=_binance_left_out,
     settles=_binance_settles,
     mode=("fapiPrivateGetMultiAssetsMargin", _binance_mode),
+    bound=_binance_bound,
     linear_contract=1.0,
     deducts=True,
     finds_orders=True,
@@ -213,6 +229,7 @@ BYBIT = Venue(
     settles=lambda position, quote: position.get(ASKED, {}).get("settleCoin"),
     mode=("privateGetV5AccountInfo", _bybit_mode),
     collateral=_bybit_collateral,
+    bound=_bybit_bound,
     linear_contract=1.0,
     # `positionValue` is the size times the average entry price.
     notional_at_mark=False,

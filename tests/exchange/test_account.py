@@ -345,3 +345,44 @@ def test_a_balance_that_no_number_holds_is_the_venues_error():
     with pytest.raises(VenueError) as raised:
         account_of(unified(total="1.7e308", used="100"), [Losing], settings, 0.0)
     assert (raised.value.code, raised.value.problems[0].path) == ("not-a-snapshot", "total_wallet_balance")
+
+
+def emptied(answer):
+    """Return an answer about positions without them, whichever venue's it is."""
+    return [] if isinstance(answer, list) else answer | {"result": answer["result"] | {"list": []}}
+
+
+def test_no_position_at_all_is_not_believed_where_margin_of_positions_is_told(venue):
+    """Else an account at its limit is one that holds nothing, and an entry is allowed on top."""
+    venue.fault(venue.positions_path, "then", 999, change=emptied)
+    failure = refused(venue, account)
+    assert (failure.code, failure.retriable) == ("half-an-answer", True)
+    assert "USDT" in failure.message
+    view = asked(venue, lambda exchange: exchange.account_view(partial=True))
+    assert (view.held, [one.code for one in view.untold]) == ((), ["half-an-answer"])
+    assert view.account.margin_used == 3_234.7
+
+
+def test_a_list_of_positions_that_is_empty_for_a_moment_is_asked_for_again(venue):
+    venue.fault(venue.positions_path, "then", 2 if venue.positions_path == "positionRisk" else 8, change=emptied)
+    assert len(asked(venue, account).held) == 2
+
+
+def test_an_account_that_holds_nothing_is_one_where_no_margin_is_of_positions(venue):
+    venue.set_position("BTCUSDT", "LONG", "0", "0")
+    venue.set_position("ETHUSDT", "SHORT", "0", "0")
+    view = asked(venue, account)
+    assert (view.held, view.account.margin_used) == ((), 0.0)
+
+
+def test_margin_in_another_coin_is_of_a_position_too(bybit):
+    def bound(answer):
+        coins = answer["result"]["list"][0]["coin"]
+        coins.append(coins[0] | {"coin": "USDC", "totalPositionIM": "12.5"})
+        return answer
+
+    bybit.fault("wallet-balance", "then", 999, change=bound)
+    failure = refused(bybit, account)
+    assert (failure.code, "USDC: margin of positions" in failure.message) == ("half-an-answer", True)
+    bybit.set_elsewhere("linear", "USDC", "BTCPERP", "0.1")
+    assert refused(bybit, account).code == "not-the-quote-currency"  # told, so nothing is missing
