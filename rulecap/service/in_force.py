@@ -11,7 +11,7 @@ from rulecap.engine.cases import case_files, run_files
 from rulecap.engine.policy import Policy, load_policy
 from rulecap.location import Location
 from rulecap.policy.document import parse_document
-from rulecap.policy.nodes import text_at
+from rulecap.policy.nodes import Mapping, Node, Scalar, items_of, text_at
 from rulecap.policy.shelf import NoPolicyError, OnDisk, find_policy, on_disk
 from rulecap.problems import PolicyError, Problem, shown
 from rulecap.service.edits import State, state_of
@@ -193,36 +193,45 @@ def edited_within(seconds: float, where: str, now: float) -> bool:
 
 
 def _files(where: str) -> Iterator[Path]:
-    for shelf in _shelves(where):
+    for shelf, document in _shelves(where):
         yield shelf.folder / shelf.main
         yield from (shelf.folder / name for name in sorted(shelf.others()))
+        yield from (shelf.folder / name for name in _below(document))
     try:
         yield from case_files(where)
     except (PolicyError, OSError):  # loading says what is wrong
         return
 
 
-def _shelves(where: str) -> Iterator[OnDisk]:
-    """Yield where the policy lies, and where those that it extends do, as far as that can be told."""
+def _shelves(where: str) -> Iterator[tuple[OnDisk, Node | None]]:
+    """Yield where the policy lies, and where those that it extends do, as far as that can be told, with what each says.
+
+    A main file that is none any more says nothing.
+    """
     seen = set()
     try:
         shelf = on_disk(find_policy(where))
         while shelf.identity not in seen:
             seen.add(shelf.identity)
-            yield shelf
-            shelf = shelf.base(_extends(shelf), "")
+            document = _document(shelf)
+            yield shelf, document
+            extends = text_at(document, "extends")
+            if extends is None:
+                return
+            shelf = shelf.base(extends, "")
     except (PolicyError, NoPolicyError, OSError, ValueError):  # loading says what is wrong
         return
 
 
-def _extends(shelf: OnDisk) -> str:
-    """Return what a policy extends.
+def _document(shelf: OnDisk) -> Node | None:
+    """Return what a policy's main file says; none where it cannot be read, or says nothing."""
+    try:
+        return parse_document(shelf.content(shelf.main), shelf.main)[0]
+    except (OSError, ValueError):  # as above
+        return None
 
-    Raises:
-        NoPolicyError: it extends none.
-    """
-    document, _ = parse_document(shelf.content(shelf.main), shelf.main)
-    extends = text_at(document, "extends")
-    if extends is None:
-        raise NoPolicyError("it extends no policy")
-    return extends
+
+def _below(document: Node | None) -> list[str]:
+    """Return the files that a policy includes from folders below its own."""
+    included = document.get("include") if isinstance(document, Mapping) else None
+    return sorted(one.text for one in items_of(included) if isinstance(one, Scalar) and "/" in one.text)

@@ -171,6 +171,27 @@ def test_half_an_edit_that_is_a_policy_too_is_not_taken(tmp_path):
     assert (policy.policy.version, policy.rested()) == ("1.0.2", False)
 
 
+def test_an_edit_of_a_file_that_is_included_from_a_folder_below_is_one(tmp_path):
+    rule = "decisions:\n  asked: {{title: Asked, outputs: {{said: {said}}}, on_error: {{said: none}}}}\n"
+    main, part = tmp_path / "policy.yaml", tmp_path / "parts" / "asked.yaml"
+    main.write_text("language: 1\npolicy: parted\nversion: 1.0.0\ntitle: In parts\ninclude: [parts/asked.yaml]\n")
+    part.parent.mkdir()
+    part.write_text(rule.format(said="account.id"))
+    policy = in_force.PolicyInForce(str(tmp_path))
+    assert not policy.edited()
+    part.write_text(rule.format(said="account.margin_used"))
+    assert policy.edited()
+    assert policy.reload()
+    part.unlink()
+    assert policy.edited()
+    overlay = tmp_path / "desk.yaml"
+    part.write_text(rule.format(said="account.id"))
+    overlay.write_text(overlay_of("desk", "1.0.0", "{}").replace("extends: default", "extends: ."))
+    policy = in_force.PolicyInForce(str(overlay))
+    part.write_text(rule.format(said="account.margin_used"))
+    assert policy.edited()
+
+
 def test_files_that_change_while_they_are_read_are_read_again(tmp_path, monkeypatch):
     overlay = tmp_path / "desk.yaml"
     overlay.write_text(overlay_of("desk", "1.0.0"))
