@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ log = logging.getLogger("rulecap.service")
 ENVELOPE = ("as_of", "snapshot_age_seconds", "policy_digest", "decision_id", "problems")
 TESTS_FAIL = "tests-fail"
 MOST_READINGS = 5
+# What failed may do so for a moment alone, as where no more files may be opened: it is read again after so long.
+AGAIN_SECONDS = 30.0
 Fingerprint = tuple[tuple[str, State], ...]
 
 
@@ -46,8 +49,9 @@ class PolicyInForce:
         self._where, self._reading = where, threading.Lock()
         self.failure: PolicyError | None = None
         self.unproven = True
+        self._again_at = time.monotonic() + AGAIN_SECONDS
         self._take(*self._read())
-        self._looked = self._seen
+        self._looked = self._refused = self._seen
 
     def _take(self, policy: Policy, tests: dict[str, Any]) -> None:
         self.policy, self.tests, self.fresh_for = policy, tests, fresh_for(policy)
@@ -66,13 +70,17 @@ class PolicyInForce:
         async def look() -> None:
             if await asyncio.to_thread(self.rested):
                 reloaded(await asyncio.to_thread(self.reload))
+            elif await asyncio.to_thread(self.mended):
+                reloaded(True)
 
         await steadily(look, seconds)
 
     def look(self) -> None:
-        """Look for an edit, and read it where it has rested since the last look."""
+        """Look for an edit, and read it where it has rested since the last look; at times also what failed."""
         if self.rested():
             self.reload()
+        else:
+            self.mended()
 
     def edited(self) -> bool:
         """Return whether the files are others than those that were read last."""
@@ -83,13 +91,23 @@ class PolicyInForce:
         before, self._looked = self._looked, fingerprint(self._where)
         return self._looked != self._seen and self._looked == before
 
+    def mended(self) -> bool:
+        """Read an edit that was refused, or tests that fail, again after a while; return whether that is over."""
+        ill = self.failure is not None or bool(self.tests["failed"])
+        if not ill or time.monotonic() < self._again_at:
+            return False
+        return self.reload() and not self.tests["failed"]
+
     def reload(self) -> bool:
         """Read the files again; return whether they are a policy that is in force now.
 
         One reading at a time: two of them would leave the one in force that takes longer, whichever was edited last.
         """
         with self._reading:
-            return self._reload()
+            try:
+                return self._reload()
+            finally:
+                self._again_at = time.monotonic() + AGAIN_SECONDS
 
     def _reload(self) -> bool:
         try:
@@ -102,8 +120,8 @@ class PolicyInForce:
                 PolicyError([Problem("unreadable-policy", why, path=str(error.filename or self._where))])
             )
         except Exception as error:  # noqa: BLE001  # an edit that nobody foresaw is one that cannot be used
-            log.error("%s", place_of(error), extra={"code": "internal"})
-            return self._refuse(PolicyError([Problem("internal", f"reading it fails: {type(error).__name__}")]))
+            place = place_of(error)
+            return self._refuse(PolicyError([Problem("internal", f"reading it fails: {type(error).__name__}")]), place)
         if policy.digest != self.policy.digest:
             if tests["failed"]:
                 return self._refuse(PolicyError(failing(tests)))
@@ -135,12 +153,18 @@ class PolicyInForce:
         if tests != self.tests:
             self._take(self.policy, tests)
 
-    def _refuse(self, error: PolicyError) -> bool:
-        self.failure = error
+    def _refuse(self, error: PolicyError, place: str = "") -> bool:
+        """Keep, and say once, why an edit is not taken; `place` is where it failed though nobody foresaw it."""
+        told, self.failure = self.failure, error
+        if told is not None and told.problems == error.problems and self._refused == self._seen:
+            return False  # it was read again, and is as it was
+        self._refused = self._seen
+        if place:
+            log.error("%s", place, extra={"code": "internal"})
         first, *others = error.problems
         said = first.render().splitlines()[0] + (f", and {len(others)} more" if others else "")
-        told = "the edited policy cannot be used, %s stays in force: %s"
-        log.error(told, self.policy.digest[:12], said, extra={"code": "bad-policy"})
+        text = "the edited policy cannot be used, %s stays in force: %s"
+        log.error(text, self.policy.digest[:12], said, extra={"code": "bad-policy"})
         return False
 
 

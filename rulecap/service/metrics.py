@@ -50,7 +50,7 @@ class Metrics:
             buckets=QUICK,
         )
         self._reloads = Counter("rulecap_policy_reloads", "Edits of the policy.", ["outcome"], registry=registry)
-        for outcome in ("taken", "refused"):
+        for outcome in ("taken", "refused", "unchanged"):
             self._reloads.labels(outcome)
         self._policy = Info("rulecap_policy", "The policy in force.", registry=registry)
         self._gauges = {
@@ -67,6 +67,7 @@ class Metrics:
         }
         self._gauges["rulecap_snapshot_age_seconds"].set(NAN)
         self._latest: dict[str, str] = {}
+        self._digest = ""
 
     def follow(self, name: str, value: Callable[[], float | None]) -> None:
         """Have a gauge ask for its value whenever it is read."""
@@ -110,13 +111,15 @@ class Metrics:
 
     def reloaded(self, fine: bool, policy: Policy) -> None:
         """Count an edit of the policy, and tell which is in force."""
-        self._reloads.labels("taken" if fine else "refused").inc()
+        outcome = "refused" if not fine else "unchanged" if policy.digest == self._digest else "taken"
+        self._reloads.labels(outcome).inc()
         self.in_force(policy)
 
     def in_force(self, policy: Policy) -> None:
         """Tell which policy is in force, and begin at 0 what an alarm looks for a first increase of."""
         for decision in policy.decisions:
             self._unlogged.labels(decision)
+        self._digest = policy.digest
         self._policy.info({"name": policy.name, "version": policy.version, "digest": policy.digest})
 
     def text(self) -> bytes:

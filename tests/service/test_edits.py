@@ -1,6 +1,8 @@
 """A policy's files edited while it is in force: a bad edit leaves the last good one, and says so."""
 
 import threading
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -190,6 +192,107 @@ def test_an_edit_of_a_file_that_is_included_from_a_folder_below_is_one(tmp_path)
     policy = in_force.PolicyInForce(str(overlay))
     part.write_text(rule.format(said="account.margin_used"))
     assert policy.edited()
+
+
+@pytest.fixture
+def full(monkeypatch):
+    """Return how to have no more files opened while a policy is read, as where a crowd of connections has all."""
+    monkeypatch.setattr(in_force, "AGAIN_SECONDS", 0.0)
+    load = in_force.load_policy
+
+    def refused(*_, **__):
+        raise OSError(24, "Too many open files")
+
+    def loaded(where):
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "open", refused)
+            return load(where)
+
+    @contextmanager
+    def no_more_files():
+        with monkeypatch.context() as patched:
+            patched.setattr(in_force, "load_policy", loaded)
+            yield
+
+    return no_more_files
+
+
+def test_an_edit_that_cannot_be_read_for_a_moment_is_taken_then_without_another_edit(tmp_path, full, caplog):
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    policy = in_force.PolicyInForce(str(overlay))
+    overlay.write_text(overlay_of("desk", "1.0.1"))
+    with full():
+        assert not policy.reload()
+        assert [policy.mended() for _ in range(3)] == [False] * 3
+    assert policy.failure is not None
+    assert not policy.edited()
+    assert [one.code for one in caplog.records] == ["bad-policy"]  # told once
+    policy.look()
+    assert (policy.policy.version, policy.failure) == ("1.0.1", None)
+    assert not policy.mended()
+
+
+def test_an_edit_that_stays_bad_is_told_once_and_the_next_one_again(tmp_path, full, caplog):
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    policy = in_force.PolicyInForce(str(overlay))
+    for count in (1, 2):
+        overlay.write_text("language: [" + "\n" * count)
+        for _ in range(4):
+            policy.look()
+        assert len([one for one in caplog.records if one.code == "bad-policy"]) == count
+
+
+def test_what_is_refused_is_not_read_at_each_look(tmp_path, monkeypatch):
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    policy = in_force.PolicyInForce(str(overlay))
+    overlay.write_text("language: [")
+    assert not policy.reload()
+    monkeypatch.setattr(in_force, "read", lambda where: pytest.fail("it was read again at once"))
+    policy.look()
+
+
+def test_tests_that_could_not_be_read_at_the_start_are_run_again(tmp_path, full, monkeypatch):
+    """A monitor sends nothing by a policy whose tests fail from the start, until they pass."""
+    overlay, tests = tmp_path / "desk.yaml", tmp_path / "tests" / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    tests.parent.mkdir()
+    tests.write_text("snapshot: calm.json\n" + FAILING.format(name="of the band", band="LARGE"))
+    policy = in_force.PolicyInForce(str(overlay))  # as where a file beside the tests comes a moment late
+    assert policy.unproven
+    assert not policy.mended()
+    (tests.parent / "calm.json").write_bytes((ROOT / "policies/default/tests/calm.json").read_bytes())
+    assert not policy.edited()
+    policy.look()
+    assert (policy.unproven, policy.tests["failed"]) == (False, 0)
+
+
+def test_files_that_are_touched_are_no_other_policy(served, tmp_path):
+    """As by a checkout of the same; an alarm tells of another policy in force."""
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    client = served(policy=str(overlay), reload_seconds=0.02)
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    wait(lambda: metric(client, 'rulecap_policy_reloads_total{outcome="unchanged"}') == "1.0")
+    assert metric(client, 'rulecap_policy_reloads_total{outcome="taken"}') == "0.0"
+    overlay.write_text(overlay_of("desk", "1.0.1"))
+    wait(lambda: metric(client, 'rulecap_policy_reloads_total{outcome="taken"}') == "1.0")
+
+
+def test_a_policy_that_is_read_again_in_vain_is_counted_once(served, tmp_path, full):
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    client = served(policy=str(overlay), reload_seconds=0.02)
+    policy, readings = client.app.state.service.in_force, []
+    overlay.write_text("language: [")
+    wait(lambda: policy.failure is not None)
+    first = policy.failure
+    wait(lambda: policy.failure is not first and not readings.append(1) and len(readings) > 3)
+    assert metric(client, 'rulecap_policy_reloads_total{outcome="refused"}') == "1.0"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    wait(lambda: client.get("/ready").json()["policy"]["edit"] == "none")
 
 
 def test_files_that_change_while_they_are_read_are_read_again(tmp_path, monkeypatch):
