@@ -47,8 +47,10 @@ def test_a_fact_that_is_changed_in_place_is_written_as_it_is_then():
 def test_what_comes_again_is_not_written_again(monkeypatch):
     account = {"id": "a", "total_wallet_balance": 1, "available_balance": 1, "margin_used": 0, "unrealized_pnl": 0}
     told = {"as_of": "2026-01-01T00:00:00Z", "account": account, "facts": {"funding": 1.0}}
-    one, writes, asked = read(told), Written(), []
-    monkeypatch.setattr(written, "to_json", lambda value, **options: asked.append(value) or to_json(value, **options))
+    one, writes, asked = read(told), SnapshotJson(), []
+    monkeypatch.setattr(
+        snapshot_json, "to_json", lambda value, **options: asked.append(value) or to_json(value, **options)
+    )
     first = writes.json(one)
     assert one.account in asked
     asked.clear()
