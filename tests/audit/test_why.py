@@ -430,6 +430,13 @@ decisions:
     }
 
 
+def test_a_threshold_that_turns_at_one_value_alone_is_found_where_a_rule_comes_to_it():
+    used = "rules:\n  used: {kind: formula, unit: USD, formula: account.margin_used}\n"
+    text = judged("used == 120.7 USD").replace("rules:\n", used)
+    (change,) = asked(text, account={"margin_used": 97.31}).thresholds
+    assert (change.before, change.after, change.verdict_after) == (120.7, 97.31, "STOP")
+
+
 def test_a_number_that_a_check_is_written_with_is_a_threshold():
     change = the(asked(judged("account.margin_used > 150 USD and 1 == 1")), "judgement.only.if")
     assert change.turns == math.nextafter(100.0, 0.0)
