@@ -1,12 +1,14 @@
 """ccxt's client of a venue, made safe: nothing secret is logged, half an answer is an error, nothing is made up."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.keys import Keys, RedactingLogger
-from rulecap.exchange.numbers import part
+from rulecap.exchange.numbers import first, part
 from rulecap.exchange.settings import ExchangeSettings
 from rulecap.exchange.unneeded import Asides
 from rulecap.exchange.venues import Venue, venue_of
@@ -51,6 +53,7 @@ class Guarded:
     venue = Venue()
     asides: Asides
     left_out: tuple[Any, ...] = ()  # of the latest answer about positions
+    wish: "Wish"  # of the latest answer
 
     def secrets_of(self, keys: Keys) -> None:
         """Log without what must not be seen."""
@@ -65,13 +68,15 @@ class Guarded:
 
         ccxt hands a text that is no JSON on to parsers that find nothing in it: no balance, no positions.
         """
-        status, headers, body, parsed = int(answer[0]), answer[4], answer[5], answer[6]
+        status, headers, body, parsed = int(answer[0]), answer[4] or {}, answer[5], answer[6]
         if 200 <= status < 300 and parsed is None:
             raise VenueError("half-an-answer", f"the answer is no whole JSON: {len(body or '')} characters")
+        # Of an answer that is no JSON, ccxt raises by the status, without looking here.
+        self.wish = _wish(self.venue, status, headers, body if parsed is None else parsed)
         try:
             found = super().handle_errors(*answer)  # type: ignore[misc]  # ccxt's class comes next, see _class_of
         except Exception as error:
-            _remember(error, status, headers)
+            _remember(error, status, self.wish)
             raise
         if 200 <= status < 300:
             self._look_at(str(answer[2]), parsed)
@@ -96,7 +101,7 @@ class Guarded:
             if not 200 <= code < 300:
                 raise VenueError("venue-down", f"the answer has the status {code}")
         except Exception as error:
-            _remember(error, code, {})
+            _remember(error, code, self.wish)
             raise
 
     async def load_leverage_brackets(self, *asked: Any) -> Any:
@@ -128,11 +133,28 @@ class Guarded:
         return position
 
 
-def _remember(error: Exception, status: int, headers: Any) -> None:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a venue wishes of whoever asked: whether this address is banned, and the seconds until it may come back."""
+
+    banned: bool
+    seconds: float | None
+
+
+def _wish(venue: Venue, status: int, headers: Mapping[str, str], answer: Any) -> Wish:
+    """Return the venue's wish; what is no number of seconds is none."""
+    said = {name.lower(): str(value) for name, value in headers.items()}
+    ban, until = venue.ban(status, answer), venue.back(said, answer)
+    wish = said.get("retry-after", "")
+    seconds = (float(wish) if wish.isdecimal() else None, ban or None, until)
+    return Wish(status == 418 or ban is not None, first(*seconds))
+
+
+def _remember(error: Exception, status: int, wish: Wish) -> None:
     """Note status and the venue's wish on an error of ccxt's."""
-    wish = next((str(value) for name, value in (headers or {}).items() if name.lower() == "retry-after"), "")
     error.status = status  # type: ignore[attr-defined]  # an exception takes what is noted on it
-    error.retry_after = float(wish) if wish.isdecimal() else None  # type: ignore[attr-defined]  # as above
+    error.banned = wish.banned  # type: ignore[attr-defined]  # as above
+    error.retry_after = wish.seconds  # type: ignore[attr-defined]  # as above
 
 
 def _options(settings: ExchangeSettings, keys: Keys) -> dict[str, Any]:

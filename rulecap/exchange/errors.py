@@ -124,7 +124,7 @@ def is_of_the_venue(error: Exception) -> bool:
 
 def _code(error: Exception) -> str:
     """Return the code for an error, by the class it is or derives from."""
-    if getattr(error, "status", None) == 418:  # an address that went on asking through 429
+    if getattr(error, "banned", False):
         return "venue-banned"
     names = {kind.__name__ for kind in type(error).__mro__}
     cause = {kind.__name__ for kind in type(error.__cause__).__mro__}

@@ -99,7 +99,7 @@ class Asides:
             try:
                 return await asking()
             except Exception as error:
-                if getattr(error, "status", None) in (418, 429) or not is_of_the_venue(error):
+                if _wishes(error) or not is_of_the_venue(error):
                     raise
                 raise VenueError("venue-down", type(error).__name__) from None
 
@@ -108,3 +108,9 @@ class Asides:
             log.warning("%s cannot be read: %s", what, told.unsure[0].message, extra={"code": told.unsure[0].code})
             return instead
         return told.found
+
+
+def _wishes(error: Exception) -> bool:
+    """Return whether the venue wishes to be left alone."""
+    limited = getattr(error, "status", None) == 429 or getattr(error, "retry_after", None) is not None
+    return limited or getattr(error, "banned", False) is True

@@ -63,6 +63,10 @@ class Venue:
         tells_tiers: whether ccxt's leverage tiers can be told in money at all.
         deducts: whether a tier's maintenance rate is only for what is above the tier before it, as where an amount is
             deducted; else it is for all of the position, or nobody knows.
+        ban: reads from an answer's status and content, a text where it is no JSON, for how many seconds this address is
+            banned, 0 where it does not say; None: it is not. The status 418 is a ban anywhere.
+        back: reads from an answer's headers, named in small letters, and its content in how many seconds the venue may
+            be asked again; None where that is not told.
         finds_orders: whether ccxt sends an order under our name, and finds and cancels it by that alone.
         mode_in_order: whether an order has to say if the position that it reduces is cross or isolated.
     """
@@ -92,6 +96,8 @@ class Venue:
     tier_ends: tuple[str, ...] = ()
     tells_tiers: bool = True
     deducts: bool = False
+    ban: Callable[[int, Any], float | None] = lambda status, answer: None
+    back: Callable[[Mapping[str, str], Any], float | None] = lambda headers, answer: None
     finds_orders: bool = False
     mode_in_order: bool = False
 
@@ -164,6 +170,20 @@ def _bybit_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:
     return _with_margin(part(balance, "info", "result", "list", 0, "coin"), "coin", "totalPositionIM")
 
 
+def _bybit_ban(status: int, answer: Any) -> float | None:
+    """Read Bybit's ban of an address: "403, access too frequent", for ten minutes; or a code for one in its books."""
+    if status == 403:
+        return 600.0 if "access too frequent" in str(answer) else 0.0
+    return 0.0 if part(answer, "retCode") == 10009 else None
+
+
+def _bybit_back(headers: Mapping[str, str], answer: Any) -> float | None:
+    """Read the moment from which on Bybit's limit for a question is a new one, by its own time."""
+    reset, now = number(headers.get("x-bapi-limit-reset-timestamp")), number(part(answer, "time"))
+    limited = part(answer, "retCode") in (10006, 10018)
+    return None if not limited or reset is None or now is None or reset <= now else (reset - now) / 1000.0
+
+
 def _with_margin(assets: Any, name: str, margin: str) -> tuple[str, ...]:
     """Return the names of the assets of which some is margin."""
     return tuple(str(part(one, name)) for one in assets or () if (number(part(one, margin)) or 0.0) > 0)
@@ -230,6 +250,8 @@ BYBIT = Venue(
     mode=("privateGetV5AccountInfo", _bybit_mode),
     collateral=_bybit_collateral,
     bound=_bybit_bound,
+    ban=_bybit_ban,
+    back=_bybit_back,
     linear_contract=1.0,
     # `positionValue` is the size times the average entry price.
     notional_at_mark=False,

@@ -198,6 +198,52 @@ def test_a_venue_that_wishes_to_be_left_alone_is_not_asked_before_that(binance, 
     assert binance.orders == []
 
 
+def coded(code, text, **headers):
+    """Return one of Bybit's codes as it is answered: in an answer that is fine for HTTP."""
+    body = f'{{"retCode": {code}, "retMsg": "{text}", "result": {{}}, "retExtInfo": {{}}, "time": 1790000000000}}'
+    return {"status": 200, "body": body, "headers": {name.replace("_", "-"): value for name, value in headers.items()}}
+
+
+@pytest.mark.parametrize("path", ["position/list", "query-api", "market/time"])
+@pytest.mark.parametrize(
+    ("answer", "code", "seconds"),
+    [
+        ({"status": 403, "body": "403, access too frequent."}, "venue-banned", 600),
+        ({"status": 403, "body": "<html>Forbidden</html>"}, "venue-banned", 120),
+        ({"status": 418, "body": "{}"}, "venue-banned", 120),
+        (coded(10009, "IP has been banned."), "venue-banned", 120),
+        ({"status": 429, "body": "<html>", "headers": {"Retry-After": "77"}}, "venue-rate-limited", 77),
+        (coded(10006, "Too many visits!", X_Bapi_Limit_Reset_Timestamp="1790000041000"), "venue-rate-limited", 41),
+    ],
+)
+def test_bybits_wishes_to_be_left_alone_are_heeded_too(bybit, monkeypatch, answer, code, seconds, path):
+    """It bans by another status than Binance, or by a code; and says when to come back by a header of its own."""
+    moments = [0.0]
+    clocks = SimpleNamespace(monotonic=lambda: time.monotonic() + moments[0], time=time.time)
+    monkeypatch.setattr(bans, "time", clocks)
+    bybit.fault(path, "status", **answer)
+
+    async def look(exchange):
+        told = []
+        for since in (0.0, 0.0, seconds - 20.0):
+            moments[0] = since
+            with pytest.raises(VenueError) as raised:
+                await exchange.account_view(partial=True)
+            told.append((raised.value.code, len(bybit.asked(path))))
+        moments[0] = seconds + 1.0
+        return told, await exchange.account_view()
+
+    told, view = asked(bybit, look)
+    assert told == [(code, told[0][1])] * 3  # nothing was asked after the first
+    assert view.account.total_wallet_balance == 12_000
+
+
+@pytest.mark.parametrize("told", ["", "soon", "-1", "1789999999000"])
+def test_a_moment_that_is_none_or_past_is_no_wish(bybit, told):
+    bybit.fault("position/list", "status", **coded(10006, "Too many visits!", X_Bapi_Limit_Reset_Timestamp=told))
+    assert len(asked(bybit, lambda exchange: exchange.account_view()).held) == 2
+
+
 @pytest.mark.parametrize("keys", [("no-such-key", "x" * 20), ("test-key-4f1c9b7a", "a-wrong-secret")])
 def test_a_wrong_key_or_secret_is_not_tried_again(venue, keys):
     with pytest.raises(VenueError) as raised:
