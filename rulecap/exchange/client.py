@@ -11,7 +11,7 @@ from rulecap.exchange.keys import Keys, RedactingLogger
 from rulecap.exchange.numbers import first, part
 from rulecap.exchange.settings import ExchangeSettings
 from rulecap.exchange.unneeded import Asides
-from rulecap.exchange.venues import Venue, venue_of
+from rulecap.exchange.venues import UNKNOWN, Venue, venue_of
 from rulecap.problems import did_you_mean, shown
 
 
@@ -50,7 +50,7 @@ class Guarded:
 
     has: dict[str, Any]
     logger: Any
-    venue = Venue()
+    venue = UNKNOWN
     asides: Asides
     left_out: tuple[Any, ...] = ()  # of the latest answer about positions
     wish: "Wish"  # of the latest answer
@@ -103,6 +103,13 @@ class Guarded:
         except Exception as error:
             _remember(error, code, self.wish)
             raise
+
+    async def fetch_markets(self, *asked: Any) -> Any:
+        """Return the markets; a list without what the venue has is none, before ccxt forgets those that it knows."""
+        found = await super().fetch_markets(*asked)  # type: ignore[misc]  # as above
+        if self.venue is not UNKNOWN and not any(one.get("linear") for one in found):
+            raise VenueError("half-an-answer", "the list of markets has no linear contract")
+        return found
 
     async def load_leverage_brackets(self, *asked: Any) -> Any:
         """Load what positions are read with; a position tells its margins itself, and goes without."""

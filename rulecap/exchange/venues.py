@@ -219,7 +219,9 @@ BINANCE = Venue(
         ),
     ),
     flow_limit=1000,
-    lists=MappingProxyType({"/positionRisk": (), "/income": ()}),
+    lists=MappingProxyType(
+        {"/positionRisk": (), "/income": (), "/exchangeInfo": ("symbols",), "/account": ("assets",), "/klines": ()}
+    ),
     left_out=_binance_left_out,
     settles=_binance_settles,
     mode=("fapiPrivateGetMultiAssetsMargin", _binance_mode),
@@ -237,7 +239,20 @@ BYBIT = Venue(
     positions=lambda quote: {"settleCoin": quote, "limit": 200},
     elsewhere=_bybit_elsewhere,
     lists=MappingProxyType(
-        dict.fromkeys(("/position/list", "/transaction-log", "/order/realtime", "/order/history"), ("result", "list"))
+        dict.fromkeys(
+            (
+                "/position/list",
+                "/transaction-log",
+                "/order/realtime",
+                "/order/history",
+                "/instruments-info",
+                "/wallet-balance",
+                "/kline",
+                "/risk-limit",
+                "/tickers",
+            ),
+            ("result", "list"),
+        )
     ),
     most_positions=200,
     flow_types=frozenset({"TRANSFER_IN", "TRANSFER_OUT"}),
@@ -285,6 +300,9 @@ VENUES = MappingProxyType(
 )
 
 
+UNKNOWN = Venue()
+
+
 def venue_of(name: str) -> Venue:
     """Return how a venue differs; an unknown one does not."""
-    return VENUES.get(name, Venue())
+    return VENUES.get(name, UNKNOWN)

@@ -89,6 +89,31 @@ def test_an_answer_that_has_no_list_is_no_empty_list(venue, left, number):
     assert len(venue.asked(path)) == 3
 
 
+LISTED = {"binanceusdm": ("exchangeInfo", "symbols"), "bybit": ("instruments-info", "result")}
+
+
+@pytest.mark.parametrize("kind", ["gone", "empty"])
+def test_a_list_of_markets_without_the_contracts_is_asked_for_again(venue, kind):
+    """Else all that is held is in markets that are off the list, where nothing can be reduced any more."""
+    path, name = LISTED["binanceusdm" if venue.positions_path == "positionRisk" else "bybit"]
+    empty = [] if name == "symbols" else {"list": []}
+    left = {} if name == "result" else None
+    contracts = {"when": lambda request: request.params.get("category") in (None, "linear")}
+    change = {"change": lambda answer: answer | {name: empty if kind == "empty" else left}}
+    action = {"symbol": "BTCUSDT", "side": "LONG", "quantity": 0.1, "reduce_only": True}
+    venue.fault(path, "then", 1 if path == "exchangeInfo" else 2, **contracts, **change)
+    assert asked(venue, lambda exchange: exchange.place_reduction(action, "one")).quantity == 0.1
+    venue.fault(path, "then", 99, **contracts, **change)
+    assert refused(venue, lambda exchange: exchange.account_view()).code == "half-an-answer"
+    assert refused(venue, lambda exchange: exchange.symbol("BTCUSDT")).code == "half-an-answer"
+
+
+def test_a_balance_without_its_list_is_asked_for_again(venue):
+    paths = ("v3/account", "assets") if venue.positions_path == "positionRisk" else ("wallet-balance", "result")
+    venue.fault(paths[0], "then", 1, change=lambda answer: answer | {paths[1]: {}})
+    assert asked(venue, lambda exchange: exchange.account_view()).account.total_wallet_balance == 12_000
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
