@@ -44,7 +44,8 @@ def test_an_answer_was_true_half_way_between_asking_and_being_told(clocks):
         clocks.go_on(3.0)
         return 1000 * (clocks.wall - 1.5)
 
-    told = asyncio.run(Reference(SimpleNamespace(has={"fetchTime": True}, fetch_time=fetch_time), False).clock())
+    client = SimpleNamespace(has={"fetchTime": True}, fetch_time=fetch_time, options={})
+    told = asyncio.run(Reference(client, False).clock())
     assert (told.at, told.uncertainty) == (51.5, 1.5)
     assert told.skew_seconds() == 0.0
     assert told.now_ms() == 1000.0 * clocks.wall

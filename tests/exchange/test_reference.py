@@ -21,7 +21,7 @@ class Client:
 
     def __init__(self, told, *can):
         self.told, self.asked = told, []
-        self.has = dict.fromkeys(can, True)
+        self.has, self.options = dict.fromkeys(can, True), {}
 
     def __getattr__(self, method):
         async def ask(*arguments, **named):
