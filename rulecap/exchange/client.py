@@ -142,10 +142,17 @@ class Guarded:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a venue wishes of whoever asked: whether this address is banned, and the seconds until it may come back."""
+    """What an answer says about asking again.
+
+    Attributes:
+        banned: whether this address is banned.
+        seconds: until it may come back; None where that is not told.
+        passing: whether the venue says that it is only busy.
+    """
 
     banned: bool
     seconds: float | None
+    passing: bool
 
 
 def _wish(venue: Venue, status: int, headers: Mapping[str, str], answer: Any) -> Wish:
@@ -154,13 +161,14 @@ def _wish(venue: Venue, status: int, headers: Mapping[str, str], answer: Any) ->
     ban, until = venue.ban(status, answer), venue.back(said, answer)
     wish = said.get("retry-after", "")
     seconds = (float(wish) if wish.isdecimal() else None, ban or None, until)
-    return Wish(status == 418 or ban is not None, first(*seconds))
+    return Wish(status == 418 or ban is not None, first(*seconds), venue.passing(answer))
 
 
 def _remember(error: Exception, status: int, wish: Wish) -> None:
     """Note status and the venue's wish on an error of ccxt's."""
     error.status = status  # type: ignore[attr-defined]  # an exception takes what is noted on it
     error.banned = wish.banned  # type: ignore[attr-defined]  # as above
+    error.passing = wish.passing  # type: ignore[attr-defined]  # as above
     error.retry_after = wish.seconds  # type: ignore[attr-defined]  # as above
 
 

@@ -133,4 +133,6 @@ def _code(error: Exception) -> str:
     for name, code in CODES:
         if name in names:
             return code
+    if getattr(error, "passing", False):
+        return "venue-down"
     return "half-an-answer" if isinstance(error, BROKEN_ANSWER) else "venue-error"

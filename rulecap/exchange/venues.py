@@ -67,6 +67,8 @@ class Venue:
             banned, 0 where it does not say; None: it is not. The status 418 is a ban anywhere.
         back: reads from an answer's headers, named in small letters, and its content in how many seconds the venue may
             be asked again; None where that is not told.
+        passing: whether an answer's content says that the venue is busy, or ran out of time, under a name that is not
+            ccxt's for it.
         finds_orders: whether ccxt sends an order under our name, and finds and cancels it by that alone.
         mode_in_order: whether an order has to say if the position that it reduces is cross or isolated.
     """
@@ -98,6 +100,7 @@ class Venue:
     deducts: bool = False
     ban: Callable[[int, Any], float | None] = lambda status, answer: None
     back: Callable[[Mapping[str, str], Any], float | None] = lambda headers, answer: None
+    passing: Callable[[Any], bool] = lambda answer: False
     finds_orders: bool = False
     mode_in_order: bool = False
 
@@ -184,6 +187,11 @@ def _bybit_back(headers: Mapping[str, str], answer: Any) -> float | None:
     return None if not limited or reset is None or now is None or reset <= now else (reset - now) / 1000.0
 
 
+def _bybit_passing(answer: Any) -> bool:
+    """Read Bybit's codes of high load, of a server's time-out, and of an internal error or a restart."""
+    return part(answer, "retCode") in (429, 10000, 10016)
+
+
 def _with_margin(assets: Any, name: str, margin: str) -> tuple[str, ...]:
     """Return the names of the assets of which some is margin."""
     return tuple(str(part(one, name)) for one in assets or () if (number(part(one, margin)) or 0.0) > 0)
@@ -267,6 +275,7 @@ BYBIT = Venue(
     bound=_bybit_bound,
     ban=_bybit_ban,
     back=_bybit_back,
+    passing=_bybit_passing,
     linear_contract=1.0,
     # `positionValue` is the size times the average entry price.
     notional_at_mark=False,

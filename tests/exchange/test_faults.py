@@ -263,6 +263,25 @@ def test_bybits_wishes_to_be_left_alone_are_heeded_too(bybit, monkeypatch, answe
     assert view.account.total_wallet_balance == 12_000
 
 
+@pytest.mark.parametrize("code", [429, 10000, 10016])
+def test_a_code_of_bybits_that_passes_is_asked_again(bybit, code):
+    """That it ran out of time, or is busy, it says in an answer that is fine for HTTP."""
+    for path in ("position/list", "wallet-balance", "account/info"):
+        bybit.fault(path, "status", 2, **coded(code, "Server Timeout"))
+        assert len(asked(bybit, lambda exchange: exchange.account_view()).held) == 2
+        bybit.fault(path, "status", 99, **coded(code, "Server Timeout"))
+        failure = refused(bybit, lambda exchange: exchange.account_view())
+        assert (failure.retriable, str(code) in failure.message) == (True, True)
+        bybit._faults.clear()
+
+
+@pytest.mark.parametrize("code", [429, 10000, 10014, 10016])
+def test_an_order_that_met_such_a_code_may_have_been_taken(bybit, code):
+    bybit.fault("order/create", "status", 1, **coded(code, "Server Timeout"))
+    action = {"symbol": "BTCUSDT", "side": "LONG", "quantity": 0.1, "reduce_only": True}
+    assert refused(bybit, lambda exchange: exchange.place_reduction(action, "one")).code == "order-uncertain"
+
+
 @pytest.mark.parametrize("told", ["", "soon", "-1", "1789999999000"])
 def test_a_moment_that_is_none_or_past_is_no_wish(bybit, told):
     bybit.fault("position/list", "status", **coded(10006, "Too many visits!", X_Bapi_Limit_Reset_Timestamp=told))
