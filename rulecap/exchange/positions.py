@@ -67,7 +67,7 @@ def leverage_table(answer: Mapping[str, Any]) -> dict[tuple[str, str], float]:
     table = {}
     for symbol, one in answer.items():
         for side, name in (("long", "longLeverage"), ("short", "shortLeverage")):
-            value = number(one.get(name))
+            value = _above_zero(one.get(name))
             if value is not None:
                 table[symbol, side] = value
     return table
@@ -185,7 +185,7 @@ def _valued(raw: Mapping[str, Any], quantity: float, side: str, set_leverage: fl
     mark = told("mark_price", mark, None if notional is None else notional / quantity)
     notional = told("notional", notional, quantity * mark)
     entry = told("entry_price", _above_zero(raw.get("entryPrice")))
-    margin, leverage = number(raw.get("initialMargin")), first(number(raw.get("leverage")), set_leverage)
+    margin, leverage = number(raw.get("initialMargin")), first(_above_zero(raw.get("leverage")), set_leverage)
     leverage = told("leverage", leverage, notional / margin if margin else None)
     moved = (mark - entry) * quantity
     return {
@@ -205,6 +205,6 @@ def _magnitude(value: object) -> float | None:
 
 
 def _above_zero(value: object) -> float | None:
-    """Return a price, None for the zero or less by which venues say that there is none."""
+    """Return a price or a leverage, None for the zero or less by which venues say that there is none."""
     found = number(value)
     return found if found is not None and found > 0 else None

@@ -183,8 +183,10 @@ def test_a_short_gains_when_the_price_falls():
     assert held.position.notional == 33
 
 
-def test_leverage_follows_from_margin_where_it_is_not_told():
-    (held,) = read(position(leverage=None, initialMargin=11.0))
+@pytest.mark.parametrize("told", [None, "", 0, "0", -1])
+def test_leverage_follows_from_margin_where_it_is_not_told(told):
+    """Some venues say 0 for it in cross margin: a policy would take that for the smallest one."""
+    (held,) = read(position(leverage=told, initialMargin=11.0))
     assert held.position.leverage == pytest.approx(3)
 
 
@@ -205,7 +207,9 @@ def test_contracts_are_of_the_size_that_the_position_tells_else_of_the_markets()
 
 def test_the_leverage_that_is_set_for_a_side_counts_where_the_position_does_not_tell_its_own():
     known, symbol = {one["symbol"]: one for one in MARKETS}, "BTC/USDT:USDT"
-    table = leverage_table({symbol: {"longLeverage": "7", "shortLeverage": 3}, "X": {"longLeverage": None}})
+    table = leverage_table(
+        {symbol: {"longLeverage": "7", "shortLeverage": 3}, "X": {"longLeverage": None}, "Y": {"longLeverage": 0}}
+    )
     raw = [position(side=side, leverage=told) for side, told in (("long", None), ("short", None), ("long", 5.0))]
     found = [held_positions([one], known.get, "USDT", table, Venue()).all()[0].position for one in raw]
     assert [one.leverage for one in found] == [7, 3, 5]
