@@ -82,7 +82,7 @@ def _missing(bound: tuple[str, ...], positions: Holdings, quote: str) -> Contrad
     empty = [one for one in bound if one != quote or not positions.held]
     if not empty:
         return None
-    text = f"{', '.join(map(shown, empty))}: margin of positions is told there, and no position"
+    text = f"{', '.join(map(shown, empty))}: margin or PnL of positions is told there, and no position"
     return Contradicted("half-an-answer", text)
 
 

@@ -56,7 +56,8 @@ class Venue:
         mode: the method of ccxt's client that asks for the account's margin mode, and what reads from the answer why
             its margin is no one pool in one currency, None where it is; None: the venue is not asked.
         collateral: reads which other assets are margin in the account beside its currency.
-        bound: reads from a balance in which assets there is margin of positions: where none is told, one is missing.
+        bound: reads from a balance in which assets there is margin, or PnL, of positions: where none is told, one is
+            missing.
         linear_contract: how much of the base asset every linear contract is; None where they differ.
         notional_at_mark: whether ccxt's `notional` of a position is its value at the mark price.
         tier_ends: where a leverage tier's own answer has its end in contracts, which ccxt hands on as money.
@@ -192,9 +193,19 @@ def _bybit_passing(answer: Any) -> bool:
     return part(answer, "retCode") in (429, 10000, 10016)
 
 
+def _okx_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:
+    """Read `GET /api/v5/account/balance`: its margin is of orders too, its unrealized PnL of positions alone."""
+    return _with_margin(part(balance, "info", "data", 0, "details"), "ccy", "upl")
+
+
+def _bitget_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:
+    """Read `GET /api/v2/mix/account/accounts`."""
+    return _with_margin(part(balance, "info"), "marginCoin", "unrealizedPL")
+
+
 def _with_margin(assets: Any, name: str, margin: str) -> tuple[str, ...]:
-    """Return the names of the assets of which some is margin."""
-    return tuple(str(part(one, name)) for one in assets or () if (number(part(one, margin)) or 0.0) > 0)
+    """Return the names of the assets of which some is margin, or that have what only positions have."""
+    return tuple(str(part(one, name)) for one in assets or () if number(part(one, margin)))
 
 
 def _is_margin(coin: Any) -> bool:
@@ -295,11 +306,18 @@ VENUES = MappingProxyType(
             # What goes to an isolated position's margin, and comes back, ccxt calls a transfer too.
             flow_types=frozenset({"1"}),
             flow_filter=("type", ("1",)),
+            lists=MappingProxyType(dict.fromkeys(("/account/positions", "/account/bills"), ("data",))),
+            bound=_okx_bound,
             finds_orders=True,
             mode_in_order=True,
         ),
         "bitget": Venue(
-            balance_total=EQUITY, most_market=("maxMarketOrderQty",), finds_orders=True, mode_in_order=True
+            balance_total=EQUITY,
+            most_market=("maxMarketOrderQty",),
+            lists=MappingProxyType({"/position/all-position": ("data",)}),
+            bound=_bitget_bound,
+            finds_orders=True,
+            mode_in_order=True,
         ),
         "htx": Venue(balance_total=EQUITY, tier_ends=("max_size",)),
         "kucoin": Venue(tier_ends=("maxSize",)),  # of a unified account; else ccxt has them in money

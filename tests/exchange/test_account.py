@@ -383,6 +383,6 @@ def test_margin_in_another_coin_is_of_a_position_too(bybit):
 
     bybit.fault("wallet-balance", "then", 999, change=bound)
     failure = refused(bybit, account)
-    assert (failure.code, "USDC: margin of positions" in failure.message) == ("half-an-answer", True)
+    assert (failure.code, "USDC: margin or PnL of positions" in failure.message) == ("half-an-answer", True)
     bybit.set_elsewhere("linear", "USDC", "BTCPERP", "0.1")
     assert refused(bybit, account).code == "not-the-quote-currency"  # told, so nothing is missing

@@ -234,3 +234,33 @@ def test_nothing_is_sent_where_no_order_could_be_asked_about(venue):
     with pytest.raises(VenueError) as raised:
         asyncio.run(place())
     assert raised.value.code == "not-supported"
+
+
+OKX_BALANCE = {"code": "0", "data": [{"details": [{"ccy": "USDT", "eq": "900", "upl": "-100"}, {"ccy": "BTC"}]}]}
+# https://www.bitget.com/api-doc/contract/account/Get-Account-List
+BITGET_BALANCE = {"code": "00000", "data": [{"marginCoin": "USDT", "accountEquity": "900", "unrealizedPL": "-100"}]}
+
+
+@pytest.mark.parametrize(("venue", "balance"), [("okx", OKX_BALANCE), ("bitget", BITGET_BALANCE)])
+def test_a_pnl_without_a_position_tells_that_one_is_missing(venue, balance):
+    client = open_client(ExchangeSettings(venue=venue), Keys())
+    told = client.parse_trading_balance(balance) if venue == "okx" else client.parse_balance(balance["data"])
+    assert venue_of(venue).bound(told) == ("USDT",)
+    assert venue_of(venue).bound({"info": {}}) == ()
+
+
+@pytest.mark.parametrize(
+    ("venue", "address"),
+    [
+        ("okx", "https://www.okx.com/api/v5/account/positions?instType=SWAP"),
+        ("okx", "https://www.okx.com/api/v5/account/bills?ccy=USDT"),
+        ("bitget", "https://api.bitget.com/api/v2/mix/position/all-position?marginCoin=USDT"),
+    ],
+)
+def test_an_answer_without_its_list_is_half_of_one_there_too(venue, address):
+    client = open_client(ExchangeSettings(venue=venue), Keys())
+    good = {"code": "0" if venue == "okx" else "00000", "msg": ""}
+    client.handle_errors(200, "OK", address, "GET", {}, "", good | {"data": []}, {}, "")
+    for left in ({}, {"data": None}, {"data": {}}):
+        with pytest.raises(VenueError, match="has no list"):
+            client.handle_errors(200, "OK", address, "GET", {}, "", good | left, {}, "")
