@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from rulecap.audit import open_ledger
+from rulecap.audit import LogError, open_ledger
 from rulecap.audit.ledger import Asked
 from rulecap.engine.decision import Decision
 from rulecap.language.values import iso
@@ -67,6 +67,7 @@ class Service:
         self._desk: Desk | None = None
         self._follower: Follower | None = None
         self._folder: TemporaryDirectory[str] | None = None
+        self._log_failure: LogError | None = None
         self.metrics.in_force(self.in_force.policy)
         self.metrics.follow("rulecap_policy_edit_refused", lambda: float(self.in_force.failure is not None))
         self.metrics.follow("rulecap_policy_tests_failing", lambda: float(self.in_force.tests["failed"]))
@@ -237,8 +238,18 @@ class Service:
         self._reloaded(fine)
         return fine
 
+    def _tell_log(self) -> None:
+        """Say once why the log cannot be written, and that it is again: by then nothing else tells why it was not."""
+        failure = self.recorder.ledger.failure if self.recorder is not None else None
+        before, self._log_failure = self._log_failure, failure
+        if failure is not None and (before is None or before.code != failure.code):
+            log.error("nothing can be recorded: %s", failure.reason, extra={"code": failure.code})
+        elif failure is None and before is not None:
+            log.info("decisions are recorded again")
+
     def _answered(self, asked: Asked, decision: Decision, seconds: float) -> None:
         """Count and tell what was decided."""
+        self._tell_log()
         if decision.record_id is None:
             self.metrics.unlogged(asked.decision)
             if decision.ok:

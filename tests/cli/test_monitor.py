@@ -133,6 +133,29 @@ def test_the_journals_orders_are_readable(capsys, here):
     assert json.loads(out)["orders"][0]["client_order_id"] == "rc1"
 
 
+def test_the_journals_orders_are_read_where_it_cannot_be_written_and_stay_as_they_are(capsys, here):
+    """As on a full disk, where whoever is on call needs them most; and the monitor that writes it may be an older one."""
+    journal = Journal(here / "log.sqlite3.monitor-demo")
+    order = Order("rc1", "r", "margin", "t", "CLOSE", "BTCUSDT", "LONG", 0.5, "", NOT_SENT, 0.0, 0.0)
+    Orders(journal).intend(order)
+    journal.run("PRAGMA user_version = 1")
+    journal.run("BEGIN IMMEDIATE")
+    code, out, _ = said(capsys, "--demo", "--orders", "--log", "sqlite:///log.sqlite3")
+    assert (code, "rc1" in out) == (0, True)
+    journal.run("ROLLBACK")
+    assert said(capsys, "--demo", "--orders", "--log", "sqlite:///log.sqlite3")[1] == out
+    assert journal.run("PRAGMA user_version") == [(1,)]
+    journal.close()
+
+
+def test_of_a_file_that_is_no_journal_no_orders_are_told(capsys, here):
+    (here / "other").touch()
+    code, out, err = said(capsys, "--demo", "--orders", "--journal", "other")
+    assert (code, out) == (2, "")
+    assert "no journal, but another kind of file" in err
+    assert (here / "other").read_bytes() == b""
+
+
 def test_a_journal_that_may_be_of_a_test_environment_is_not_taken_for_a_live_one(capsys, here):
     journal = Journal(here / "log.sqlite3.monitor-main")
     journal.run("INSERT INTO owner VALUES (1, 'main')")  # all that an older rulecap wrote, in a sandbox or not

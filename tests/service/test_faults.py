@@ -138,6 +138,7 @@ def test_what_alarms_count_is_there_before_it_happens(served):
 
 
 def test_a_log_that_cannot_be_written_refuses_entries_and_answers_reductions(served, tmp_path, caplog):
+    caplog.set_level("INFO", logger="rulecap")
     client = served(refresh_seconds=3600.0, record_seconds=3600.0)
     assert client.post(POSITION, json=SPECIFIED).json()["recommendation"] == "ENTER"
     with closing(sqlite3.connect(tmp_path / "log.sqlite3", isolation_level=None)) as other:
@@ -158,6 +159,10 @@ def test_a_log_that_cannot_be_written_refuses_entries_and_answers_reductions(ser
         other.execute("ROLLBACK")
     assert client.post(POSITION, json=SPECIFIED).json()["recommendation"] == "ENTER"
     assert client.get("/ready").status_code == 200
+    # Why it was is told once, by its code, and when it is over: /ready has forgotten it by then.
+    (why,) = [one for one in caplog.records if getattr(one, "code", None) == "log-locked"]
+    assert (why.levelname, why.getMessage().startswith("nothing can be recorded: ")) == ("ERROR", True)
+    assert [one.levelname for one in caplog.records if one.message == "decisions are recorded again"] == ["INFO"]
 
 
 def test_what_is_asked_of_part_of_an_account_goes_on_no_record_though_all_of_it_is_read_meanwhile(late):
