@@ -210,7 +210,7 @@ def _print_orders(asked: argparse.Namespace, path: Path) -> int:
     if not path.is_file():
         raise UsageError(f"there is no journal {path}")
     try:
-        journal = Journal(path)
+        journal = Journal(path, reading=True)
         try:
             orders = Orders(journal).latest(ORDERS_SHOWN)
         finally:

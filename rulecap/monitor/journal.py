@@ -49,32 +49,48 @@ class JournalError(Exception):
 class Journal:
     """An open journal; each writing is durable when it returns."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, reading: bool = False) -> None:
         """Open the file, or begin it.
+
+        Args:
+            path: the file.
+            reading: whether it is only read, and stays as it is: also where its disk is full, or an older rulecap's.
 
         Raises:
             JournalError: that cannot be done, or it is another kind of file.
         """
         self.path = path
         with _said(path):
-            # Orders and positions are nobody else's to read; the files that SQLite puts beside it are made like it.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._connection = opened(path, path.absolute().as_uri(), PATIENCE, one_thread=True)
+            if not reading:
+                # Orders and positions are nobody else's to read; the files that SQLite puts beside it are made like it.
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            address = f"{path.absolute().as_uri()}?mode={'ro' if reading else 'rw'}"
+            self._connection = opened(path, address, PATIENCE, one_thread=True)
         try:
-            self._begin()
+            self._look(reading)
+            if not reading:
+                self._begin()
         except BaseException:
             self._connection.close()
             raise
+
+    def _look(self, reading: bool) -> None:
+        """See that it is a journal, or one that may be begun.
+
+        Raises:
+            JournalError: it is none.
+        """
+        with _said(self.path):
+            written, tables = self._connection.execute(BEGUN).fetchone()
+        if written not in (0, *READABLE):
+            raise JournalError(f"the journal {self.path} is of format {written}; this rulecap reads {FORMAT}")
+        if written == 0 and (tables or reading):
+            raise JournalError(f"{self.path} is no journal, but another kind of file")
 
     def _begin(self) -> None:
         with _said(self.path):
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
-            written, tables = self._connection.execute(BEGUN).fetchone()
-            if written not in (0, *READABLE):
-                raise JournalError(f"the journal {self.path} is of format {written}; this rulecap reads {FORMAT}")
-            if written == 0 and tables:
-                raise JournalError(f"{self.path} is no journal, but another kind of file")
             self._connection.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;")
 
     def claim(self, account: str, venue: str) -> None:

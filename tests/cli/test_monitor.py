@@ -134,7 +134,7 @@ def test_the_journals_orders_are_readable(capsys, here):
 
 
 def test_the_journals_orders_are_read_where_it_cannot_be_written_and_stay_as_they_are(capsys, here):
-    """As on a full disk, where whoever is on call needs them most; and the monitor that writes it may be an older one."""
+    """As on a full disk, where whoever is on call needs them; and the monitor that writes it may be an older one."""
     journal = Journal(here / "log.sqlite3.monitor-demo")
     order = Order("rc1", "r", "margin", "t", "CLOSE", "BTCUSDT", "LONG", 0.5, "", NOT_SENT, 0.0, 0.0)
     Orders(journal).intend(order)
