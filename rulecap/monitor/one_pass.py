@@ -92,7 +92,7 @@ class Monitor:
             return
         if last is None or last > now:
             # Where it was never read, it counts from the first try; anew where a clock that was ahead noted that.
-            parts.outbox.note(READ_AT, now)
+            self._note(report, READ_AT, now)
         elif now - last > parts.settings.stale_seconds:
             self._tell(report, {ACCOUNT: (STALE, None)})
 
@@ -152,13 +152,21 @@ class Monitor:
         self._leave_out(report)
         report.troubles += [Trouble(error.code, error.message) for error in reading.untold]
         self._tell(report, {ACCOUNT: (PARTIAL if reading.untold else FRESH, None)})
-        parts.outbox.note(READ_AT, now)
+        self._note(report, READ_AT, now)
         if reading.late:
             text = "money that moved before the last pass came into the ledger only now: it was profit or loss so far"
             report.troubles.append(Trouble("deposits-late", text))
         if reading.doubt is None:
-            parts.outbox.note(DEPOSITS, parts.account.counted)
+            self._note(report, DEPOSITS, parts.account.counted)
         return True
+
+    def _note(self, report: Report, name: str, value: object) -> None:
+        """Keep a value; a journal that does not is told at each pass, also while nothing is to be sent by it."""
+        try:
+            self._parts.outbox.note(name, value)
+        except JournalError as error:
+            told = Trouble("journal", str(error))
+            report.troubles += [told] if told not in report.troubles else []
 
     def _leave_out(self, report: Report) -> None:
         """Note, and tell, positions that no order shrinks for a while: the policy may choose others.

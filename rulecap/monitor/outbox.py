@@ -123,14 +123,15 @@ class Outbox:
             _give_up(given_up)
 
     def note(self, name: str, value: object) -> None:
-        """Keep a value that nobody is told; in memory where the journal fails, which the next notice says."""
+        """Keep a value that nobody is told; in memory where the journal fails.
+
+        Raises:
+            JournalError: it is kept in memory alone.
+        """
         self.told[name] = value
-        try:
-            self._journal.run(SAVE_VALUE, (name, json.dumps(value)))
-        except JournalError:
-            self._unsaved_values[name] = value
-        else:
-            self._unsaved_values.pop(name, None)
+        self._unsaved_values[name] = value
+        self._journal.run(SAVE_VALUE, (name, json.dumps(value)))
+        del self._unsaved_values[name]
 
     def oldest(self) -> Notice | None:
         """Return the notice that waits longest; none where none does.

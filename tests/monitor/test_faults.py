@@ -1,5 +1,6 @@
 """What fails outside fails one pass at the most: no order on what is not known, and the next pass goes on."""
 
+import asyncio
 import sqlite3
 from contextlib import closing
 
@@ -7,6 +8,7 @@ import pytest
 
 from rulecap.audit import LogError, UnusableKey, open_log
 from rulecap.monitor import deciding
+from rulecap.monitor.journal import Journal, JournalError
 from tests.monitor.conftest import ORANGE, changes, codes, quantities
 from tests.venue.venue import restless
 
@@ -139,6 +141,29 @@ def test_a_signing_key_that_is_lost_meanwhile_stops_no_reduction(at_binance, bin
     report = at_binance.one()
     assert set(codes(report)) == {"unlogged"}
     assert {one.did for one in report.outcomes} == {"sent"}
+
+
+def test_a_journal_that_cannot_be_written_is_told_also_while_nothing_is_to_be_sent(desk, monkeypatch):
+    """As where its disk is full on a calm day: else nobody hears of it until a reduction is not sent."""
+    run = Journal.run
+
+    def full(journal, statement, values=()):
+        """Take what changes nothing, as a full disk does."""
+        if statement.startswith("INSERT"):
+            raise JournalError("the disk is full")
+        return run(journal, statement, values)
+
+    async def look():
+        async with desk.running() as running:
+            reports = [await running.one_pass()]
+            with monkeypatch.context() as patched:
+                patched.setattr(Journal, "run", full)
+                reports += [await running.one_pass(), await running.one_pass()]
+            return [*reports, await running.one_pass()]
+
+    reports = asyncio.run(look())
+    assert [one.ok for one in reports] == [True, False, False, True]
+    assert [codes(one) for one in reports[1:3]] == [["journal"]] * 2
 
 
 def test_where_the_journal_is_gone_nothing_is_sent(desk, venue):

@@ -55,7 +55,7 @@ def test_what_was_told_while_the_journal_failed_is_not_told_again_when_it_works(
 def test_a_value_that_was_kept_later_is_not_set_back(journal):
     """What could not be put down was outlived by the next one, which could."""
     outbox = Outbox(journal)
-    with journal.full():
+    with journal.full(), pytest.raises(JournalError):
         outbox.note("since", 1)
     outbox.note("since", 2)
     tell(outbox, "a", zone="GREEN")
