@@ -48,3 +48,18 @@ def test_verdicts_are_the_default_policy_s():
         source = (EXAMPLES.parents[1] / "policies" / "default" / f"{decision}.yaml").read_text()
         for verdict in verdicts.split("|"):
             assert f"name: {verdict}" in source
+
+
+def test_prometheus_asks_where_the_units_answer():
+    """Else the alarm that a process is down never ends, and no other one of the monitor ever comes."""
+    jobs = yaml.safe_load((EXAMPLES / "prometheus.yaml").read_text())["scrape_configs"]
+    asked = {job["job_name"]: job["static_configs"][0]["targets"] for job in jobs}
+    (monitor,) = re.findall(r"--metrics-port (\d+)", (EXAMPLES / "rulecap-monitor.service").read_text())
+    serve = (EXAMPLES / "rulecap-serve.service").read_text()
+    assert "--port" not in serve
+    assert asked == {"rulecap": ["127.0.0.1:8000"], "rulecap-monitor": [f"127.0.0.1:{monitor}"]}
+
+
+def test_a_receiver_that_takes_no_notices_has_an_alert():
+    """Else nobody is told that nobody is told."""
+    assert any("rulecap_monitor_webhook_failures_total" in rule["expr"] for rule in alerts())
