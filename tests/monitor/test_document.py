@@ -50,6 +50,7 @@ def test_every_option_is_told():
     monitor = parser()._subparsers._group_actions[0].choices["monitor"]
     told = {word.strip("`,") for cell, _ in DOCUMENT.table("Option").rows for word in cell.split() if "--" in word}
     shared = {"--sandbox", "--keys", "--account", "--quote", "--bars", "--timeframe", "--timeout", "--url", "--json"}
+    shared |= {"--deposits"}
     assert told == set(monitor._option_string_actions) - shared - {"-h", "--help"}
 
 
