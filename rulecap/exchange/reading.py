@@ -85,7 +85,16 @@ class Reference:
         """
         kept = self._kept.get(("clock", ""))
         found: VenueClock = kept[1] if kept else local_clock()
-        return found if abs(found.skew_seconds()) <= most_seconds else local_clock()
+        return self.signing(found if abs(found.skew_seconds()) <= most_seconds else local_clock())
+
+    def signing(self, clock: VenueClock) -> VenueClock:
+        """Have requests signed by a clock, as ours differs from it now: it may be set at any moment.
+
+        By the venue's time where ours is ahead: it takes none of a second still to come. Never by a later one than ours,
+        by which a request would be good for longer.
+        """
+        self._client.options["timeDifference"] = clock.ahead_ms()
+        return clock
 
     def doubt_clock(self) -> None:
         """Have the venue's time asked for again."""
@@ -164,11 +173,7 @@ class Reference:
         way = time.monotonic() - asked
         if venue_ms is None:
             raise VenueError("half-an-answer", "the venue's time is no number")
-        clock = VenueClock(venue_ms, asked + way / 2.0, way / 2.0)
-        # Requests are signed with the venue's time where ours is ahead: it takes none of a second still to come. Never
-        # with a later one than ours, by which a request would be good for longer.
-        self._client.options["timeDifference"] = clock.ahead_ms()
-        return clock
+        return VenueClock(venue_ms, asked + way / 2.0, way / 2.0)
 
     async def _read_markets(self) -> Markets:
         markets: Markets = await self._client.load_markets(reload=bool(self._listed))

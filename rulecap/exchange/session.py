@@ -47,10 +47,10 @@ class Session:
         """Return the venue's clock; where ours seems wrong, it is asked for anew: either may have been set since."""
         most, kept = self.settings.max_clock_skew_seconds, await self.ask("the venue's time", self.reference.clock)
         try:
-            return kept.checked(most)
+            return self.reference.signing(kept.checked(most))
         except VenueError:
             self.reference.doubt_clock()
-        return (await self.ask("the venue's time", self.reference.clock)).checked(most)
+        return self.reference.signing((await self.ask("the venue's time", self.reference.clock)).checked(most))
 
     async def markets(self, lacking: bool = False) -> Markets:
         """Return the markets by unified symbol."""

@@ -352,6 +352,31 @@ def test_a_clock_that_is_put_right_after_it_was_ahead_is_right_again(venue, monk
     assert asked(venue, look) == 0
 
 
+@pytest.mark.parametrize("step", [3_600, -3_600, 4])
+def test_a_clock_that_is_set_for_a_moment_and_put_right_signs_right_at_once(venue, monkeypatch, step):
+    """The venue's own clock goes on; by what it told before, requests would be of another hour for a minute."""
+    machines = time.time
+
+    def set_by(seconds):
+        venue.clock_offset_ms = -1000 * seconds  # it runs on this machine
+        monkeypatch.setattr(time, "time", lambda: machines() + seconds)
+
+    async def look(exchange):
+        await exchange.account_view()
+        set_by(step)
+        try:
+            await exchange.account_view()
+        except VenueError as error:
+            assert error.code == "clock-skew"
+        differs = exchange._session.client.options["timeDifference"]
+        set_by(0)
+        return differs, await exchange.account_view(), exchange._session.client.options["timeDifference"]
+
+    differs, view, after = asked(venue, look)
+    assert abs(differs - (step * 1000 if step == 4 else 0)) < 1_000
+    assert (view.account.total_wallet_balance > 0, after < 1_000) == (True, True)
+
+
 def test_a_clock_that_the_venue_refuses_is_named_too(binance):
     body = '{"code": -1021, "msg": "Timestamp for this request is outside of the recvWindow."}'
     binance.fault("v3/account", "status", 100, status=400, body=body)
