@@ -119,10 +119,16 @@ class Kelly(Body):
 class Allocation(Body):
     """The assets that capital is to be divided among."""
 
-    assets: Annotated[tuple[Asset, ...], Field(strict=False, min_length=1, max_length=MOST_ASSETS)]
+    assets: Annotated[tuple[Asset, ...], Field(strict=False, min_length=1, max_length=MOST_ASSETS, fail_fast=True)]
     correlation: Annotated[
-        tuple[Annotated[tuple[Correlation, ...], Field(strict=False, max_length=MOST_ASSETS)], ...] | None,
-        Field(strict=False, max_length=MOST_ASSETS, description="Correlations of returns, in the order of assets."),
+        tuple[Annotated[tuple[Correlation, ...], Field(strict=False, max_length=MOST_ASSETS, fail_fast=True)], ...]
+        | None,
+        Field(
+            strict=False,
+            max_length=MOST_ASSETS,
+            fail_fast=True,
+            description="Correlations of returns, in the order of assets.",
+        ),
     ] = None
 
 

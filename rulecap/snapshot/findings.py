@@ -1,6 +1,6 @@
 """What is wrong with a snapshot, in words: every finding of the models as a Problem with its JSON path."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -10,6 +10,8 @@ from rulecap.problems import Problem, did_you_mean
 from rulecap.units import Unit
 
 MOST_PROBLEMS = 50
+# Pydantic tells of all of them or none, and takes 10 µs for each.
+MOST_TOLD = 5_000
 LONGEST_SHOWN = 40
 A_LEVEL = "must be a level as [price, quantity], two numbers"
 
@@ -49,9 +51,22 @@ CODES: dict[str, tuple[str, str]] = {
 }
 
 
-def problems_of(error: ValidationError, root: type[BaseModel]) -> list[Problem]:
-    """Return the error's findings as problems, at most 50; a last one says how many more there are."""
+def problems_of(
+    error: ValidationError, root: type[BaseModel], further: Mapping[str, Sequence[ErrorDetails]] | None = None
+) -> list[Problem]:
+    """Return the error's findings as problems, at most 50; a last one says how many more there are.
+
+    Args:
+        error: what was raised.
+        root: the model that was asked for.
+        further: what else is wrong in lists, of which the error has the first wrong element, by their names.
+    """
+    if error.error_count() > MOST_TOLD:
+        return [Problem("too-many", f"has {error.error_count():,} things wrong, too many to be named", path="")]
     details = [detail for detail in error.errors(include_url=False) if not _follows(detail)]
+    for name, following in (further or {}).items():
+        end = max(number for number, detail in enumerate(details, 1) if detail["loc"][:1] == (name,))
+        details[end:end] = following
     problems = [_problem(detail, root) for detail in details[:MOST_PROBLEMS]]
     if len(details) > MOST_PROBLEMS:
         problems.append(Problem("too-many", f"and {len(details) - MOST_PROBLEMS} more problems", path=""))

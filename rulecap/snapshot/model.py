@@ -2,7 +2,8 @@
 
 Numbers carry their unit (`Unit`), so that the language can check what an expression does with them. `WHOLE` marks what
 a whole market has, though a reduction needs nothing of it. The models follow JSON's rules for Python values too: "5" is
-no number, true is no 1, a time is ISO-8601 text (or an aware datetime) with its zone.
+no number, true is no 1, a time is ISO-8601 text (or an aware datetime) with its zone. Of a list the first element that
+is none is enough (`fail_fast`): a megabyte of JSON holds 300,000, and to find ten things wrong with each takes 40 s.
 """
 
 from collections.abc import Mapping
@@ -188,7 +189,12 @@ class Market(Part):
     min_notional: Annotated[float | None, Field(ge=0, description="Smallest order value."), Unit(USD), WHOLE] = None
     brackets: Annotated[
         tuple[Bracket, ...] | None,
-        Field(strict=False, max_length=MOST_BRACKETS, description="Leverage brackets, ascending by max_notional."),
+        Field(
+            strict=False,
+            max_length=MOST_BRACKETS,
+            fail_fast=True,
+            description="Leverage brackets, ascending by max_notional.",
+        ),
         Ordered(),
     ] = None
     taker_fee_pct: Annotated[float | None, Field(description="Fee of a taker's fill."), Unit(PERCENT)] = None
@@ -261,7 +267,7 @@ class Snapshot(Part):
     ] = None
     positions: Annotated[
         tuple[Position, ...],
-        Field(strict=False, max_length=MOST_POSITIONS, description="The open positions."),
+        Field(strict=False, max_length=MOST_POSITIONS, fail_fast=True, description="The open positions."),
         Ordered(),
     ] = ()
     signal: Annotated[Signal | None, Field(description="The signal that is to be judged.")] = None
@@ -269,12 +275,20 @@ class Snapshot(Part):
     book: Annotated[Book | None, Field(description="The market's order book.")] = None
     assets: Annotated[
         tuple[Asset, ...] | None,
-        Field(strict=False, max_length=MOST_ASSETS, description="The assets that capital is allocated to."),
+        Field(
+            strict=False, max_length=MOST_ASSETS, fail_fast=True, description="The assets that capital is allocated to."
+        ),
         Ordered(),
     ] = None
     correlation: Annotated[
-        tuple[Annotated[tuple[Correlation, ...], Field(strict=False, max_length=MOST_ASSETS)], ...] | None,
-        Field(strict=False, max_length=MOST_ASSETS, description="Correlations of returns, in the order of assets."),
+        tuple[Annotated[tuple[Correlation, ...], Field(strict=False, max_length=MOST_ASSETS, fail_fast=True)], ...]
+        | None,
+        Field(
+            strict=False,
+            max_length=MOST_ASSETS,
+            fail_fast=True,
+            description="Correlations of returns, in the order of assets.",
+        ),
         Ordered(),
     ] = None
     facts: Annotated[

@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from rulecap.problems import Problem
-from rulecap.snapshot.findings import describe, problems_of
+from rulecap.snapshot.findings import MOST_TOLD, describe, problems_of
+from rulecap.snapshot.further import further
 from rulecap.snapshot.model import Account, Asset, Book, Bracket, Market, Position, Signal, Snapshot
 from rulecap.snapshot.twice import is_given_once, twice
 
@@ -30,15 +31,16 @@ def read_snapshot(value: object) -> Snapshot | list[Problem]:
             return value  # type: ignore[return-value]  # a Snapshot here
         return _read(value)
     except ValidationError as error:
-        return _reported(error)
+        return _reported(error, value)
     except Exception as error:  # noqa: BLE001 - a caller's own objects may do anything when looked at
         return [Problem("not-a-snapshot", f"cannot be read as a snapshot ({type(error).__name__[:40]})", path="")]
 
 
-def _reported(error: ValidationError) -> list[Problem]:
+def _reported(error: ValidationError, value: object) -> list[Problem]:
     """Return a validation error's problems, whatever its inputs are."""
     try:
-        return problems_of(error, Snapshot)
+        many = error.error_count() > MOST_TOLD
+        return problems_of(error, Snapshot, None if many else further(error, value))
     except Exception as failure:  # noqa: BLE001 - as above
         return [Problem("not-a-snapshot", f"cannot be read as a snapshot ({type(failure).__name__[:40]})", path="")]
 

@@ -109,7 +109,7 @@ BookSide = Annotated[
         ],
         ...,
     ],
-    Field(strict=False, min_length=1, max_length=MOST_LEVELS),
+    Field(strict=False, min_length=1, max_length=MOST_LEVELS, fail_fast=True),
     Ordered(),
 ]
 Correlation = Annotated[float, Field(ge=-1 - CORRELATION_TOLERANCE, le=1 + CORRELATION_TOLERANCE), Unit(RATIO)]
