@@ -1,6 +1,7 @@
 """Reading a snapshot from whatever is handed in: a snapshot, or every problem with it, and nothing ever raised."""
 
 import re
+from collections.abc import Callable, Collection
 from datetime import datetime
 from itertools import chain
 from pathlib import PurePath
@@ -54,6 +55,7 @@ def _read(value: object) -> Snapshot | list[Problem]:
         return [
             Problem("not-a-snapshot", f"must be a Snapshot, a dict or JSON, got {describe(value)}", path="", hint=hint)
         ]
+    value = _with_plain_dicts(value)
     try:
         read = _validated(value)
     except ValidationError:
@@ -73,21 +75,54 @@ def _validated(value: dict[str, Any]) -> Snapshot | list[Problem]:
     return snapshot if _plain(snapshot) else _plainly(snapshot)
 
 
-def _without_numpy(value: Any, deep: int = 0) -> Any:
-    """Return the value with NumPy's numbers, flags and arrays as Python's; itself where it has none.
+def _with_plain_dicts(value: dict[str, Any]) -> dict[str, Any]:
+    """Return the value with exactly dicts for those of derived classes, whose own methods may never come to an end."""
+    lists = (value.get(name) for name in LISTS) if type(value) is dict else ()
+    market = value.get("market") if type(value) is dict else None
+    brackets = market.get("brackets") if type(market) is dict else None
+    within = (part for part in (*lists, brackets) if type(part) in {list, tuple})
+    kinds = {type(value), *map(type, dict.values(value)), *map(type, chain.from_iterable(within))}
+    if any(kind is not dict and issubclass(kind, dict) for kind in kinds):
+        plain: dict[str, Any] = _rebuilt(value, _plain_dict, {})
+        return plain
+    return value
 
-    Nothing in a snapshot lies deeper than `DEEPEST`; what contains itself has no end.
+
+def _plain_dict(value: Any) -> Any:
+    return dict(dict.items(value)) if issubclass(type(value), dict) else value
+
+
+def _without_numpy(value: Any) -> Any:
+    """Return the value with NumPy's numbers, flags and arrays as Python's; itself where it has none."""
+    return _rebuilt(value, lambda one: one.tolist() if type(one).__module__ == "numpy" else one, {})
+
+
+def _rebuilt(value: Any, change: Callable[[Any], Any], known: dict[tuple[int, int], Any], deep: int = 0) -> Any:
+    """Return the value with each part of it changed; itself where nothing is.
+
+    Nothing in a snapshot lies deeper than `DEEPEST`; what contains itself has no end. What is in it many times is
+    changed once: lists of lists of one list may have more elements than could ever be gone through. `known` holds each
+    with what it becomes, so that no other gets its id.
     """
     kind = type(value)
-    if deep > DEEPEST:
+    if kind not in {dict, list, tuple}:
+        changed = change(value)
+        return _rebuilt(changed, change, known, deep) if type(changed) is dict else changed
+    at = id(value), deep
+    if deep <= DEEPEST and at not in known:
+        known[at] = value, _with_parts(value, [_rebuilt(part, change, known, deep + 1) for part in _parts(value)])
+    return known[at][1] if at in known else value
+
+
+def _parts(value: Any) -> Collection[Any]:
+    return value.values() if type(value) is dict else value
+
+
+def _with_parts(value: Any, parts: list[Any]) -> Any:
+    """Return a dict or list with these parts in place of its own; itself where they are its own."""
+    if all(part is given for part, given in zip(parts, _parts(value), strict=True)):
         return value
-    if kind is dict:
-        parts = {name: _without_numpy(part, deep + 1) for name, part in value.items()}
-        return parts if any(parts[name] is not part for name, part in value.items()) else value
-    if kind in {list, tuple}:
-        items = [_without_numpy(item, deep + 1) for item in value]
-        return items if any(item is not given for item, given in zip(items, value, strict=True)) else value
-    return value.tolist() if kind.__module__ == "numpy" else value
+    return dict(zip(value, parts, strict=True)) if type(value) is dict else parts
 
 
 def _read_json(text: bytes | bytearray | memoryview | str) -> Snapshot | list[Problem]:

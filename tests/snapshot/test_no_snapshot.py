@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -105,6 +106,39 @@ def test_nothing_makes_reading_raise(odd: int) -> None:
 def test_endless_and_looped_values_end(make: Any) -> None:
     assert problems(make())
     assert problems(minimal(positions=make(), account=looped()))
+
+
+class Endless(dict[str, Any]):
+    """A mapping whose items are unknown fields, one after the other."""
+
+    def items(self) -> Any:
+        return ((str(number), number) for number in count())
+
+
+@pytest.mark.parametrize("place", ["", "account", "signal", "market", "book", "facts", "positions.0", "assets.0",
+                                   "market.brackets.0"])  # fmt: skip
+def test_a_mapping_is_read_as_the_dict_that_it_is_whatever_its_own_methods_give(place: str) -> None:
+    given: Any = whole()
+    if not place:
+        assert read_snapshot(Endless(given)) == read(given)
+        return
+    within = given
+    *way, last = [int(step) if step.isdigit() else step for step in place.split(".")]
+    for step in way:
+        within = within[step]
+    within[last] = Endless(within[last])
+    assert read_snapshot(given) == read(whole())
+
+
+@pytest.mark.parametrize("name", ["positions", "assets", "correlation", "facts"])
+def test_lists_of_lists_of_one_list_are_not_gone_through(name: str) -> None:
+    laughs: list[Any] = [1] * 1000
+    for _ in range(8):
+        laughs = [laughs] * 1000
+    itself: list[Any] = []
+    itself.extend([itself] * 1000)
+    assert problems(minimal(**{name: laughs}))
+    assert problems(minimal(**{name: itself}))
 
 
 @pytest.mark.parametrize(
