@@ -19,6 +19,7 @@ from rulecap.problems import text_of
 from rulecap.snapshot import Snapshot, read_snapshot
 
 LARGEST_KEPT = 4 * 1024 * 1024
+MOST_PARTS = 1024 * 1024
 LONGEST_NAME = 64
 
 
@@ -93,9 +94,22 @@ def _text(value: object) -> str:
     try:
         if isinstance(value, bytes | bytearray | memoryview):
             return bytes(value).decode(errors="backslashreplace")
+        if _has_too_many(value):
+            return f"a {type(value).__name__} with more than {MOST_PARTS} parts"
         return to_json(value, inf_nan_mode="constants", fallback=lambda other: f"a {type(other).__name__}").decode()
     except Exception as error:  # noqa: BLE001  # a caller's own objects may do anything when looked at
         return f"a {type(value).__name__} that JSON cannot write: {type(error).__name__}"
+
+
+def _has_too_many(value: object) -> bool:
+    """Return whether a value has too many parts to be written, as lists of lists of one list may."""
+    waiting, left = [value], MOST_PARTS
+    while waiting and left >= 0:
+        one: Any = waiting.pop()
+        if type(one) in {dict, list, tuple}:
+            left -= len(one) + 1
+            waiting += one.values() if type(one) is dict else one
+    return left < 0
 
 
 def _account(text: str) -> str:

@@ -125,6 +125,18 @@ def test_what_is_no_snapshot_is_refused_and_on_record(policy, url, given):
         assert verify(log).fine
 
 
+def test_lists_of_lists_of_one_list_are_refused_and_on_record(policy, url):
+    laughs = [1] * 1000
+    for _ in range(8):
+        laughs = [laughs] * 1000
+    with open_ledger(url) as ledger:
+        decision = ledger.evaluate(policy, {**snapshot(1), "positions": laughs})
+    assert not decision.ok
+    with open_log(url) as log:
+        assert log.record(1).fields["snapshot"] == "a dict with more than 1048576 parts"
+        assert replayed(log.record(1), policy) is None
+
+
 def test_a_circle_is_refused_and_on_record(policy, url):
     circle = {}
     circle["account"] = circle
