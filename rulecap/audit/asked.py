@@ -95,20 +95,23 @@ def _text(value: object) -> str:
         if isinstance(value, bytes | bytearray | memoryview):
             return bytes(value).decode(errors="backslashreplace")
         if _has_too_many(value):
-            return f"a {type(value).__name__} with more than {MOST_PARTS} parts"
+            return f"a {type(value).__name__} with too many parts to be written, or without an end"
         return to_json(value, inf_nan_mode="constants", fallback=lambda other: f"a {type(other).__name__}").decode()
     except Exception as error:  # noqa: BLE001  # a caller's own objects may do anything when looked at
         return f"a {type(value).__name__} that JSON cannot write: {type(error).__name__}"
 
 
 def _has_too_many(value: object) -> bool:
-    """Return whether a value has too many parts to be written, as lists of lists of one list may."""
+    """Return whether a value has too many parts to be written, as lists of lists of one list may, or perhaps no end."""
     waiting, left = [value], MOST_PARTS
     while waiting and left >= 0:
         one: Any = waiting.pop()
-        if type(one) in {dict, list, tuple}:
+        kind = type(one)
+        if kind in {dict, list, tuple}:
             left -= len(one) + 1
-            waiting += one.values() if type(one) is dict else one
+            waiting += one.values() if kind is dict else one
+        elif hasattr(kind, "__next__") or (issubclass(kind, set | frozenset) and kind not in {set, frozenset}):
+            return True
     return left < 0
 
 

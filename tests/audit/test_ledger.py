@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from random import Random
 from unittest.mock import MagicMock
@@ -125,15 +126,31 @@ def test_what_is_no_snapshot_is_refused_and_on_record(policy, url, given):
         assert verify(log).fine
 
 
-def test_lists_of_lists_of_one_list_are_refused_and_on_record(policy, url):
+class Endless(set):
+    def __iter__(self):
+        return count()
+
+
+def _laughs():
     laughs = [1] * 1000
     for _ in range(8):
         laughs = [laughs] * 1000
+    return laughs
+
+
+def _generator():
+    while True:
+        yield {}
+
+
+@pytest.mark.parametrize("make", [_laughs, _generator, count, Endless])
+def test_what_has_no_end_is_refused_and_on_record(policy, url, make):
     with open_ledger(url) as ledger:
-        decision = ledger.evaluate(policy, {**snapshot(1), "positions": laughs})
+        decision = ledger.evaluate(policy, {**snapshot(1), "positions": make()})
     assert not decision.ok
     with open_log(url) as log:
-        assert log.record(1).fields["snapshot"] == "a dict with more than 1048576 parts"
+        said = "a dict with too many parts to be written, or without an end"
+        assert log.record(1).fields["snapshot"] == said
         assert replayed(log.record(1), policy) is None
 
 
