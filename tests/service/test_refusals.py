@@ -187,6 +187,31 @@ def test_a_misspelt_parameter_is_not_answered_with_the_default(client, path):
     assert client.get(path, params={"hours": 1}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "code"),
+    [
+        ("POST", "/api/capital/recommendation/position?reduce_only=true", "unknown-field"),
+        ("GET", "/api/capital/state?account=other", "unknown-field"),
+        ("GET", "/api/decisions/1?traces=true", "unknown-field"),
+        ("POST", "/api/evaluate/scaling?traces=true", "unknown-field"),
+        ("GET", "/api/events?last_event_id=5", "unknown-field"),
+        ("GET", "/api/capital/leverage/optimal/BTCUSDT?win_rate=0.3&win_rate=0.9", "duplicate-key"),
+        ("GET", "/api/capital/history?hours=24&hours=1", "duplicate-key"),
+        ("GET", "/api/decisions?account=a&account=b", "duplicate-key"),
+        ("GET", "/api/decisions/1?trace=false&trace=true", "duplicate-key"),
+    ],
+)
+def test_what_a_query_may_not_have_or_has_twice_is_not_overlooked(client, method, path, code):
+    body = {"json": SPECIFIED} if method == "POST" else {}
+    told = refused(client.request(method, path, **body), 422, code)
+    assert "in the query" in told["detail"]
+
+
+def test_whoever_probes_may_send_any_query(client):
+    assert client.get("/health?at=1").status_code == 200
+    assert client.get("/ready?at=1&at=1").status_code == 200
+
+
 def test_a_body_may_have_as_many_bytes_as_are_said_and_not_one_more(served):
     """Whatever its length is said to be; whoever keeps to what the refusal says is let in."""
     client, headers = served(largest_body=2048), {"content-type": "application/json"}

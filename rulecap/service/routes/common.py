@@ -1,21 +1,25 @@
 """What endpoints share: the service, the answer as JSON, the scope that a route asks for."""
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections import Counter
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from inspect import signature
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from fastapi import APIRouter, Request, Response
+from fastapi.params import Query as QueryParameter
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic_core import to_json
 
+from rulecap.problems import Problem, did_you_mean, shown
 from rulecap.service.gate import CALLER, NOBODY, Caller, Straight
 from rulecap.service.keys import Scope
-from rulecap.service.problems import Refused
+from rulecap.service.problems import Refused, malformed
 from rulecap.service.service import Service
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 COMPONENT = "#/components/schemas/"
+MOST_PROBLEMS = 10
 
 
 class OpenRoute(APIRoute):
@@ -34,14 +38,24 @@ class OpenRoute(APIRoute):
         An endpoint that takes nothing but the request is called without FastAPI's looking for more to give it.
         """
         handler: Handler = self.endpoint if self.is_bare else super().get_route_handler()
-        scope = self.scope
+        scope, taken = self.scope, frozenset(_in_query(self.endpoint))
 
         async def guarded(request: Request) -> Response:
             if scope is not None:
                 check_scope(request, scope)
+                if request.scope["query_string"]:
+                    check_query(request, taken)
             return await handler(request)
 
         return guarded
+
+
+def _in_query(endpoint: Callable[..., Any]) -> Iterator[str]:
+    """Give the names that an endpoint takes in the query."""
+    for name, hint in get_type_hints(endpoint, include_extras=True).items():
+        kind, *marks = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+        if any(isinstance(mark, QueryParameter) for mark in marks):
+            yield from kind.model_fields if isinstance(kind, type) and issubclass(kind, BaseModel) else (name,)
 
 
 def straight(routers: Iterable[APIRouter]) -> dict[tuple[str, str], Straight]:
@@ -81,6 +95,27 @@ def check_scope(request: Request, scope: Scope) -> None:
     """
     if not may(request, scope):
         raise Refused(403, "forbidden", f"this needs a key with the scope {scope}")
+
+
+def check_query(request: Request, taken: Collection[str]) -> None:
+    """Refuse a query with a name that is none here, or is there twice: either would be answered as if it were not.
+
+    Raises:
+        Refused: it has one.
+    """
+    counts = Counter(name for name, _ in request.query_params.multi_items())
+    unknown = [
+        Problem("unknown-field", "is no name in the query here", path=shown(name), hint=did_you_mean(name, taken))
+        for name in counts
+        if name not in taken
+    ]
+    twice = [
+        Problem("duplicate-key", f"is in the query {count} times; keep one of them", path=name)
+        for name, count in counts.items()
+        if name in taken and count > 1
+    ]
+    if unknown or twice:
+        raise malformed([*unknown, *twice][:MOST_PROBLEMS], "the request")
 
 
 def may(request: Request, scope: Scope) -> bool:
