@@ -62,7 +62,8 @@ async def _read_once(session: Session, deposits: Deposits | None, partial: bool,
         before, moved = again, (error,)
     missing = _missing(session.venue.bound(balance), before, quote)
     if missing is not None:
-        if not last:
+        # What was held before is better to reduce by than nothing at all.
+        if not last or not before.held:
             raise missing
         before = replace(before, untold=(missing,))
     after = await deposits_after(session, deposits, began) if deposits is not None else None
