@@ -138,7 +138,11 @@ class Exchange:
         placing.check_orders(self._session.venue, self.settings.venue)
 
     async def place_reduction(
-        self, action: Mapping[str, Any], client_order_id: str, within_seconds: float | None = None
+        self,
+        action: Mapping[str, Any],
+        client_order_id: str,
+        within_seconds: float | None = None,
+        held_then: float | None = None,
     ) -> OrderState:
         """Send a reduce-only market order for an action of a decision, once, and return the venue's first answer.
 
@@ -149,6 +153,8 @@ class Exchange:
             action: symbol, side (the position's), quantity of the base asset, reduce_only: true.
             client_order_id: our name for the order, by which `order` finds it.
             within_seconds: how long what is held may take to be read; None: as long as the retries allow.
+            held_then: how much was held when the action was decided: what has gone since is not reduced again; None:
+                that is not known.
 
         Raises:
             VenueError: `not-supported`, as `check_orders`; `nothing-to-reduce`, `quantity-too-small`, `order-refused`
@@ -157,7 +163,8 @@ class Exchange:
                 `order-uncertain`, no answer came: ask `order` before sending anything again.
         """
         self.check_orders()
-        return await placing.place_reduction(self._session, Reduction.of(action), client_order_id, within_seconds)
+        wanted = Reduction.of(action, held_then)
+        return await placing.place_reduction(self._session, wanted, client_order_id, within_seconds)
 
     async def order(self, client_order_id: str, symbol: str) -> OrderState:
         """Return what became of an order.

@@ -25,10 +25,15 @@ class Reduction:
     symbol: str
     side: str
     quantity: float
+    held_then: float | None = None
 
     @classmethod
-    def of(cls, action: Mapping[str, Any]) -> "Reduction":
+    def of(cls, action: Mapping[str, Any], held_then: float | None = None) -> "Reduction":
         """Return an action of a decision's output `actions` as a reduction.
+
+        Args:
+            action: as a policy has it.
+            held_then: how much was held when it was decided, where that is known.
 
         Raises:
             VenueError: `order-refused`, it is not one; nothing that could open or enlarge a position is.
@@ -38,7 +43,21 @@ class Reduction:
             raise VenueError("order-refused", "a reduction needs symbol, side (LONG or SHORT) and a quantity above 0")
         if action.get("reduce_only") is not True:
             raise VenueError("order-refused", f"the action on {shown(symbol)} is not reduce-only: nothing else is sent")
-        return cls(symbol, str(side), quantity)
+        return cls(symbol, str(side), quantity, held_then)
+
+    def left(self, held: float) -> float:
+        """Return what is still to be reduced of what is held by now: what has gone by itself since is not again.
+
+        Raises:
+            VenueError: `nothing-to-reduce`, as much has gone.
+        """
+        if self.held_then is None or held >= self.held_then:
+            return self.quantity
+        rest = float(exact(self.quantity) - (exact(self.held_then) - exact(held)))
+        if rest <= 0:
+            text = f"of the {self.side} position in {self.symbol} {held:g} is left, which is what was to stay of it"
+            raise VenueError("nothing-to-reduce", text)
+        return rest
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,8 @@ async def place_reduction(
         text = f"what is held in {wanted.symbol} was not read within {within_seconds:g} s: nothing was sent"
         raise VenueError("too-late", text) from None
     position = position_to_reduce(positions, symbol, wanted.side)
-    sending = reduction(session.client, session.venue, position, wanted.quantity, client_order_id)
+    quantity = wanted.left(position.position.quantity)
+    sending = reduction(session.client, session.venue, position, quantity, client_order_id)
     # Asked once: a second order would reduce twice.
     state, failure = await attempt(f"the order {client_order_id}", session.rest.kept(sending), session.keys.redacted)
     if failure is not None or state is None:

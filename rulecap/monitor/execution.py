@@ -39,9 +39,9 @@ class Venue(Asked, Protocol):
     """What sends orders; `Exchange` does."""
 
     async def place_reduction(
-        self, action: Mapping[str, Any], client_order_id: str, within_seconds: float
+        self, action: Mapping[str, Any], client_order_id: str, within_seconds: float, held_then: float | None
     ) -> OrderState:
-        """Send a reduce-only order, once, and no later than after so many seconds."""
+        """Send a reduce-only order, once, no later than after so many seconds, and for what has not gone by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,8 @@ class Execution:
             wanted = Reduction.of(action)
         except VenueError as error:
             return Outcome(NO_ORDER, action, message=error.message)
-        if not _is_held(decided.decision, wanted):
+        held = _held(decided.decision, wanted)
+        if not held:
             text = f"the snapshot has no {wanted.side} position that is called {shown(wanted.symbol)}"
             return Outcome(NO_ORDER, action, message=text)
         hindrance = self._hindrance(decided, wanted)
@@ -102,7 +103,10 @@ class Execution:
             if known is None:
                 return Outcome(WAITS, action, message="another monitor has just sent an order on this position")
             return Outcome(TWICE, action, known, "the journal has an order of this name already; none was sent")
-        return Outcome(SENT, action, await self._sent(order, decided.read_at + self._settings.fresh_seconds))
+        latest = decided.read_at + self._settings.fresh_seconds
+        # Of two positions under one name nobody knows which one is reduced.
+        held_then = held[0].quantity if len(held) == 1 else None
+        return Outcome(SENT, action, await self._sent(order, latest, held_then))
 
     def _hindrance(self, decided: Decided, wanted: Reduction) -> tuple[str, str] | None:
         """Return why an action is not sent now; the next pass decides anew."""
@@ -168,11 +172,11 @@ class Execution:
             changed=now,
         )
 
-    async def _sent(self, order: Order, latest: float) -> Order:
+    async def _sent(self, order: Order, latest: float, held_then: float | None) -> Order:
         """Send an order that is in the journal, and ask once what became of it where the answer does not tell."""
         left = latest - self._clock.seconds()
         try:
-            state = await self._venue.place_reduction(reduction(order), order.client_order_id, left)
+            state = await self._venue.place_reduction(reduction(order), order.client_order_id, left, held_then)
             after = told(order, state)
         except VenueError as error:
             after = replace(order, state=_state_after(error), code=error.code, message=error.message)
@@ -187,10 +191,10 @@ def _state_after(error: VenueError) -> str:
     return REFUSED if error.code in TURNED_DOWN else NOT_SENT
 
 
-def _is_held(decision: Decision, wanted: Reduction) -> bool:
-    """Return whether a decision was about the position, by the very name that other orders on it are found by."""
+def _held(decision: Decision, wanted: Reduction) -> list[Position]:
+    """Return the position that a decision was about, by the very name that other orders on it are found by."""
     positions = decision.snapshot.positions if decision.snapshot else ()
-    return any((one.symbol, one.side) == (wanted.symbol, wanted.side) for one in positions)
+    return [one for one in positions if (one.symbol, one.side) == (wanted.symbol, wanted.side)]
 
 
 def _any_on(orders: Sequence[Order], wanted: Reduction) -> bool:

@@ -39,6 +39,36 @@ def test_the_quantity_is_an_exact_decimal_on_the_step_and_never_more_than_is_hel
     assert order.reduce_only
 
 
+@pytest.mark.parametrize(
+    ("held_then", "held_now", "sent"),
+    [
+        (0.2, "0.2", "0.06"),
+        (0.2, "0.25", "0.06"),  # what was added is for the next decision
+        (0.2, "0.17", "0.03"),
+        (0.2, "0.141", "0.001"),
+        (None, "0.1", "0.06"),
+    ],
+)
+def test_what_has_gone_since_a_reduction_was_decided_is_not_reduced_again(venue, held_then, held_now, sent):
+    """A stop, or the bot itself, may have reduced meanwhile: the policy meant a rest to stay."""
+    venue.set_position("BTCUSDT", "LONG", held_now, "31480")
+    asked(venue, lambda exchange: exchange.place_reduction(reduction(), "rulecap-1", held_then=held_then))
+    assert [one.quantity for one in venue.orders] == [Decimal(sent)]
+
+
+@pytest.mark.parametrize("held_now", ["0.14", "0.1"])
+def test_nothing_is_sent_where_as_much_as_was_meant_has_gone_by_itself(venue, held_now):
+    venue.set_position("BTCUSDT", "LONG", held_now, "31480")
+    failure = refused(venue, lambda exchange: exchange.place_reduction(reduction(), "rulecap-1", held_then=0.2))
+    assert (failure.code, held_now in failure.message, venue.orders) == ("nothing-to-reduce", True, [])
+
+
+def test_a_position_that_is_to_be_closed_is_closed_however_much_of_it_has_gone(venue):
+    venue.set_position("BTCUSDT", "LONG", "0.05", "31480")
+    asked(venue, lambda exchange: exchange.place_reduction(reduction(quantity=0.2), "rulecap-1", held_then=0.2))
+    assert ("BTCUSDT", "LONG") not in venue.account.holdings
+
+
 def test_a_short_is_bought_back(venue):
     asked(venue, placing(reduction("ETH/USDT:USDT", "SHORT", 2.4)))
     assert venue.orders[0].side == "BUY"

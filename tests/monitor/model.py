@@ -186,7 +186,7 @@ class ModelVenue:
 
     # What the monitor asks.
 
-    async def place_reduction(self, action, client_order_id, within_seconds=None):
+    async def place_reduction(self, action, client_order_id, within_seconds=None, held_then=None):
         self.events.passed()
         assert action["reduce_only"] is True
         position = action["symbol"], action["side"]
@@ -197,7 +197,10 @@ class ModelVenue:
         held = self.size(position)
         if held == 0.0:
             raise VenueError("nothing-to-reduce", "gone")
-        quantity = min(action["quantity"], held)
+        gone = max(0.0, (held if held_then is None else held_then) - held)
+        quantity = min(action["quantity"] - gone, held)
+        if quantity <= 0.0:
+            raise VenueError("nothing-to-reduce", "as much has gone by itself")
         self._hold(client_order_id, position)
         state = self._sent(fate, client_order_id, Taken(position, quantity, UNDERWAY, meant_at))
         self.events.passed()
@@ -330,7 +333,7 @@ def asked_for(venue, clock, targets, number, strange="", *, looks=True, whole=Tr
         asked = [one | {"quantity": one["quantity"] if targets[one["symbol"], one["side"]] else 1e300} for one in asked]
     else:
         asked = STRANGE.get(strange, []) + asked
-    return decided(number if whole else None, read_at, POSITIONS, asked, venue.seen_at)
+    return decided(number if whole else None, read_at, seen, asked, venue.seen_at)
 
 
 @dataclass(frozen=True)
@@ -346,8 +349,12 @@ class Seen:
 
 
 def decided(number, read_at, held, asked, as_of=None):
-    """Return a decision about positions that are held, that asks for reductions; on no record without a number."""
-    positions = [SimpleNamespace(symbol=symbol, side=side) for symbol, side in held]
+    """Return a decision about positions that are held, that asks for reductions; on no record without a number.
+
+    Positions with their sizes, or without where the size is nothing that matters.
+    """
+    sizes = held if isinstance(held, dict) else dict.fromkeys(held, 1.0)
+    positions = [SimpleNamespace(symbol=symbol, side=side, quantity=sizes[symbol, side]) for symbol, side in sizes]
     snapshot = Seen(positions, datetime.fromtimestamp(read_at if as_of is None else as_of, UTC))
     record = None if number is None else f"c0ffee000000-{number}"
     decision = SimpleNamespace(record_id=record, decision="margin", snapshot=snapshot, outputs={}, problems=())

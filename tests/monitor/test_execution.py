@@ -183,6 +183,22 @@ def test_a_position_that_is_gone_is_noted_and_the_others_are_reduced(desk, venue
     assert report.outcomes[0].order.code == "nothing-to-reduce"
 
 
+def test_what_has_gone_of_a_position_since_it_was_read_is_not_reduced_again(desk, venue):
+    """As where the bot's own stop is filled just then: of 0.05 the policy means 0.035 to stay."""
+    venue.set_wallet(ORANGE)
+
+    def stopped():
+        venue.set_position("BTCUSDT", "LONG", "0.04", "32310", leverage=5)
+        venue.set_position("ETHUSDT", "SHORT", "0.3", "2024", leverage=5)
+
+    venue.after(ledger_path(venue), stopped)
+    report = desk.one()
+    found = {one.action["symbol"]: (one.order.state, one.order.sent_quantity) for one in report.outcomes}
+    assert found["BTCUSDT"] == (FILLED, 0.005)
+    assert found["ETHUSDT"] == (NOT_SENT, None)
+    assert quantities(venue)["BTCUSDT"] == 0.035
+
+
 def test_where_the_venue_goes_on_to_turn_the_worst_down_the_next_worst_is_closed(desk, venue):
     """As where an open stop order holds the position: in the red zone something has to shrink."""
     venue.set_wallet("780")

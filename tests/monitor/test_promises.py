@@ -60,7 +60,7 @@ class Anything:
     def open_on(self, symbol):
         return [one for one in self.taken.values() if one["symbol"] == symbol and one["status"] == "OPEN"]
 
-    async def place_reduction(self, action, client_order_id, within_seconds):
+    async def place_reduction(self, action, client_order_id, within_seconds, held_then):
         assert action["reduce_only"] is True
         # Nothing else may be at work on the position, whether the monitor knows of it or not.
         assert self.open_on(action["symbol"]) == []
