@@ -58,6 +58,7 @@ class ExchangeSource:
         self._entries: EntryScores | None = None
         self._asking: asyncio.Future[Scores] | None = None
         self._scores: Scores = {}
+        self._scoreless = ""  # the code with which the scores cannot be read, as it was told
 
     @property
     def settings(self) -> "ExchangeSettings":
@@ -160,14 +161,20 @@ class ExchangeSource:
             self._asking = asyncio.ensure_future(asyncio.to_thread(self._entries.of, positions))
         await asyncio.wait({self._asking}, timeout=LONGEST_READING)
         if not self._asking.done():
-            log.warning("the scores of positions are not read yet", extra={"code": "log-slow"})
+            self._tell_scoreless("log-slow", "the scores of positions are not read yet")
             return self._scores
         asked, self._asking = self._asking, None
         try:
-            self._scores = asked.result()
+            self._scores, self._scoreless = asked.result(), ""
         except LogError as error:
-            log.warning("the scores of positions cannot be read: %s", error, extra={"code": error.code})
+            self._tell_scoreless(error.code, f"the scores of positions cannot be read: {error}")
         return self._scores
+
+    def _tell_scoreless(self, code: str, why: str) -> None:
+        """Say once why the scores cannot be read: the account is, every few seconds, and a server may be away long."""
+        if self._scoreless != code:
+            log.warning("%s", why, extra={"code": code})
+        self._scoreless = code
 
     async def symbol(self, name: str) -> str:
         """Return the snapshot's symbol of a market; a name that was looked up before is not looked up again."""

@@ -225,6 +225,14 @@ def test_a_log_that_stands_still_or_fails_keeps_no_account_waiting(client, venue
     monkeypatch.setattr(source._entries, "of", fails)
     wait(lambda: "cannot be read" in caplog.text)
     assert scored()  # as it was last known
+    for _ in range(3):
+        client.portal.call(source.account)
+    assert caplog.text.count("scores of positions cannot be read") == 1  # not at each reading, for as long as it lasts
+    monkeypatch.setattr(source._entries, "of", lambda _: {})
+    client.portal.call(source.account)
+    monkeypatch.setattr(source._entries, "of", fails)
+    client.portal.call(source.account)
+    assert caplog.text.count("scores of positions cannot be read") == 2
 
 
 def test_what_a_venue_answers_is_in_no_log(client, venue, caplog):
