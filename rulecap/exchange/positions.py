@@ -6,7 +6,7 @@ from typing import Any
 
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.fitting import fitting
-from rulecap.exchange.numbers import first, needed, number, product
+from rulecap.exchange.numbers import first, needed, not_below_zero, number, product
 from rulecap.exchange.symbols import check_market, snapshot_symbol, told_traded
 from rulecap.exchange.unlisted import unlisted_market
 from rulecap.exchange.venues import ASKED, OPTION, Venue
@@ -103,6 +103,7 @@ def held_positions(
     for one in answer:
         try:
             if _is_open(one):
+                _check_named(one)
                 _check_kind(one)
                 market = market_of(str(one.get("symbol"))) or unlisted_market(one, quote, venue)
                 check_market(market, quote)
@@ -114,6 +115,12 @@ def held_positions(
                 raise
             untold.append(error)
     return Holdings(tuple(sorted(held, key=lambda one: (one.position.symbol, one.position.side))), tuple(untold))
+
+
+def _check_named(raw: Mapping[str, Any]) -> None:
+    """Refuse a position of which the venue does not tell what it is in."""
+    if not raw.get("symbol"):
+        raise VenueError("missing-field", "the venue does not tell which market a position is in")
 
 
 def _check_kind(raw: Mapping[str, Any]) -> None:
@@ -185,7 +192,10 @@ def _valued(raw: Mapping[str, Any], quantity: float, side: str, set_leverage: fl
     mark = told("mark_price", mark, None if notional is None else notional / quantity)
     notional = told("notional", notional, quantity * mark)
     entry = told("entry_price", _above_zero(raw.get("entryPrice")))
-    margin, leverage = number(raw.get("initialMargin")), first(_above_zero(raw.get("leverage")), set_leverage)
+    margin, leverage = (
+        not_below_zero(number(raw.get("initialMargin"))),
+        first(_above_zero(raw.get("leverage")), set_leverage),
+    )
     leverage = told("leverage", leverage, notional / margin if margin else None)
     moved = (mark - entry) * quantity
     return {

@@ -205,6 +205,12 @@ def test_contracts_are_of_the_size_that_the_position_tells_else_of_the_markets()
         assert [one.position.quantity for one in found] == [quantity]
 
 
+@pytest.mark.parametrize("told", [None, "", -1, "-0.5"])
+def test_margin_follows_from_leverage_where_what_is_told_is_none(told):
+    (held,) = read(position(leverage=3.0, initialMargin=told))
+    assert held.position.margin == pytest.approx(11)
+
+
 def test_the_leverage_that_is_set_for_a_side_counts_where_the_position_does_not_tell_its_own():
     known, symbol = {one["symbol"]: one for one in MARKETS}, "BTC/USDT:USDT"
     table = leverage_table(
