@@ -15,6 +15,7 @@ from rulecap.exchange.positions import Holdings
 from rulecap.exchange.session import Session
 from rulecap.exchange.views import AccountView
 from rulecap.problems import shown
+from rulecap.snapshot import Account
 
 READINGS_OF_A_MOVING_ACCOUNT = 3
 
@@ -69,6 +70,7 @@ async def _read_once(session: Session, deposits: Deposits | None, partial: bool,
     after = await deposits_after(session, deposits, began) if deposits is not None else None
     net = (after or deposits or Deposits(0.0, began)).net
     account = account_of(balance, None if before.untold else before.held, session.settings, net)
+    _check_margin(account, before)
     unsure = *timeless, *modeless, *before.unsure, *moved
     return AccountView(account, before.held, after, began, before.untold, unsure)
 
@@ -85,6 +87,16 @@ def _missing(bound: tuple[str, ...], positions: Holdings, quote: str) -> Contrad
         return None
     text = f"{', '.join(map(shown, empty))}: margin or PnL of positions is told there, and no position"
     return Contradicted("half-an-answer", text)
+
+
+def _check_margin(account: Account, positions: Holdings) -> None:
+    """Refuse a balance that says that nothing is margin, where positions say that they have some.
+
+    Raises:
+        Contradicted: by it, an account at its limit would be all free.
+    """
+    if account.margin_used == 0 and any(one.position.margin > 0 for one in positions.held):
+        raise Contradicted("half-an-answer", "by the balance no margin is used, and by the positions there is some")
 
 
 async def deposits_after(session: Session, before: Deposits, now: datetime) -> Deposits | None:

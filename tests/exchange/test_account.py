@@ -387,3 +387,25 @@ def test_margin_in_another_coin_is_of_a_position_too(bybit):
     assert (len(view.held), [one.code for one in view.untold]) == (2, ["half-an-answer"])
     bybit.set_elsewhere("linear", "USDC", "BTCPERP", "0.1")
     assert refused(bybit, account).code == "not-the-quote-currency"  # told, so nothing is missing
+
+
+def test_no_margin_at_all_is_not_believed_where_positions_tell_theirs(venue):
+    """Else an account at its limit is one that is all free, and nothing is reduced of it."""
+    if venue.positions_path == "positionRisk":
+        change = put(initialMargin="0", positionInitialMargin="0")
+    else:
+        change = put(totalPositionIM="0")
+    path = "v3/account" if venue.positions_path == "positionRisk" else "wallet-balance"
+    venue.fault(path, "then", 1, change=change)
+    assert asked(venue, account).account.margin_used == 3_234.7
+    venue.fault(path, "then", 999, change=change)
+    for partial in (False, True):
+        failure = refused(venue, lambda exchange, partial=partial: exchange.account_view(partial=partial))
+        assert (failure.code, "no margin is used" in failure.message) == ("half-an-answer", True)
+
+
+def test_a_position_that_has_no_name_is_not_called_none(bybit):
+    bybit.fault("position/list", "then", 999, change=put(symbol=""), when=lambda one: "USDT" in one.query)
+    view = asked(bybit, lambda exchange: exchange.account_view(partial=True))
+    assert [one.code for one in view.untold] == ["missing-field"] * 2
+    assert all("which market" in one.message for one in view.untold)
