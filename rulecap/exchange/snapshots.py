@@ -27,10 +27,11 @@ async def market_view(session: Session, symbol: str) -> MarketView:
     market, began = await session.market(symbol), clock.now_ms()
     unified, levels = market["symbol"], session.settings.book_levels
 
-    async def read_book() -> Book | None:
-        return book_of(await client.fetch_order_book(unified, levels), levels)
+    async def read_book() -> tuple[Book | None, float]:
+        answer = await client.fetch_order_book(unified, levels)
+        return book_of(answer, levels), reading.stamp(answer, clock.now_ms())
 
-    ticker, book, history, tiers, fees = await together(
+    ticker, (book, told_at), history, tiers, fees = await together(
         session.ask("the ticker", lambda: client.fetch_ticker(unified)),
         session.ask("the order book", read_book),
         session.history(market, clock),
@@ -41,7 +42,7 @@ async def market_view(session: Session, symbol: str) -> MarketView:
         brackets = brackets_of(tiers, session.venue, contract_worth(market, ticker))
         found = market_of(market, ticker, book, brackets, fees, client.precisionMode)
         found = found.model_copy(update={"atr_pct": history.atr_pct})
-    stamped = reading.stamp(ticker, clock.now_ms())
+    stamped = min(told_at, reading.stamp(ticker, clock.now_ms()))
     return MarketView(found, book, history, moment(min(began, stamped)))
 
 

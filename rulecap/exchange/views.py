@@ -57,7 +57,7 @@ class MarketView:
         market: as a snapshot has it, ATR included where the bars are there.
         book: the order book; None where a side of it is empty.
         history: the market's finished bars.
-        read_at: the venue's time when reading began, or its stamp on the ticker where that is older.
+        read_at: the venue's time when reading began, or its stamp on ticker or book where that is older.
     """
 
     market: Market

@@ -244,3 +244,18 @@ def test_bars_are_asked_for_once_until_the_next_one_ends(venue):
     history = History((Bar(0, 2.0, 1.0, 1.5), Bar(3_600_000, 2.0, 1.0, 1.5)), 3_600)
     assert [history.is_newest(float(ms)) for ms in (7_200_000, 10_799_999, 10_800_000)] == [True, True, False]
     assert not History((), 3_600).is_newest(0.0)
+
+
+def test_a_book_of_an_hour_ago_is_as_old_as_it_says(venue):
+    """As where a gateway hands on what it kept: by it an entry would be sized, and a spread judged."""
+    hour_ago = venue.now() - 3_600_000
+    path = "depth" if venue.positions_path == "positionRisk" else "orderbook"
+    venue.fault(path, "then", 9, change=put(T=hour_ago, ts=hour_ago))
+    assert 3_590 < asked(venue, whole).age_seconds < 3_660
+
+
+def test_a_book_of_a_time_to_come_is_no_younger_than_its_question(venue):
+    path = "depth" if venue.positions_path == "positionRisk" else "orderbook"
+    later = venue.now() + 3_600_000
+    venue.fault(path, "then", 9, change=put(T=later, ts=later))
+    assert 0 <= asked(venue, whole).age_seconds < 60
