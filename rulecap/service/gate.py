@@ -24,6 +24,8 @@ from rulecap.service.settings import LOOPBACK
 log = logging.getLogger("rulecap.service")
 requests = logging.getLogger("rulecap.service.requests")
 OPEN_PATHS = frozenset({"/health", "/ready"})
+# No HEAD of it: the answer would never be over.
+ENDLESS = "/api/events"
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 CALLER = "rulecap.caller"
 UNMATCHED = "unmatched"
@@ -88,7 +90,9 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = Answer(send)
+        answer = Answer(send, bodiless=scope["method"] == "HEAD")
+        if answer.bodiless and not scope["path"].endswith(ENDLESS):
+            scope = {**scope, "method": "GET"}
         start = time.perf_counter()
         try:
             self._admit(scope)
@@ -171,15 +175,18 @@ class Gate:
 class Answer:
     """What is sent back: it gets the request's id, and is known by its status."""
 
-    def __init__(self, send: Send) -> None:
-        """Send by this."""
+    def __init__(self, send: Send, *, bodiless: bool = False) -> None:
+        """Send by this; nothing but the head where it is to have no body."""
         self._send, self.status, self.id = send, 0, f"{PROCESS}-{next(NUMBERS)}"
+        self.bodiless = bodiless
 
     async def __call__(self, message: Message) -> None:
         """Send a part of the answer."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = [*message.get("headers", ()), (b"x-request-id", self.id.encode())]
+        elif self.bodiless:
+            message = {**message, "body": b""}
         await self._send(message)
 
     async def instead(self, refused: Refused, scope: Scope, receive: Receive) -> None:

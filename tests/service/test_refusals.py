@@ -207,6 +207,21 @@ def test_what_a_query_may_not_have_or_has_twice_is_not_overlooked(client, method
     assert "in the query" in told["detail"]
 
 
+@pytest.mark.parametrize("path", ["/health", "/ready", "/openapi.json", "/api/capital/state", "/api/nothing"])
+def test_a_head_is_a_get_without_what_it_answers(client, path):
+    told, whole = client.head(path), client.get(path)
+    assert told.status_code == whole.status_code
+    assert told.content == b""
+    assert told.headers["content-type"] == whole.headers["content-type"]
+    assert abs(int(told.headers["content-length"]) - len(whole.content)) < 20, "the age of the figures"
+
+
+def test_there_is_no_head_of_what_has_no_end_or_is_sent(client):
+    for path in ("/api/events", POSITION):
+        told = client.head(path)
+        assert (told.status_code, told.content) == (405, b"")
+
+
 def test_whoever_probes_may_send_any_query(client):
     assert client.get("/health?at=1").status_code == 200
     assert client.get("/ready?at=1&at=1").status_code == 200
