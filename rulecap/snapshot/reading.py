@@ -1,9 +1,10 @@
 """Reading a snapshot from whatever is handed in: a snapshot, or every problem with it, and nothing ever raised."""
 
 import re
+import sys
 from collections.abc import Callable, Collection
 from datetime import datetime
-from itertools import chain
+from itertools import chain, islice
 from pathlib import PurePath
 from typing import Any
 
@@ -14,8 +15,12 @@ from rulecap.snapshot.findings import MOST_TOLD, describe, problems_of
 from rulecap.snapshot.further import further
 from rulecap.snapshot.model import Account, Asset, Book, Bracket, Market, Position, Signal, Snapshot
 from rulecap.snapshot.twice import is_given_once, twice
+from rulecap.snapshot.values import MOST_ASSETS
 
 DEEPEST = 6
+PARTS = ("account", "signal", "market", "book", "facts")
+LISTS = ("positions", "assets", "correlation")
+MOST_NUMBERS = MOST_ASSETS**2
 NAMED = "it is what is in the file that is handed in: Path(…).read_bytes()"
 A_NAME = re.compile(r"[^\s{}\[\]\"]{1,255}\.json", re.IGNORECASE)
 MOST_BYTES = 64 * 1024 * 1024
@@ -56,15 +61,8 @@ def _read(value: object) -> Snapshot | list[Problem]:
             Problem("not-a-snapshot", f"must be a Snapshot, a dict or JSON, got {describe(value)}", path="", hint=hint)
         ]
     value = _with_plain_dicts(value)
-    try:
-        read = _validated(value)
-    except ValidationError:
-        plain = _without_numpy(value)
-        if plain is value:
-            raise
-        return _validated(plain)
-    plain = value if isinstance(read, Snapshot) else _without_numpy(value)
-    return read if plain is value else _validated(plain)
+    # Where nobody has imported NumPy nothing is NumPy's, and nothing needs to be looked at.
+    return _validated(without_numpy(value) if "numpy" in sys.modules and _has_numpy(value) else value)
 
 
 def _validated(value: dict[str, Any]) -> Snapshot | list[Problem]:
@@ -92,9 +90,27 @@ def _plain_dict(value: Any) -> Any:
     return dict(dict.items(value)) if issubclass(type(value), dict) else value
 
 
-def _without_numpy(value: Any) -> Any:
+def without_numpy(value: Any) -> Any:
     """Return the value with NumPy's numbers, flags and arrays as Python's; itself where it has none."""
     return _rebuilt(value, lambda one: one.tolist() if type(one).__module__ == "numpy" else one, {})
+
+
+def _has_numpy(value: dict[str, Any]) -> bool:
+    """Return whether anything where a snapshot has values is NumPy's: pydantic would take its true for a 1."""
+    found = {name: value.get(name) for name in (*PARTS, *LISTS)}
+    market, book = found["market"], found["book"]
+    brackets = market.get("brackets") if type(market) is dict else None
+    lists: list[Any] = [one for one in (found["positions"], found["assets"], brackets) if type(one) in {list, tuple}]
+    parts: list[Any] = [value, *found.values(), *chain.from_iterable(lists)]
+    kinds = set(map(type, chain.from_iterable([part.values() for part in parts if type(part) is dict])))
+    rows = [found["correlation"], *(book.values() if type(book) is dict else ())]
+    for row in rows:
+        if type(row) in {list, tuple}:
+            within = set(map(type, row))
+            kinds |= within
+            if within <= {list, tuple}:  # no more than there may be: one list may be in there many times
+                kinds.update(map(type, islice(chain.from_iterable(row), MOST_NUMBERS)))
+    return any(kind.__module__ == "numpy" for kind in kinds)
 
 
 def _rebuilt(value: Any, change: Callable[[Any], Any], known: dict[tuple[int, int], Any], deep: int = 0) -> Any:
@@ -140,9 +156,6 @@ def _read_json(text: bytes | bytearray | memoryview | str) -> Snapshot | list[Pr
             return [Problem("not-json", "is not JSON: it has characters that UTF-8 cannot write", path="")]
     snapshot = Snapshot.model_validate_json(text)
     return snapshot if is_given_once(text, snapshot) else twice(text) or snapshot
-
-
-LISTS = ("positions", "assets", "correlation")
 
 
 def _not_lists(value: dict[str, Any]) -> list[str]:

@@ -13,6 +13,13 @@ EXAMPLES = Path(__file__).parents[2] / "policies" / "default" / "examples"
 numpy = pytest.importorskip("numpy")
 
 
+POSITION = {
+    "symbol": "X", "base": "X", "side": "LONG", "quantity": 1.0, "entry_price": 1.0, "mark_price": 1.0, "notional": 1.0,
+    "margin": 1.0, "leverage": 1.0, "unrealized_pnl": 0.0,
+}  # fmt: skip
+BRACKET = {"max_notional": 1.0, "max_leverage": 5.0, "maintenance_margin_rate": 0.1, "maintenance_amount": 0.0}
+
+
 def table():
     given = json.loads((EXAMPLES / "sushi_recorded.json").read_bytes())
     given["account"]["total_wallet_balance"] = numpy.float64(given["account"]["total_wallet_balance"])
@@ -46,3 +53,22 @@ def test_the_ledger_decides_as_the_policy_does(tmp_path):
         recorded = ledger.evaluate(policy, table())
     decided = policy.evaluate(table())
     assert (recorded.outputs, recorded.problems) == (decided.outputs, decided.problems)
+
+
+@pytest.mark.parametrize("flag", [numpy.bool_(True), numpy.array(True)])
+@pytest.mark.parametrize("place", ["age_seconds", "account.margin_used", "positions.0.quantity", "market.price",
+                                   "market.brackets.0.max_leverage", "book.bids.0.1", "assets.0.volatility_pct",
+                                   "correlation.0.0"])  # fmt: skip
+def test_a_flag_is_no_number(flag, place):
+    given = json.loads((EXAMPLES / "sushi_recorded.json").read_bytes())
+    given |= {"age_seconds": 1.0, "assets": [{"symbol": "A", "volatility_pct": 1.0}], "correlation": [[1.0]]}
+    given["positions"] = [dict(POSITION)]
+    given["market"]["brackets"] = [dict(BRACKET)]
+    assert isinstance(read_snapshot(given), Snapshot)
+    *way, last = [int(step) if step.isdigit() else step for step in place.split(".")]
+    within = given
+    for step in way:
+        within = within[step]
+    within[last] = flag
+    (problem,) = read_snapshot(given)
+    assert (problem.code, problem.message) == ("wrong-type", "must be a number, got true")
