@@ -29,6 +29,7 @@ from rulecap.service.sources import Source
 from rulecap.service.view import SharedView
 from rulecap.snapshot import Account, Signal, Snapshot
 from rulecap.snapshot.findings import describe, problems_of
+from rulecap.snapshot.reading import without_numpy
 
 SHIPPED = "default"
 # That code takes whatever is neither of these two for "proceed with caution", so nothing else may mean "wait".
@@ -110,7 +111,7 @@ class CapitalOrchestrator(Office):
             SourceError: the account cannot be read, or there is no such market.
         """
         try:
-            body = Recommendation(symbol=symbol, **signal)
+            body = Recommendation(symbol=symbol, **without_numpy(dict(signal)))
         except ValidationError as error:
             return self._refused(problems_of(error, Recommendation))
         market = await self._view.symbol(symbol)
@@ -162,21 +163,25 @@ class MarginMonitor:
             ValueError: one of them is no finite number, or no zone follows from them. None is the safe one to answer
                 with.
         """
-        figures = {
+        told = {
             "margin_used_pct": margin_used_pct,
             "unrealized_pnl": unrealized_pnl,
             "total_wallet_balance": total_wallet_balance,
         }
+        figures: dict[str, float] = without_numpy(told)
         for name, figure in figures.items():
             if not _is_finite(figure):
                 raise ValueError(f"{name} must be a finite number, got {describe(figure)}")
-        margin = margin_of(margin_used_pct, total_wallet_balance)
+        percent, pnl, wallet = map(float, figures.values())
+        margin = margin_of(percent, wallet)
+        if not math.isfinite(wallet - margin):
+            raise ValueError("no zone follows from these figures: they are too large")
         account = Account(
             id="monitor",
-            total_wallet_balance=float(total_wallet_balance),
-            available_balance=float(total_wallet_balance - margin),
+            total_wallet_balance=wallet,
+            available_balance=wallet - margin,
             margin_used=margin,
-            unrealized_pnl=float(unrealized_pnl),
+            unrealized_pnl=pnl,
         )
         decided = self._policy.evaluate(Snapshot(as_of=now(), account=account), MARGIN)
         if decided.outputs.get("zone") is None:

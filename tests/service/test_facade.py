@@ -186,6 +186,26 @@ def test_what_the_policy_refuses_is_told_with_what_is_wrong():
     assert [one["code"] for one in answer["problems"]] == ["not-allowed"]
 
 
+def test_numbers_and_flags_of_numpy_are_what_they_are_and_its_true_is_no_number():
+    numpy = pytest.importorskip("numpy")
+    table = {"signal_score": numpy.int64(75), "win_rate": numpy.float64(0.58), "trades": numpy.int64(120)}
+    orchestrator = CapitalOrchestrator(DemoSource())
+    asked = {**SPECIFIED, **table, "reduce_only": numpy.bool_(False)}
+    assert asyncio.run(orchestrator.get_position_recommendation(**asked))["recommendation"] == "ENTER"
+    told = asyncio.run(orchestrator.get_position_recommendation(**{**SPECIFIED, "win_rate": numpy.bool_(True)}))
+    assert (told["recommendation"], told["reason"]) == ("REJECT", "win_rate must be a number, got true")
+    monitor = MarginMonitor()
+    assert monitor.analyze_margin_status(numpy.float32(95), numpy.int64(-5), numpy.int32(5000))["zone"] == "RED_ZONE"
+    with pytest.raises(ValueError, match="margin_used_pct must be a finite number, got true"):
+        monitor.analyze_margin_status(numpy.bool_(True), -5.0, 5000.0)
+
+
+@pytest.mark.parametrize("figures", [(95.0, 0.0, 1e308), (1e308, 0.0, 1e308)])
+def test_figures_that_are_too_large_raise_in_words(figures):
+    with pytest.raises(ValueError, match=r"^no zone follows from these figures: they are too large$"):
+        MarginMonitor().analyze_margin_status(*figures)
+
+
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), "16", None, True, 10**400])
 @pytest.mark.parametrize("which", [0, 1, 2])
 def test_no_zone_is_told_of_figures_that_are_none(which, wrong):
