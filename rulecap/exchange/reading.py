@@ -90,8 +90,8 @@ class Reference:
     def signing(self, clock: VenueClock) -> VenueClock:
         """Have requests signed by a clock, as ours differs from it now: it may be set at any moment.
 
-        By the venue's time where ours is ahead: it takes none of a second still to come. Never by a later one than ours,
-        by which a request would be good for longer.
+        By the venue's time where ours is ahead: it takes none of a second still to come. Never by a later one than
+        ours, by which a request would be good for longer.
         """
         self._client.options["timeDifference"] = clock.ahead_ms()
         return clock

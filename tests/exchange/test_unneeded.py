@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from types import SimpleNamespace
 
 import ccxt
 import pytest
@@ -128,7 +129,7 @@ def test_while_the_time_is_not_told_it_is_counted_on_from_where_it_was(venue, mo
 
 
 def test_a_clock_that_stood_still_is_no_time():
-    reference = reading.Reference(type("Client", (), {"has": {}})(), False)
+    reference = reading.Reference(SimpleNamespace(has={}, options={}), False)
     reference._kept["clock", ""] = 0.0, VenueClock(time.time() * 1000 - 7_200_000, time.monotonic(), 0.0)
     assert abs(reference.clock_untold(5.0).skew_seconds()) < 1
 
