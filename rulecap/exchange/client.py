@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.keys import Keys, RedactingLogger
-from rulecap.exchange.numbers import first, part
+from rulecap.exchange.numbers import first, number, part
 from rulecap.exchange.settings import ExchangeSettings
 from rulecap.exchange.unneeded import Asides
 from rulecap.exchange.venues import UNKNOWN, Venue, venue_of
@@ -88,6 +88,9 @@ class Guarded:
         for end, place in self.venue.lists.items():
             if path.endswith(end) and not isinstance(part(parsed, *place), list):
                 raise VenueError("half-an-answer", f"the answer to {end} has no list")
+        for end, place in self.venue.numbers.items():
+            if path.endswith(end) and number(part(parsed, *place)) is None:
+                raise VenueError("half-an-answer", f"the answer to {end} does not tell {place[-1]}")
         told = self.venue.left_out(path, parsed)
         self.left_out = self.left_out if told is None else told
 
@@ -132,7 +135,12 @@ class Guarded:
         return {**balance, **told}
 
     def filter_by_currency_since_limit(self, entries: Any, code: str | None = None, *bounds: Any) -> Any:
-        """Return a ledger's entries in every currency: whether an answer is full, the venue counts them all."""
+        """Return a ledger's entries in every currency: whether an answer is full, the venue counts them all.
+
+        One without its time ccxt would leave out.
+        """
+        if any(one.get("timestamp") is None for one in entries):
+            raise VenueError("half-an-answer", "an entry of the ledger lacks its time")
         return super().filter_by_currency_since_limit(entries, None, *bounds)  # type: ignore[misc]  # as above
 
     def safe_position(self, position: dict[str, Any]) -> dict[str, Any]:

@@ -42,6 +42,8 @@ class Venue:
         positions: what to ask for positions with, given the quote currency.
         elsewhere: what to ask with for those of the same account that settle in other currencies.
         lists: the ends of addresses whose answers have a list, and where: ccxt takes one that is not there for empty.
+        numbers: the ends of addresses whose answers have a number, and where: ccxt makes something up of one that is
+            not there, and keeps it.
         left_out: given an answer's path and content, the rows of positions in it that ccxt leaves out, though they
             hold something; None: it is no answer about positions.
         most_positions: how many one answer holds at most.
@@ -82,6 +84,7 @@ class Venue:
     positions: Callable[[str], dict[str, Any]] = lambda quote: {}
     elsewhere: Callable[[str], tuple[dict[str, Any], ...]] = lambda quote: ()
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    numbers: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     left_out: Callable[[str, Any], tuple[Any, ...] | None] = lambda path, answer: None
     most_positions: int | None = None
     flow_types: frozenset[str] = frozenset()
@@ -273,6 +276,7 @@ BYBIT = Venue(
             ("result", "list"),
         )
     ),
+    numbers=MappingProxyType({"/user/query-api": ("result", "uta")}),
     most_positions=200,
     flow_types=frozenset({"TRANSFER_IN", "TRANSFER_OUT"}),
     flow_filter=("type", ("TRANSFER_IN", "TRANSFER_OUT")),

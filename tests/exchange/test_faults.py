@@ -16,7 +16,7 @@ from rulecap.exchange.calls import ask, together
 from rulecap.exchange.clock import moment
 from rulecap.exchange.errors import CODES, RETRIABLE
 from tests.exchange.conftest import asked, refused, settings_of, whole
-from tests.venue.venue import KEY, SECRET
+from tests.venue.venue import KEY, SECRET, put
 
 PATHS = {
     "binanceusdm": ["time", "exchangeInfo", "positionRisk", "account", "depth", "klines", "24hr", "leverageBracket"],
@@ -106,6 +106,29 @@ def test_a_list_of_markets_without_the_contracts_is_asked_for_again(venue, kind)
     venue.fault(path, "then", 99, **contracts, **change)
     assert refused(venue, lambda exchange: exchange.account_view()).code == "half-an-answer"
     assert refused(venue, lambda exchange: exchange.symbol("BTCUSDT")).code == "half-an-answer"
+
+
+@pytest.mark.parametrize("left", [[], {}, None, {"uta": None}, {"uta": ""}])
+def test_an_account_of_which_it_is_not_told_that_it_is_unified_is_asked_as_one_and_asked_about_again(bybit, left):
+    """ccxt would take it for none, for as long as the process runs: balance and orders are no longer told then."""
+    bybit.fault("query-api", "then", 1, change=lambda answer: answer | {"result": left})
+
+    async def look(exchange):
+        views = [await exchange.account_view() for _ in range(2)]
+        return views, exchange._session.client.options.get("enableUnifiedAccount")
+
+    views, unified = asked(bybit, look)
+    assert [one.account.total_wallet_balance for one in views] == [12_000.0] * 2
+    assert unified in (None, True)
+
+
+@pytest.mark.parametrize("told", ["", None, "soon"])
+def test_a_ledgers_entry_without_its_time_is_not_left_out(bybit, told):
+    """ccxt drops it: what was paid in was a profit."""
+    bybit.deposit("100")
+    bybit.fault("transaction-log", "then", 99, change=put(transactionTime=told))
+    before = Deposits(0.0, moment(bybit.now() - 60_000))
+    assert refused(bybit, lambda exchange: exchange.account_view(before)).code == "half-an-answer"
 
 
 def test_a_balance_without_its_list_is_asked_for_again(venue):

@@ -156,7 +156,9 @@ class Bybit(Venue):
     def _info(self, _: dict[str, Any]) -> Any:
         return {"marginMode": self.margin_mode, "unifiedMarginStatus": 6}
 
-    def _wallet(self, _: dict[str, Any]) -> Any:
+    def _wallet(self, sent: dict[str, Any]) -> Any:
+        if sent.get("accountType") != "UNIFIED":
+            raise Refused(10001, "accountType only support UNIFIED.")
         wallet, pnl = self.account.wallet, self.pnl()
         coin = {
             "coin": "USDT",
