@@ -186,6 +186,9 @@ async def look_once(wanted: Wanted, seen: Callable[[Report], None]) -> None:
     clock = Clock()
     await rested(wanted.settings.policy, clock)
     async with opened(wanted, clock) as running:
-        seen(await running.one_pass())
-        if running.delivery is not None:
-            await running.delivery.flush(ONCE_SECONDS)
+        report = await running.one_pass()
+        try:
+            seen(report)
+        finally:
+            if running.delivery is not None:
+                await running.delivery.flush(ONCE_SECONDS)

@@ -23,7 +23,7 @@ from rulecap.monitor import delivery
 from rulecap.monitor.clock import Clock
 from rulecap.monitor.heartbeat import beat
 from rulecap.monitor.loop import run
-from rulecap.monitor.running import Wanted, opened, watch
+from rulecap.monitor.running import Wanted, look_once, opened, watch
 from rulecap.monitor.settings import MonitorSettings
 from rulecap.monitor.webhook import Webhook
 from tests.monitor.conftest import codes
@@ -85,6 +85,20 @@ def test_what_changes_is_delivered_beside_the_passes(tmp_path, monkeypatch):
         wanted = Wanted(settings, tmp_path / "journal", None, Webhook(receiver.url, b"of the desk"))
         asyncio.run(watch(wanted, seen, clock))
     assert [one["what"] for one in receiver.got[0]["changes"]] == [one.what for one in passes[0].changes]
+    assert [one["status"] for one in receiver.got] == [204]
+
+
+def test_one_pass_that_cannot_be_shown_is_told_all_the_same(tmp_path):
+    """As where cron writes what it prints to a full disk: else no run ever told anybody anything."""
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    with Receiver() as receiver:
+        settings = MonitorSettings(f"sqlite:///{tmp_path / 'log'}")
+        wanted = Wanted(settings, tmp_path / "journal", None, Webhook(receiver.url))
+        with pytest.raises(OSError, match="No space left"):
+            asyncio.run(look_once(wanted, full))
     assert [one["status"] for one in receiver.got] == [204]
 
 
