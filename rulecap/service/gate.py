@@ -26,6 +26,7 @@ requests = logging.getLogger("rulecap.service.requests")
 OPEN_PATHS = frozenset({"/health", "/ready"})
 # No HEAD of it: the answer would never be over.
 ENDLESS = "/api/events"
+IDENTITY = b"identity"
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 CALLER = "rulecap.caller"
 UNMATCHED = "unmatched"
@@ -136,6 +137,8 @@ class Gate:
         has_body = scope["method"] in WITH_BODY and (length != b"0" or b"transfer-encoding" in headers)
         if has_body and not _is_json(headers.get(b"content-type", b"")):
             raise Refused(415, "not-json", "the body must be JSON: send Content-Type: application/json")
+        if has_body and headers.get(b"content-encoding", IDENTITY).strip().lower() != IDENTITY:
+            raise Refused(415, "not-json", "the body must be JSON as it is: send it without Content-Encoding")
 
     def _caller(self, scope: Scope, headers: dict[bytes, bytes]) -> Caller:
         address = str(scope["client"][0]) if scope.get("client") else ""

@@ -1,6 +1,7 @@
 """What is not answered as asked: every refusal is a problem document with a code, in words, and at its place."""
 
 import asyncio
+import gzip
 import json
 
 import pytest
@@ -100,6 +101,14 @@ def test_every_finding_is_told_at_once(client):
 
 def test_a_body_that_is_not_json_by_its_own_word_is_refused(client):
     refused(client.post(POSITION, content=b"{}", headers={"content-type": "text/plain"}), 415, "not-json")
+
+
+def test_a_body_that_is_compressed_is_said_to_be(client):
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    told = refused(client.post(POSITION, content=gzip.compress(b"{}"), headers=headers), 415, "not-json")
+    assert told["detail"] == "the body must be JSON as it is: send it without Content-Encoding"
+    plain = {"content-type": "application/json", "content-encoding": "identity"}
+    assert client.post(POSITION, content=json.dumps(SPECIFIED), headers=plain).status_code == 200
 
 
 def test_an_unknown_market_is_not_found(client):
