@@ -222,7 +222,7 @@ def _token(headers: dict[bytes, bytes]) -> str | None:
         scheme, _, token = given.decode("latin-1").partition(" ")
         return token.strip() if scheme.lower() == "bearer" else ""
     header = headers.get(b"x-api-key")
-    return None if header is None else header.decode("latin-1")
+    return None if header is None else header.decode("latin-1").strip()
 
 
 def _is_loopback(host: bytes) -> bool:

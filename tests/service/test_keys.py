@@ -68,6 +68,7 @@ def test_a_key_with_the_scope_is_let_in_by_either_header(served, file):
     client = served(keys=file)
     assert client.post(POSITION, json=SPECIFIED, headers=bearer(token)).status_code == 200
     assert client.post(POSITION, json=SPECIFIED, headers={"X-API-Key": token}).status_code == 200
+    assert client.post(POSITION, json=SPECIFIED, headers={"X-API-Key": f"{token} "}).status_code == 200
 
 
 def test_a_revoked_key_is_refused_without_a_restart_and_a_broken_file_changes_nothing(served, file):

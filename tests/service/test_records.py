@@ -184,6 +184,13 @@ def test_one_who_listens_as_quickly_as_there_is_time_to_is_told_everything():
 PARITY = {"assets": [{"symbol": "BTC", "volatility_pct": 2.5}]}
 
 
+def test_blanks_around_an_idempotency_key_are_no_part_of_it(client):
+    first, again = (
+        client.post(POSITION, json=SPECIFIED, headers={"Idempotency-Key": key}) for key in ("a b", " a b \t ")
+    )
+    assert again.json()["decision_id"] == first.json()["decision_id"]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "other"),
     [

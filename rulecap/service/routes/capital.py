@@ -94,7 +94,8 @@ def _asker(request: Request, body: Body) -> Asker:
     Raises:
         Refused: it sends two.
     """
-    keys = request.headers.getlist("idempotency-key")
+    # The parser leaves the blanks after a value in it, which HTTP says are no part of it.
+    keys = [key.strip(" \t") for key in request.headers.getlist("idempotency-key")]
     if not keys:
         return Asker(asked_by(request))
     if len(keys) > 1:
