@@ -144,8 +144,8 @@ class Journal:
         Raises:
             JournalError: as `run`.
         """
-        self.run("BEGIN IMMEDIATE")
-        try:
+        try:  # also the beginning: what is written in a transaction that nobody ends is gone with the process
+            self.run("BEGIN IMMEDIATE")
             yield
             self.run("COMMIT")
         except BaseException:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import tempfile
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.orders import OrderState
 from rulecap.monitor.execution import Execution
-from rulecap.monitor.journal import Journal
+from rulecap.monitor.journal import Journal, JournalError
 from rulecap.monitor.naming import LONGEST, order_name
 from rulecap.monitor.orders import Orders
 from rulecap.monitor.settings import MonitorSettings
@@ -241,3 +242,25 @@ def test_no_two_of_many_actions_share_a_name():
         decision = SimpleNamespace(record_id=record, decision="margin", snapshot=None)
         names = {order_name(SimpleNamespace(digest="d"), decision, number) for number in range(20_000)}
         assert len(names) == 20_000
+
+
+def test_a_beginning_that_fails_after_it_has_begun_leaves_no_transaction_that_later_orders_would_go_with(
+    tmp_path, monkeypatch
+):
+    """They would be gone with the process, and sent again."""
+    usual = Journal.run
+
+    def failing(self, statement, values=()):
+        found = usual(self, statement, values)
+        if statement.startswith("BEGIN"):
+            raise JournalError("the disk is full")
+        return found
+
+    with closing(Journal(tmp_path / "journal")) as journal:
+        monkeypatch.setattr(Journal, "run", failing)
+        with pytest.raises(JournalError), journal.together():
+            pytest.fail("nothing is written")
+        monkeypatch.undo()
+        journal.run("INSERT INTO told VALUES ('a', '1')")
+        with closing(Journal(tmp_path / "journal")) as other:
+            assert other.run("SELECT name FROM told") == [("a",)]
