@@ -53,8 +53,8 @@ MISSED = """\
   is asked (HTTP, the body, the snapshot put together, the answer) and 160 us in the process that decides and records it
   (the database and the evaluation 30 % each, JSON 20 %), which also waits for the disk: with that process always at
   work this is what can be had. 60 % would leave 240 us of both cores for a request, whoever asks included.
-  To decide on in a second thread of that process while the disk is waited for was tried, and answers a third fewer:
-  the interpreter's lock comes back too late to whoever has waited for the disk.
+  To decide on in a second thread of that process while the disk is waited for was tried, and answers a third to
+  a half fewer: the interpreter's lock comes back too late to whoever has waited for the disk.
 """
 
 METHOD = """## How it is measured
