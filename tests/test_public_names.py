@@ -14,6 +14,7 @@ HEAVY = (
     "jsonschema",
     "referencing",
     "simpleeval",
+    "orjson",
     "asyncio",
     "importlib.metadata",
     "dataclasses",

@@ -9,6 +9,7 @@ from pydantic_core import from_json, to_json
 
 from rulecap.audit.asked import Input, memory_json
 from rulecap.engine.decision import Decision
+from rulecap.engine.outputs import json_text
 from rulecap.engine.policy import Policy
 from rulecap.version import __version__
 
@@ -132,7 +133,7 @@ def body_of(
         given.recorded,
         memory_json(memory),
         memory_json(decision.memory),
-        to_json(decision.outputs),
+        json_text(decision.outputs),
         decision.steps_json(),
         to_json([problem.to_dict() for problem in decision.problems]) if decision.problems else b"[]",
     )

@@ -4,9 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import to_json
-
-from rulecap.engine.outputs import json_value
+from rulecap.engine.outputs import json_text
 from rulecap.rules.code import unit_name
 
 if TYPE_CHECKING:
@@ -25,7 +23,7 @@ class Trace:
     def to_json(self) -> bytes:
         """Return the trace as JSON: decision, outputs, problems, steps."""
         decision = self._decision
-        return to_json(
+        return json_text(
             {
                 "decision": decision.decision,
                 "answered_by": decision.answered_by,
@@ -33,8 +31,7 @@ class Trace:
                 "outputs": decision.outputs,
                 "problems": [problem.to_dict() for problem in decision.problems],
                 "steps": self._rendered(),
-            },
-            fallback=json_value,
+            }
         )
 
     @property

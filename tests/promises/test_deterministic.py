@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 from random import Random
 
@@ -153,7 +154,7 @@ def test_every_python_gives_the_same_bytes(
 
 def needed(python: str, version: str, request: pytest.FixtureRequest) -> Path:
     """Return a folder with the packages that rulecap needs, kept for the next run, or skip the test."""
-    names = ["pydantic>=2.7", "pyyaml>=6.0", "jsonschema>=4.18", "referencing>=0.30", "simpleeval>=1.0.5"]
+    names = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     cache = request.config.cache
     if cache is None:
         pytest.skip("no cache to keep packages in")

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.params import Query as QueryParameter
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
-from pydantic_core import to_json
 
+from rulecap.engine.outputs import json_text
 from rulecap.problems import Problem, did_you_mean, shown
 from rulecap.service.gate import CALLER, NOBODY, Caller, Straight
 from rulecap.service.keys import Scope
@@ -138,7 +138,7 @@ def service_of(request: Request) -> Service:
 
 def as_json(content: Any, status: int = 200) -> Response:
     """Return an answer."""
-    return Response(to_json(content), status, media_type="application/json")
+    return Response(json_text(content), status, media_type="application/json")
 
 
 def takes(model: type[BaseModel]) -> dict[str, Any]:
