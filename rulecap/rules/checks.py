@@ -113,9 +113,8 @@ class TypedChecks(Typed):
         """Each check with its condition's values."""
         entries = []
         for check in self.checks:
-            condition = condition_detail(code, check.check.when, check.term)
             names = {"check": repr(check.check.name), "verdict": repr(check.check.verdict)}
-            entries.append(f"{{**{record(names)}, **{condition}}}")
+            entries.append(condition_detail(code, check.check.when, check.term, names))
         return f"{{'order': {code.emitter.constant(list(self.order))}, 'checks': [{', '.join(entries)}]}}"
 
 

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Literal
 
 from rulecap.language import types as t
-from rulecap.language.emit import reads
+from rulecap.language.emit import local_of, reads
 from rulecap.language.expression import Expression
 from rulecap.language.grammar import Syntax, offset_of
 from rulecap.language.paths import dotted
 from rulecap.language.scope import Scope
-from rulecap.language.terms import Default, Known, Term, walk
+from rulecap.language.terms import Const, Default, Known, Term, walk
 from rulecap.language.values import iso
 from rulecap.rules.code import Code, computes
 from rulecap.rules.parts import Formula, Rule
@@ -84,13 +84,20 @@ def with_values(code: Code, expression: Expression, term: Term) -> str:
     text, arguments, done = "", [], 0
     for start, end, name in sorted(_names(expression.syntax.tree)):
         if name in values and start >= done:
-            value = code.emitter.carefully(values[name])
-            plain = isinstance(values[name].type, t.Number) and not guarded
-            text += expression.text[done:start].replace("%", "%%") + ("%r" if plain else "%s")
-            arguments.append(value if plain else f"{code.emitter.named('f_written', written)}({value})")
+            read = values[name]
+            text += expression.text[done:start].replace("%", "%%")
             done = end
+            if isinstance(read, Const):
+                text += written(read.value).replace("%", "%%")
+                continue
+            value, certain = code.emitter.carefully(read), isinstance(read.type, t.Number) and not guarded
+            text += "%s"
+            if isinstance(t.strip(read.type), t.Number) and (certain or local_of(read)):
+                arguments.append(value if certain else f"'none' if {value} is None else {value}")
+            else:
+                arguments.append(f"{code.emitter.named('f_written', written)}({value})")
     text += expression.text[done:].replace("%", "%%")
-    return f"{text!r} % ({''.join(f'{one}, ' for one in arguments)})" if arguments else repr(expression.text)
+    return f"{text!r} % ({''.join(f'{one}, ' for one in arguments)})" if arguments else repr(text % ())
 
 
 def _names(tree: ast.AST) -> Iterable[tuple[int, int, str]]:

@@ -1,7 +1,7 @@
 """What every checked rule can do: name its type and terms, write its code, write the source of its trace detail."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from rulecap.language import types as t
@@ -232,11 +232,15 @@ def is_scalar(kind: t.Type) -> bool:
     return isinstance(t.strip(kind), t.Number | t.Text) or t.strip(kind) in (t.FLAG, t.TIME, t.NOTHING)
 
 
-def condition_detail(code: Code, expression: Expression, term: Term) -> str:
-    """Return source of a condition's detail: its text, whether it holds, and each comparison with its distance."""
+def condition_detail(code: Code, expression: Expression, term: Term, head: Mapping[str, str] | None = None) -> str:
+    """Return source of a condition's detail: its text, whether it holds, and each comparison with its distance.
+
+    `head` is source of what stands before that, by name.
+    """
     compared = f"[{', '.join(_compared(code, expression, term))}]"
     return record(
         {
+            **(head or {}),
             "if": repr(expression.text),
             "at": repr(expression.location().spot),
             "holds": code.term(term),
@@ -270,6 +274,8 @@ def _comparison(code: Code, left: Term, operator: str, right: Term) -> str:
     a, b = code.term(left), code.term(right)
     if isinstance(left.type, t.Number) and isinstance(right.type, t.Number) and local_of(left):
         return record({"left": a, "is": repr(operator), "right": b, "by": f"{a} - {b}"})
+    if not any(isinstance(t.strip(one.type), t.Number) for one in (left, right)):
+        return record({"left": a, "is": repr(operator), "right": b, "by": "None"})
     return f"{code.emitter.named('f_compared', compared)}({a}, {operator!r}, {b})"
 
 
