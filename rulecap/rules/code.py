@@ -45,7 +45,8 @@ def finite(value: float | None) -> float | None:
 class Code:
     """Lines of a function's body.
 
-    `origins` holds rule and place of each line, `wanted` names the rules whose adjustments are asked for.
+    `origins` holds rule and place of each line, `wanted` names the rules whose adjustments are asked for, `kept` the
+    variables that `keep` has assigned.
     """
 
     emitter: Emitter
@@ -54,6 +55,14 @@ class Code:
     origin: tuple[str, Location] | None = None
     depth: int = 1
     wanted: frozenset[str] = frozenset()
+    kept: set[str] = field(default_factory=set)
+
+    def keep(self, variable: str, source: str) -> str:
+        """Assign what cannot fail to a variable where that is not done yet; return its name."""
+        if variable not in self.kept:
+            self.kept.add(variable)
+            self.line(f"{variable} = {source}")
+        return variable
 
     def line(self, text: str, at: Location | None = None) -> None:
         """Add a line; `at` is where in the policy it came from, the rule's own place where not given."""

@@ -90,14 +90,21 @@ def with_values(code: Code, expression: Expression, term: Term) -> str:
             if isinstance(read, Const):
                 text += written(read.value).replace("%", "%%")
                 continue
-            value, certain = code.emitter.carefully(read), isinstance(read.type, t.Number) and not guarded
             text += "%s"
-            if isinstance(t.strip(read.type), t.Number) and (certain or local_of(read)):
-                arguments.append(value if certain else f"'none' if {value} is None else {value}")
-            else:
-                arguments.append(f"{code.emitter.named('f_written', written)}({value})")
+            arguments.append(_written_source(code, read, guarded))
     text += expression.text[done:].replace("%", "%%")
     return f"{text!r} % ({''.join(f'{one}, ' for one in arguments)})" if arguments else repr(text % ())
+
+
+def _written_source(code: Code, read: Term, guarded: bool) -> str:
+    """Return source of a value as the language writes it; what has a variable is written once for all formulas."""
+    value, variable = code.emitter.carefully(read), local_of(read)
+    if variable and isinstance(t.strip(read.type), t.Number):
+        return code.keep(f"w_{variable}", f"'none' if {value} is None else repr({value})")
+    shown = f"{code.emitter.named('f_written', written)}({value})"
+    if variable:
+        return code.keep(f"w_{variable}", shown)
+    return f"repr({value})" if isinstance(read.type, t.Number) and not guarded else shown
 
 
 def _names(tree: ast.AST) -> Iterable[tuple[int, int, str]]:
