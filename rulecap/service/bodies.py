@@ -12,7 +12,7 @@ from rulecap.snapshot import Asset, Signal
 from rulecap.snapshot.findings import problems_of
 from rulecap.snapshot.model import unlooked, with_values
 from rulecap.snapshot.twice import twice
-from rulecap.snapshot.values import MOST_ASSETS, MOST_TRADES, Correlation
+from rulecap.snapshot.values import MOST_ASSETS, MOST_TRADES, Correlations
 
 
 def _whole(value: object) -> object:
@@ -120,16 +120,7 @@ class Allocation(Body):
     """The assets that capital is to be divided among."""
 
     assets: Annotated[tuple[Asset, ...], Field(strict=False, min_length=1, max_length=MOST_ASSETS, fail_fast=True)]
-    correlation: Annotated[
-        tuple[Annotated[tuple[Correlation, ...], Field(strict=False, max_length=MOST_ASSETS, fail_fast=True)], ...]
-        | None,
-        Field(
-            strict=False,
-            max_length=MOST_ASSETS,
-            fail_fast=True,
-            description="Correlations of returns, in the order of assets.",
-        ),
-    ] = None
+    correlation: Correlations = None
 
 
 class Record(BaseModel):

@@ -22,7 +22,7 @@ from rulecap.snapshot.values import (
     MOST_POSITIONS,
     MOST_TRADES,
     BookSide,
-    Correlation,
+    Correlations,
     Fact,
     Moment,
     Name,
@@ -280,17 +280,7 @@ class Snapshot(Part):
         ),
         Ordered(),
     ] = None
-    correlation: Annotated[
-        tuple[Annotated[tuple[Correlation, ...], Field(strict=False, max_length=MOST_ASSETS, fail_fast=True)], ...]
-        | None,
-        Field(
-            strict=False,
-            max_length=MOST_ASSETS,
-            fail_fast=True,
-            description="Correlations of returns, in the order of assets.",
-        ),
-        Ordered(),
-    ] = None
+    correlation: Annotated[Correlations, Ordered()] = None
     facts: Annotated[
         dict[Name, Fact], Field(max_length=MOST_FACTS, description="Whatever else the policy's inputs name.")
     ] = Field(default_factory=dict)

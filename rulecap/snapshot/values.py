@@ -113,3 +113,12 @@ BookSide = Annotated[
     Ordered(),
 ]
 Correlation = Annotated[float, Field(ge=-1 - CORRELATION_TOLERANCE, le=1 + CORRELATION_TOLERANCE), Unit(RATIO)]
+Correlations = Annotated[
+    tuple[Annotated[tuple[Correlation, ...], Field(strict=False, max_length=MOST_ASSETS, fail_fast=True)], ...] | None,
+    Field(
+        strict=False,
+        max_length=MOST_ASSETS,
+        fail_fast=True,
+        description="Correlations of returns, in the order of assets.",
+    ),
+]
