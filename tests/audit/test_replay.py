@@ -1,6 +1,7 @@
 """Every decision on record comes out the same to the byte, from its record and the stored policy alone."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -171,6 +172,23 @@ def test_what_another_version_of_rulecap_recorded_agrees_where_this_one_computes
     assert difference(path, counting(tmp_path / "again")) is None
     found = difference(path, edited(tmp_path, "memory.seen + 1", "memory.seen + 2"))
     assert (found.part, found.step, found.recorded, found.computed) == ("steps", "number", 1, 2)
+
+
+@pytest.mark.parametrize("before", [b"e", b"e+"])
+def test_a_large_number_that_another_library_spelt_is_no_difference(tmp_path, before):
+    """From 10^16 on, some versions of what writes JSON say 1e16, others 1e+16: the number is the same."""
+    policy, path = counting(tmp_path / "counting"), tmp_path / "large.sqlite3"
+    large = snapshot(1, -3e20)
+    with open_ledger(url_of(path)) as ledger:
+        ledger.evaluate(policy, {**large, "account": {**large["account"], "total_wallet_balance": 1.5e16}})
+    with open_log(url_of(path)) as log:
+        one = log.record(1)
+    assert re.search(rb'"total_wallet_balance":1.5e\+?16', one.body)
+    spelt = re.sub(rb"(?<=[.:-][0-9])e\+?(?=(16|20)[,}])", before, one.body)
+    assert replayed(record.Record(1, spelt), policy) is None
+    other = re.sub(rb":3e\+?20", b":3.5e20", one.body)
+    assert other != one.body
+    assert replayed(record.Record(1, other), policy) is not None
 
 
 def test_an_answer_on_record_is_given_as_it_is_there(tmp_path):
