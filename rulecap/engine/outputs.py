@@ -42,8 +42,10 @@ def json_text(value: object) -> bytes:
     """
     try:
         return orjson.dumps(value, json_value, OURS)
-    except orjson.JSONEncodeError:  # a whole number beyond 64 bits, or a value that this will refuse too
-        return to_json(value, fallback=json_value)
+    except orjson.JSONEncodeError as error:
+        if error.__cause__ is not None and not isinstance(error.__cause__, Exception):
+            raise error.__cause__ from None  # a Ctrl-C that came while a value was taken apart
+        return to_json(value, fallback=json_value)  # a whole number beyond 64 bits, or what this refuses too
 
 
 def output_source(code: Code, source: str, kind: t.Type) -> str:

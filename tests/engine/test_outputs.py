@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic_core import to_json
 
+from rulecap.engine import outputs
 from rulecap.engine.outputs import json_text, json_value
 from rulecap.language.values import iso
 from rulecap.snapshot.model import Bracket
@@ -60,3 +61,14 @@ def test_what_is_no_value_of_the_language_is_refused() -> None:
     """A value that nobody knows how to write is a fault, not a text."""
     with pytest.raises(ValueError, match="object is no value of the language"):
         json_text({"odd": object()})
+
+
+def test_a_ctrl_c_is_not_lost_while_a_value_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a person at the keyboard asks for is no value that cannot be written."""
+
+    def interrupted(_value: object) -> object:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(outputs, "json_value", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        json_text([Bracket(max_notional=1.0, max_leverage=2.0, maintenance_margin_rate=0.1, maintenance_amount=0.0)])
