@@ -12,13 +12,10 @@ Test = Callable[[Any], bool]
 Schema = Mapping[str, Any]
 
 ANNOTATIONS = frozenset(("$schema", "$id", "$defs", "$comment", "title", "description", "examples", "default"))
-NUMBERS = (int, float)
 TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "number": (int, float),
-    "integer": (int,),
     "boolean": (bool,),
-    "null": (type(None),),
     "array": (list,),
     "object": (dict,),
 }
@@ -107,8 +104,7 @@ def _properties(named: Mapping[str, Test], others: Test, value: Any) -> bool:
 
 def _type(_: _Compiler, names: str | list[str]) -> Test:
     allowed = frozenset(kind for name in ([names] if isinstance(names, str) else names) for kind in TYPES[name])
-    whole = int in allowed and float not in allowed
-    return lambda value: type(value) in allowed or (whole and type(value) is float and value.is_integer())
+    return lambda value: type(value) in allowed
 
 
 def _same(left: Any, right: Any) -> bool:
@@ -151,14 +147,6 @@ def _at_most(kind: type[Sized]) -> Callable[[_Compiler, int], Test]:
     return lambda _, most: lambda value: type(value) is not kind or len(value) <= most
 
 
-def _minimum(_: _Compiler, least: float) -> Test:
-    return lambda value: type(value) not in NUMBERS or value >= least
-
-
-def _maximum(_: _Compiler, most: float) -> Test:
-    return lambda value: type(value) not in NUMBERS or value <= most
-
-
 def _all_of(compiler: _Compiler, schemas: list[Schema]) -> Test:
     return partial(_all, tuple(map(compiler.test, schemas)))
 
@@ -194,8 +182,6 @@ KEYWORDS: dict[str, Callable[[_Compiler, Any], Test]] = {
     "maxProperties": _at_most(dict),
     "minLength": _at_least(str),
     "maxLength": _at_most(str),
-    "minimum": _minimum,
-    "maximum": _maximum,
     "allOf": _all_of,
     "anyOf": _any_of,
     "not": _not,
