@@ -53,17 +53,16 @@ def _remembered(policy: Policy, memory: Mapping[str, Any] | None) -> dict[str, A
 
 def _leaves(outputs: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in outputs.items():
-        if isinstance(value, Mapping) and value.keys() != PLACE:
+        if isinstance(value, Mapping):
             yield from _leaves(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
 
 
 def _said(value: Any) -> Any:
-    """Return a value without the places in files that it names: they are others in another policy."""
+    """Return a value without the places in files that a list of adjustments names: another policy has others."""
     if isinstance(value, list | tuple):
         return [_said(item) for item in value]
     if isinstance(value, Mapping):
-        places = [name for name, part in value.items() if isinstance(part, Mapping) and part.keys() == PLACE]
-        return {name: _said(part) for name, part in value.items() if name not in places}
+        return {name: part for name, part in value.items() if not (isinstance(part, Mapping) and part.keys() == PLACE)}
     return value
