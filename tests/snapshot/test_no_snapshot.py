@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from rulecap.problems import Problem
-from rulecap.snapshot import Book, Market, Snapshot, read_snapshot
+from rulecap.snapshot import Book, Market, Position, Snapshot, read_snapshot
 from tests.snapshot.given import POSITION, minimal, only, problems, put, read, whole
 from tests.snapshots import Json, random_snapshot
 
@@ -26,6 +26,17 @@ class Hostile:
 
     def __getattribute__(self, name: str) -> Any:
         raise RuntimeError("no")
+
+
+class Pretender:
+    """An object that says it is a snapshot or a position, as a test's mock does, and has nothing of one."""
+
+    def __init__(self, kind: type) -> None:
+        self.kind = kind
+
+    @property  # type: ignore[misc]  # on purpose
+    def __class__(self) -> type:
+        return self.kind
 
 
 class HostileText(str):
@@ -90,6 +101,7 @@ ODD_VALUES: list[Any] = [
     b"\xff", [], [1], [[1, 2]], (), (1, 2), {}, {"a": 1}, {1: 2}, {None: None}, {"\ud800": 1}, {"symbol": "X"}, set(),
     {1.0, 2.0}, frozenset([1]), range(3), object(), Hostile(), HostileText("x"), HostileNumber(1), HostileDict(a=1),
     Percent(1.5), Decimal("1.5"), 1j, datetime(2026, 1, 1, tzinfo=UTC), int, len, ..., Path("x"), iter([1]),
+    Pretender(Snapshot), Pretender(Position),
 ]  # fmt: skip
 ODD = range(len(ODD_VALUES))
 
