@@ -34,7 +34,10 @@ from rulecap.units import COUNT, LEVERAGE, PERCENT, PRICE, QUANTITY, RATIO, SCOR
 class Part(BaseModel):
     """What every part of a snapshot is: frozen, strict, finite, without unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    # A part of a derived class is one of its own again: what it adds would be on record, where nothing takes it back.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, revalidate_instances="subclass-instances"
+    )
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy, with other values where they are given; these are validated, as in any other part.

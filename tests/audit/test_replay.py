@@ -16,10 +16,12 @@ from rulecap.engine.policy import policy_on_record
 from rulecap.language.functions import COMPUTED
 from rulecap.language.grammar import parse
 from rulecap.problems import Problem
+from rulecap.snapshot import Position
 from tests.audit.counting import counting, snapshot
 from tests.audit.sample import OLD, UNREADABLE, url_of, write
 from tests.promises.shipped import ROOT, SHIPPED, shipped
 from tests.promises.test_deterministic import OTHER_PYTHONS, needed, other_python
+from tests.snapshot.given import POSITION
 from tests.snapshots import random_snapshot, sequence
 
 # Run by other Pythons: replays a log, and says how many records differ.
@@ -111,6 +113,19 @@ def said_by(python: str, path: Path, folder: Path, program: str = CHILD, **envir
 def test_a_log_of_every_kind_of_question_replays_too(tmp_path):
     write(tmp_path / "log.sqlite3", tmp_path, OLD, following=True)
     assert differing(tmp_path / "log.sqlite3") == []
+
+
+def test_a_bot_s_own_class_of_positions_replays_too(tmp_path):
+    class Noted(Position):
+        note: str = "mine"
+
+    given = random_snapshot(Random("derived"))
+    given["positions"] = [Noted(**POSITION)]
+    path = tmp_path / "log.sqlite3"
+    with open_ledger(url_of(path)) as ledger:
+        answer = ledger.evaluate(shipped("default"), given, "margin")
+    assert [one.path for one in answer.problems] == ["positions[0].note"]
+    assert differing(path) == []
 
 
 def test_an_overlay_is_stored_with_its_base(log_path):

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from rulecap.snapshot import Account, Book, Market, Part, Position, Signal, Snapshot, read_snapshot
 from rulecap.units import WHOLE, Unit
-from tests.snapshot.given import ACCOUNT, EXAMPLES, POSITION, minimal, put, read, whole
+from tests.snapshot.given import ACCOUNT, EXAMPLES, POSITION, minimal, problems, put, read, whole
 from tests.snapshots import random_snapshot
 
 
@@ -122,6 +122,45 @@ def test_a_derived_time_becomes_a_plain_one_however_the_snapshot_is_made() -> No
     for snapshot in (Snapshot(as_of=moment, account=account), read({**minimal(), "as_of": str(moment)[:32]})):
         assert type(snapshot.as_of) is datetime
         assert snapshot.as_of == datetime(2026, 1, 1, 10, 0, 0, 5, tzinfo=UTC)
+
+
+PARTS = ["account", "signal", "market", "book", "positions.0", "assets.0", "market.brackets.0"]
+
+
+def at(value: Any, path: str) -> Any:
+    for step in path.split("."):
+        value = value[int(step)] if step.isdigit() else value[step] if isinstance(value, dict) else getattr(value, step)
+    return value
+
+
+@pytest.mark.parametrize("path", PARTS)
+def test_a_part_of_a_derived_class_is_one_of_its_own_however_the_snapshot_is_made(path: str) -> None:
+    """What a bot's own class makes of its fields is nowhere on record, and was what decided."""
+    plain = at(read(whole()), path)
+
+    class Derived(type(plain)):  # type: ignore[misc]  # on purpose
+        def __getattribute__(self, name: str) -> Any:
+            found = super().__getattribute__(name)
+            return found + 1.0 if isinstance(found, float) else found
+
+    parts = put(whole(), path, Derived(**dict(plain)))
+    for snapshot in (read_snapshot(parts), Snapshot.model_validate(parts, strict=False)):
+        assert isinstance(snapshot, Snapshot), snapshot
+        assert type(at(snapshot, path)) is type(plain)
+        assert snapshot == read(whole()).model_copy(update={"as_of": snapshot.as_of})
+
+
+@pytest.mark.parametrize("path", PARTS)
+def test_what_a_derived_class_adds_is_no_field_of_a_snapshot(path: str) -> None:
+    """It was on record, and the record was no snapshot when it was read again."""
+    plain = at(read(whole()), path)
+
+    class Noted(type(plain)):  # type: ignore[misc]  # on purpose
+        note: str = ""
+
+    (problem,) = problems(put(whole(), path, Noted(**dict(plain), note="mine")))
+    shown = "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in path.split(".")).removeprefix(".")
+    assert (problem.path, problem.code) == (f"{shown}.note", "unknown-field")
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
