@@ -3,7 +3,6 @@
 import re
 import sys
 from collections.abc import Callable, Collection
-from datetime import datetime
 from itertools import chain, islice
 from pathlib import PurePath
 from typing import Any
@@ -13,7 +12,7 @@ from pydantic import ValidationError
 from rulecap.problems import Problem
 from rulecap.snapshot.findings import MOST_TOLD, describe, problems_of
 from rulecap.snapshot.further import further
-from rulecap.snapshot.model import Account, Asset, Book, Bracket, Market, Position, Signal, Snapshot
+from rulecap.snapshot.model import Snapshot
 from rulecap.snapshot.twice import is_given_once, twice
 from rulecap.snapshot.values import MOST_ASSETS
 
@@ -68,9 +67,7 @@ def _read(value: object) -> Snapshot | list[Problem]:
 def _validated(value: dict[str, Any]) -> Snapshot | list[Problem]:
     snapshot = Snapshot.model_validate(value)
     stray = _not_lists(value)
-    if stray:
-        return [Problem("wrong-type", "must be a list, as in JSON", path=path) for path in stray]
-    return snapshot if _plain(snapshot) else _plainly(snapshot)
+    return [Problem("wrong-type", "must be a list, as in JSON", path=path) for path in stray] or snapshot
 
 
 def _with_plain_dicts(value: dict[str, Any]) -> dict[str, Any]:
@@ -177,41 +174,3 @@ def _not_lists(value: dict[str, Any]) -> list[str]:
 def _is_list(value: object) -> bool:
     """Return whether a value that the models accepted is a list (or absent)."""
     return value is None or isinstance(value, (list, tuple))
-
-
-PLAIN = {
-    float,
-    int,
-    str,
-    bool,
-    type(None),
-    datetime,
-    dict,
-    tuple,
-    Account,
-    Position,
-    Signal,
-    Market,
-    Bracket,
-    Book,
-    Asset,
-}
-
-
-def _plain(snapshot: Snapshot) -> bool:
-    """Return whether every value is exactly of a JSON type, not of a class derived from one, as NumPy's float is."""
-    market, book = snapshot.market, snapshot.book
-    parts = [snapshot, snapshot.account, *snapshot.positions, *(snapshot.assets or ())]
-    parts += [part for part in (snapshot.signal, market) if part is not None]
-    parts += market.brackets or () if market is not None else ()
-    kinds = set(map(type, chain.from_iterable([part.__dict__.values() for part in parts])))
-    kinds.update(map(type, chain.from_iterable(snapshot.correlation or ())))
-    kinds.update(map(type, chain(snapshot.facts, snapshot.facts.values())))
-    if book is not None:
-        kinds.update(map(type, chain.from_iterable(book.bids)), map(type, chain.from_iterable(book.asks)))
-    return kinds <= PLAIN
-
-
-def _plainly(snapshot: Snapshot) -> Snapshot:
-    """Return the snapshot with every value as exactly a JSON type: it is written as JSON and read back."""
-    return Snapshot.model_validate_json(snapshot.model_dump_json(warnings=False))

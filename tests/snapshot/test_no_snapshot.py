@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from rulecap.problems import Problem
-from rulecap.snapshot import Book, Market, Position, Snapshot, read_snapshot
-from tests.snapshot.given import POSITION, minimal, only, problems, put, read, whole
+from rulecap.snapshot import Book, Market, Part, Position, Snapshot, read_snapshot
+from tests.snapshot.given import POSITION, minimal, only, problems, read, whole
 from tests.snapshots import Json, random_snapshot
 
 
@@ -220,20 +220,49 @@ def test_a_set_is_no_list_where_a_bot_makes_the_models_either() -> None:
     assert only(minimal(positions={()}))[:2] == ("positions", "wrong-type")
 
 
-def test_derived_numbers_and_texts_become_plain_ones() -> None:
-    class Name(str):
-        __slots__ = ()
+class Name(str):
+    """A derived text."""
 
-    derived = put(put(whole(), "market.price", Percent(10.5)), "signal.symbol", Name("BTCUSDT"))
-    derived = put(put(derived, "facts.funding", Percent(0.5)), "book.asks.0.1", Percent(2.5))
-    snapshot = read_snapshot(derived)
-    assert isinstance(snapshot, Snapshot)
-    assert snapshot.market
-    assert snapshot.signal
-    assert snapshot.book
-    values = (snapshot.market.price, snapshot.signal.symbol, snapshot.facts["funding"], snapshot.book.asks[0][1])
-    assert values == (10.5, "BTCUSDT", 0.5, 2.5)
-    assert [type(value) for value in values] == [float, str, float, float]
+    __slots__ = ()
+
+
+class Whole(int):
+    """A derived whole number."""
+
+
+def _plain(value: Any) -> bool:
+    """Tell whether everything in a part of a snapshot is exactly of a type of JSON's, or of a snapshot's."""
+    if isinstance(value, Part):
+        return type(value) in {Snapshot, *Part.__subclasses__()} and all(map(_plain, value.__dict__.values()))
+    if isinstance(value, (tuple, dict)):
+        parts = chain(value, value.values()) if isinstance(value, dict) else value
+        return type(value) in {tuple, dict} and all(map(_plain, parts))
+    return type(value) in {float, int, str, bool, type(None), datetime}
+
+
+def test_derived_numbers_and_texts_become_plain_ones_wherever_they_stand() -> None:
+    given = whole()
+    given["signal"] |= {"score": 75.5, "trades": 3, "market_regime": "TRENDING", "quantity": 2}
+    read_as_it_is = read(given)
+    taken = 0
+    for *way, last in _leaves(given):
+        place: Any = given
+        for step in way:
+            place = place[step]
+        value = place[last]
+        for kind in {str: [Name], int: [Whole, Percent], float: [Percent]}.get(type(value), []):
+            place[last] = kind(value)
+            found = read_snapshot(given)
+            if isinstance(found, Snapshot):
+                taken += 1
+                assert found == read_as_it_is
+                assert _plain(found), (way, last)
+            else:
+                assert {one.code for one in found} <= {"wrong-type", "out-of-range"}, (way, last)
+        place[last] = value
+    assert taken > 60
+    named = read_snapshot({**given, "facts": {Name(name): value for name, value in given["facts"].items()}})
+    assert (named, _plain(named)) == (read_as_it_is, True)
 
 
 def _leaves(value: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
