@@ -102,15 +102,13 @@ def numbers_in(policy: TypedPolicy, sections: dict[str, tuple[str, ...]]) -> Ite
         for name in names:
             part = parts.get(name) if isinstance(parts, Mapping) else None
             if part is not None:
-                for found in _below(part, (section, name), _start(policy, section, name)):
+                for found in _below(part, (section, name), _start(section, name)):
                     yield from _placed(policy, found)
 
 
-def _start(policy: TypedPolicy, section: str, name: str) -> str:
-    """Return how an overlay's path to a part begins."""
-    if section == "rules" or (section == "parameters" and name not in policy.rules):
-        return name
-    return f"{section}.{name}"
+def _start(section: str, name: str) -> str:
+    """Return how an overlay's path to a part begins; no rule is called like a parameter."""
+    return name if section in {"rules", "parameters"} else f"{section}.{name}"
 
 
 def _below(node: Node, steps: Steps, path: str) -> Iterator[WrittenNumber]:
@@ -289,7 +287,7 @@ def _counts(policy: TypedPolicy, number: WrittenNumber) -> bool:
     """Tell whether a number without a unit counts something: all of its column are written as whole ones."""
     found = _column_of(policy, number)
     cases = policy.rules[found[0]].cases if found else None
-    if found is None or cases is None or number.suffix or not isinstance(number.value, int):
+    if found is None or cases is None or not isinstance(number.value, int):
         return False
     column = [_inside(value, found[1]) for value, _ in cases.rows.values()]
     return all(isinstance(one, int) for one in column if one is not None)
