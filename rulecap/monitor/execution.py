@@ -22,7 +22,7 @@ from rulecap.monitor.settings import MonitorSettings
 from rulecap.problems import shown
 from rulecap.snapshot import Position
 
-WOULD, SENT, WAITS, CAPPED, LATE, TWICE, NO_ORDER = (
+DONE = WOULD, SENT, WAITS, CAPPED, LATE, TWICE, NO_ORDER = (
     "would-send",
     "sent",
     "waits",

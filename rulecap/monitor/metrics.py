@@ -1,13 +1,19 @@
 """What Prometheus reads of the monitor: when it last passed, what failed, what was sent. No balance is among it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Info, ProcessCollector, start_http_server
 
-from rulecap.monitor.execution import SENT
-from rulecap.monitor.report import Report
+from rulecap.exchange.errors import CALLERS, RETRIABLE
+from rulecap.monitor.execution import DONE, NO_ORDER, SENT
+from rulecap.monitor.orders import AFTER_SENDING
+from rulecap.monitor.report import NO_TROUBLE, OWN_WORDS, Report
+from rulecap.service.sources import BARS, DEPOSITS, UNSURE, UNTOLD
 from rulecap.version import __version__
+
+# What may go wrong with a pass, but for what a policy finds wrong with an account.
+CODES = (OWN_WORDS | RETRIABLE.keys() | UNSURE | {NO_ORDER, UNTOLD, DEPOSITS, BARS}) - NO_TROUBLE - CALLERS
 
 
 class Metrics:
@@ -19,8 +25,6 @@ class Metrics:
         ProcessCollector(registry=registry)
         Info("rulecap_build", "The program that tells this.", registry=registry).info({"version": __version__})
         self._passes = Counter("rulecap_monitor_passes", "Passes.", ["outcome"], registry=registry)
-        for outcome in ("good", "bad"):  # an alarm looks for a first increase too
-            self._passes.labels(outcome)
         self._last = Gauge(
             "rulecap_monitor_last_good_pass_timestamp_seconds",
             "When the last good pass ended, since 1970; 0 before there is one.",
@@ -37,6 +41,11 @@ class Metrics:
         )
         self._failures_counted = 0
         self._troubles = Counter("rulecap_monitor_problems", "What went wrong, by code.", ["code"], registry=registry)
+        # An alarm looks for a first increase too, which a series that begins with it does not have.
+        _begin(self._passes, ("good", "bad"))
+        _begin(self._actions, DONE)
+        _begin(self._orders, AFTER_SENDING)
+        _begin(self._troubles, CODES)
 
     def passed(self, report: Report, seconds: float, now: float, failures: int) -> None:
         """Count a pass; `failures` is how many attempts to deliver have failed since the start."""
@@ -53,6 +62,12 @@ class Metrics:
                 self._orders.labels(outcome.order.state).inc()
         for trouble in report.troubles:
             self._troubles.labels(trouble.code).inc()
+
+
+def _begin(series: Counter, values: Iterable[str]) -> None:
+    """Have a series tell 0 for each value of its label that is known beforehand."""
+    for value in sorted(values):
+        series.labels(value)
 
 
 @contextmanager
