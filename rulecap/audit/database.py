@@ -52,6 +52,9 @@ class Database(Protocol):
             Whether that was so, and all of it is durable. Where it was not, or is not known, a `begin` tells.
         """
 
+    def probe(self) -> None:
+        """Fail where the log can be written to no more, as far as that shows without a writing; not after `begin`."""
+
     def look(self) -> None:
         """Start reading: until `rollback` everything is seen as it is at this moment, whatever is written."""
 

@@ -196,6 +196,32 @@ class Ledger:
             self._writer = Writer(self._database, self._signer, self._clock, since=self.head)
         return self._writer
 
+    def probe(self) -> None:
+        """Find out, while nobody asks, whether the log can still be written to; `failure` then says why it cannot.
+
+        As far as that shows without a writing. A failure that is known ends with the next record alone.
+        """
+        if os.getpid() != self._process:
+            return
+        with self._writing:
+            if self._closed or self._writer is None:
+                return
+            try:
+                self._database.probe()
+            except LogError:  # what ends a connection does not keep another one from being made
+                self._writer = None
+                self.failure = self._failed_again()
+
+    def _failed_again(self) -> LogError | None:
+        """Return why the log cannot be opened anew; none where it can."""
+        try:
+            self._usable()
+        except LogError as error:
+            return error
+        except Exception as error:  # noqa: BLE001  # as for a question
+            return LogError("log-failed", f"{type(error).__name__}: {error}"[:200])
+        return None
+
     def last(self, account: str, policy: str) -> Last | None:
         """Return the latest memory of an account under a policy, as far as it was used here."""
         return self._unlogged.known((account, policy))

@@ -232,6 +232,10 @@ class PostgresDatabase:
         if session != self._session:
             raise LogError("log-unreachable", f"{self.where}: {ANOTHER}")
 
+    def probe(self) -> None:
+        """Fail where the server does not answer over this connection."""
+        self._check(self.run(f"SELECT {SESSION}")[0])
+
     def look(self) -> None:
         """Start reading what is there at this moment."""
         self.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")

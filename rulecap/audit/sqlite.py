@@ -123,6 +123,12 @@ class SqliteDatabase:
         self.commit()
         return True
 
+    def probe(self) -> None:
+        """Fail where another file, or none, is at the log's address; that a disk is full shows in a writing alone."""
+        self._touched = self._watch() or self._touched
+        if hasattr(os, "statvfs") and os.statvfs(self._path).f_flag & os.ST_RDONLY:  # as an error of the disk leaves it
+            raise LogError("log-read-only", f"{self.where} lies on a file system that may not be written")
+
     def look(self) -> None:
         """Start reading what is there at this moment."""
         self.run("BEGIN")

@@ -217,12 +217,22 @@ class LedgerApart:
 
     async def answer(self, asked: Sequence[Asked]) -> list[Decision]:
         """Return decisions in the order asked for, once all of them are on record; as `Ledger.evaluate_all`."""
+        found = await self._tried(asked, asked[0].policy)
+        return [self.unrecorded(one, unlogged(found)) for one in asked] if isinstance(found, LogError) else found
+
+    async def probe(self, policy: Policy) -> None:
+        """Find out, while nobody asks, whether the log can still be written to; as `Ledger.probe`."""
+        if self.failure is None:
+            await self._tried([], policy)
+
+    async def _tried(self, asked: Sequence[Asked], policy: Policy) -> list[Decision] | LogError:
+        """Return what the process answers, if need be another one; `failure` is then why none does."""
         try:
             try:
-                return await self._ask(asked)
+                return await self._ask(asked, policy)
             except Lost as error:
                 log.error("%s; another one goes on", error, extra={"code": "log-process"})
-                return await self._ask(asked)
+                return await self._ask(asked, policy)
         except Lost as error:
             self.failure = LogError("log-failed", str(error))
         except UnusableKey as error:
@@ -232,7 +242,7 @@ class LedgerApart:
         except Exception as error:  # noqa: BLE001  # whatever goes wrong, reductions are answered
             log.error("%s", place_of(error), extra={"code": "internal"})
             self.failure = LogError("log-failed", f"the log's process cannot be asked: {type(error).__name__}")
-        return [self.unrecorded(one, unlogged(self.failure)) for one in asked]
+        return self.failure
 
     def recall(self, account: str, policy: str, last: Last | None) -> None:
         """Take a memory for the latest where none is known yet; as `Ledger.recall`."""
@@ -242,8 +252,8 @@ class LedgerApart:
         """Answer without a record; as `Ledger.unrecorded`."""
         return self._unlogged.answer(asked.policy, input_of(asked.snapshot), asked.decision, problem, unknown)
 
-    async def _ask(self, asked: Sequence[Asked]) -> list[Decision]:
-        scribe = await self._running(asked[0].policy)
+    async def _ask(self, asked: Sequence[Asked], policy: Policy) -> list[Decision]:
+        scribe = await self._running(policy)
         try:
             answers = await scribe.ask(scribe.sender.questions(asked))
         except BaseException:

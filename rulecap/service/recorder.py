@@ -12,6 +12,7 @@ from rulecap.audit.errors import LogError
 from rulecap.audit.ledger import Asked, Ledger
 from rulecap.audit.timeline import Last
 from rulecap.engine.decision import Decision
+from rulecap.engine.policy import Policy
 from rulecap.problems import Problem
 from rulecap.service.failing import place_of
 
@@ -49,6 +50,9 @@ class Answering(Protocol):
     async def answer(self, asked: Sequence[Asked]) -> list[Decision]:
         """Return decisions in the order asked for, once all of them are on record."""
 
+    async def probe(self, policy: Policy) -> None:
+        """Find out, while nobody asks, whether the log can still be written to; as `Ledger.probe`."""
+
     def recall(self, account: str, policy: str, last: Last | None) -> None:
         """Take a memory for the latest where none is known yet; as `Ledger.recall`."""
 
@@ -76,6 +80,10 @@ class LedgerHere:
     async def answer(self, asked: Sequence[Asked]) -> list[Decision]:
         """Return decisions in the order asked for, once all of them are on record."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._ledger.evaluate_all, asked)
+
+    async def probe(self, policy: Policy) -> None:
+        """Find out, while nobody asks, whether the log can still be written to; as `Ledger.probe`."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._ledger.probe)
 
     def recall(self, account: str, policy: str, last: Last | None) -> None:
         """Take a memory for the latest where none is known yet; as `Ledger.recall`."""
@@ -109,6 +117,7 @@ class Recorder:
         self.ledger, self._answered = ledger, answered
         self._queue: list[Waiting] = []
         self._working: set[asyncio.Task[None]] = set()
+        self._probing: set[asyncio.Task[None]] = set()
         self._gathered: asyncio.Event = asyncio.Event()
         self._enough, self._pause = 1, 0.0
         self.waiting = 0
@@ -125,6 +134,15 @@ class Recorder:
             self._gathered.set()
         # Who is told to wait no longer takes back the waiting alone: what is asked is recorded all the same.
         return await answer
+
+    async def probe(self, policy: Policy) -> None:
+        """Find out whether the log can still be written to, where nobody asks; whoever asks finds it out anyway."""
+        if self._working or self._probing:
+            return
+        probing = asyncio.create_task(self.ledger.probe(policy))
+        self._probing.add(probing)
+        probing.add_done_callback(self._probing.discard)
+        await asyncio.shield(probing)  # given up half way, it would take the log's process with it
 
     def unrecorded(self, asked: Asked, problem: Problem, unknown: frozenset[str]) -> Decision:
         """Return a decision at once, without a record; as `Ledger.unrecorded`."""
@@ -193,6 +211,6 @@ class Recorder:
 
     async def close(self) -> None:
         """Finish what waits, then let go of the log."""
-        while self._working:
-            await asyncio.wait(self._working)
+        while waited_for := self._working | self._probing:
+            await asyncio.wait(waited_for)
         await self.ledger.close()

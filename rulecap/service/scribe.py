@@ -42,7 +42,9 @@ def _answer(service: socket.socket, ledger: Ledger, receiver: Receiver) -> None:
         except EOFError:  # the service has let go of the log, or has gone
             return
         asked = receiver.asked(questions)
-        decisions = ledger.evaluate_all(asked)
+        if not asked:
+            ledger.probe()
+        decisions = ledger.evaluate_all(asked) if asked else []
         failure = None if ledger.failure is None else (ledger.failure.code, ledger.failure.reason)
         keys = {(one.snapshot.account.id, one.policy.name) for one in asked}  # type: ignore[attr-defined]  # a snapshot
         memories = {key: last for key in keys if (last := ledger.last(*key)) is not None}

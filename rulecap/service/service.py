@@ -177,6 +177,8 @@ class Service:
             beside.append(steadily(self.follower.look, seconds))
         if self.settings.keys is not None:
             beside.append(self._watch_keys(self.settings.keys))
+        if self.recorder is not None:
+            beside.append(steadily(self._probe_log, seconds))
         if self._desk is not None:
             beside += [self._desk.view.run(), self._record_watched(self._desk)]
         return beside
@@ -193,6 +195,12 @@ class Service:
             await self.source.close()
         if self._folder is not None:
             self._folder.cleanup()
+
+    async def _probe_log(self) -> None:
+        """Have /ready and the metrics tell of a log that is gone before somebody asks."""
+        if self.recorder is not None:
+            await self.recorder.probe(self.in_force.policy)
+            self._tell_log()
 
     async def _record_watched(self, desk: Desk) -> None:
         await desk.view.read_once.wait()

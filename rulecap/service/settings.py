@@ -47,9 +47,7 @@ class ServiceSettings(BaseSettings):
     watch_seconds: Annotated[Seconds, Field(description="How long a market that nobody asks for is read on.")] = 120.0
     oldest_seconds: Annotated[Seconds, Field(description="Age beyond which only reductions are answered.")] = 300.0
     record_seconds: Annotated[Seconds, Field(description="How often the account's state goes on record.")] = 30.0
-    reload_seconds: Annotated[
-        Seconds, Field(description="How often policy, keys and, for events, the log are looked at.")
-    ] = 1.0
+    reload_seconds: Annotated[Seconds, Field(description="How often policy, keys and log are looked at.")] = 1.0
     stop_seconds: Annotated[int, Field(ge=0, le=3600, description="How long open requests may finish.")] = 10
 
     apart: Annotated[bool, Field(description="Decide and record in a process of its own, on another core.")] = True

@@ -1,6 +1,7 @@
 """A venue or a log that fails: entries fail closed and say why, reductions go on, and it mends by itself."""
 
 import asyncio
+import os
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -16,6 +17,7 @@ from tests.service.test_refusals import refused
 from tests.service.told import SPECIFIED
 
 REDUCTION = {"symbol": "SOLUSDT", "side": "SELL", "reduce_only": True}
+NEEDS_POSIX = pytest.mark.skipif(os.name != "posix", reason="no socket is handed to another process here")
 DOWN = SourceError("venue-down", "the venue does not answer")
 
 
@@ -235,3 +237,38 @@ def test_the_zone_that_alarms_look_at_is_the_latest_also_where_it_is_on_no_recor
     assert 'rulecap_verdict{decision="margin",verdict="GREEN_ZONE"} 0.0' in text
     assert 'rulecap_verdict{decision="drawdown",verdict="NORMAL"} 1.0' in text
     assert 'rulecap_decisions_total{decision="margin",verdict="RED_ZONE"}' not in text
+
+
+def at_rest(served, **given):
+    """Return a client of a service that has recorded what it does by itself, and is asked nothing more."""
+    client = served(refresh_seconds=3600.0, record_seconds=3600.0, reload_seconds=0.02, **given)
+    watched = len(client.app.state.service.in_force.policy.watched)
+    wait(lambda: len(client.get("/api/decisions", params={"asked_by": "serve"}).json()["decisions"]) == watched)
+    return client, client.post(POSITION, json=SPECIFIED).json()["decision_id"]
+
+
+@pytest.mark.parametrize("apart", [False, pytest.param(True, marks=[NEEDS_POSIX])])
+def test_a_log_that_is_gone_is_told_though_nobody_asks(served, tmp_path, caplog, apart):
+    client, first = at_rest(served, apart=apart)
+    file, aside = tmp_path / "log.sqlite3", tmp_path / "aside"
+    file.rename(aside)
+    wait(lambda: client.get("/ready").status_code == 503)
+    assert client.get("/ready").json()["reasons"][0]["code"] == "log-gone"
+    assert "rulecap_audit_failing 1.0" in client.get("/metrics").text
+    assert [one.code for one in caplog.records if one.message.startswith("nothing can be recorded")] == ["log-gone"]
+    aside.rename(file)
+    again = client.post(POSITION, json=SPECIFIED).json()  # which alone tells that it can be written
+    assert again["decision_id"].partition("-")[0] == first.partition("-")[0]
+    assert client.get("/ready").status_code == 200
+
+
+@NEEDS_POSIX
+def test_a_process_of_the_log_s_that_ended_is_replaced_though_nobody_asks(served, caplog):
+    client, first = at_rest(served, apart=True)
+    ledger = client.app.state.service.recorder.ledger
+    before = ledger._scribe._process
+    before.kill()
+    wait(lambda: ledger._scribe is not None and ledger._scribe._process is not before and ledger._scribe.listens)
+    assert [one.code for one in caplog.records if one.levelname == "ERROR"] == ["log-process"]
+    again = client.post(POSITION, json=SPECIFIED).json()
+    assert again["decision_id"].partition("-")[0] == first.partition("-")[0]
