@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.keys import Keys, RedactingLogger
 from rulecap.exchange.numbers import first, number, part
+from rulecap.exchange.pace import Pace
 from rulecap.exchange.settings import ExchangeSettings
 from rulecap.exchange.unneeded import Asides
 from rulecap.exchange.venues import UNKNOWN, Venue, venue_of
@@ -58,6 +59,10 @@ class Guarded:
     def secrets_of(self, keys: Keys) -> None:
         """Log without what must not be seen."""
         self.logger = RedactingLogger(keys)
+
+    def init_throttler(self, *_: object) -> None:
+        """Ask no more than the venue allows, and count it by a clock that nobody sets."""
+        self.throttler = Pace(self.tokenBucket)  # type: ignore[attr-defined]  # which ccxt's class has
 
     def log(self, *arguments: object) -> None:
         """Log what ccxt would print where it is verbose."""
