@@ -5,23 +5,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rulecap.exchange.accounts import account_of
+from rulecap.exchange.agreement import Contradicted, check_margin, missing, moved
 from rulecap.exchange.calls import together
 from rulecap.exchange.clock import VenueClock, moment
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.flows import Deposits, counted
 from rulecap.exchange.holding import held_anywhere, sizes
 from rulecap.exchange.ledger import Ledger
-from rulecap.exchange.positions import Holdings
 from rulecap.exchange.session import Session
 from rulecap.exchange.views import AccountView
-from rulecap.problems import shown
-from rulecap.snapshot import Account
 
 READINGS_OF_A_MOVING_ACCOUNT = 3
-
-
-class Contradicted(VenueError):
-    """What the venue tells of the positions is not what it tells of their margin."""
 
 
 async def account_view(session: Session, deposits: Deposits | None, partial: bool) -> AccountView:
@@ -55,48 +49,24 @@ async def _read_once(session: Session, deposits: Deposits | None, partial: bool,
     balance = await session.ask("the balance", session.client.fetch_balance)
     session.remarks.collateral(session.venue.collateral(balance, quote))
     again = await held_anywhere(session)
-    moved: tuple[VenueError, ...] = ()
-    if sizes(again) != sizes(before):
+    moving: tuple[VenueError, ...] = ()
+    if sizes(again) != sizes(before) or moved(session.venue, balance, again):
         error = VenueError("account-moving", "positions changed each time while the account was read")
         if not last:
             raise error
-        before, moved = again, (error,)
-    missing = _missing(session.venue.bound(balance), before, quote)
-    if missing is not None:
+        before, moving = again, (error,)
+    left_out = missing(session.venue, balance, before, quote)
+    if left_out is not None:
         # What was held before is better to reduce by than nothing at all.
         if not last or not before.held:
-            raise missing
-        before = replace(before, untold=(missing,))
+            raise left_out
+        before = replace(before, untold=(left_out,))
     after = await deposits_after(session, deposits, began) if deposits is not None else None
     net = (after or deposits or Deposits(0.0, began)).net
     account = account_of(balance, None if before.untold else before.held, session.settings, net)
-    _check_margin(account, before)
-    unsure = *timeless, *modeless, *before.unsure, *moved
+    check_margin(account, before)
+    unsure = *timeless, *modeless, *before.unsure, *moving
     return AccountView(account, before.held, after, began, before.untold, unsure)
-
-
-def _missing(bound: tuple[str, ...], positions: Holdings, quote: str) -> Contradicted | None:
-    """Return that a position is missing, where there is margin of positions in an asset, and none is told there.
-
-    Of one that is in another asset than the account's it is known only why it is not counted.
-    """
-    if positions.untold:
-        return None
-    empty = [one for one in bound if one != quote or not positions.held]
-    if not empty:
-        return None
-    text = f"{', '.join(map(shown, empty))}: margin or PnL of positions is told there, and no position"
-    return Contradicted("half-an-answer", text)
-
-
-def _check_margin(account: Account, positions: Holdings) -> None:
-    """Refuse a balance that says that nothing is margin, where positions say that they have some.
-
-    Raises:
-        Contradicted: by it, an account at its limit would be all free.
-    """
-    if account.margin_used == 0 and any(one.position.margin > 0 for one in positions.held):
-        raise Contradicted("half-an-answer", "by the balance no margin is used, and by the positions there is some")
 
 
 async def deposits_after(session: Session, before: Deposits, now: datetime) -> Deposits | None:

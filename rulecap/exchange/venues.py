@@ -60,6 +60,9 @@ class Venue:
         collateral: reads which other assets are margin in the account beside its currency.
         bound: reads from a balance in which assets there is margin, or PnL, of positions: where none is told, one is
             missing.
+        listed: reads from a balance the positions that it lists itself: by market id and side how many contracts.
+        bound_by_all: reads from a balance how much margin all positions in a currency have together, None where that is
+            not told, or not what the positions tell of themselves.
         linear_contract: how much of the base asset every linear contract is; None where they differ.
         notional_at_mark: whether ccxt's `notional` of a position is its value at the mark price.
         tier_ends: where a leverage tier's own answer has its end in contracts, which ccxt hands on as money.
@@ -97,6 +100,8 @@ class Venue:
     mode: tuple[str, Callable[[Any], str | None]] | None = None
     collateral: Callable[[Mapping[str, Any], str], tuple[str, ...]] = lambda balance, quote: ()
     bound: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda balance: ()
+    listed: Callable[[Mapping[str, Any]], Mapping[tuple[str, str], float]] = lambda balance: MappingProxyType({})
+    bound_by_all: Callable[[Mapping[str, Any], str], float | None] = lambda balance, quote: None
     linear_contract: float | None = None
     notional_at_mark: bool = True
     tier_ends: tuple[str, ...] = ()
@@ -111,10 +116,32 @@ class Venue:
 
 def _binance(balance: Mapping[str, Any], quote: str) -> Pool:
     """Read `GET /fapi/v3/account`: ccxt's total is the margin balance, which has the unrealized PnL in it."""
-    assets = part(balance, "info", "assets") or []
-    held = next((one for one in assets if part(one, "asset") == quote), None)
+    held = _binance_asset(balance, quote)
     names = ("walletBalance", "availableBalance", "initialMargin", "unrealizedProfit", "maintMargin")
     return Pool(*(number(part(held, name)) for name in names))
+
+
+def _binance_asset(balance: Mapping[str, Any], quote: str) -> Any:
+    assets = part(balance, "info", "assets") or []
+    return next((one for one in assets if part(one, "asset") == quote), None)
+
+
+def _binance_listed(balance: Mapping[str, Any]) -> Mapping[tuple[str, str], float]:
+    """Return the account's own list of positions; those with orders alone are in it too."""
+    found = {}
+    for one in part(balance, "info", "positions") or ():
+        amount, side = number(part(one, "positionAmt")), part(one, "positionSide")
+        if amount:
+            side = side if side in ("LONG", "SHORT") else "LONG" if amount > 0 else "SHORT"
+            found[str(part(one, "symbol")), side] = abs(amount)
+    return found
+
+
+def _binance_bound_by_all(balance: Mapping[str, Any], quote: str) -> float | None:
+    """Return the margin of all positions, where all are cross: what is put aside for others may be among it."""
+    held = _binance_asset(balance, quote)
+    wallet, cross = number(part(held, "walletBalance")), number(part(held, "crossWalletBalance"))
+    return number(part(held, "positionInitialMargin")) if wallet == cross else None
 
 
 def _binance_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:
@@ -135,11 +162,14 @@ def _binance_left_out(path: str, answer: Any) -> tuple[Any, ...] | None:
     return tuple(one for one in open_ones if not (number(part(one, "entryPrice")) or 0.0) > 0)
 
 
+def _bybit_coin(balance: Mapping[str, Any], quote: str) -> Any:
+    coins = part(balance, "info", "result", "list", 0, "coin") or []
+    return next((one for one in coins if part(one, "coin") == quote), None)
+
+
 def _bybit(balance: Mapping[str, Any], quote: str) -> Pool:
     """Read `GET /v5/account/wallet-balance`; what is available is told for the whole account alone, in USD."""
-    account = part(balance, "info", "result", "list", 0)
-    coins = part(account, "coin") or []
-    held = next((one for one in coins if part(one, "coin") == quote), None)
+    account, held = part(balance, "info", "result", "list", 0), _bybit_coin(balance, quote)
     margins = (number(part(held, "totalPositionIM")), number(part(held, "totalOrderIM")))
     return Pool(
         wallet=number(part(held, "walletBalance")),
@@ -175,6 +205,10 @@ def _bybit_collateral(balance: Mapping[str, Any], quote: str) -> tuple[str, ...]
 
 def _bybit_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:
     return _with_margin(part(balance, "info", "result", "list", 0, "coin"), "coin", "totalPositionIM")
+
+
+def _bybit_bound_by_all(balance: Mapping[str, Any], quote: str) -> float | None:
+    return number(part(_bybit_coin(balance, quote), "totalPositionIM"))
 
 
 def _bybit_ban(status: int, answer: Any) -> float | None:
@@ -248,6 +282,8 @@ BINANCE = Venue(
     settles=_binance_settles,
     mode=("fapiPrivateGetMultiAssetsMargin", _binance_mode),
     bound=_binance_bound,
+    listed=_binance_listed,
+    bound_by_all=_binance_bound_by_all,
     linear_contract=1.0,
     deducts=True,
     finds_orders=True,
@@ -288,6 +324,7 @@ BYBIT = Venue(
     mode=("privateGetV5AccountInfo", _bybit_mode),
     collateral=_bybit_collateral,
     bound=_bybit_bound,
+    bound_by_all=_bybit_bound_by_all,
     ban=_bybit_ban,
     back=_bybit_back,
     passing=_bybit_passing,

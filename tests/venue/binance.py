@@ -128,7 +128,14 @@ class Binance(Venue):
     # Signed.
 
     def _account(self, _: dict[str, Any]) -> Any:
-        return {"assets": [self._asset()], "positions": [], **self._totals()}
+        return {"assets": [self._asset()], "positions": list(map(self._listed, self.holdings())), **self._totals()}
+
+    def _listed(self, held: Holding) -> dict[str, Any]:
+        """Return a position as the account lists it, with less of it than there is where positions are asked for."""
+        risk = self._position(held)
+        names = ("symbol", "positionSide", "positionAmt", "notional", "isolatedMargin", "isolatedWallet")
+        margins = {name: risk[name] for name in ("initialMargin", "maintMargin", "updateTime")}
+        return {name: risk[name] for name in names} | {"unrealizedProfit": risk["unRealizedProfit"], **margins}
 
     def _totals(self) -> dict[str, Any]:
         asset = self._asset()
@@ -139,6 +146,7 @@ class Binance(Venue):
 
     def _asset(self) -> dict[str, Any]:
         wallet, pnl, margin = self.account.wallet, self.pnl(), self.margin()
+        apart = sum((self.initial_margin(held) for held in self.holdings() if held.isolated), Decimal(0))
         return {
             "asset": "USDT",
             "walletBalance": text(wallet, 8),
@@ -148,7 +156,7 @@ class Binance(Venue):
             "initialMargin": text(margin, 8),
             "positionInitialMargin": text(margin, 8),
             "openOrderInitialMargin": "0.00000000",
-            "crossWalletBalance": text(wallet, 8),
+            "crossWalletBalance": text(wallet - apart, 8),
             "crossUnPnl": text(pnl, 8),
             "availableBalance": text(self.available(), 8),
             "maxWithdrawAmount": text(self.available(), 8),
