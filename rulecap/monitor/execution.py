@@ -120,20 +120,20 @@ class Execution:
             return WAITS, "an order on this position is not at its end"
         if _any_on(resting, wanted):
             return WAITS, "an order on this position has only just ended"
-        pause = self._pause_after_refusals(wanted.symbol, wanted.side)
+        pause = self._pause(wanted.symbol, wanted.side)
         if pause > 0:
-            return WAITS, f"the venue turned down the last orders on this position: again in {pause:.0f} s"
+            return WAITS, f"the last orders on this position came to nothing at the venue: again in {pause:.0f} s"
         if self._orders.taken_within_an_hour(now) >= settings.most_orders_per_hour:
             return CAPPED, f"{settings.most_orders_per_hour} orders were sent within an hour, which is the most"
         return None
 
     def turned_down(self, positions: Iterable[Position]) -> dict[tuple[str, str], float]:
-        """Return the positions that the venue goes on to turn orders down on, and for how long each is left alone.
+        """Return the positions whose orders go on to come to nothing, and for how long each is left alone.
 
         Raises:
             JournalError: that cannot be read.
         """
-        pauses = {(one.symbol, one.side): self._pause_after_refusals(one.symbol, one.side) for one in positions}
+        pauses = {(one.symbol, one.side): self._pause(one.symbol, one.side) for one in positions}
         return {name: pause for name, pause in pauses.items() if pause > 0}
 
     def unsettled(self) -> set[tuple[str, str]]:
@@ -146,13 +146,13 @@ class Execution:
         # One of a time to come was noted by a clock that was ahead, and may be as old as any.
         return {(one.symbol, one.side) for one in self._orders.going_on() if not 0 <= now - one.written <= longest}
 
-    def _pause_after_refusals(self, symbol: str, side: str) -> float:
-        """Return how long a position is left alone: after a second refusal, and each time twice as long, to a bound."""
-        refused = self._orders.refused_in_a_row(symbol, side)
-        if len(refused) < 2:
+    def _pause(self, symbol: str, side: str) -> float:
+        """Return how long a position is left alone: after a second order in vain, and each time twice as long."""
+        vain = self._orders.in_vain(symbol, side)
+        if len(vain) < 2:
             return 0.0
-        pause = min(self._settings.longest_pause_seconds, self._settings.every_seconds * 2.0 ** (len(refused) - 1))
-        gone = self._clock.seconds() - refused[0].written
+        pause = min(self._settings.longest_pause_seconds, self._settings.every_seconds * 2.0 ** (len(vain) - 1))
+        gone = self._clock.seconds() - vain[0].changed
         return pause - gone if gone >= 0 else 0.0  # a time to come is of a clock that was ahead
 
     def _order(self, decided: Decided, number: int, wanted: Reduction, action: Mapping[str, Any]) -> Order:

@@ -15,7 +15,18 @@ from rulecap.exchange.orders import OPEN as VENUE_OPEN
 from rulecap.exchange.orders import REJECTED as VENUE_REJECTED
 from rulecap.exchange.orders import OrderState
 from rulecap.monitor.clock import Clock
-from rulecap.monitor.orders import CANCELLED, FILLED, INTENDED, NOT_SENT, OPEN, REFUSED, UNCERTAIN, Order, Orders
+from rulecap.monitor.orders import (
+    CANCELLED,
+    FILLED,
+    INTENDED,
+    NOT_SENT,
+    OPEN,
+    REFUSED,
+    UNCERTAIN,
+    UNFILLED,
+    Order,
+    Orders,
+)
 from rulecap.monitor.settings import MonitorSettings
 
 NOT_FOUND, UNLISTED = MISSED = ("order-not-found", "unknown-symbol")
@@ -120,7 +131,7 @@ def _after(text: str, order: Order) -> str:
 
 def told(order: Order, state: OrderState) -> Order:
     """Return an order with what the venue tells of it; one that it took and tells no state of is open."""
-    return replace(
+    found = replace(
         order,
         state=STATES.get(state.status or "", OPEN),
         sent_quantity=order.sent_quantity if state.quantity is None else state.quantity,
@@ -129,3 +140,6 @@ def told(order: Order, state: OrderState) -> Order:
         code="",
         message="",
     )
+    if (found.state, found.filled) == (CANCELLED, 0.0):
+        return replace(found, code=UNFILLED, message="it has ended, and nothing of it was filled")
+    return found

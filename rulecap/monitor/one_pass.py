@@ -182,7 +182,7 @@ class Monitor:
             report.troubles.append(Trouble("journal", str(error)))
             return
         for (symbol, side), seconds in left.items():
-            text = f"the venue turned down the last orders on {symbol} {side}: again in {seconds:.0f} s"
+            text = f"the last orders on {symbol} {side} came to nothing at the venue: again in {seconds:.0f} s"
             report.troubles.append(Trouble(TURNED_DOWN, text))
         for symbol, side in sorted(unsettled):
             text = f"what became of the last order on {symbol} {side} is not known for long: nothing else is sent there"

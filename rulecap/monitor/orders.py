@@ -13,9 +13,11 @@ INTENDED, UNCERTAIN, OPEN = "INTENDED", "UNCERTAIN", "OPEN"
 FILLED, CANCELLED, REFUSED, NOT_SENT = "FILLED", "CANCELLED", "REFUSED", "NOT_SENT"
 GOING_ON = (INTENDED, UNCERTAIN, OPEN)
 AFTER_SENDING = (UNCERTAIN, OPEN, FILLED, CANCELLED, REFUSED, NOT_SENT)
+# The code of an order that ended, and nothing of it was filled: for its position it is as good as refused.
+UNFILLED = "order-unfilled"
 HOUR, WEEK = 3600.0, 7 * 24 * 3600.0
 # Enough to tell the longest pause from.
-MOST_REFUSED = 16
+MOST_IN_VAIN = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +143,17 @@ class Orders:
         first = moment - HOUR
         return int(self._journal.run(statement, (first, first, moment, NOT_SENT, REFUSED))[0][0])
 
-    def refused_in_a_row(self, symbol: str, side: str) -> list[Order]:
-        """Return the latest orders on a position as far as the venue turned all of them down, the newest first.
+    def in_vain(self, symbol: str, side: str) -> list[Order]:
+        """Return the latest orders on a position as far as none of them came to anything, the newest first.
+
+        The venue turned them down, or ended them, and nothing was filled.
 
         Raises:
             JournalError: they cannot be read.
         """
         condition = "symbol = ? AND side = ? AND state != ? ORDER BY written DESC, rowid DESC LIMIT ?"
-        latest = self._where(condition, symbol, side, NOT_SENT, MOST_REFUSED)
-        return list(takewhile(lambda one: one.state == REFUSED, latest))
+        latest = self._where(condition, symbol, side, NOT_SENT, MOST_IN_VAIN)
+        return list(takewhile(lambda one: one.state == REFUSED or one.code == UNFILLED, latest))
 
     def prune(self, moment: float) -> None:
         """Forget what was never sent or was turned down, a week after; a venue may turn orders down for ever.

@@ -9,7 +9,7 @@ from rulecap.engine.policy import Policy
 from rulecap.language.values import iso
 from rulecap.monitor.changes import Change
 from rulecap.monitor.execution import Outcome
-from rulecap.monitor.orders import Order
+from rulecap.monitor.orders import UNFILLED, Order
 from rulecap.service.sources import WHOLE, Lacking
 from rulecap.snapshot import Snapshot
 
@@ -25,6 +25,7 @@ OWN_WORDS = frozenset(
         "sent-before",
         "tests-fail",
         "turned-down",
+        UNFILLED,
         "order-unsettled",
         "deposits-late",
     }

@@ -212,6 +212,38 @@ def test_where_the_venue_goes_on_to_turn_the_worst_down_the_next_worst_is_closed
     assert {one.order.state for one in again.outcomes} == {REFUSED}
 
 
+def test_where_orders_on_the_worst_end_unfilled_again_and_again_the_next_worst_is_closed(desk, venue):
+    """As where an order is taken and expires, because no price is left within the venue's bounds."""
+    venue.set_wallet("780")
+    venue.lapse("BTCUSDT", "ETHUSDT")
+    wait = lambda: desk.clock.pass_time(31)  # noqa: E731
+    first, second, third, again = desk.steps(wait, wait, lambda: (wait(), venue.set_wallet("500")))
+    for report in (first, second):
+        assert [(one.order.state, one.order.code) for one in report.outcomes] == [(CANCELLED, "order-unfilled")] * 2
+        assert (report.ok, set(codes(report))) == (False, {"order-unfilled"})
+    assert {one.action["symbol"]: one.order.state for one in third.outcomes} == {"SOLUSDT": FILLED, "SUSHIUSDT": FILLED}
+    assert {one.symbol for one in third.snapshot.positions if one.tradable is False} == {"BTCUSDT", "ETHUSDT"}
+    assert {one.order.state for one in again.outcomes} == {CANCELLED}  # tried again
+
+
+def test_an_order_that_stays_open_unfilled_is_one_of_these_once_it_is_cancelled(desk, venue):
+    venue.set_wallet("780")
+    venue.fill_share = Decimal(0)
+    late = lambda: desk.clock.pass_time(61)  # noqa: E731
+    *_, third = desk.steps(late, late)
+    assert {(one.state, one.code) for one in third.followed} == {(CANCELLED, "order-unfilled")}
+    assert {one.symbol for one in third.snapshot.positions if one.tradable is False} == {"BTCUSDT", "ETHUSDT"}
+    assert {one.action["symbol"] for one in third.outcomes} == {"SOLUSDT", "SUSHIUSDT"}
+
+
+def test_an_order_of_which_some_was_filled_has_ended_well(desk, venue):
+    venue.set_wallet(ORANGE)
+    venue.fill_share = Decimal("0.5")
+    _, second = desk.steps(lambda: (desk.clock.pass_time(61), venue.set_wallet("50000")))
+    assert {(one.state, one.code) for one in second.followed} == {(CANCELLED, "")}
+    assert second.ok
+
+
 def test_where_nobody_tells_what_became_of_the_worst_ones_order_the_next_worst_is_closed(desk, venue):
     """As where orders are taken, and none can be asked about: in the red zone something has to shrink."""
     venue.set_wallet("780")

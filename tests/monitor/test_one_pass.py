@@ -177,7 +177,7 @@ def test_each_position_that_no_order_shrinks_is_left_out_and_none_on_its_other_s
     assert [one.tradable for one in given.positions] == [None, False]
     assert [one.tradable for one in first.snapshot.positions] == [None, False]
     assert [(one.code, one.message) for one in first.troubles] == [
-        ("turned-down", "the venue turned down the last orders on BTCUSDT SHORT: again in 12 s")
+        ("turned-down", "the last orders on BTCUSDT SHORT came to nothing at the venue: again in 12 s")
     ]
     played.left, played.stuck = {}, {("BTCUSDT", "LONG")}
     assert codes(played.one()) == ["order-unsettled"]

@@ -66,6 +66,7 @@ class Order:
     average: Decimal = ZERO
     time: int = 0
     cancelled: bool = False
+    lapsed: bool = False
 
     @property
     def done(self) -> bool:

@@ -303,7 +303,7 @@ def _quantity(sent: dict[str, Any], spec: Spec) -> Decimal:
 
 def _order(order: Order) -> dict[str, Any]:
     status = "FILLED" if order.done else "PARTIALLY_FILLED" if order.filled else "NEW"
-    status = "CANCELED" if order.cancelled else status
+    status = "EXPIRED" if order.lapsed else "CANCELED" if order.cancelled else status
     return {
         "orderId": order.id,
         "symbol": order.symbol,

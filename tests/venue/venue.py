@@ -31,6 +31,7 @@ class Venue(Server):
         self.fill_share = Decimal(1)
         self.off: set[str] = set()
         self.bound: set[str] = set()
+        self.lapsing: set[str] = set()
 
     # What a test says.
 
@@ -78,6 +79,10 @@ class Venue(Server):
     def bind(self, *symbols: str) -> None:
         """Refuse reductions in markets, as where an open stop order holds what there is."""
         self.bound = set(symbols)
+
+    def lapse(self, *symbols: str) -> None:
+        """Take orders in markets, and fill nothing of them, as where no price is left within the venue's bounds."""
+        self.lapsing = set(symbols)
 
     def put_on(self, symbol: str) -> None:
         """List a market (again)."""
@@ -148,6 +153,9 @@ class Venue(Server):
         """Take an order, and fill the share of it that the test wants at once."""
         order.id, order.time = 90_000 + len(self.orders), self.now()
         self.orders.append(order)
+        if order.symbol in self.lapsing:
+            order.cancelled = order.lapsed = True
+            return
         step = self.specs[order.symbol].step
         share = order.quantity * self.fill_share // step * step
         if share > 0:
