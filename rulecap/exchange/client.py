@@ -161,11 +161,13 @@ class Wish:
         banned: whether this address is banned.
         seconds: until it may come back; None where that is not told.
         passing: whether the venue says that it is only busy.
+        refusal: whether it says of an order that it is none that can be taken.
     """
 
     banned: bool
     seconds: float | None
     passing: bool
+    refusal: bool
 
 
 def _wish(venue: Venue, status: int, headers: Mapping[str, str], answer: Any) -> Wish:
@@ -174,7 +176,7 @@ def _wish(venue: Venue, status: int, headers: Mapping[str, str], answer: Any) ->
     ban, until = venue.ban(status, answer), venue.back(said, answer)
     wish = said.get("retry-after", "")
     seconds = (float(wish) if wish.isdecimal() else None, ban or None, until)
-    return Wish(status == 418 or ban is not None, first(*seconds), venue.passing(answer))
+    return Wish(status == 418 or ban is not None, first(*seconds), venue.passing(answer), venue.refuses(answer))
 
 
 def _remember(error: Exception, status: int, wish: Wish) -> None:
@@ -182,6 +184,7 @@ def _remember(error: Exception, status: int, wish: Wish) -> None:
     error.status = status  # type: ignore[attr-defined]  # an exception takes what is noted on it
     error.banned = wish.banned  # type: ignore[attr-defined]  # as above
     error.passing = wish.passing  # type: ignore[attr-defined]  # as above
+    error.refusal = wish.refusal  # type: ignore[attr-defined]  # as above
     error.retry_after = wish.seconds  # type: ignore[attr-defined]  # as above
 
 

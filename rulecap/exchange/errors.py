@@ -75,6 +75,7 @@ class VenueError(Exception):
         problems: every finding, where the venue's answers make no snapshot.
         retry_after: seconds after which the venue wants to be asked again, where it says.
         status: the HTTP status of the venue's answer, where one came.
+        refusal: whether the venue says of an order that it is none that can be taken.
     """
 
     def __init__(self, code: str, message: str, path: str | None = None, problems: tuple[Problem, ...] = ()) -> None:
@@ -83,6 +84,7 @@ class VenueError(Exception):
         self.code, self.message, self.path, self.problems = code, message, path, problems
         self.retry_after: float | None = None
         self.status: int | None = None
+        self.refusal = False
 
     def __reduce__(self) -> tuple[type[Self], tuple[Any, ...], dict[str, Any]]:
         """Have copies, and what another process raised, made of the parts again."""
@@ -112,6 +114,7 @@ def translated(what: str, error: Exception, redacted: Callable[[str], str]) -> V
     detail = " ".join(redacted(str(error)).split())[:LONGEST]
     translation = VenueError(code, f"{what}: {detail or type(error).__name__}")
     translation.retry_after, translation.status = getattr(error, "retry_after", None), getattr(error, "status", None)
+    translation.refusal = getattr(error, "refusal", False)
     return translation
 
 

@@ -96,7 +96,8 @@ def _of_an_order(failure: VenueError) -> VenueError:
     """Return what a failure means for the order that was sent."""
     # The venue looked at it, and has no better name for why. In an answer that is fine for HTTP, an error may be the
     # venue's own: Bybit says there that it ran out of time.
-    if failure.code == "venue-error" and failure.status is not None and 400 <= failure.status < 500:
+    unnamed = failure.code == "venue-error" and failure.status is not None and 400 <= failure.status < 500
+    if unnamed or (failure.refusal and failure.code in UNCERTAIN):
         return VenueError("order-refused", failure.message)
     if failure.code not in UNCERTAIN:
         return failure

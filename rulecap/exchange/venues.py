@@ -75,6 +75,8 @@ class Venue:
             be asked again; None where that is not told.
         passing: whether an answer's content says that the venue is busy, or ran out of time, under a name that is not
             ccxt's for it.
+        refuses: whether an answer's content says that an order was looked at and is none that can be taken: some venues
+            say so in an answer that is fine for HTTP, or under a name that ccxt has for what may pass.
         finds_orders: whether ccxt sends an order under our name, and finds and cancels it by that alone.
         mode_in_order: whether an order has to say if the position that it reduces is cross or isolated.
     """
@@ -110,6 +112,7 @@ class Venue:
     ban: Callable[[int, Any], float | None] = lambda status, answer: None
     back: Callable[[Mapping[str, str], Any], float | None] = lambda headers, answer: None
     passing: Callable[[Any], bool] = lambda answer: False
+    refuses: Callable[[Any], bool] = lambda answer: False
     finds_orders: bool = False
     mode_in_order: bool = False
 
@@ -230,6 +233,29 @@ def _bybit_passing(answer: Any) -> bool:
     return part(answer, "retCode") in (429, 10000, 10016)
 
 
+def _binance_refuses(answer: Any) -> bool:
+    """Read Binance's codes of a book that is empty, an order that cannot be filled, an account that is liquidated."""
+    return part(answer, "code") in (-1112, -2020, -2023)
+
+
+def _bybit_refuses(answer: Any) -> bool:
+    """Read Bybit's codes of parameters that are wrong, and of what cannot be traded: 110017 has nothing to reduce."""
+    code = part(answer, "retCode")
+    return isinstance(code, int) and (code == 10001 or 110000 <= code < 111000)
+
+
+def _okx_refuses(answer: Any) -> bool:
+    """Read OKX's codes of orders: 51169 has nothing to reduce. With 51149 it ran out of time."""
+    codes = (part(answer, "code"), *(part(one, "sCode") for one in part(answer, "data") or ()))
+    return any(str(code)[:2] == "51" and len(str(code)) == 5 and code != "51149" for code in codes)
+
+
+def _phemex_refuses(answer: Any) -> bool:
+    """Read the codes of Phemex's trading engine, and its codes of an order that breaks a rule of the venue's."""
+    code = part(answer, "code")
+    return isinstance(code, int) and 11000 <= code < 12000
+
+
 def _okx_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:
     """Read `GET /api/v5/account/balance`: its margin is of orders too, its unrealized PnL of positions alone."""
     return _with_margin(part(balance, "info", "data", 0, "details"), "ccy", "upl")
@@ -286,6 +312,7 @@ BINANCE = Venue(
     bound_by_all=_binance_bound_by_all,
     linear_contract=1.0,
     deducts=True,
+    refuses=_binance_refuses,
     finds_orders=True,
 )
 BYBIT = Venue(
@@ -328,6 +355,7 @@ BYBIT = Venue(
     ban=_bybit_ban,
     back=_bybit_back,
     passing=_bybit_passing,
+    refuses=_bybit_refuses,
     linear_contract=1.0,
     # `positionValue` is the size times the average entry price.
     notional_at_mark=False,
@@ -349,6 +377,7 @@ VENUES = MappingProxyType(
             flow_filter=("type", ("1",)),
             lists=MappingProxyType(dict.fromkeys(("/account/positions", "/account/bills"), ("data",))),
             bound=_okx_bound,
+            refuses=_okx_refuses,
             finds_orders=True,
             mode_in_order=True,
         ),
@@ -362,7 +391,7 @@ VENUES = MappingProxyType(
         ),
         "htx": Venue(balance_total=EQUITY, tier_ends=("max_size",)),
         "kucoin": Venue(tier_ends=("maxSize",)),  # of a unified account; else ccxt has them in money
-        "phemex": Venue(finds_orders=True),
+        "phemex": Venue(refuses=_phemex_refuses, finds_orders=True),
         "mexc": Venue(tells_tiers=False),  # counted in contracts, in a way that does not show
     }
 )

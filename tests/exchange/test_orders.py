@@ -1,16 +1,20 @@
 """Reductions: rounded down on the market's step, sent once, followed by the name that we gave them."""
 
 import asyncio
+import json
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rulecap.exchange import VenueError
+from rulecap.exchange import ExchangeSettings, VenueError
+from rulecap.exchange.calls import attempt
+from rulecap.exchange.client import open_client
+from rulecap.exchange.keys import Keys
 from rulecap.exchange.markets import TICK_SIZE
 from rulecap.exchange.orders import Reduction, contracts_text
-from rulecap.exchange.placing import find_order
+from rulecap.exchange.placing import _of_an_order, find_order
 from rulecap.exchange.placing import reduction as sending
 from rulecap.exchange.positions import Held, held_positions
 from rulecap.exchange.venues import Venue as Ways
@@ -279,6 +283,50 @@ def test_a_servers_own_error_within_a_fine_answer_leaves_an_order_uncertain(bybi
     bybit.fault("order/create", "status", status=200, body=body)
     assert refused(bybit, placing(reduction())).code == "order-uncertain"
     assert len(bybit.orders) == 1  # it had taken it
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (110063, "Settlement in progress! BTCUSDT not available for trading."),
+        (110066, "The trading is currently not allowed"),
+        (10001, "position idx not match position mode"),  # it was switched since the position was read
+        (110099, "of which ccxt has no name"),
+    ],
+)
+def test_a_refusal_within_a_fine_answer_is_one(bybit, code, text):
+    """Else its position is left alone for as long as an order may be under way, and again each time."""
+    body = f'{{"retCode":{code},"retMsg":"{text}","result":{{}},"retExtInfo":{{}},"time":1}}'
+    bybit.fault("order/create", "status", status=200, body=body)
+    failure = refused(bybit, placing(reduction()))
+    assert (failure.code, str(code) in failure.message) == ("order-refused", True)
+
+
+@pytest.mark.parametrize(
+    ("status", "number", "code"),
+    [
+        (400, -2023, "order-refused"),  # the account is being liquidated
+        (400, -2020, "order-refused"),  # it cannot be filled
+        (400, -1112, "order-refused"),  # there is no book
+        (400, -2022, "order-refused"),
+        (400, -4131, "order-refused"),  # the counterparty's best price is too far away
+        (400, -4116, "order-refused"),  # the name is taken
+        (503, -1008, "order-uncertain"),
+        (408, -1007, "order-uncertain"),
+        (400, -1006, "order-uncertain"),
+        (400, -1001, "order-uncertain"),
+    ],
+)
+def test_what_binance_says_of_an_order_is_told_apart_by_its_own_address(status, number, code):
+    """For ccxt some are failures that may pass, by codes that it knows at the venue's own address alone."""
+    client, body = open_client(ExchangeSettings(venue="binanceusdm"), Keys()), {"code": number, "msg": "?"}
+    address = f"{client.urls['api']['fapiPrivate']}/order"
+
+    async def send():
+        client.handle_errors(status, "", address, "POST", {}, json.dumps(body), body, {}, "")
+
+    _, failure = asyncio.run(attempt("the order", send, str))
+    assert _of_an_order(failure).code == code
 
 
 def test_another_order_than_the_one_asked_for_is_no_answer(binance):

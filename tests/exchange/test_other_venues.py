@@ -1,17 +1,19 @@
 """What ccxt's own classes of other venues make of the answers that these document: contracts that are no unit each."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from rulecap.exchange import Deposits, ExchangeSettings, VenueError, open_exchange
+from rulecap.exchange.calls import attempt
 from rulecap.exchange.client import open_client
 from rulecap.exchange.flows import counted
 from rulecap.exchange.keys import Keys
 from rulecap.exchange.markets import brackets_of, contract_worth, market_of
 from rulecap.exchange.orders import contracts_text
-from rulecap.exchange.placing import cancel_order, find_order, reduction
+from rulecap.exchange.placing import _of_an_order, cancel_order, find_order, reduction
 from rulecap.exchange.positions import held_positions
 from rulecap.exchange.venues import BINANCE, BYBIT, VENUES, Venue, venue_of
 
@@ -264,3 +266,39 @@ def test_an_answer_without_its_list_is_half_of_one_there_too(venue, address):
     for left in ({}, {"data": None}, {"data": {}}):
         with pytest.raises(VenueError, match="has no list"):
             client.handle_errors(200, "OK", address, "GET", {}, "", good | left, {}, "")
+
+
+# https://www.okx.com/docs-v5/en/#error-code, https://phemex-docs.github.io/#error-codes
+@pytest.mark.parametrize(
+    ("venue", "answer", "code"),
+    [
+        ("okx", {"code": "1", "data": [{"clOrdId": NAME, "sCode": "51169", "sMsg": "no position"}]}, "order-refused"),
+        ("okx", {"code": "1", "data": [{"clOrdId": NAME, "sCode": "51023", "sMsg": "no position"}]}, "order-refused"),
+        ("okx", {"code": "51171", "data": [], "msg": "?"}, "order-refused"),
+        ("okx", {"code": "1", "data": [{"clOrdId": NAME, "sCode": "51149", "sMsg": "timed out"}]}, "order-uncertain"),
+        ("okx", {"code": "50004", "data": [], "msg": "Endpoint request timeout"}, "order-uncertain"),
+        ("okx", {"code": "50026", "data": [], "msg": "System error"}, "order-uncertain"),
+        ("okx", {"code": "1", "data": None, "msg": "?"}, "order-uncertain"),
+        ("phemex", {"code": 11026, "msg": "TE_NO_ENOUGH_POSITION"}, "order-refused"),
+        ("phemex", {"code": 19999, "msg": "?"}, "order-uncertain"),
+    ],
+)
+def test_an_order_that_is_turned_down_in_a_fine_answer_is_refused_and_of_a_time_out_nobody_knows(venue, answer, code):
+    async def place():
+        environment = {"RULECAP_API_KEY": "key", "RULECAP_API_SECRET": "secret", "RULECAP_API_PASSWORD": "password"}
+        async with open_exchange(ExchangeSettings(venue=venue, milliseconds_per_weight=0), environment) as exchange:
+            client = exchange._session.client
+            market = swap(client)
+            client.set_markets([market], {"USDT": {"id": "USDT", "code": "USDT", "precision": 1e-6}})
+
+            async def fetch(url, method="GET", headers=None, body=None):
+                client.handle_errors(200, "OK", url, method, {}, json.dumps(answer), answer, headers, body)
+                return answer
+
+            client.fetch = fetch
+            sending = reduction(client, venue_of(venue), held(market), 1.0, NAME)
+            _, failure = await attempt("the order", sending, str)
+            return _of_an_order(failure)
+
+    failure = asyncio.run(place())
+    assert failure.code == code

@@ -9,8 +9,20 @@ from rulecap.language.values import iso
 from rulecap.monitor.execution import Decided
 from rulecap.monitor.journal import JournalError
 from rulecap.monitor.orders import CANCELLED, FILLED, NOT_SENT, REFUSED, UNCERTAIN, Orders
-from tests.monitor.conftest import ORANGE, RED, changes, codes, ledger_path, lookup_paths, order_path, quantities
+from tests.monitor.conftest import (
+    ORANGE,
+    RED,
+    Desk,
+    changes,
+    codes,
+    fill,
+    ledger_path,
+    lookup_paths,
+    order_path,
+    quantities,
+)
 from tests.monitor.model import acted
+from tests.venue.bybit import Bybit
 from tests.venue.venue import READ_ONLY_KEY, READ_ONLY_SECRET
 
 
@@ -210,6 +222,20 @@ def test_where_the_venue_goes_on_to_turn_the_worst_down_the_next_worst_is_closed
     assert {one.symbol for one in third.snapshot.positions if one.tradable is False} == {"BTCUSDT", "ETHUSDT"}
     assert {one.symbol for one in again.snapshot.positions if one.tradable is False} == set()  # tried again
     assert {one.order.state for one in again.outcomes} == {REFUSED}
+
+
+def test_a_market_in_settlement_that_turns_orders_down_has_the_next_worst_closed(tmp_path):
+    """Bybit says so by a code of its own in an answer that is fine for HTTP."""
+    with Bybit() as bybit:
+        fill(bybit, "780")
+        desk = Desk(tmp_path, bybit)
+        bybit.bind("BTCUSDT", "ETHUSDT")
+        bybit.refusal = 110063, "Settlement in progress! not available for trading."
+        wait = lambda: desk.clock.pass_time(31)  # noqa: E731
+        first, _, third = desk.steps(wait, wait)
+        assert {one.order.state for one in first.outcomes} == {REFUSED}
+        states = {one.action["symbol"]: one.order.state for one in third.outcomes}
+        assert states == {"SOLUSDT": FILLED, "SUSHIUSDT": FILLED}
 
 
 def test_where_orders_on_the_worst_end_unfilled_again_and_again_the_next_worst_is_closed(desk, venue):

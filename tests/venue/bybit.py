@@ -52,6 +52,7 @@ class Bybit(Venue):
         super().__init__()
         self.isolated_account = False
         self.margin_mode = "REGULAR_MARGIN"
+        self.refusal = 110017, "current position is zero, cannot fix reduce-only order qty"
         self.elsewhere: dict[tuple[str, str], list[dict[str, Any]]] = {}
 
     def set_elsewhere(self, category: str, settle: str, symbol: str, quantity: str) -> None:
@@ -267,7 +268,7 @@ class Bybit(Venue):
         if self.account.hedged and sent["positionIdx"] != (1 if side == "SELL" else 2):
             raise Refused(110007, "ab not enough for new order")  # this one would open the other side
         if held is None or order.symbol in self.bound:
-            raise Refused(110017, "current position is zero, cannot fix reduce-only order qty")
+            raise Refused(*self.refusal)
         order.quantity = min(quantity, held.quantity)
         self.place(order)
         return {"orderId": str(order.id), "orderLinkId": order.client_id}
