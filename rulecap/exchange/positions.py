@@ -182,15 +182,16 @@ def _valued(raw: Mapping[str, Any], quantity: float, side: str, set_leverage: fl
     """Return a position's prices and money; what is absent follows from its own definition, or is an error.
 
     notional = quantity × mark; PnL = (mark − entry) × quantity, the other way round for a short; initial margin =
-    notional / leverage. Some venues leave out a PnL of zero, or one of the three of a pair.
+    notional / leverage. Some venues leave out a PnL of zero, or one of the three of a pair. A notional that is told is
+    at the entry price at some venues, and counts where no mark price is told.
     """
 
     def told(name: str, *others: float | None) -> float:
         return needed(first(*others), f"positions[{raw.get('symbol')}].{name}", f"the {name} of {raw.get('symbol')}")
 
-    notional, mark = _magnitude(raw.get("notional")), _above_zero(raw.get("markPrice"))
-    mark = told("mark_price", mark, None if notional is None else notional / quantity)
-    notional = told("notional", notional, quantity * mark)
+    value, mark = _magnitude(raw.get("notional")), _above_zero(raw.get("markPrice"))
+    mark = told("mark_price", mark, None if value is None else value / quantity)
+    notional = product(quantity, mark) if _above_zero(raw.get("markPrice")) else told("notional", value)
     entry = told("entry_price", _above_zero(raw.get("entryPrice")))
     margin, leverage = (
         not_below_zero(number(raw.get("initialMargin"))),

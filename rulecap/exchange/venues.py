@@ -390,8 +390,9 @@ VENUES = MappingProxyType(
             mode_in_order=True,
         ),
         "htx": Venue(balance_total=EQUITY, tier_ends=("max_size",)),
-        "kucoin": Venue(tier_ends=("maxSize",)),  # of a unified account; else ccxt has them in money
-        "phemex": Venue(refuses=_phemex_refuses, finds_orders=True),
+        # Its tiers of a unified account; else ccxt has them in money. Its `posCost` is at the entry price.
+        "kucoin": Venue(tier_ends=("maxSize",), notional_at_mark=False),
+        "phemex": Venue(notional_at_mark=False, refuses=_phemex_refuses, finds_orders=True),
         "mexc": Venue(tells_tiers=False),  # counted in contracts, in a way that does not show
     }
 )

@@ -302,3 +302,30 @@ def test_an_order_that_is_turned_down_in_a_fine_answer_is_refused_and_of_a_time_
 
     failure = asyncio.run(place())
     assert failure.code == code
+
+
+@pytest.mark.parametrize(
+    ("venue", "row"),
+    [
+        # https://phemex-docs.github.io/#query-hedge-mode-account-positions: `valueRv` is what was paid
+        (
+            "phemex",
+            {"sizeRq": "2", "side": "Buy", "avgEntryPriceRp": "100", "markPriceRp": "150", "valueRv": "200"}
+            | {"leverageRr": "-10", "assignedPosBalanceRv": "30", "posMode": "OneWay"},
+        ),
+        # https://www.kucoin.com/docs-new/rest/futures-trading/positions/get-position-list: `posCost` too
+        (
+            "kucoin",
+            {"currentQty": 2, "avgEntryPrice": 100, "markPrice": 150, "posCost": 200, "posInit": 30, "leverage": 10}
+            | {"unrealisedPnl": 100, "crossMode": True},
+        ),
+    ],
+)
+def test_a_notional_is_at_the_mark_price_wherever_one_is_told(venue, row):
+    client = open_client(ExchangeSettings(venue=venue), Keys())
+    market = swap(client)
+    client.set_markets([market])
+    raw = client.parse_position({"symbol": market["id"], **row}, market)
+    (one,) = held_positions([raw], {market["symbol"]: market}.get, "USDT", {}, venue_of(venue)).all()
+    assert raw["notional"] == 200
+    assert (one.position.quantity, one.position.notional, one.position.unrealized_pnl) == (2, 300, 100)

@@ -132,7 +132,7 @@ def test_a_figure_that_no_position_has_is_the_venues_error_and_no_other_position
 
     binance.fault("positionRisk", "then", 99, change=change)
     failure = refused(binance, whole)
-    assert (failure.code, [one.path for one in failure.problems]) == ("not-a-snapshot", ["unrealized_pnl"])
+    assert (failure.code, [one.path for one in failure.problems]) == ("not-a-snapshot", ["notional", "unrealized_pnl"])
     view = asked(binance, lambda exchange: exchange.account_view(partial=True))
     assert [one.position.symbol for one in view.held] == ["ETHUSDT"]
     assert [one.code for one in view.untold] == ["not-a-snapshot"]
