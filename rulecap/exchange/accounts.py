@@ -75,4 +75,7 @@ def _unified(
         raise VenueError("missing-field", text, path="account.total_wallet_balance")
     if used is None and meaning == EQUITY and whole is not None and free is not None:
         used = whole - free  # equity that is not free is margin
+        if free <= 0:  # and there may be more of it than there is equity
+            margin = None if held is None else total(one.position.margin for one in held)
+            used = None if margin is None else max(used, margin)
     return Pool(wallet, free, used, unrealized, maintenance)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from rulecap.exchange import Deposits, ExchangeSettings, VenueError, open_exchange
+from rulecap.exchange.accounts import account_of
 from rulecap.exchange.calls import attempt
 from rulecap.exchange.client import open_client
 from rulecap.exchange.flows import counted
@@ -329,3 +330,33 @@ def test_a_notional_is_at_the_mark_price_wherever_one_is_told(venue, row):
     (one,) = held_positions([raw], {market["symbol"]: market}.get, "USDT", {}, venue_of(venue)).all()
     assert raw["notional"] == 200
     assert (one.position.quantity, one.position.notional, one.position.unrealized_pnl) == (2, 300, 100)
+
+
+def okx_balance(client, equity, free):
+    row = {"ccy": "USDT", "eq": equity, "availEq": free, "upl": "-800"}
+    return client.parse_trading_balance({"code": "0", "data": [{"details": [row]}]})
+
+
+def bitget_balance(client, equity, free):
+    return client.parse_balance([{"marginCoin": "USDT", "accountEquity": equity, "maxTransferOut": free}])
+
+
+@pytest.mark.parametrize(("venue", "balance"), [("okx", okx_balance), ("bitget", bitget_balance)])
+@pytest.mark.parametrize(
+    ("equity", "free", "used"),
+    [
+        ("1500", "700", 800),  # orders bind some too
+        ("770", "0", 770),
+        ("100", "0", 770),  # else it were 100, and the account green at its very end
+        ("-50", "0", 770),
+    ],
+)
+def test_where_nothing_is_free_as_much_is_margin_as_the_positions_bind(venue, balance, equity, free, used):
+    client = open_client(ExchangeSettings(venue=venue), Keys())
+    market = swap(client)
+    raw = {"symbol": market["symbol"], "side": "long", "contracts": 1.0, "entryPrice": 4650.0, "markPrice": 3850.0}
+    raw |= {"leverage": 5.0, "initialMargin": 770.0, "unrealizedPnl": -800.0}
+    positions = held_positions([raw], {market["symbol"]: market}.get, "USDT", {}, venue_of(venue)).all()
+    account = account_of(balance(client, equity, free), positions, ExchangeSettings(venue=venue), 0.0)
+    assert account.margin_used == used
+    assert account.total_wallet_balance == float(equity) + 800
