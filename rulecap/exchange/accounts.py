@@ -59,7 +59,10 @@ def account_of(
 def _unified(
     balance: Mapping[str, Any], held: Sequence[Held] | None, meaning: str | None, settings: ExchangeSettings
 ) -> Pool:
-    """Return the pool by ccxt's unified fields: wallet = total where total is the wallet, total − PnL where equity."""
+    """Return the pool by ccxt's unified fields: wallet = total where total is the wallet, total − PnL where equity.
+
+    Of margin there is at least what the positions have.
+    """
     entry = part(balance, settings.quote)
     whole, free, used = (number(part(entry, name)) for name in ("total", "free", "used"))
     unrealized = None if held is None else total(one.position.unrealized_pnl for one in held)
@@ -73,9 +76,10 @@ def _unified(
     else:
         text = f"whether {settings.venue}'s total balance has the unrealized PnL in it is unknown: set balance_total"
         raise VenueError("missing-field", text, path="account.total_wallet_balance")
+    margin = None if held is None else total(one.position.margin for one in held)
     if used is None and meaning == EQUITY and whole is not None and free is not None:
-        used = whole - free  # equity that is not free is margin
-        if free <= 0:  # and there may be more of it than there is equity
-            margin = None if held is None else total(one.position.margin for one in held)
-            used = None if margin is None else max(used, margin)
+        # Equity that is not free is margin; where nothing is free there may be more margin than equity.
+        used = whole - free if free > 0 or margin is not None else None
+    if used is not None and margin is not None:
+        used = max(used, margin)  # at some venues it is what is put aside for orders alone
     return Pool(wallet, free, used, unrealized, maintenance)

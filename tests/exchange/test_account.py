@@ -305,6 +305,7 @@ def unified(total="1000", free="900", used=None):
 class Held:
     class position:  # noqa: N801 - stands in for an instance
         unrealized_pnl = 100.0
+        margin = 50.0
 
     maintenance_margin = None
 
@@ -315,6 +316,13 @@ def test_an_unknown_venues_total_is_what_the_settings_say(meaning, wallet):
     found = account_of(unified(used="100"), [Held], settings, 0.0)
     assert (found.total_wallet_balance, found.available_balance, found.margin_used) == (wallet, 900, 100)
     assert found.maintenance_margin is None
+
+
+@pytest.mark.parametrize(("used", "margin"), [("0", 50), ("10", 50), ("70", 70)])
+def test_what_is_put_aside_for_orders_is_not_all_that_is_margin(used, margin):
+    """At some venues ccxt calls that `used`: an account with a resting order had hardly any margin in use."""
+    settings = ExchangeSettings(venue="kraken", balance_total="wallet")
+    assert account_of(unified(used=used), [Held], settings, 0.0).margin_used == margin
 
 
 def test_an_unknown_venues_total_is_not_guessed():
@@ -342,6 +350,7 @@ def test_a_balance_that_no_number_holds_is_the_venues_error():
     class Losing(Held):
         class position:  # noqa: N801 - stands in for an instance
             unrealized_pnl = -1.7e308
+            margin = 50.0
 
     settings = ExchangeSettings(venue="kraken", balance_total="equity")
     with pytest.raises(VenueError) as raised:
