@@ -199,6 +199,20 @@ def _bybit_mode(answer: Any) -> str | None:
     return None if mode == "REGULAR_MARGIN" else f"its margin mode is {shown(mode)}, not cross margin"
 
 
+# Beside futures mode (2), in which each currency is a pool of its own.
+OKX_MODES = MappingProxyType({"1": "spot mode", "3": "multi-currency margin", "4": "portfolio margin"})
+
+
+def _okx_mode(answer: Any) -> str | None:
+    """Read `GET /api/v5/account/config`."""
+    level = part(answer, "data", 0, "acctLv")
+    if level == "2":
+        return None
+    if not isinstance(level, str) or not level:
+        raise VenueError("half-an-answer", "the account's mode is not told")
+    return f"its account mode is {OKX_MODES.get(level, shown(level))}, not futures mode"
+
+
 def _bybit_collateral(balance: Mapping[str, Any], quote: str) -> tuple[str, ...]:
     """Return the coins that are margin in a unified account, which has all of them together."""
     coins = part(balance, "info", "result", "list", 0, "coin") or []
@@ -377,6 +391,7 @@ VENUES = MappingProxyType(
             flow_filter=("type", ("1",)),
             lists=MappingProxyType(dict.fromkeys(("/account/positions", "/account/bills"), ("data",))),
             bound=_okx_bound,
+            mode=("privateGetAccountConfig", _okx_mode),
             refuses=_okx_refuses,
             finds_orders=True,
             mode_in_order=True,

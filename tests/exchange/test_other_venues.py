@@ -360,3 +360,15 @@ def test_where_nothing_is_free_as_much_is_margin_as_the_positions_bind(venue, ba
     account = account_of(balance(client, equity, free), positions, ExchangeSettings(venue=venue), 0.0)
     assert account.margin_used == used
     assert account.total_wallet_balance == float(equity) + 800
+
+
+@pytest.mark.parametrize(("level", "said"), [("1", "spot"), ("3", "multi-currency"), ("4", "portfolio"), ("9", "9")])
+def test_an_account_at_okx_in_which_several_currencies_are_margin_is_no_one_pool(level, said):
+    """Its equity in one of them is not what it is margined by."""
+    method, read = venue_of("okx").mode
+    assert hasattr(open_client(ExchangeSettings(venue="okx"), Keys()), method)
+    assert said in read({"code": "0", "data": [{"acctLv": level, "posMode": "net_mode"}]})
+    assert read({"code": "0", "data": [{"acctLv": "2"}]}) is None
+    for half in ({}, {"data": []}, {"data": [{"acctLv": None}]}, {"data": [{"acctLv": ""}]}):
+        with pytest.raises(VenueError, match="not told"):
+            read(half)
