@@ -8,7 +8,7 @@ Each is built in one line, over an account that is told by any source:
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from rulecap.audit import open_ledger
 from rulecap.audit.clock import now
+from rulecap.audit.ledger import Asked
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import load_policy
 from rulecap.language.values import is_number
@@ -25,7 +26,7 @@ from rulecap.service.contract import MARGIN, POSITION, STATE
 from rulecap.service.problems import shown_problem
 from rulecap.service.resuming import resume
 from rulecap.service.settings import ServiceSettings
-from rulecap.service.sources import Source
+from rulecap.service.sources import WHOLE, Source, SourceError
 from rulecap.service.view import SharedView
 from rulecap.snapshot import Account, Signal, Snapshot
 from rulecap.snapshot.findings import describe, problems_of
@@ -60,21 +61,49 @@ class Office:
                 self.close()
                 raise
 
-    async def _decide(self, decision: str, symbol: str | None = None, signal: Signal | None = None) -> Decision:
-        """Return the decision, on record where there is a log.
+    async def _decide(self, decision: str) -> Decision:
+        """Return the decision on the account alone, on record where there is a log.
 
         Raises:
-            SourceError: the account cannot be read, or there is no such market.
+            SourceError: the account cannot be read, or not as a whole.
         """
-        import asyncio
-
         await self._view.refresh()
         if self._view.failure is not None:
             raise self._view.failure
-        snapshot, _ = await self._view.snapshot(symbol, signal)
+        snapshot, _ = await self._view.snapshot()
+        return await self._recorded(decision, snapshot)
+
+    async def _judge(self, decision: str, symbol: str, signal: Signal) -> Decision:
+        """Return the decision on a signal; of an account that is not whole a reduction alone, which is on no record.
+
+        Raises:
+            SourceError: the account cannot be read.
+        """
+        await self._view.refresh()
+        lacking = self._view.account.lacking if self._view.account else WHOLE
+        failure = self._view.failure
+        if failure is not None and failure is not lacking.why:
+            raise failure
+        snapshot, unread = await self._view.snapshot(symbol, signal)
+        if failure is not None:
+            return self._unrecorded(decision, snapshot, failure, lacking.unknown)
+        decided = await self._recorded(decision, snapshot)
+        if unread is not None and not decided.ok:
+            decided.problems = (*decided.problems, Problem(unread.code, str(unread)))
+        return decided
+
+    async def _recorded(self, decision: str, snapshot: Snapshot) -> Decision:
+        import asyncio
+
         if self._ledger is None:
             return self._policy.evaluate(snapshot, decision)
         return await asyncio.to_thread(self._ledger.evaluate, self._policy, snapshot, decision, asked_by=self._asked_by)
+
+    def _unrecorded(self, decision: str, snapshot: Snapshot, failure: SourceError, unknown: frozenset[str]) -> Decision:
+        problem = Problem(failure.code, str(failure))
+        if self._ledger is None:
+            return self._policy.partially(snapshot, decision, unknown, problem)
+        return self._ledger.unrecorded(Asked(self._policy, snapshot, decision), problem, unknown)
 
     def close(self) -> None:
         """Let go of the log."""
@@ -115,13 +144,13 @@ class CapitalOrchestrator(Office):
         except ValidationError as error:
             return self._refused(problems_of(error, Recommendation))
         market = await self._view.symbol(symbol)
-        decided = await self._decide(POSITION, market, body.signal(market))
+        decided = await self._judge(POSITION, market, body.signal(market))
         return _told(_two_worlds(decided), decided)
 
     def _refused(self, problems: list[Problem]) -> dict[str, Any]:
         """Return the policy's answer for the case that something is wrong, and what is; it is on no record."""
         decided = self._policy.refused(POSITION, problems[0])
-        told = {**decided.outputs, "reason": "; ".join(f"{one.path} {one.message}".strip() for one in problems)}
+        told = {**decided.outputs, "reason": _in_words(problems)}
         return {**told, "decision_id": None, "problems": [shown_problem(one) for one in problems]}
 
 
@@ -219,9 +248,19 @@ def _told(outputs: Mapping[str, Any], decided: Decision) -> dict[str, Any]:
 
 
 def _two_worlds(decided: Decision) -> Mapping[str, Any]:
-    """Return the outputs as that code understands them: what is neither to enter nor a caution is a rejection."""
+    """Return the outputs as that code understands them: what is neither to enter nor a caution is a rejection.
+
+    That code tells the reason and nothing else, so what was wrong is in it.
+    """
     outputs = decided.outputs
     told = outputs.get("recommendation")
+    if told == REJECT and not decided.ok:
+        return {**outputs, "reason": _in_words(decided.problems)}
     if told in (ENTER, CAUTION, REJECT):
         return outputs
-    return {**outputs, "recommendation": REJECT, "reason": f"{told}: {outputs.get('reason')}"}
+    reason = str(outputs.get("reason")).removeprefix(f"{told}: ")
+    return {**outputs, "recommendation": REJECT, "reason": f"{told}: {reason}"}
+
+
+def _in_words(problems: Iterable[Problem]) -> str:
+    return "; ".join(f"{one.path or ''} {one.message}".strip() for one in problems)

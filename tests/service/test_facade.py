@@ -4,6 +4,7 @@ import ast
 import asyncio
 import logging
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -15,7 +16,7 @@ from rulecap.service import CapitalOrchestrator, DemoSource, DynamicCapitalManag
 from rulecap.service.bodies import Recommendation
 from rulecap.service.demo import read_recording, shipped_recording
 from rulecap.service.facade import SignalFields, margin_of
-from rulecap.service.sources import SourceError, UnknownSymbol
+from rulecap.service.sources import Lacking, SourceError, UnknownSymbol
 from rulecap.service.venue import exchange_source
 from rulecap.snapshot import Snapshot
 from tests.service.conftest import ROOT
@@ -134,7 +135,7 @@ def test_a_hold_is_told_as_a_rejection(names):
     del asked["score"]
     told = asyncio.run(CapitalOrchestrator(source).get_position_recommendation(**asked))
     assert told["recommendation"] == "REJECT"
-    assert told["reason"].startswith("HOLD: ")
+    assert told["reason"].startswith("HOLD: a score")
 
 
 def test_what_cannot_be_read_raises(names):
@@ -144,6 +145,55 @@ def test_what_cannot_be_read_raises(names):
     source.failure = SourceError("venue-down", "the venue does not answer")
     with pytest.raises(SourceError, match="does not answer"):
         asyncio.run(DynamicCapitalManager(source).get_capital_state())
+
+
+def unread(source):
+    """Have the source tell no market, and the account all the same."""
+
+    async def market(symbol):
+        raise SourceError("venue-down", "the venue tells no book")
+
+    source.market = market
+    return source
+
+
+def test_an_entry_in_a_market_that_cannot_be_read_is_rejected_with_the_reason():
+    told = asyncio.run(CapitalOrchestrator(unread(demo_told())).get_position_recommendation(**SPECIFIED))
+    assert (told["recommendation"], told["quantity"]) == ("REJECT", 0)
+    assert "the venue tells no book" in told["reason"]
+    assert [one["code"] for one in told["problems"]] == ["missing-input", "venue-down"]
+
+
+REDUCTION = {"symbol": "ETHUSDT", "side": "SELL", "reduce_only": True, "quantity": 0.01}
+
+
+@pytest.mark.parametrize("logged", [True, False])
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        Lacking(doubt=SourceError("deposits-unknown", "no ledger")),
+        Lacking(untold=SourceError("position-untold", "no price")),
+        Lacking(unsure=SourceError("mode-unknown", "no mode")),
+    ],
+)
+def test_of_an_account_that_is_not_whole_a_reduction_is_answered_and_nothing_else(tmp_path, lacking, logged):
+    source, url = demo_told(), f"sqlite:///{tmp_path / 'log.sqlite3'}" if logged else None
+    whole, why = source.account, lacking.why
+
+    async def account():
+        return replace(await whole(), lacking=lacking)
+
+    source.account = account
+    orchestrator, manager = CapitalOrchestrator(source, log=url), DynamicCapitalManager(source, log=url)
+    told = asyncio.run(orchestrator.get_position_recommendation(**REDUCTION))
+    assert (told["recommendation"], told["quantity"], told["decision_id"]) == ("ENTER", 0.01, None)
+    assert [(one["code"], one["severity"]) for one in told["problems"]] == [(why.code, "warning")]
+    told = asyncio.run(orchestrator.get_position_recommendation(**SPECIFIED))
+    assert (told["recommendation"], told["reason"], told["decision_id"]) == ("REJECT", str(why), None)
+    with pytest.raises(SourceError, match=str(why)):
+        asyncio.run(manager.get_capital_state())
+    for one in (orchestrator, manager):
+        one.close()
 
 
 @pytest.mark.parametrize(
@@ -184,6 +234,7 @@ def test_what_the_policy_refuses_is_told_with_what_is_wrong():
     answer = asyncio.run(CapitalOrchestrator(DemoSource()).get_position_recommendation(**asked))
     assert answer["recommendation"] == "REJECT"
     assert [one["code"] for one in answer["problems"]] == ["not-allowed"]
+    assert answer["reason"].startswith("signal.market_regime must be one of")
 
 
 def test_numbers_and_flags_of_numpy_are_what_they_are_and_its_true_is_no_number():
