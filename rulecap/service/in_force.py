@@ -125,12 +125,20 @@ class PolicyInForce:
         if policy.digest != self.policy.digest:
             if tests["failed"]:
                 return self._refuse(PolicyError(failing(tests)))
+            self._warn_of_name(policy)
             self._take(policy, tests)
             log.info("the policy %s %s is in force", policy.name, policy.version, extra={"digest": policy.digest})
         else:
             self._again(tests)
         self.failure = None
         return True
+
+    def _warn_of_name(self, policy: Policy) -> None:
+        """Say that what one policy remembers another does not know: what it kept from being entered may be entered."""
+        before = self.policy.name
+        if policy.name != before:
+            text = "the policy is called %s now, and remembers what was decided under that name, nothing of %s"
+            log.warning(text, policy.name, before, extra={"code": "policy-renamed"})
 
     def _read(self) -> tuple[Policy, dict[str, Any]]:
         """Return what the files say, and how the tests beside them go; all of it from between two edits.

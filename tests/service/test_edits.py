@@ -38,6 +38,22 @@ def test_a_bad_edit_leaves_the_last_good_policy_in_force_and_says_so(served, tmp
     assert client.post(POSITION, json=SPECIFIED).json()["policy_digest"] != first["digest"]
 
 
+def test_an_edit_of_the_policy_s_name_is_taken_and_warned_of(tmp_path, caplog):
+    """Memory belongs to the name: a circuit breaker that is open would be closed, and nobody told why."""
+    overlay = tmp_path / "desk.yaml"
+    overlay.write_text(overlay_of("desk", "1.0.0"))
+    policy = in_force.PolicyInForce(str(overlay))
+    overlay.write_text(overlay_of("desk", "1.0.1"))
+    assert policy.reload()
+    assert not caplog.records
+    overlay.write_text(overlay_of("bureau", "1.0.1"))
+    assert policy.reload()
+    (record,) = caplog.records
+    assert (record.code, record.levelname) == ("policy-renamed", "WARNING")
+    assert "bureau" in record.message
+    assert "desk" in record.message
+
+
 def test_an_edit_is_taken_at_once_where_that_is_asked_for(served, tmp_path):
     overlay = tmp_path / "desk.yaml"
     overlay.write_text(overlay_of("desk", "1.0.0"))
