@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from rulecap.problems import Problem
 from rulecap.snapshot import Book, Market, Part, Position, Snapshot, read_snapshot
-from tests.snapshot.given import POSITION, minimal, only, problems, read, whole
+from tests.snapshot.given import BRACKET, POSITION, minimal, only, problems, put, read, whole
 from tests.snapshots import Json, random_snapshot
 
 
@@ -142,6 +142,20 @@ def test_a_mapping_is_read_as_the_dict_that_it_is_whatever_its_own_methods_give(
     assert read_snapshot(given) == read(whole())
 
 
+def test_mappings_of_such_a_class_throughout_are_each_read_as_the_one_that_it_is() -> None:
+    """A dict that is made for one of them, and let go, must not stand for the next one that is made in its place."""
+
+    def derived(value: Any) -> Any:
+        if isinstance(value, dict):
+            return Endless({name: derived(part) for name, part in value.items()})
+        return [derived(part) for part in value] if isinstance(value, list) else value
+
+    given = whole()
+    given["positions"] = [{**POSITION, "margin": number} for number in range(20)]
+    for order in (list(given), sorted(given), sorted(given, reverse=True)):
+        assert read_snapshot(derived({name: given[name] for name in order})) == read(given)
+
+
 @pytest.mark.parametrize("name", ["positions", "assets", "correlation", "facts"])
 def test_lists_of_lists_of_one_list_are_not_gone_through(name: str) -> None:
     laughs: list[Any] = [1] * 1000
@@ -179,6 +193,19 @@ def test_text_that_is_no_json() -> None:
     assert only("\ud800")[1] == "not-json"
 
 
+def test_a_text_of_more_bytes_than_are_read_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = json.dumps(minimal())
+    monkeypatch.setattr("rulecap.snapshot.reading.MOST_BYTES", len(text))
+    assert isinstance(read_snapshot(text), Snapshot)
+    for longer in (text + " ", (text + " ").encode(), memoryview((text + " ").encode())):
+        assert only(longer) == ("", "too-many", f"must be at most {len(text)} bytes of JSON")
+
+
+def test_what_objects_to_being_looked_at_is_named_where_it_stands() -> None:
+    for path in ("market.price", "account.id", "signal.reduce_only"):
+        assert only(put(whole(), path, Hostile()))[:2] == (path, "wrong-type")
+
+
 def test_something_else_is_no_snapshot() -> None:
     for value in (5, None, [], Hostile(), object()):
         assert only(value)[:2] == ("", "not-a-snapshot")
@@ -192,6 +219,12 @@ def test_a_set_is_no_list() -> None:
     assert only(unordered)[:2] == ("book.asks", "wrong-type")
     assert only(minimal(positions=iter([POSITION])))[:2] == ("positions", "wrong-type")
     assert only(whole() | {"correlation": [[1, 0.5], {0.5: 1, 1: 1}.keys()]})[:2] == ("correlation", "wrong-type")
+    for path, one in (
+        ("market.brackets", {1: BRACKET}.values()),
+        ("book.bids", {1: (9, 1)}.values()),
+        ("book.asks", [{10: 1, 1: 1}.keys()]),
+    ):
+        assert only(put(whole(), path, one))[:2] == (path, "wrong-type")
 
 
 def test_a_set_is_no_list_where_a_bot_makes_the_models_either() -> None:
@@ -338,6 +371,7 @@ def test_a_file_s_name_is_told_from_what_is_in_it(given):
     assert problem.hint == "it is what is in the file that is handed in: Path(…).read_bytes()"
 
 
-def test_a_text_that_is_no_name_of_a_file_is_no_json():
-    (problem,) = read_snapshot("no json")
+@pytest.mark.parametrize("text", ["no json", "now.json now", "{}.json"])
+def test_a_text_that_is_no_name_of_a_file_is_no_json(text):
+    (problem,) = read_snapshot(text)
     assert (problem.code, problem.hint) == ("not-json", "")

@@ -37,6 +37,16 @@ def test_numbers_flags_and_arrays_of_numpy_are_read():
     assert read.book.asks == tuple(map(tuple, table()["book"]["asks"].tolist()))
 
 
+def test_lists_of_arrays_are_read_as_lists_of_lists():
+    given = json.loads((EXAMPLES / "sushi_recorded.json").read_bytes())
+    assets = [{"symbol": "A", "volatility_pct": 1.0}, {"symbol": "B", "volatility_pct": 1.0}]
+    given |= {"assets": assets, "correlation": [[1.0, 0.5], [0.5, 1.0]]}
+    arrays = {**given, "correlation": [numpy.array(row) for row in given["correlation"]]}
+    arrays["book"] = {side: [numpy.array(level) for level in levels] for side, levels in given["book"].items()}
+    assert read_snapshot(arrays) == read_snapshot(given)
+    assert isinstance(read_snapshot({**given, "correlation": arrays["correlation"]}), Snapshot)
+
+
 def test_what_is_wrong_among_them_is_wrong_all_the_same():
     given = table()
     given["signal"]["trades"] = numpy.float64("nan")
@@ -57,8 +67,8 @@ def test_the_ledger_decides_as_the_policy_does(tmp_path):
 
 @pytest.mark.parametrize("flag", [numpy.bool_(True), numpy.array(True)])
 @pytest.mark.parametrize("place", ["age_seconds", "account.margin_used", "positions.0.quantity", "market.price",
-                                   "market.brackets.0.max_leverage", "book.bids.0.1", "assets.0.volatility_pct",
-                                   "correlation.0.0"])  # fmt: skip
+                                   "market.brackets.0.max_leverage", "book.bids.0.1", "book.asks.2.0",
+                                   "assets.0.volatility_pct", "correlation.0.0"])  # fmt: skip
 def test_a_flag_is_no_number(flag, place):
     given = json.loads((EXAMPLES / "sushi_recorded.json").read_bytes())
     given |= {"age_seconds": 1.0, "assets": [{"symbol": "A", "volatility_pct": 1.0}], "correlation": [[1.0]]}

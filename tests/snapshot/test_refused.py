@@ -252,6 +252,7 @@ def test_missing_fields_say_what_belongs_there() -> None:
         "account.unrealized_pnl", "book.bids[0][1]",
     }  # fmt: skip
     assert {p.code for p in found.values()} == {"missing-field"}
+    assert found["book.bids[0][1]"].message == "must be a level as [price, quantity], two numbers"
     assert found["account.margin_used"].hint == "Initial margin of open positions and orders. In USD."
 
 
@@ -261,19 +262,37 @@ def test_all_problems_are_listed_up_to_fifty() -> None:
     assert len(found) == 51
     assert found[0].path == "positions[0].side"
     assert found[-1] == Problem("too-many", "and 150 more problems", path="")
+    assert len(problems(minimal(positions=wrong["positions"][:25]))) == 50
+    assert problems(minimal(positions=wrong["positions"][:26]))[-1].message == "and 2 more problems"
 
 
 @pytest.mark.parametrize("form", [json.dumps, lambda one: memoryview(json.dumps(one).encode()), lambda one: one])
 def test_what_is_wrong_in_the_rest_of_a_list_is_told_in_its_place(form: Any) -> None:
     wrong = minimal(
-        positions=[POSITION, {**POSITION, "side": "UP"}, POSITION, {**POSITION, "quantity": "1"}, 5],
+        positions=[POSITION, {**POSITION, "side": "UP", "margin": "1"}, POSITION, {**POSITION, "quantity": "1"}, 5],
         signal={"symbol": 5},
         assets=[{"symbol": "X"}, {"symbol": "Y", "volatility_pct": 1}, {"symbol": "", "volatility_pct": 1}],
     )
     assert [p.path for p in problems(form(wrong))] == [
-        "positions[1].side", "positions[3].quantity", "positions[4]", "signal.symbol",
+        "positions[1].side", "positions[1].margin", "positions[3].quantity", "positions[4]", "signal.symbol",
         "assets[0].volatility_pct", "assets[2].symbol",
     ]  # fmt: skip
+
+
+def test_what_is_wrong_behind_an_element_that_is_none_is_told_too() -> None:
+    wrong = minimal(positions=[5, POSITION, {**POSITION, "side": "UP"}])
+    assert [p.path for p in problems(wrong)] == ["positions[0]", "positions[2].side"]
+    assert [p.path for p in problems(minimal(positions=iter(wrong["positions"])))] == ["positions[0]"]
+
+
+def test_a_name_that_is_no_name_is_told_as_itself() -> None:
+    named = minimal(facts={"": 1, "x" * 65: 2, 5: 3})
+    assert [p.path for p in problems(named)] == ["facts['']", f"facts.{'x' * 65}", "facts[5]"]
+
+
+def test_a_path_of_a_name_without_end_is_cut() -> None:
+    (problem,) = problems(minimal(**{"x" * 10_000: 1}))
+    assert problem.path == f"['{'x' * 40}…']"
 
 
 def test_a_megabyte_of_what_is_none_is_not_gone_through_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
