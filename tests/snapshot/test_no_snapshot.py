@@ -245,6 +245,7 @@ def test_a_set_is_no_list_where_a_bot_makes_the_models_either() -> None:
         lambda: Market(**{**dict(market), "brackets": brackets}),
         lambda: Book(bids={*book.bids}, asks=book.asks),  # type: ignore[arg-type]  # on purpose
         lambda: Book(bids=book.bids, asks=[{5000.0, 1.0}]),  # type: ignore[arg-type]  # on purpose
+        lambda: Book(bids=book.bids, asks=[frozenset([5000.0, 1.0])]),  # type: ignore[arg-type]  # on purpose
     ]
     for make in made:
         with pytest.raises(ValidationError, match="must be a list: a set has no order"):

@@ -2,7 +2,7 @@
 
 import json
 import math
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 import pytest
@@ -159,8 +159,9 @@ def test_each_number_is_taken_up_to_its_edge_and_not_beyond(path: str) -> None:
 
 
 def test_a_fact_is_a_text_that_can_be_written() -> None:
-    wrong = put(whole(), "facts.venue", "\ud800")
-    assert only(wrong) == ("facts.venue", "wrong-type", "must be a text that UTF-8 can write, got the text '\\ud800'")
+    for lone in ("\ud800", "\udfff"):
+        said = f"must be a text that UTF-8 can write, got the text {lone!a}"
+        assert only(put(whole(), "facts.venue", lone)) == ("facts.venue", "wrong-type", said)
 
 
 @pytest.mark.parametrize("wrong", [2, 3])
@@ -185,6 +186,7 @@ def test_a_crossed_book_names_both_prices() -> None:
         ([[1, 0.5]], "correlation", "must have one row for each of the 2 assets, has 1"),
         ([[1, 0.5], [0.5]], "correlation[1]", "must have one number for each of the 2 assets, has 1"),
         ([[1, 0.5], [0.4, 1]], "correlation[1][0]", "must equal correlation[0][1], but 0.4 is not 0.5"),
+        ([[1, 0.4], [0.5, 1]], "correlation[1][0]", "must equal correlation[0][1], but 0.5 is not 0.4"),
         ([[0.9, 0.5], [0.5, 1]], "correlation[0][0]", "must be 1 (an asset with itself), is 0.9"),
         ([], "correlation", "must have one row for each of the 2 assets, has 0"),
     ],
@@ -229,6 +231,23 @@ def test_times_have_a_zone_and_one_form(text: object, code: str) -> None:
 
 def test_a_naive_datetime_is_refused() -> None:
     assert only(minimal(as_of=datetime(2026, 1, 1)))[:2] == ("as_of", "naive-time")  # noqa: DTZ001 - the point
+
+
+class Unsaid(tzinfo):
+    """A zone that does not say how far it is from UTC; Python takes the computer's own for it."""
+
+    def utcoffset(self, _: datetime | None) -> None:
+        return None
+
+
+def test_a_datetime_whose_zone_says_no_offset_is_naive_too() -> None:
+    assert only(minimal(as_of=datetime(2026, 1, 1, tzinfo=Unsaid())))[:2] == ("as_of", "naive-time")
+
+
+def test_a_fact_is_taken_up_to_its_edge() -> None:
+    for value in (2**63, -(2**63), "x" * 64):
+        assert read(minimal(facts={"n": value})).facts["n"] == value
+    assert only(minimal(facts={"n": -(2**63) - 1}))[1] == "out-of-range"
 
 
 def test_unknown_fields_come_with_the_nearest_known_one() -> None:
