@@ -11,7 +11,7 @@ import pytest
 from rulecap.audit.why import Change, Counts, Findings, render, why
 from rulecap.audit.why.axis import Axis, Turn, nearest_turns
 from rulecap.audit.why.candidates import Candidate, Meter, WorkDone
-from rulecap.audit.why.changed import changed_document
+from rulecap.audit.why.changed import changed_document, changed_policy
 from rulecap.audit.why.question import Question
 from rulecap.audit.why.search import Found, Search, verified
 from rulecap.audit.why.situations import Situations
@@ -294,6 +294,8 @@ def test_what_else_is_remembered_stays_as_it_is():
     text = judged("memory.peak - memory.trough >= 2000 USD", memory)
     findings = asked(text, memory={"peak": 1500, "trough": -400})
     assert (the(findings, "memory.peak").after, the(findings, "memory.trough").after) == (1600.0, -500.0)
+    assert {"memory.peak", "memory.trough"} <= {one.where for one in findings.inputs}
+    assert not any(one.where.startswith("memory") for one in findings.thresholds)
 
 
 def test_each_evaluation_is_counted_where_it_belongs():
@@ -793,6 +795,16 @@ def test_each_number_is_known_by_its_path_its_place_and_where_it_may_move():
     ]  # fmt: skip
 
 
+def test_a_number_that_the_policy_does_not_take_there_makes_no_policy_and_raises_nothing():
+    rules = policy(WRITTEN)
+    number = next(numbers_in(rules.typed, {"rules": ("zone",)}))
+    assert (number.path, changed_policy(rules, number, 19.0) is not None) == ("zone.LOW.below", True)
+    assert changed_policy(rules, number, 20.0) is None, "the next case has nothing left"
+    for nowhere in ("zone.NOBODY.below", "zone.LOW.below.x", "\0"):
+        assert changed_document(rules.typed.text.node, replace(number, path=nowhere), 5.0) is None
+        assert changed_policy(rules, replace(number, path=nowhere), 5.0) is None
+
+
 # Telling
 
 
@@ -814,6 +826,26 @@ def test_the_dictionary_is_json_under_stable_keys():
     }  # fmt: skip
     assert set(told["counts"]["inputs"]) == {"changing", "unchanging", "untried", "unverified"}
     assert [one["place"] for one in told["changes"] if one["kind"] == "threshold"] == ["policy.yaml:10"]
+
+
+@pytest.mark.parametrize("work", [65_000, 20])
+@pytest.mark.parametrize("requires", ["[]", "[signal.score]"])
+def test_the_dictionary_says_what_was_found(requires, work):
+    text = judged("account.margin_used >= 150 USD").replace("    on_error", f"    requires: {requires}\n    on_error")
+    read = seen(snapshot(signal={"symbol": "A"}))
+    findings = why(policy(text), read, None, "answer", lambda one: one.outputs.get("verdict"), work)
+    told = findings.to_dict()
+    assert (findings.ok, findings.exhausted) == (requires == "[]", work == 20)
+    for name in ("decision", "verdict", "reason", "ok", "evaluations", "exhausted"):
+        assert told[name] == getattr(findings, name), name
+    assert told["missing"] == list(findings.missing) == ([] if findings.ok else ["signal.score"])
+    assert [(one["where"], one["after"]) for one in told["changes"]] == [
+        (one.where, one.after) for one in findings.changes
+    ]
+    counts = findings.counts["inputs"]
+    assert told["counts"]["inputs"] == {
+        "changing": counts.changing, "unchanging": counts.unchanging, "untried": counts.untried, "unverified": 0,
+    }  # fmt: skip
 
 
 # The shipped policies
