@@ -17,6 +17,7 @@ from rulecap.audit.why.search import Found, Search, verified
 from rulecap.audit.why.situations import Situations
 from rulecap.audit.why.written import numbers_in, overlay_text
 from rulecap.engine.amend import amended
+from rulecap.location import Location
 from rulecap.snapshot import Snapshot, read_snapshot
 from tests.promises.shipped import shipped
 from tests.written import policy, snapshot
@@ -579,6 +580,48 @@ def test_where_another_decision_answered_its_rules_are_what_matters():
 # What is not found, not given, not tried
 
 
+HANDED = """\
+rules:
+  judgement:
+    kind: checks
+    order: [GO, STOP]
+    checks: [{name: much, if: account.margin_used >= 150 USD, verdict: STOP, why: much is used}]
+  least:
+    kind: checks
+    order: [GO, LESS]
+    checks:
+      - {name: little, if: account.available_balance < 1000 USD and judgement.verdict == GO, verdict: LESS, why: see}
+decisions:
+  answer:
+    hand_over: [{if: account.unrealized_pnl < 10 USD, to: other}]
+    on_error: {verdict: none}
+    outputs: {verdict: judgement.verdict}
+  other:
+    on_error: {verdict: none}
+    outputs: {verdict: least.verdict}
+"""
+
+
+def test_the_numbers_are_those_of_the_decision_that_answered_and_what_leads_to_it_counts_too():
+    findings = asked(HANDED)
+    assert (findings.verdict, findings.reason) == ("LESS", "see")
+    assert [one.where for one in findings.thresholds] == ["least.little.if", "judgement.much.if"]
+    assert {one.where.removeprefix("account.") for one in findings.inputs} == {
+        "available_balance", "margin_used", "unrealized_pnl",
+    }  # fmt: skip
+    kept = the(asked(HANDED, account={"unrealized_pnl": 10}), "account.unrealized_pnl")
+    assert (kept.verdict_before, kept.verdict_after, kept.turns) == ("GO", "LESS", math.nextafter(10.0, 0))
+
+
+def test_each_reason_of_a_refusal_is_told():
+    text = judged("signal.score < 60").replace(
+        "    on_error", "    requires: [signal.score, market.atr_pct]\n    on_error"
+    )
+    findings = asked(text, signal={"symbol": "A"}, market={"symbol": "A", "price": 1})
+    assert findings.missing == ("signal.score", "market.atr_pct")
+    assert findings.reason.count("; ") == 1
+
+
 def test_where_no_single_change_turns_it_that_is_said():
     findings = asked(judged("account.margin_used > 5000 USD and account.unrealized_pnl > 5000 USD"))
     assert findings.changes == ()
@@ -813,6 +856,55 @@ def test_the_text_says_what_instead_of_what():
     assert "GREEN would be RED if account.margin_used were 500 USD instead of 100 USD (+400 %)" in text
     assert "GREEN would be RED if zone.GREEN.below (policy.yaml:10) were 10 % instead of 50 % (−80 %)" in text
     assert "One value is changed at a time, all others are held" in text
+
+
+def test_the_text_says_all_that_was_found_and_what_was_not():
+    def change(before: object, after: object, **more: Any) -> Change:
+        told = {"kind": "input", "where": "a.b", "place": None, "unit": None, "turns": None, "stays": None,
+                "written": None, "distance": None, "verdict_before": "STOP", "verdict_after": "GO",
+                "reason_after": ""}  # fmt: skip
+        return Change(before=before, after=after, **{**told, **more})
+
+    place = Location("policy.yaml", 7, 3)
+    changes = (
+        change(100.0, 80.0, unit="USD", turns=80.5, stays=81.0, reason_after="it\nis"),
+        change(-50.0, -25.0, unit="percent", turns=-25.0, stays=-26.0),
+        change(0.0, 5.0, unit="hours", verdict_after="STOP"),
+        change(1e-9, 5e5, unit="USD"),
+        change(1234567, 2469134, unit="count"),
+        change(0.1, 0.30000000000000004),
+        change(None, "LONG"),
+        change(2.0, 3.0, kind="threshold", where="zone.A", place=place, unit="leverage"),
+    )
+    counts = {"inputs": Counts(7, 2, 3, 4), "thresholds": Counts(1, 0)}
+    found = Findings("answer", "STOP", "it is so", False, ("x.y",), changes, counts, 77, True)
+    assert (
+        render(found)
+        == """\
+answer: STOP (refused)
+  it is so
+  x.y would have to be given
+
+Inputs, the nearest change first (7 of 9 change it on their own; 4 not borne out by the changed policy; 3 not tried):
+  STOP would be GO if a.b were 80 USD instead of 100 USD (−20 %)
+    from 80.5; at 81.0 it still is STOP
+    it\\nis
+  STOP would be GO if a.b were -25 % instead of -50 % (+50 %)
+  STOP would be decided, not refused, if a.b were 5 h instead of 0 h
+  STOP would be GO if a.b were 500,000 USD instead of 1e-09 USD
+  STOP would be GO if a.b were 2,469,134 instead of 1,234,567 (+100 %)
+  STOP would be GO if a.b were 0.30000000000000004 instead of 0.1 (+200 %)
+  STOP would be GO if a.b were given as LONG
+
+Thresholds, the nearest change first (1 of 1 change it on their own):
+  STOP would be GO if zone.A (policy.yaml:7) were 3 x instead of 2 x (+50 %)
+
+One value is changed at a time, all others are held, also those that move with it in the market or the account.
+The work allowed was used up after 77 evaluations: nearer changes may exist."""
+    )
+    nothing = render(replace(found, changes=(), missing=(), reason="", ok=True, exhausted=False))
+    assert nothing.startswith("answer: STOP\n\nNo single input changes it. (7 of 9")
+    assert nothing.endswith("in the market or the account.")
 
 
 def test_the_dictionary_is_json_under_stable_keys():
