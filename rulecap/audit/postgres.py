@@ -12,7 +12,7 @@ from rulecap.audit.errors import LogError
 from rulecap.audit.tables import SCHEMA, WRITERS, Batch, Into, names
 
 if TYPE_CHECKING:
-    from psycopg import Connection, Error
+    from psycopg import Connection, Cursor, Error
 
 # A writer that stops in mid-transaction (frozen, or cut off from the network) holds up all others; the server ends it.
 LONGEST_IDLE = 10.0
@@ -244,8 +244,7 @@ class PostgresDatabase:
     def commit(self) -> None:
         """Make what was written durable."""
         self._pending.append(("COMMIT", ()))
-        self._flush()
-        if self._connection.info.transaction_status != 0:  # a COMMIT that the server turned into a rollback
+        if self._flush() != "COMMIT":  # where a statement had failed the server makes a rollback of it, and no error
             raise LogError("log-failed", f"{self.where} did not commit")
 
     def rollback(self) -> None:
@@ -332,23 +331,25 @@ class PostgresDatabase:
         except self._errors.Error:  # it was broken, which was reported when it was used
             return
 
-    def _flush(self) -> None:
-        """Take what is pending to the server in one round."""
+    def _flush(self) -> str | None:
+        """Take what is pending to the server in one round; return what it says that it did last."""
         if not self._pending:
-            return
+            return None
         pending, self._pending = self._pending, []
         first: Error | None = None
+        last: Cursor[Row] | None = None
         try:
             with self._connection.pipeline():
                 try:
                     for statement, values in pending:
-                        self._connection.execute(_placed(statement), tuple(values) or None)
+                        last = self._connection.execute(_placed(statement), tuple(values) or None)
                 except self._errors.Error as error:  # psycopg logs those behind it where this one leaves the pipeline
                     first = error
         except self._errors.Error as error:
             self._fail(first or error)
         if first is not None:
             self._fail(first)
+        return last.statusmessage if last is not None else None
 
     def _fail(self, error: "Error") -> NoReturn:
         if isinstance(error, self._errors.DivisionByZero):

@@ -579,6 +579,30 @@ def test_a_failure_among_several_statements_is_told_once(url, caplog):
     assert not caplog.records
 
 
+def test_a_commit_that_the_server_makes_a_rollback_of_is_no_commit(url):
+    """After a statement that failed it undoes everything that was written, and says so in a word, not as an error."""
+    open_ledger(url).close()
+    with closing(PostgresDatabase(url, write=True, patience=2.0)) as database:
+        begin_at_head(database)
+        with pytest.raises(LogError, match="nowhere"):
+            database.run("SELECT * FROM nowhere")
+        with pytest.raises(LogError, match="did not commit") as raised:
+            database.commit()
+    assert raised.value.code == "log-failed"
+
+
+def test_what_is_looked_at_stays_as_it_was_whatever_is_written_meanwhile(policy, url):
+    count = "SELECT COUNT(*), (SELECT size FROM log) FROM records"
+    with open_ledger(url) as ledger, closing(PostgresDatabase(url, write=False, patience=2.0)) as database:
+        ledger.evaluate(policy, snapshot(0))
+        database.look()
+        assert database.run(count) == [(1, 1)]
+        ledger.evaluate(policy, snapshot(1))
+        assert database.run(count) == [(1, 1)]
+        database.rollback()
+        assert database.run(count) == [(2, 2)]
+
+
 def test_what_is_streamed_at_the_same_time_does_not_mix(url):
     with closing(PostgresDatabase(url, write=False, patience=2)) as database:
         database.look()
