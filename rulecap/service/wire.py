@@ -84,13 +84,15 @@ class Questions:
     Attributes:
         policies: the files of those that the other end does not know.
         parts: by number, those that it does not know.
-        forget: whether it is to forget all that it knew before.
+        forget_parts, forget_policies: whether it is to forget all of them that it knew before. Apart from each other,
+            because parts are soon too many, and to read a policy anew takes half a second, in which nobody is answered.
     """
 
     sent: list[Sent]
     policies: Sequence[Mapping[str, bytes]]
     parts: Mapping[int, object]
-    forget: bool
+    forget_parts: bool
+    forget_policies: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +121,10 @@ class Sender:
 
     def questions(self, asked: Sequence[Asked]) -> Questions:
         """Return questions about snapshots as they go over."""
-        forget = len(self._parts) > MOST_PARTS or len(self._policies) > MOST_POLICIES
-        if forget:
+        forget_parts, forget_policies = len(self._parts) > MOST_PARTS, len(self._policies) > MOST_POLICIES
+        if forget_parts:
             self._parts.clear()
+        if forget_policies:
             self._policies.clear()
         policies: list[Mapping[str, bytes]] = []
         parts: dict[int, object] = {}
@@ -130,7 +133,7 @@ class Sender:
             if one.policy.digest not in self._policies:
                 policies.append(dict(one.policy.files))
                 self._policies.add(one.policy.digest)
-        return Questions(sent, policies, parts, forget)
+        return Questions(sent, policies, parts, forget_parts, forget_policies)
 
     def _one(self, asked: Asked, parts: dict[int, object]) -> Sent:
         assert isinstance(asked.snapshot, Snapshot)  # the service composes every one
@@ -165,9 +168,11 @@ class Receiver:
         Raises:
             PolicyError: a policy cannot be loaded, which the service has loaded.
         """
-        if questions.forget:
-            for known in (self._policies, self._parts, self._bases):
-                known.clear()
+        if questions.forget_parts:
+            self._parts.clear()
+            self._bases.clear()
+        if questions.forget_policies:
+            self._policies.clear()
         self._parts.update(questions.parts)
         for files in questions.policies:
             self.load(files)

@@ -36,16 +36,18 @@ class TestTheWire:
     def test_parts_go_over_once_and_are_forgotten_when_they_are_many(self, monkeypatch):
         monkeypatch.setattr(wire, "MOST_PARTS", 12)
         sender, receiver = Sender(), Receiver()
-        base, forgotten = snapshot(), 0
+        base, forgotten, policies = snapshot(), 0, 0
         for number in range(40):
             one = base.model_copy(update={"account": snapshot(0, 1.0 + number).account})
             questions = sender.questions([Asked(POLICY, one, "state"), Asked(POLICY, one, "margin")])
-            forgotten += questions.forget
+            forgotten += questions.forget_parts
+            policies += len(questions.policies)
             known = receiver.asked(questions)
             assert [asked.snapshot.account.total_wallet_balance for asked in known] == [1.0 + number] * 2
-            assert number == 0 or questions.forget or len(questions.parts) == 1
+            assert number == 0 or questions.forget_parts or len(questions.parts) == 1
             assert len(receiver._parts) <= 13 + len(questions.parts)
         assert forgotten > 1
+        assert policies == 1  # to read one anew takes half a second, in which nobody is answered
 
     def test_policies_are_not_kept_for_ever(self, monkeypatch, tmp_path):
         monkeypatch.setattr(wire, "MOST_POLICIES", 1)
