@@ -1,9 +1,8 @@
 """What Prometheus reads of the monitor: when it last passed, what failed, what was sent. No balance is among it."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Info, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Info, ProcessCollector
 
 from rulecap.exchange.errors import CALLERS, RETRIABLE
 from rulecap.monitor.execution import DONE, NO_ORDER, SENT
@@ -68,23 +67,3 @@ def _begin(series: Counter, values: Iterable[str]) -> None:
     """Have a series tell 0 for each value of its label that is known beforehand."""
     for value in sorted(values):
         series.labels(value)
-
-
-@contextmanager
-def exposed(metrics: Metrics, port: int) -> Iterator[str]:
-    """Answer Prometheus on loopback, and give the address; a port of 0 is one that is free.
-
-    Raises:
-        OSError: the port is taken.
-    """
-    try:
-        server, thread = start_http_server(port, "127.0.0.1", metrics.registry)
-    except OSError as error:
-        text = f"nothing can be told to Prometheus at 127.0.0.1:{port} (--metrics-port): {error.strerror}"
-        raise OSError(text) from error
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

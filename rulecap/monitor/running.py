@@ -14,11 +14,12 @@ from rulecap.monitor.clock import Clock
 from rulecap.monitor.deciding import HOPELESS, Office
 from rulecap.monitor.delivery import ONCE_SECONDS, Delivery
 from rulecap.monitor.execution import Execution
+from rulecap.monitor.exposed import exposed
 from rulecap.monitor.heartbeat import beat
 from rulecap.monitor.journal import Journal
 from rulecap.monitor.lock import Lock
 from rulecap.monitor.loop import run, stop_on_signals
-from rulecap.monitor.metrics import Metrics, exposed
+from rulecap.monitor.metrics import Metrics
 from rulecap.monitor.one_pass import DEPOSITS, Monitor, Parts, summary
 from rulecap.monitor.orders import Orders
 from rulecap.monitor.outbox import Outbox
@@ -103,7 +104,7 @@ async def opened(wanted: Wanted, clock: Clock) -> AsyncIterator[Running]:
         delivery = Delivery(outbox, wanted.webhook, clock) if wanted.webhook else None
         running = Running(wanted, Monitor(parts), delivery, clock)
         if wanted.metrics_port is not None:
-            running.address = stack.enter_context(exposed(running.metrics, wanted.metrics_port))
+            running.address = stack.enter_context(exposed(running.metrics.registry, wanted.metrics_port))
         yield running
 
 
