@@ -1,5 +1,6 @@
 """ccxt's client of a venue, made safe: nothing secret is logged, half an answer is an error, nothing is made up."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,6 +15,9 @@ from rulecap.exchange.settings import ExchangeSettings
 from rulecap.exchange.unneeded import Asides
 from rulecap.exchange.venues import UNKNOWN, Venue, venue_of
 from rulecap.problems import did_you_mean, shown
+
+# A number as a text with a blank before or after it: for ccxt "0.2 " is 0.02.
+BLANKS = re.compile(r'"(?:[ \t]+([-+.\d][-+.\deE]*)[ \t]*|([-+.\d][-+.\deE]*)[ \t]+)"')
 
 
 def open_client(settings: ExchangeSettings, keys: Keys) -> Any:
@@ -68,6 +72,11 @@ class Guarded:
         """Log what ccxt would print where it is verbose."""
         self.logger.debug(" ".join(map(str, arguments)))
 
+    def on_json_response(self, body: str) -> Any:
+        """Return an answer's JSON, its numbers without blanks."""
+        told = BLANKS.sub(lambda found: f'"{found[1] or found[2]}"', body)
+        return super().on_json_response(told)  # type: ignore[misc]  # ccxt's class comes next, see _class_of
+
     def handle_errors(self, *answer: Any) -> Any:
         """Refuse an answer that was cut or is empty, and keep what the venue says about coming back later.
 
@@ -79,7 +88,7 @@ class Guarded:
         # Of an answer that is no JSON, ccxt raises by the status, without looking here.
         self.wish = _wish(self.venue, status, headers, body if parsed is None else parsed)
         try:
-            found = super().handle_errors(*answer)  # type: ignore[misc]  # ccxt's class comes next, see _class_of
+            found = super().handle_errors(*answer)  # type: ignore[misc]  # as above
         except Exception as error:
             _remember(error, status, self.wish)
             raise

@@ -13,8 +13,11 @@ from pydantic import ValidationError
 
 from rulecap.exchange import Deposits, ExchangeSettings, Retries, VenueError, bans, open_exchange, reading
 from rulecap.exchange.calls import ask, together
+from rulecap.exchange.client import open_client
 from rulecap.exchange.clock import moment
 from rulecap.exchange.errors import CODES, RETRIABLE
+from rulecap.exchange.keys import Keys
+from rulecap.exchange.numbers import number
 from tests.exchange.conftest import asked, refused, settings_of, whole
 from tests.venue.venue import KEY, SECRET, put
 
@@ -43,6 +46,46 @@ def test_an_answer_that_stays_half_is_no_empty_one(venue, kind):
         failure = refused(venue, whole)
         assert (failure.code, failure.retriable) == ("half-an-answer", True), path
         venue._faults.clear()
+
+
+def blank(before, after):
+    """Return a change that puts blanks around every number that is a text."""
+
+    def change(value):
+        if isinstance(value, dict):
+            return {name: change(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [change(inner) for inner in value]
+        return f"{before}{value}{after}" if isinstance(value, str) and number(value) is not None else value
+
+    return change
+
+
+@pytest.mark.parametrize(("before", "after"), [("", " "), (" ", ""), ("  ", " ")])
+def test_blanks_around_a_number_are_none_of_its_digits(venue, before, after):
+    """ccxt counts them among the decimals: 0.2 and a blank are 0.02, of which a reduction would be a tenth."""
+    told = asked(venue, whole)
+    balance = "v3/account" if venue.positions_path == "positionRisk" else "wallet-balance"
+    for path in (venue.positions_path, balance, "exchangeInfo", "instruments-info"):
+        venue.fault(path, "then", 99, change=blank(before, after))
+    again = asked(venue, whole)
+    assert (again.positions, again.account) == (told.positions, told.account)
+    assert (again.market.quantity_step, again.market.min_quantity) == (0.001, 0.001)
+    action = {"symbol": "BTCUSDT", "side": "LONG", "quantity": 0.1, "reduce_only": True}
+    asked(venue, lambda exchange: exchange.place_reduction(action, "one"))
+    assert float(venue.orders[0].quantity) == 0.1
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ('{"a": "0.2 ", "b": [" -1E-8", 3 , "x"], "c" : " y "}', {"a": "0.2", "b": ["-1E-8", 3, "x"], "c": " y "}),
+        ('{"a": "", "b": " ", "c": " 1 2 "}', {"a": "", "b": " ", "c": " 1 2 "}),
+    ],
+)
+def test_nothing_but_blanks_around_numbers_is_taken_away(body, told):
+    client = open_client(ExchangeSettings(venue="bybit"), Keys())
+    assert client.parse_json(body) == told
 
 
 @pytest.mark.parametrize("status", [304, 402, 406, 412, 421, 425, 431, 505, 507, 523, 524, 527, 599])
