@@ -12,6 +12,7 @@ from rulecap.exchange.errors import VenueError
 from rulecap.exchange.flows import Deposits, counted
 from rulecap.exchange.holding import held_anywhere, sizes
 from rulecap.exchange.ledger import Ledger
+from rulecap.exchange.reading import refuse_several
 from rulecap.exchange.session import Session
 from rulecap.exchange.views import AccountView
 
@@ -47,6 +48,7 @@ async def _read_once(session: Session, deposits: Deposits | None, partial: bool,
         if before.unsure:
             raise before.unsure[0]
     balance = await session.ask("the balance", session.client.fetch_balance)
+    refuse_several(session.venue.pooled(balance, quote), quote)
     session.remarks.collateral(session.venue.collateral(balance, quote))
     again = await held_anywhere(session)
     moving: tuple[VenueError, ...] = ()

@@ -119,9 +119,7 @@ class Reference:
         Raises:
             VenueError: `not-one-pool`.
         """
-        why = await self._mode(venue)
-        if why is not None:
-            raise VenueError("not-one-pool", f"the account's margin is no one pool in {quote}: {why}")
+        refuse_several(await self._mode(venue), quote)
 
     async def _mode(self, venue: Venue) -> str | None:
         """Return why the account's margin is no one pool; None where it is, or where the venue is not asked.
@@ -193,6 +191,16 @@ class Reference:
             if not self._keyed and type(error).__name__ == "AuthenticationError":
                 return []
             raise
+
+
+def refuse_several(why: str | None, quote: str) -> None:
+    """Refuse an account of which it is told why its margin is no one pool.
+
+    Raises:
+        VenueError: `not-one-pool`.
+    """
+    if why is not None:
+        raise VenueError("not-one-pool", f"the account's margin is no one pool in {quote}: {why}")
 
 
 def stamp(answer: Mapping[str, Any], now_ms: float) -> float:

@@ -57,6 +57,7 @@ class Venue:
         settles: reads which currency a position settles in, where its market is not listed; None: not told.
         mode: the method of ccxt's client that asks for the account's margin mode, and what reads from the answer why
             its margin is no one pool in one currency, None where it is; None: the venue is not asked.
+        pooled: reads the same from a balance, where that tells it.
         collateral: reads which other assets are margin in the account beside its currency.
         bound: reads from a balance in which assets there is margin, or PnL, of positions: where none is told, one is
             missing.
@@ -100,6 +101,7 @@ class Venue:
     most_market: tuple[str, ...] = ("",)
     settles: Callable[[Mapping[str, Any], str], str | None] = lambda position, quote: None
     mode: tuple[str, Callable[[Any], str | None]] | None = None
+    pooled: Callable[[Mapping[str, Any], str], str | None] = lambda balance, quote: None
     collateral: Callable[[Mapping[str, Any], str], tuple[str, ...]] = lambda balance, quote: ()
     bound: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda balance: ()
     listed: Callable[[Mapping[str, Any]], Mapping[tuple[str, str], float]] = lambda balance: MappingProxyType({})
@@ -280,6 +282,13 @@ def _bitget_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:
     return _with_margin(part(balance, "info"), "marginCoin", "unrealizedPL")
 
 
+def _bitget_pooled(balance: Mapping[str, Any], quote: str) -> str | None:
+    assets = part(balance, "info")
+    held = (one for one in assets if part(one, "marginCoin") == quote) if isinstance(assets, list) else ()
+    several = any(part(one, "assetMode") == "union" for one in held)
+    return "it is in multi-assets mode, in which several assets are margin together" if several else None
+
+
 def _with_margin(assets: Any, name: str, margin: str) -> tuple[str, ...]:
     """Return the names of the assets of which some is margin, or that have what only positions have."""
     return tuple(str(part(one, name)) for one in assets or () if number(part(one, margin)))
@@ -401,6 +410,7 @@ VENUES = MappingProxyType(
             most_market=("maxMarketOrderQty",),
             lists=MappingProxyType({"/position/all-position": ("data",)}),
             bound=_bitget_bound,
+            pooled=_bitget_pooled,
             finds_orders=True,
             mode_in_order=True,
         ),

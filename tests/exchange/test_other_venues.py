@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -372,3 +373,34 @@ def test_an_account_at_okx_in_which_several_currencies_are_margin_is_no_one_pool
     for half in ({}, {"data": []}, {"data": [{"acctLv": None}]}, {"data": [{"acctLv": ""}]}):
         with pytest.raises(VenueError, match="not told"):
             read(half)
+
+
+@pytest.mark.parametrize(("mode", "refused"), [("union", True), ("single", False), (None, False)])
+def test_an_account_at_bitget_in_which_several_assets_are_margin_is_no_one_pool(monkeypatch, mode, refused):
+    row = {"marginCoin": "USDT", "accountEquity": "900", "maxTransferOut": "700", "unrealizedPL": "0"}
+    other = {"marginCoin": "BTC", "accountEquity": "1", "maxTransferOut": "1", "assetMode": "union"}
+
+    async def look():
+        environment = {"RULECAP_API_KEY": "key", "RULECAP_API_SECRET": "secret", "RULECAP_API_PASSWORD": "password"}
+        async with open_exchange(ExchangeSettings(venue="bitget"), environment) as exchange:
+            client = exchange._session.client
+            answers = {
+                "load_markets": {"BTC/USDT:USDT": swap(client)},
+                "fetch_time": time.time() * 1000.0,
+                "fetch_positions": [],
+                "fetch_balance": client.parse_balance([other, row | ({"assetMode": mode} if mode else {})]),
+            }
+            for name, answer in answers.items():
+
+                async def told(*_, answer=answer, **named):
+                    return answer
+
+                monkeypatch.setattr(client, name, told)
+            return await exchange.account_view()
+
+    if not refused:
+        assert asyncio.run(look()).account.margin_used == 200
+        return
+    with pytest.raises(VenueError, match="multi-assets") as raised:
+        asyncio.run(look())
+    assert raised.value.code == "not-one-pool"
