@@ -72,6 +72,14 @@ class Guarded:
         """Log what ccxt would print where it is verbose."""
         self.logger.debug(" ".join(map(str, arguments)))
 
+    def sign(self, path: str, api: Any, method: str, params: Any, *rest: Any) -> Any:
+        """Return a request, its parameters called what the venue calls them."""
+        worded = self.venue.worded.get(path)
+        if worded:
+            named = ((worded.get(name, name), value) for name, value in params.items())
+            params = {name: value for name, value in named if name is not None}
+        return super().sign(path, api, method, params, *rest)  # type: ignore[misc]  # ccxt's class, see _class_of
+
     def on_json_response(self, body: str) -> Any:
         """Return an answer's JSON, its numbers without blanks."""
         told = BLANKS.sub(lambda found: f'"{found[1] or found[2]}"', body)

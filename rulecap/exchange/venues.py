@@ -50,6 +50,8 @@ class Venue:
         flow_types: the ledger's own types of money that comes in or goes out, where ccxt's do not tell it apart.
         flow_filter: the parameter that names one type of entries, and the venue's own types of money in or out: what is
             asked for, type by type, where one answer does not hold all entries.
+        worded: by the path of a question, what some of its parameters are called there: ccxt takes the venue's own name
+            for one of its own, or asks for less than it should; None: it is not asked with that.
         flow_until: the name of the end of a span of the ledger.
         flow_limit: the most entries in one answer of the ledger.
         open_orders_by_client_id: the parameter that finds an order, where `fetch_order` knows only the venue's id.
@@ -95,6 +97,7 @@ class Venue:
     most_positions: int | None = None
     flow_types: frozenset[str] = frozenset()
     flow_filter: tuple[str, tuple[str, ...]] = ("", ())
+    worded: Mapping[str, Mapping[str, str | None]] = field(default_factory=lambda: MappingProxyType({}))
     flow_until: str = "until"
     flow_limit: int = 100
     open_orders_by_client_id: str = ""
@@ -397,7 +400,9 @@ VENUES = MappingProxyType(
             most_market=("maxMktSz",),
             # What goes to an isolated position's margin, and comes back, ccxt calls a transfer too.
             flow_types=frozenset({"1"}),
-            flow_filter=("type", ("1",)),
+            flow_filter=("billType", ("1",)),
+            # Of money in or out no instrument is told, so that it is not among the bills of swaps.
+            worded=MappingProxyType({"account/bills": MappingProxyType({"instType": None, "billType": "type"})}),
             lists=MappingProxyType(dict.fromkeys(("/account/positions", "/account/bills"), ("data",))),
             bound=_okx_bound,
             mode=("privateGetAccountConfig", _okx_mode),

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -13,6 +14,7 @@ from rulecap.exchange.calls import attempt
 from rulecap.exchange.client import open_client
 from rulecap.exchange.flows import counted
 from rulecap.exchange.keys import Keys
+from rulecap.exchange.ledger import Ledger
 from rulecap.exchange.markets import brackets_of, contract_worth, market_of
 from rulecap.exchange.orders import contracts_text
 from rulecap.exchange.placing import _of_an_order, cancel_order, find_order, reduction
@@ -404,3 +406,30 @@ def test_an_account_at_bitget_in_which_several_assets_are_margin_is_no_one_pool(
     with pytest.raises(VenueError, match="multi-assets") as raised:
         asyncio.run(look())
     assert raised.value.code == "not-one-pool"
+
+
+def ledger_asked(venue, only=""):
+    """Return with which parameters a venue is asked for its ledger, all of it or one type of entries."""
+    ways, moment = venue_of(venue), datetime.fromtimestamp(1_790_000_000, UTC)
+
+    async def ask(client, market):
+        async def once(what, call):
+            return await call()
+
+        span = moment - timedelta(minutes=10), moment
+        await Ledger(client, ways, "USDT", once).entries(span, only and ways.flow_filter[1][0])
+
+    return dict(parse_qsl(urlsplit(sent_by(venue, ask).split()[1]).query))
+
+
+@pytest.mark.parametrize("only", ["", "only"])
+def test_money_in_and_out_is_asked_for_at_okx_where_it_is(only):
+    """No instrument is told of it: among the bills of swaps there was none, and a deposit was a profit."""
+    asked = ledger_asked("okx", only)
+    assert "instType" not in asked
+    assert (asked["ccy"], asked["end"], asked.get("type")) == ("USDT", "1790000000000", "1" if only else None)
+
+
+def test_bitget_is_asked_for_the_ledger_of_the_accounts_futures():
+    asked = ledger_asked("bitget")
+    assert (asked["coin"], asked["productType"], asked["endTime"]) == ("USDT", "USDT-FUTURES", "1790000000000")
