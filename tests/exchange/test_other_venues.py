@@ -433,3 +433,26 @@ def test_money_in_and_out_is_asked_for_at_okx_where_it_is(only):
 def test_bitget_is_asked_for_the_ledger_of_the_accounts_futures():
     asked = ledger_asked("bitget")
     assert (asked["coin"], asked["productType"], asked["endTime"]) == ("USDT", "USDT-FUTURES", "1790000000000")
+
+
+ONLY_REDUCING = {
+    ("okx", False): {"side": "sell", "reduceOnly": True, "tdMode": "cross"},
+    ("okx", True): {"side": "sell", "posSide": "long", "tdMode": "cross"},
+    ("bitget", False): {"side": "sell", "reduceOnly": "YES", "marginMode": "crossed"},
+    ("bitget", True): {"side": "buy", "tradeSide": "Close", "marginMode": "crossed"},  # the position's side, by it
+    ("phemex", False): {"side": "Sell", "reduceOnly": True, "posSide": "Merged"},
+    ("phemex", True): {"side": "Sell", "posSide": "Long"},
+}
+
+
+@pytest.mark.parametrize(("venue", "hedged"), ONLY_REDUCING)
+def test_an_order_can_only_reduce_wherever_one_is_sent(venue, hedged):
+    assert {name for name, _ in ONLY_REDUCING} == set(SENT)
+
+    async def place(client, market):
+        await reduction(client, venue_of(venue), held(market, hedged=hedged), 1.0, NAME)()
+
+    told = json.loads(sent_by(venue, place).split(" ", 2)[2])
+    (order,) = told if isinstance(told, list) else [told]
+    said = ("side", "reduceOnly", "posSide", "tradeSide", "tdMode", "marginMode")
+    assert {name: order[name] for name in said if name in order} == ONLY_REDUCING[venue, hedged]
