@@ -7,7 +7,7 @@ from typing import Any
 from rulecap.exchange.calls import together
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.numbers import number
-from rulecap.exchange.positions import Holdings, held_positions, leverage_table
+from rulecap.exchange.positions import Holdings, check_once, held_positions, leverage_table
 from rulecap.exchange.session import Session
 from rulecap.exchange.symbols import is_traded, snapshot_symbol
 from rulecap.exchange.unneeded import Told
@@ -48,6 +48,7 @@ async def _told(session: Session, where: Mapping[str, Any]) -> list[Mapping[str,
     if most is not None and len(answer) >= most:
         raise VenueError("not-supported", f"{len(answer)} positions or more: the venue's answer may be cut there")
     answer += [client.parse_position_risk(one) for one in client.left_out]
+    check_once(answer)
     return [{**one, ASKED: where} for one in answer]
 
 

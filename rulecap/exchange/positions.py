@@ -117,6 +117,24 @@ def held_positions(
     return Holdings(tuple(sorted(held, key=lambda one: (one.position.symbol, one.position.side))), tuple(untold))
 
 
+def check_once(answer: list[Mapping[str, Any]]) -> None:
+    """Refuse an answer that tells a position twice: of several on a side of a market something tells them apart.
+
+    Args:
+        answer: ccxt's position structures.
+
+    Raises:
+        VenueError: `half-an-answer`, which may be right when it is asked for again.
+    """
+    names, numbers = ("symbol", "side", "id", "marginMode"), ("contracts", "entryPrice")
+    seen = set()
+    for one in answer:
+        told = (*(str(one.get(name)) for name in names), *(number(one.get(name)) for name in numbers))
+        if told in seen and number(one.get("contracts")):
+            raise VenueError("half-an-answer", f"the position in {one.get('symbol')} is told twice")
+        seen.add(told)
+
+
 def _check_named(raw: Mapping[str, Any]) -> None:
     """Refuse a position of which the venue does not tell what it is in."""
     if not raw.get("symbol"):

@@ -6,6 +6,7 @@ import pytest
 
 from rulecap.exchange import VenueError, reading
 from rulecap.exchange.accounts import account_of
+from rulecap.exchange.positions import check_once
 from rulecap.exchange.settings import ExchangeSettings
 from tests.exchange.conftest import VENUES, asked, refused
 from tests.venue.venue import dropped, put, restless
@@ -516,3 +517,30 @@ def test_a_market_with_orders_alone_is_no_position(binance):
 
     binance.fault("v3/account", "then", 999, change=more)
     assert len(asked(binance, account).held) == 2
+
+
+def doubled(answer):
+    """Return an answer about positions with each of them twice, whichever venue's it is."""
+    if isinstance(answer, list):
+        return answer + answer
+    rows = answer["result"]["list"]
+    return answer | {"result": answer["result"] | {"list": [*rows, *(dict(row) for row in rows)]}}
+
+
+def test_a_position_that_is_told_twice_is_not_two(venue):
+    """Else two of the worst are one, and the next worst is not reduced."""
+    ours = lambda one: one.params.get("settleCoin", "USDT") == "USDT"  # noqa: E731
+    venue.fault(venue.positions_path, "then", 2, change=doubled, when=ours)
+    assert len(asked(venue, account).held) == 2
+    venue.fault(venue.positions_path, "then", 999, change=doubled, when=ours)
+    failure = refused(venue, account)
+    assert (failure.code, "told twice" in failure.message) == ("half-an-answer", True)
+
+
+def test_two_positions_on_a_side_of_a_market_are_two_where_something_tells_them_apart():
+    raw = {"symbol": "X/USDT:USDT", "side": "long", "contracts": 2.0, "entryPrice": 9.0, "marginMode": "cross", "id": 1}
+    for other in ({"marginMode": "isolated"}, {"id": 2}, {"contracts": 3.0}, {"entryPrice": 8.0}, {"side": "short"}):
+        check_once([raw, raw | other])
+    check_once([raw | {"contracts": 0.0}] * 2)  # empty ones are none
+    with pytest.raises(VenueError, match="told twice"):
+        check_once([raw, raw | {"contracts": "2", "info": {}}])
