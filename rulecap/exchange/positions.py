@@ -6,7 +6,7 @@ from typing import Any
 
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.fitting import fitting
-from rulecap.exchange.numbers import first, needed, not_below_zero, number, product
+from rulecap.exchange.numbers import first, needed, not_below_zero, number, part, product
 from rulecap.exchange.symbols import check_market, snapshot_symbol, told_traded
 from rulecap.exchange.unlisted import unlisted_market
 from rulecap.exchange.venues import ASKED, OPTION, Venue
@@ -109,7 +109,7 @@ def held_positions(
                 check_market(market, quote)
                 # What is not at the mark price follows from the size and the mark price.
                 told = one if venue.notional_at_mark else {**one, "notional": None}
-                held.append(_held(told, market, leverages))
+                held.append(_held(told, market, leverages, _tradable(market, venue)))
         except VenueError as error:
             if error.retriable:
                 raise
@@ -156,7 +156,18 @@ def _is_open(raw: Mapping[str, Any]) -> bool:
     return contracts != 0
 
 
-def _held(raw: Mapping[str, Any], market: Mapping[str, Any], leverages: Mapping[tuple[str, str], float]) -> Held:
+def _tradable(market: Mapping[str, Any], venue: Venue) -> bool | None:
+    """Return whether a position can be reduced there, as far as that is told: more may be let out than in."""
+    state, closing = venue.closing
+    return None if part(market, "info", state) in closing else told_traded(market)
+
+
+def _held(
+    raw: Mapping[str, Any],
+    market: Mapping[str, Any],
+    leverages: Mapping[tuple[str, str], float],
+    tradable: bool | None,
+) -> Held:
     symbol, side = str(raw.get("symbol")), str(raw.get("side"))
     if side not in SIDES:
         raise VenueError("missing-field", f"the venue does not tell which side the position in {symbol} is on")
@@ -170,7 +181,7 @@ def _held(raw: Mapping[str, Any], market: Mapping[str, Any], leverages: Mapping[
             side="LONG" if side == "long" else "SHORT",
             quantity=quantity,
             liquidation_price=_above_zero(raw.get("liquidationPrice")),
-            tradable=told_traded(market),
+            tradable=tradable,
             **value,
         )
     hedged = raw.get("hedged")

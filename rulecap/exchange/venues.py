@@ -56,6 +56,8 @@ class Venue:
         flow_limit: the most entries in one answer of the ledger.
         open_orders_by_client_id: the parameter that finds an order, where `fetch_order` knows only the venue's id.
         most_market: where the market's own answer has the largest quantity of one market order.
+        closing: what a market's own answer calls its state, and which of these may let positions be closed, though
+            nothing, or not everything, is opened: whether it is traded is then not told.
         settles: reads which currency a position settles in, where its market is not listed; None: not told.
         mode: the method of ccxt's client that asks for the account's margin mode, and what reads from the answer why
             its margin is no one pool in one currency, None where it is; None: the venue is not asked.
@@ -102,6 +104,7 @@ class Venue:
     flow_limit: int = 100
     open_orders_by_client_id: str = ""
     most_market: tuple[str, ...] = ("",)
+    closing: tuple[str, frozenset[str]] = ("", frozenset())
     settles: Callable[[Mapping[str, Any], str], str | None] = lambda position, quote: None
     mode: tuple[str, Callable[[Any], str | None]] | None = None
     pooled: Callable[[Mapping[str, Any], str], str | None] = lambda balance, quote: None
@@ -373,6 +376,7 @@ BYBIT = Venue(
     flow_limit=50,
     open_orders_by_client_id="orderLinkId",
     most_market=("lotSizeFilter", "maxMktOrderQty"),
+    closing=("status", frozenset({"PreLaunch"})),  # of its phases one is trading
     settles=lambda position, quote: position.get(ASKED, {}).get("settleCoin"),
     mode=("privateGetV5AccountInfo", _bybit_mode),
     collateral=_bybit_collateral,
@@ -413,6 +417,7 @@ VENUES = MappingProxyType(
         "bitget": Venue(
             balance_total=EQUITY,
             most_market=("maxMarketOrderQty",),
+            closing=("symbolStatus", frozenset({"limit_open"})),  # as before it is taken off
             lists=MappingProxyType({"/position/all-position": ("data",)}),
             bound=_bitget_bound,
             pooled=_bitget_pooled,

@@ -19,6 +19,7 @@ from rulecap.exchange.markets import brackets_of, contract_worth, market_of
 from rulecap.exchange.orders import contracts_text
 from rulecap.exchange.placing import _of_an_order, cancel_order, find_order, reduction
 from rulecap.exchange.positions import held_positions
+from rulecap.exchange.symbols import is_traded
 from rulecap.exchange.venues import BINANCE, BYBIT, VENUES, Venue, venue_of
 
 # https://www.okx.com/docs-v5/en/#public-data-rest-api-get-instruments and -get-position-tiers
@@ -456,3 +457,28 @@ def test_an_order_can_only_reduce_wherever_one_is_sent(venue, hedged):
     (order,) = told if isinstance(told, list) else [told]
     said = ("side", "reduceOnly", "posSide", "tradeSide", "tdMode", "marginMode")
     assert {name: order[name] for name in said if name in order} == ONLY_REDUCING[venue, hedged]
+
+
+# https://www.bitget.com/api-doc/contract/market/Get-All-Symbols-Contracts: in `limit_open` nothing is opened any more
+@pytest.mark.parametrize(
+    ("venue", "field", "state", "tradable"),
+    [
+        ("bitget", "symbolStatus", "limit_open", None),
+        ("bitget", "symbolStatus", "maintain", False),
+        ("bybit", "status", "PreLaunch", None),
+        ("bybit", "status", "Delivering", False),
+        ("okx", "state", "suspend", False),
+    ],
+)
+def test_a_market_in_which_nothing_is_opened_may_let_positions_be_closed(venue, field, state, tradable):
+    """Else what is held there is never chosen, until the venue settles it."""
+    client = open_client(ExchangeSettings(venue=venue), Keys())
+    market = swap(client) | {"active": False, "info": {field: state}}
+    assert held_in(market, venue).position.tradable is tradable
+    assert not is_traded(market)  # for an entry
+
+
+def held_in(market, venue):
+    raw = {"symbol": market["symbol"], "side": "long", "contracts": 1.0, "entryPrice": 1.0, "markPrice": 1.0}
+    listed = {market["symbol"]: market}
+    return held_positions([raw | {"leverage": 2.0}], listed.get, "USDT", {}, venue_of(venue)).all()[0]
