@@ -168,7 +168,10 @@ class Desk:
             return self._recorder.refused(asked, self._too_old(snapshot))
         why = account.lacking.why if account else None
         if account is not None and why is not None:
-            return self._recorder.unrecorded(asked, Problem(why.code, str(why)), account.lacking.unknown)
+            problem = Problem(why.code, str(why))
+            if account.lacking.hides(snapshot):
+                return self._recorder.refused(asked, problem)
+            return self._recorder.unrecorded(asked, problem, account.lacking.unknown)
         return await self._recorder.ask(asked)
 
     def _is_too_old(self, snapshot: Snapshot) -> bool:

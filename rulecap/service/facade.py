@@ -26,7 +26,7 @@ from rulecap.service.contract import MARGIN, POSITION, STATE
 from rulecap.service.problems import shown_problem
 from rulecap.service.resuming import resume
 from rulecap.service.settings import ServiceSettings
-from rulecap.service.sources import WHOLE, Source, SourceError
+from rulecap.service.sources import WHOLE, Lacking, Source, SourceError
 from rulecap.service.view import SharedView
 from rulecap.snapshot import Account, Signal, Snapshot
 from rulecap.snapshot.findings import describe, problems_of
@@ -86,7 +86,7 @@ class Office:
             raise failure
         snapshot, unread = await self._view.snapshot(symbol, signal)
         if failure is not None:
-            return self._unrecorded(decision, snapshot, failure, lacking.unknown)
+            return self._unrecorded(decision, snapshot, failure, lacking)
         decided = await self._recorded(decision, snapshot)
         if unread is not None and not decided.ok:
             decided.problems = (*decided.problems, Problem(unread.code, str(unread)))
@@ -99,11 +99,13 @@ class Office:
             return self._policy.evaluate(snapshot, decision)
         return await asyncio.to_thread(self._ledger.evaluate, self._policy, snapshot, decision, asked_by=self._asked_by)
 
-    def _unrecorded(self, decision: str, snapshot: Snapshot, failure: SourceError, unknown: frozenset[str]) -> Decision:
+    def _unrecorded(self, decision: str, snapshot: Snapshot, failure: SourceError, lacking: Lacking) -> Decision:
         problem = Problem(failure.code, str(failure))
+        if lacking.hides(snapshot):
+            return self._policy.refused(decision, problem)
         if self._ledger is None:
-            return self._policy.partially(snapshot, decision, unknown, problem)
-        return self._ledger.unrecorded(Asked(self._policy, snapshot, decision), problem, unknown)
+            return self._policy.partially(snapshot, decision, lacking.unknown, problem)
+        return self._ledger.unrecorded(Asked(self._policy, snapshot, decision), problem, lacking.unknown)
 
     def close(self) -> None:
         """Let go of the log."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from rulecap.snapshot import Account, Asset, Book, Market, Position
+from rulecap.snapshot import Account, Asset, Book, Market, Position, Snapshot
 
 # A position is open that cannot be counted: what is decided on the others is not recorded as if it were on all.
 UNTOLD = "position-untold"
@@ -72,6 +72,14 @@ class Lacking(NamedTuple):
     def unknown(self) -> frozenset[str]:
         """The snapshot's paths that are not to be relied on, as `Policy.partially` takes them."""
         return frozenset([NET_DEPOSITS]) if self.doubt else frozenset()
+
+    def hides(self, snapshot: Snapshot) -> bool:
+        """Return whether what is to be reduced may be the position that is not told: it may well be there."""
+        signal = snapshot.signal
+        if self.untold is None or signal is None or not signal.reduce_only:
+            return False
+        reduced = (signal.symbol, "LONG" if signal.side == "SELL" else "SHORT")
+        return reduced not in {(one.symbol, one.side) for one in snapshot.positions}
 
 
 WHOLE = Lacking()

@@ -190,6 +190,9 @@ def test_of_an_account_that_is_not_whole_a_reduction_is_answered_and_nothing_els
     assert [(one["code"], one["severity"]) for one in told["problems"]] == [(why.code, "warning")]
     told = asyncio.run(orchestrator.get_position_recommendation(**SPECIFIED))
     assert (told["recommendation"], told["reason"], told["decision_id"]) == ("REJECT", str(why), None)
+    unseen = asyncio.run(orchestrator.get_position_recommendation(**{**REDUCTION, "symbol": "BTCUSDT"}))
+    said = str(why) if lacking.untold else "nothing to reduce: no LONG position is open in BTCUSDT"
+    assert (unseen["recommendation"], unseen["reason"]) == ("REJECT", said)
     with pytest.raises(SourceError, match=str(why)):
         asyncio.run(manager.get_capital_state())
     for one in (orchestrator, manager):

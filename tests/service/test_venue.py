@@ -294,6 +294,12 @@ def test_a_position_that_cannot_be_counted_refuses_entries_and_leaves_reductions
     reduced = client.post(POSITION, json={"symbol": "ETHUSDT", "side": "SELL", "reduce_only": True}).json()
     assert (reduced["quantity"], reduced["problems"][0]["code"]) == (1.2, "position-untold")
     assert reduced["problems"][0]["severity"] == "warning"
+    # Of the one that is not told nobody says that it is not there; a short position in ETH may be it too.
+    for asked in ({"symbol": "BTCUSDT", "side": "SELL"}, {"symbol": "ETHUSDT", "side": "BUY"}):
+        refusal = client.post(POSITION, json={**asked, "reduce_only": True}).json()
+        assert (refusal["recommendation"], refusal["quantity"], refusal["decision_id"]) == ("REJECT", 0, None)
+        assert "nothing to reduce" not in refusal["reason"]
+        assert [(one["code"], one["severity"]) for one in refusal["problems"]] == [("position-untold", "error")]
     assert client.get("/api/capital/margin/status").json()["zone"] == "GREEN_ZONE"
     refused(client.get("/api/capital/state"), 503, "position-untold")
     ready = client.get("/ready").json()
