@@ -50,7 +50,12 @@ class Trouble:
 def order_troubles(orders: Iterable[Order]) -> list[Trouble]:
     """Return what went wrong with orders: refused, not sent though they should have been, or not known to be."""
     wrong = [one for one in orders if one.code not in NO_TROUBLE]
-    return [Trouble(one.code, f"the order {one.client_order_id}: {one.message}") for one in wrong]
+    return [Trouble(one.code, _named(f"the order {one.client_order_id}: ", one.message)) for one in wrong]
+
+
+def _named(name: str, message: str) -> str:
+    """Return a message that begins with a name, once: a venue's failure names what was asked, too."""
+    return name + message.removeprefix(name)
 
 
 @dataclass(slots=True)

@@ -146,6 +146,12 @@ def test_what_became_of_an_order_that_was_followed_is_told(played):
     assert (second.ok, changes(second)) == (True, {})
 
 
+def test_an_order_is_named_once_in_what_went_wrong_with_it(played):
+    """What the venue was asked is named in its answer, too."""
+    played.followed = [order(NOT_SENT, "rc2", code="venue-auth", message="the order rc2: the key may not do this")]
+    assert played.one().troubles[0].message == "the order rc2: the key may not do this"
+
+
 @pytest.mark.parametrize("state", [REFUSED, NOT_SENT])
 def test_an_order_that_does_not_reach_the_venue_tells_why_once(played, state):
     def again():
