@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rulecap.exchange.answers import Pool
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.fitting import fitting
 from rulecap.exchange.numbers import first, needed, not_below_zero, number, part, total
 from rulecap.exchange.positions import Held
 from rulecap.exchange.settings import ExchangeSettings
-from rulecap.exchange.venues import EQUITY, WALLET, Pool, venue_of
+from rulecap.exchange.venues import EQUITY, WALLET, venue_of
 from rulecap.snapshot import Account
 
 

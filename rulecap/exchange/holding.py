@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from rulecap.exchange.answers import OPTION
 from rulecap.exchange.calls import together
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.numbers import number
@@ -11,7 +12,7 @@ from rulecap.exchange.positions import Holdings, check_once, held_positions, lev
 from rulecap.exchange.session import Session
 from rulecap.exchange.symbols import is_traded, snapshot_symbol
 from rulecap.exchange.unneeded import Told
-from rulecap.exchange.venues import ASKED, OPTION
+from rulecap.exchange.venues import ASKED
 
 
 async def held(session: Session, where: Mapping[str, Any] | None = None) -> Holdings:

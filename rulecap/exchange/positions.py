@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rulecap.exchange.answers import OPTION
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.fitting import fitting
 from rulecap.exchange.numbers import first, needed, not_below_zero, number, part, product
 from rulecap.exchange.symbols import check_market, snapshot_symbol, told_traded
 from rulecap.exchange.unlisted import unlisted_market
-from rulecap.exchange.venues import ASKED, OPTION, Venue
+from rulecap.exchange.venues import ASKED, Venue
 from rulecap.snapshot import Position
 
 SIDES = {"long": "LONG", "short": "SHORT"}
