@@ -52,6 +52,11 @@ class OpenNumber(float):
         """Compare what it is now."""
         return self.now == other
 
+    # A float has one of its own, which would be of the number as it was written.
+    def __ne__(self, other: object) -> bool:
+        """Compare what it is now."""
+        return self.now != other
+
     def __hash__(self) -> int:
         """Return the hash of the name: the number changes."""
         return hash(self.name)
