@@ -180,6 +180,15 @@ def test_what_ended_is_not_found_again_by_reading_back(ask, url):
     assert scores.of(held(LONG, ("SOLUSDT", "LONG"))) == {}
 
 
+def test_what_ended_is_not_found_again_by_reading_on(ask, url):
+    scores = EntryScores(url, "one")
+    assert scores.of(held(LONG)) == {}
+    ask(score=50)
+    assert scores.of(held(LONG)) == {LONG: 50.0}
+    assert scores.of([]) == {}
+    assert scores.of(held(LONG)) == {}
+
+
 def test_much_is_read_in_parts(ask, url, monkeypatch):
     monkeypatch.setattr(module, "ROWS", 2)
     ask(score=50)
