@@ -170,6 +170,31 @@ class TestHistory:
         assert panel.get_ylim()[0] <= -9
         assert {text.get_text() for text in panel.texts} == {"LOSS", "GAIN"}
 
+    def test_draws_each_state_that_the_lines_reach_between_its_bounds(self, history):
+        """And the one above them up to its end: how far it is to the next state is what is looked for."""
+        pytest.importorskip("matplotlib")
+        from matplotlib.dates import date2num
+
+        points = tuple(
+            replace(point, values=point.values | {"used_pct": used})
+            for point, used in zip(history.points[:3], (10.0, 30.0, 45.0), strict=True)
+        )
+        panel = drawn(replace(history, points=points)).axes[1]
+        spans = [(one.get_y(), one.get_y() + one.get_height()) for one in panel.patches]
+        low, high = panel.get_ylim()
+        assert 0 <= low < 10
+        assert (spans, high) == ([pytest.approx((low, 50))], 50)
+        assert [one.get_text() for one in panel.texts] == ["CALM"]
+        first, last = (date2num(EPOCH + timedelta(microseconds=point.time)) for point in (points[0], points[-1]))
+        assert panel.get_xlim()[0] <= first < last <= panel.get_xlim()[1]
+        above = tuple(replace(point, values=point.values | {"used_pct": 85.0}) for point in points)
+        panel = drawn(replace(history, points=above)).axes[1]
+        low, high = panel.get_ylim()
+        spans = [(one.get_y(), one.get_y() + one.get_height()) for one in panel.patches]
+        assert (low, high > 85) == (50, True)
+        assert spans == [pytest.approx((50, 80)), pytest.approx((80, high))]
+        assert [one.get_text() for one in panel.texts] == ["BUSY", "FULL"]
+
     def test_shows_a_line_that_lies_on_the_axis(self, history):
         """No drawdown at all is a line too, and not only the frame."""
         pytest.importorskip("matplotlib")
