@@ -25,7 +25,14 @@ CODED = {"Problem", "Refused", "SourceError", "Trouble", "VenueError", "LogError
 # Words of this form that are no codes: of HTTP and JSON schemas, of threads, of what a pass did with an action.
 OTHERS = {
     *("date-time", "idempotency-key", "no-store", "retry-after", "x-scope"),
-    *("rulecap-audit", "rulecap-reading", "sandbox-name", "would-send", "x-bapi-limit-reset-timestamp"),
+    *(
+        "rulecap-audit",
+        "rulecap-lines",
+        "rulecap-reading",
+        "sandbox-name",
+        "would-send",
+        "x-bapi-limit-reset-timestamp",
+    ),
 }
 LEVELS = {"warning", "error", "critical", "exception"}
 

@@ -97,7 +97,7 @@ def run(asked: argparse.Namespace) -> int:
     from rulecap.monitor.journal import JournalError
     from rulecap.monitor.lock import AlreadyRunning
     from rulecap.monitor.running import look_once, watch
-    from rulecap.service.logs import set_up
+    from rulecap.service.logs import set_up, written
 
     set_up(asked.log_level or ("error" if asked.once else "info"), asked.log_format == "json")
     fine = True
@@ -111,6 +111,8 @@ def run(asked: argparse.Namespace) -> int:
         asyncio.run(look_once(wanted, seen) if asked.once else watch(wanted, seen))
     except (AlreadyRunning, JournalError, LogError, UnusableKey, VenueError, OSError) as error:
         raise UsageError(str(error)) from error
+    finally:
+        written()
     return FINE if fine or not asked.once else NOT_FINE
 
 

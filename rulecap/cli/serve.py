@@ -54,7 +54,7 @@ def run(asked: argparse.Namespace) -> int:
 
     from rulecap.audit import LogError, UnusableKey
     from rulecap.service.keys import UnusableKeys
-    from rulecap.service.logs import set_up
+    from rulecap.service.logs import set_up, written
     from rulecap.service.running import serve
     from rulecap.service.settings import BadSettings
 
@@ -65,6 +65,8 @@ def run(asked: argparse.Namespace) -> int:
         return FINE if serve(settings, _told) else NOT_FINE
     except (UnusableKeys, BadSettings, LogError, UnusableKey) as error:
         raise UsageError(str(error)) from error
+    finally:
+        written()
 
 
 def _settings(asked: argparse.Namespace) -> "ServiceSettings":
