@@ -46,9 +46,9 @@ def read_keys(where: Credentials, environment: Mapping[str, str]) -> Keys:
         VenueError: `keys-unreadable`, the file is not there or not as it must be; `keys-missing`, one of two is absent.
     """
     if where.file is not None:
-        return _checked(_of_file(where), str(where.file))
+        return _checked(_of_file(where), f"{where.file} must hold both")
     names = (where.key_variable, where.secret_variable, where.password_variable)
-    return _checked(Keys(*(environment.get(name, "") for name in names)), f"{names[0]} and {names[1]}")
+    return _checked(Keys(*(environment.get(name, "") for name in names)), f"{names[0]} and {names[1]} belong together")
 
 
 def _of_file(where: Credentials) -> Keys:
@@ -67,11 +67,11 @@ def _of_file(where: Credentials) -> Keys:
     return Keys(*(held.get(name, "") for name in names))
 
 
-def _checked(keys: Keys, named: str) -> Keys:
+def _checked(keys: Keys, why: str) -> Keys:
     """Return the keys, unless one of key and secret lacks the other."""
     if bool(keys.key) is not bool(keys.secret):
         absent = "secret" if keys.key else "key"
-        raise VenueError("keys-missing", f"the {absent} is missing: {named} belong together")
+        raise VenueError("keys-missing", f"the {absent} is missing: {why}")
     return keys
 
 

@@ -108,6 +108,14 @@ def test_one_of_two_is_missing(environment):
     assert "s3cr3t" not in str(raised.value)
 
 
+def test_a_file_that_holds_one_of_two_is_named_in_a_sentence(tmp_path):
+    path = tmp_path / "keys.json"
+    path.write_text('{"secret": "s3cr3t"}')
+    with pytest.raises(VenueError) as raised:
+        read_keys(Credentials(file=path), {})
+    assert (raised.value.code, raised.value.message) == ("keys-missing", f"the key is missing: {path} must hold both")
+
+
 def test_settings_hold_no_key():
     with pytest.raises(ValueError, match="extra"):
         ExchangeSettings.model_validate({"venue": "binanceusdm", "apiKey": "x"})
