@@ -17,7 +17,15 @@ from tests.monitor.conftest import ORANGE
 PAGE = Document(ROOT / "docs" / "on-call.md")
 # Lines of the log, and answers of the service.
 OF_NO_PASS = {
-    *("deposits-unkept", "heartbeat", "markets-unread", "mode-unread", "notices-given-up", "options-untold"),
+    *(
+        "deposits-unkept",
+        "heartbeat",
+        "lines-lost",
+        "markets-unread",
+        "mode-unread",
+        "notices-given-up",
+        "options-untold",
+    ),
     *("no-snapshot", "other-collateral", "output", "policy-slow", "snapshot-stale", "snapshot-too-old", "undelivered"),
 }
 
