@@ -13,6 +13,7 @@ from rulecap.service.collector import settle
 from rulecap.service.failing import steadily
 from rulecap.service.hangup import at_hangup
 from rulecap.service.heads import bounded_protocol
+from rulecap.service.logs import written
 from rulecap.service.loops import new_event_loop
 from rulecap.service.service import Service
 from rulecap.service.settings import ServiceSettings
@@ -57,6 +58,7 @@ class Server(uvicorn.Server):
             self._looking.cancel()
         await super().shutdown(sockets)
         log.info("stopped")
+        written()  # uvicorn hands the signal on once it is done, which ends the process
 
 
 def address(name: tuple[str, int]) -> str:
