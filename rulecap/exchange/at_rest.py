@@ -1,8 +1,10 @@
 """An account at rest: balance and positions that did not change while they were read, and what is asked beside them."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from rulecap.exchange.accounts import account_of
 from rulecap.exchange.agreement import Contradicted, check_margin, missing, moved
@@ -12,32 +14,32 @@ from rulecap.exchange.errors import VenueError
 from rulecap.exchange.flows import Deposits, counted
 from rulecap.exchange.holding import held_anywhere, sizes
 from rulecap.exchange.ledger import Ledger
+from rulecap.exchange.positions import Holdings
 from rulecap.exchange.reading import refuse_several
 from rulecap.exchange.session import Session
 from rulecap.exchange.views import AccountView
 
-READINGS_OF_A_MOVING_ACCOUNT = 3
+MOST_READINGS = 3
 
 
 async def account_view(session: Session, deposits: Deposits | None, partial: bool) -> AccountView:
     """Return balance and positions; see `Exchange.account_view`."""
-    tries = 0
-    while True:
-        tries += 1
+    for _ in range(MOST_READINGS - 1):
         try:
-            return await _read_once(session, deposits, partial, partial and tries == READINGS_OF_A_MOVING_ACCOUNT)
+            return await _read_once(session, deposits, partial)
+        except Contradicted:
+            behind = session.settings.retries.first_delay_seconds  # one of the two answers may be older than the other
         except VenueError as error:
-            passing = error.code == "account-moving" or isinstance(error, Contradicted)
-            if not passing or tries == READINGS_OF_A_MOVING_ACCOUNT:
+            if error.code != "account-moving":
                 raise
-            # One of the two answers may be a moment behind the other.
-            behind = session.settings.retries.first_delay_seconds if isinstance(error, Contradicted) else 0.0
+            behind = 0.0
         clock, _ = await _clock(session, partial)
-        await asyncio.sleep(max(clock.uncertainty, behind))  # by then what moved just now is before the next one
+        await asyncio.sleep(max(clock.uncertainty, behind))  # by then what moved just now is before the next reading
+    return await _read_once(session, deposits, partial, as_it_is=partial)
 
 
-async def _read_once(session: Session, deposits: Deposits | None, partial: bool, last: bool) -> AccountView:
-    """Return balance and positions; for the `last` time also where they change, or are less than their margin tells."""
+async def _read_once(session: Session, deposits: Deposits | None, partial: bool, as_it_is: bool = False) -> AccountView:
+    """Return balance and positions; `as_it_is` is for the last time, when what keeps them from agreeing is told."""
     quote = session.settings.quote
     (clock, timeless), _ = await together(_clock(session, partial), session.markets())
     modeless = await _mode(session, partial)  # signed by the venue's time
@@ -50,25 +52,35 @@ async def _read_once(session: Session, deposits: Deposits | None, partial: bool,
     balance = await session.ask("the balance", session.client.fetch_balance)
     refuse_several(session.venue.pooled(balance, quote), quote)
     session.remarks.collateral(session.venue.collateral(balance, quote))
-    again = await held_anywhere(session)
-    moving: tuple[VenueError, ...] = ()
-    if sizes(again) != sizes(before) or moved(session.venue, balance, again):
-        error = VenueError("account-moving", "positions changed each time while the account was read")
-        if not last:
-            raise error
-        before, moving = again, (error,)
-    left_out = missing(session.venue, balance, before, quote)
-    if left_out is not None:
-        # What was held before is better to reduce by than nothing at all.
-        if not last or not before.held:
-            raise left_out
-        before = replace(before, untold=(left_out,))
+    positions = await _beside(balance, session, before, as_it_is)
     after = await deposits_after(session, deposits, began) if deposits is not None else None
     net = (after or deposits or Deposits(0.0, began)).net
-    account = account_of(balance, None if before.untold else before.held, session.settings, net)
-    check_margin(account, before)
-    unsure = *timeless, *modeless, *before.unsure, *moving
-    return AccountView(account, before.held, after, began, before.untold, unsure)
+    account = account_of(balance, None if positions.untold else positions.held, session.settings, net)
+    check_margin(account, positions)
+    unsure = *timeless, *modeless, *positions.unsure
+    return AccountView(account, positions.held, after, began, positions.untold, unsure)
+
+
+async def _beside(balance: Mapping[str, Any], session: Session, before: Holdings, as_it_is: bool) -> Holdings:
+    """Return the positions that belong to a balance, where they are as they were before it was read.
+
+    Raises:
+        VenueError: unless they are taken as they are: `account-moving`, they have changed; `half-an-answer`, the
+            balance tells of more. That is raised in any case where not one position is told.
+    """
+    found, again = before, await held_anywhere(session)
+    if sizes(again) != sizes(before) or moved(session.venue, balance, again):
+        moving = VenueError("account-moving", "positions changed each time while the account was read")
+        if not as_it_is:
+            raise moving
+        found = replace(again, unsure=(*again.unsure, moving))
+    left_out = missing(session.venue, balance, found, session.settings.quote)
+    if left_out is None:
+        return found
+    # What is held for certain is better to reduce by than nothing at all.
+    if not as_it_is or not found.held:
+        raise left_out
+    return replace(found, untold=(left_out,))
 
 
 async def deposits_after(session: Session, before: Deposits, now: datetime) -> Deposits | None:

@@ -45,7 +45,8 @@ class Holdings:
     Attributes:
         held: those that can be counted, in the order of symbol and side.
         untold: why each of the others cannot be.
-        unsure: why the leverage is not known that was set for them; it is then notional / margin.
+        unsure: why the leverage is not known that was set for them, which is then notional / margin; that they changed
+            each time while they were read.
     """
 
     held: tuple[Held, ...]
