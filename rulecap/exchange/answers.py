@@ -1,4 +1,4 @@
-"""Small readers of venues' own answers: what ccxt's unified fields do not tell, or tell otherwise."""
+"""Small readers of the venues' own answers, venue by venue: what ccxt's unified fields lack, or tell otherwise."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from rulecap.exchange.numbers import number, part, total
 from rulecap.problems import shown
 
 OPTION = "option"
+SEVERAL_ASSETS = "it is in multi-assets mode, in which several assets are margin together"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,24 @@ def binance_pool(balance: Mapping[str, Any], quote: str) -> Pool:
     return Pool(*(number(part(held, name)) for name in names))
 
 
-def _binance_asset(balance: Mapping[str, Any], quote: str) -> Any:
-    assets = part(balance, "info", "assets") or []
-    return next((one for one in assets if part(one, "asset") == quote), None)
+def binance_mode(answer: Any) -> str | None:
+    """Read `GET /fapi/v1/multiAssetsMargin`."""
+    several = part(answer, "multiAssetsMargin")
+    if not isinstance(several, bool):
+        raise VenueError("half-an-answer", "whether several assets are margin is not told")
+    return SEVERAL_ASSETS if several else None
+
+
+def binance_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the assets in which positions have margin."""
+    return _with_margin(part(balance, "info", "assets"), "asset", "positionInitialMargin")
+
+
+def binance_bound_by_all(balance: Mapping[str, Any], quote: str) -> float | None:
+    """Return the margin of all positions, where all are cross: what is put aside for others may be among it."""
+    held = _binance_asset(balance, quote)
+    wallet, cross = number(part(held, "walletBalance")), number(part(held, "crossWalletBalance"))
+    return number(part(held, "positionInitialMargin")) if wallet == cross else None
 
 
 def binance_listed(balance: Mapping[str, Any]) -> Mapping[tuple[str, str], float]:
@@ -46,16 +62,9 @@ def binance_listed(balance: Mapping[str, Any]) -> Mapping[tuple[str, str], float
     return found
 
 
-def binance_bound_by_all(balance: Mapping[str, Any], quote: str) -> float | None:
-    """Return the margin of all positions, where all are cross: what is put aside for others may be among it."""
-    held = _binance_asset(balance, quote)
-    wallet, cross = number(part(held, "walletBalance")), number(part(held, "crossWalletBalance"))
-    return number(part(held, "positionInitialMargin")) if wallet == cross else None
-
-
-def binance_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the assets in which positions have margin."""
-    return _with_margin(part(balance, "info", "assets"), "asset", "positionInitialMargin")
+def _binance_asset(balance: Mapping[str, Any], quote: str) -> Any:
+    assets = part(balance, "info", "assets") or []
+    return next((one for one in assets if part(one, "asset") == quote), None)
 
 
 def binance_settles(position: Mapping[str, Any], quote: str) -> str | None:
@@ -72,9 +81,9 @@ def binance_left_out(path: str, answer: Any) -> tuple[Any, ...] | None:
     return tuple(one for one in open_ones if not (number(part(one, "entryPrice")) or 0.0) > 0)
 
 
-def _bybit_coin(balance: Mapping[str, Any], quote: str) -> Any:
-    coins = part(balance, "info", "result", "list", 0, "coin") or []
-    return next((one for one in coins if part(one, "coin") == quote), None)
+def binance_refuses(answer: Any) -> bool:
+    """Read Binance's codes of a book that is empty, an order that cannot be filled, an account that is liquidated."""
+    return part(answer, "code") in (-1112, -2020, -2023)
 
 
 def bybit_pool(balance: Mapping[str, Any], quote: str) -> Pool:
@@ -90,14 +99,6 @@ def bybit_pool(balance: Mapping[str, Any], quote: str) -> Pool:
     )
 
 
-def binance_mode(answer: Any) -> str | None:
-    """Read `GET /fapi/v1/multiAssetsMargin`."""
-    several = part(answer, "multiAssetsMargin")
-    if not isinstance(several, bool):
-        raise VenueError("half-an-answer", "whether several assets are margin is not told")
-    return "it is in multi-assets mode, in which several assets are margin together" if several else None
-
-
 def bybit_mode(answer: Any) -> str | None:
     """Read `GET /v5/account/info`."""
     mode = part(answer, "result", "marginMode")
@@ -106,35 +107,40 @@ def bybit_mode(answer: Any) -> str | None:
     return None if mode == "REGULAR_MARGIN" else f"its margin mode is {shown(mode)}, not cross margin"
 
 
-# Beside futures mode (2), in which each currency is a pool of its own.
-OKX_MODES = MappingProxyType({"1": "spot mode", "3": "multi-currency margin", "4": "portfolio margin"})
-
-
-def okx_mode(answer: Any) -> str | None:
-    """Read `GET /api/v5/account/config`."""
-    level = part(answer, "data", 0, "acctLv")
-    if level == "2":
-        return None
-    if not isinstance(level, str) or not level:
-        raise VenueError("half-an-answer", "the account's mode is not told")
-    return f"its account mode is {OKX_MODES.get(level, shown(level))}, not futures mode"
-
-
 def bybit_collateral(balance: Mapping[str, Any], quote: str) -> tuple[str, ...]:
     """Return the coins that are margin in a unified account, which has all of them together."""
-    coins = part(balance, "info", "result", "list", 0, "coin") or []
-    held = (str(part(one, "coin")) for one in coins if number(part(one, "equity")) and _is_margin(one))
+    held = (str(part(one, "coin")) for one in _bybit_coins(balance) if number(part(one, "equity")) and _is_margin(one))
     return tuple(sorted(name for name in held if name != quote))
 
 
 def bybit_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the coins in which positions have margin."""
-    return _with_margin(part(balance, "info", "result", "list", 0, "coin"), "coin", "totalPositionIM")
+    return _with_margin(_bybit_coins(balance), "coin", "totalPositionIM")
 
 
 def bybit_bound_by_all(balance: Mapping[str, Any], quote: str) -> float | None:
     """Return the margin of all positions in a coin; what closing costs may be in it."""
     return number(part(_bybit_coin(balance, quote), "totalPositionIM"))
+
+
+def _bybit_coins(balance: Mapping[str, Any]) -> Any:
+    return part(balance, "info", "result", "list", 0, "coin") or ()
+
+
+def _bybit_coin(balance: Mapping[str, Any], quote: str) -> Any:
+    return next((one for one in _bybit_coins(balance) if part(one, "coin") == quote), None)
+
+
+def _is_margin(coin: Any) -> bool:
+    """Return whether nothing says that a coin is none: the venue does not take it, or its owner does not want it."""
+    return part(coin, "marginCollateral") is not False and part(coin, "collateralSwitch") is not False
+
+
+def bybit_elsewhere(quote: str) -> tuple[dict[str, Any], ...]:
+    """Ask for linear contracts in the other currency that Bybit has, for all that settle in a coin, and for options."""
+    others = [one for one in ("USDT", "USDC") if one != quote]
+    linear = ({"settleCoin": one, "limit": 200} for one in others)
+    return (*linear, {"subType": "inverse", "limit": 200}, {"type": OPTION, "limit": 200})
 
 
 def bybit_ban(status: int, answer: Any) -> float | None:
@@ -156,32 +162,35 @@ def bybit_passing(answer: Any) -> bool:
     return part(answer, "retCode") in (429, 10000, 10016)
 
 
-def binance_refuses(answer: Any) -> bool:
-    """Read Binance's codes of a book that is empty, an order that cannot be filled, an account that is liquidated."""
-    return part(answer, "code") in (-1112, -2020, -2023)
-
-
 def bybit_refuses(answer: Any) -> bool:
     """Read Bybit's codes of parameters that are wrong, and of what cannot be traded: 110017 has nothing to reduce."""
     code = part(answer, "retCode")
     return isinstance(code, int) and (code == 10001 or 110000 <= code < 111000)
 
 
-def okx_refuses(answer: Any) -> bool:
-    """Read OKX's codes of orders: 51169 has nothing to reduce. With 51149 it ran out of time."""
-    codes = (part(answer, "code"), *(part(one, "sCode") for one in part(answer, "data") or ()))
-    return any(str(code)[:2] == "51" and len(str(code)) == 5 and code != "51149" for code in codes)
+# Beside futures mode (2), in which each currency is a pool of its own.
+OKX_MODES = MappingProxyType({"1": "spot mode", "3": "multi-currency margin", "4": "portfolio margin"})
 
 
-def phemex_refuses(answer: Any) -> bool:
-    """Read the codes of Phemex's trading engine, and its codes of an order that breaks a rule of the venue's."""
-    code = part(answer, "code")
-    return isinstance(code, int) and 11000 <= code < 12000
+def okx_mode(answer: Any) -> str | None:
+    """Read `GET /api/v5/account/config`."""
+    level = part(answer, "data", 0, "acctLv")
+    if level == "2":
+        return None
+    if not isinstance(level, str) or not level:
+        raise VenueError("half-an-answer", "the account's mode is not told")
+    return f"its account mode is {OKX_MODES.get(level, shown(level))}, not futures mode"
 
 
 def okx_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:
     """Read `GET /api/v5/account/balance`: its margin is of orders too, its unrealized PnL of positions alone."""
     return _with_margin(part(balance, "info", "data", 0, "details"), "ccy", "upl")
+
+
+def okx_refuses(answer: Any) -> bool:
+    """Read OKX's codes of orders: 51169 has nothing to reduce. With 51149 it ran out of time."""
+    codes = (part(answer, "code"), *(part(one, "sCode") for one in part(answer, "data") or ()))
+    return any(str(code)[:2] == "51" and len(str(code)) == 5 and code != "51149" for code in codes)
 
 
 def bitget_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:
@@ -194,21 +203,15 @@ def bitget_pooled(balance: Mapping[str, Any], quote: str) -> str | None:
     assets = part(balance, "info")
     held = (one for one in assets if part(one, "marginCoin") == quote) if isinstance(assets, list) else ()
     several = any(part(one, "assetMode") == "union" for one in held)
-    return "it is in multi-assets mode, in which several assets are margin together" if several else None
+    return SEVERAL_ASSETS if several else None
+
+
+def phemex_refuses(answer: Any) -> bool:
+    """Read the codes of Phemex's trading engine, and its codes of an order that breaks a rule of the venue's."""
+    code = part(answer, "code")
+    return isinstance(code, int) and 11000 <= code < 12000
 
 
 def _with_margin(assets: Any, name: str, margin: str) -> tuple[str, ...]:
     """Return the names of the assets of which some is margin, or that have what only positions have."""
     return tuple(str(part(one, name)) for one in assets or () if number(part(one, margin)))
-
-
-def _is_margin(coin: Any) -> bool:
-    """Return whether nothing says that a coin is none: the venue does not take it, or its owner does not want it."""
-    return part(coin, "marginCollateral") is not False and part(coin, "collateralSwitch") is not False
-
-
-def bybit_elsewhere(quote: str) -> tuple[dict[str, Any], ...]:
-    """Ask for linear contracts in the other currency that Bybit has, for all that settle in a coin, and for options."""
-    others = [one for one in ("USDT", "USDC") if one != quote]
-    linear = ({"settleCoin": one, "limit": 200} for one in others)
-    return (*linear, {"subType": "inverse", "limit": 200}, {"type": OPTION, "limit": 200})
