@@ -5,7 +5,6 @@ import logging
 from dataclasses import dataclass
 
 from rulecap.exchange.errors import VenueError
-from rulecap.language.values import iso
 from rulecap.monitor.account import Account
 from rulecap.monitor.changes import (
     ACCOUNT,
@@ -260,20 +259,3 @@ def _states(orders: list[Order]) -> Found:
 def _shown(value: object) -> object:
     """Return a value as a log may have it: names and flags; a number may be a balance."""
     return value if isinstance(value, str | bool | None) else "…"
-
-
-def summary(report: Report, seconds: float) -> dict[str, object]:
-    """Return a pass as fields of a line in the log, without any figure of the account."""
-    fields: dict[str, object] = {
-        "account": report.account,
-        "ok": report.ok,
-        "as_of": iso(report.snapshot.as_of) if report.snapshot else None,
-        "verdicts": dict(report.verdicts()),
-        "changes": len(report.changes),
-        "actions": len(report.outcomes),
-        "seconds": round(seconds, 3),
-    }
-    if report.troubles:
-        told = (f"{one.code} {one.loggable}".strip() for one in report.troubles)
-        fields["problems"] = list(dict.fromkeys(told))  # the cap says the same of each action
-    return fields

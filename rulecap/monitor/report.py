@@ -109,3 +109,20 @@ class Report:
             "outputs": one.outputs,
             "problems": [problem.to_dict() for problem in one.problems],
         }
+
+
+def summary(report: Report, seconds: float) -> dict[str, object]:
+    """Return a pass as fields of a line in the log, without any figure of the account."""
+    fields: dict[str, object] = {
+        "account": report.account,
+        "ok": report.ok,
+        "as_of": iso(report.snapshot.as_of) if report.snapshot else None,
+        "verdicts": dict(report.verdicts()),
+        "changes": len(report.changes),
+        "actions": len(report.outcomes),
+        "seconds": round(seconds, 3),
+    }
+    if report.troubles:
+        told = (f"{one.code} {one.loggable}".strip() for one in report.troubles)
+        fields["problems"] = list(dict.fromkeys(told))  # the cap says the same of each action
+    return fields

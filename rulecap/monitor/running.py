@@ -20,10 +20,10 @@ from rulecap.monitor.journal import Journal
 from rulecap.monitor.lock import Lock
 from rulecap.monitor.loop import run, stop_on_signals
 from rulecap.monitor.metrics import Metrics
-from rulecap.monitor.one_pass import DEPOSITS, Monitor, Parts, summary
+from rulecap.monitor.one_pass import DEPOSITS, Monitor, Parts
 from rulecap.monitor.orders import Orders
 from rulecap.monitor.outbox import Outbox
-from rulecap.monitor.report import Report
+from rulecap.monitor.report import Report, summary
 from rulecap.monitor.settings import MonitorSettings
 from rulecap.monitor.webhook import Webhook
 from rulecap.service.counted import counted_of

@@ -12,9 +12,10 @@ from rulecap.exchange import VenueError
 from rulecap.monitor.account import Reading
 from rulecap.monitor.execution import CAPPED, LATE, NO_ORDER, SENT, TWICE, WAITS, Outcome
 from rulecap.monitor.journal import Journal, JournalError
-from rulecap.monitor.one_pass import DEPOSITS, READ_AT, Monitor, Parts, summary
+from rulecap.monitor.one_pass import DEPOSITS, READ_AT, Monitor, Parts
 from rulecap.monitor.orders import FILLED, NOT_SENT, REFUSED, UNCERTAIN, Order
 from rulecap.monitor.outbox import Outbox
+from rulecap.monitor.report import summary
 from rulecap.monitor.settings import MonitorSettings
 from rulecap.problems import Problem
 from rulecap.service.sources import WHOLE
