@@ -48,7 +48,7 @@ KEPT_BACK = (CAPPED, LATE, NO_ORDER, TWICE)
 
 @dataclass(slots=True)
 class Parts:
-    """What a pass works with; `execution` is none where nothing is sent, `telling` says whether notices go anywhere."""
+    """What a pass works with; `execution` is none where nothing is sent."""
 
     settings: MonitorSettings
     in_force: PolicyInForce
@@ -57,7 +57,6 @@ class Parts:
     outbox: Outbox
     execution: Execution | None
     clock: Clock
-    telling: bool = True
 
 
 class Monitor:
@@ -236,8 +235,8 @@ class Monitor:
         """Put what has changed into the outbox; the notice and that it was told are durable together."""
         parts = self._parts
 
-        def composed(changes: list[Change]) -> Notice | None:
-            return notice_of(report, changes, parts.clock.now()) if parts.telling else None
+        def composed(changes: list[Change]) -> Notice:
+            return notice_of(report, changes, parts.clock.now())
 
         changes, durable = parts.outbox.tell(found, composed, parts.clock.seconds())
         report.changes += changes

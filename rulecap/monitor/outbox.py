@@ -27,7 +27,7 @@ class Notice(NamedTuple):
     body: str
 
 
-Composed = Callable[[list[Change]], Notice | None]
+Composed = Callable[[list[Change]], Notice]
 
 
 class Outbox:
@@ -57,7 +57,7 @@ class Outbox:
 
         Args:
             found: how it is now.
-            composed: returns the notice of changes; none where nobody is told.
+            composed: returns the notice of changes; asked only where notices go anywhere.
             written: the time.
 
         Returns:
@@ -84,7 +84,8 @@ class Outbox:
         changes = changed(self._before(found), found)
         if not changes:
             return []
-        notice, values = composed(changes), {self._kept_as(change.what): change.after for change in changes}
+        notice = composed(changes) if self._telling else None
+        values = {self._kept_as(change.what): change.after for change in changes}
         self.told |= values
         self._unsaved_values |= values
         if notice is not None:

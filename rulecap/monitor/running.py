@@ -96,11 +96,11 @@ async def opened(wanted: Wanted, clock: Clock) -> AsyncIterator[Running]:
         account, execution = _account(wanted, exchange, journal, clock)
         stack.push_async_callback(account.close)
         journal.claim(account.name, wanted.exchange.place if wanted.exchange else account.name)
-        outbox = Outbox(journal, wanted.webhook is not None)
+        outbox = Outbox(journal, telling=wanted.webhook is not None)
         account.recall(outbox.told.get(DEPOSITS))
         office = _office(settings.log, account)
         stack.callback(office.close)
-        parts = Parts(settings, in_force, account, office, outbox, execution, clock, wanted.webhook is not None)
+        parts = Parts(settings, in_force, account, office, outbox, execution, clock)
         delivery = Delivery(outbox, wanted.webhook, clock) if wanted.webhook else None
         running = Running(wanted, Monitor(parts), delivery, clock)
         if wanted.metrics_port is not None:

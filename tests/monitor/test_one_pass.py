@@ -329,7 +329,8 @@ def test_what_kept_a_decision_from_being_made_is_told(played):
 
 @pytest.mark.parametrize("telling", [True, False])
 def test_a_notice_waits_only_where_it_goes_anywhere_and_has_the_time_of_the_machine(played, telling):
-    played.parts.telling, played.decisions = telling, [made()]
+    played.outbox = played.parts.outbox = Outbox(played.journal, telling)
+    played.decisions = [made()]
     played.one()
     notice = played.outbox.oldest()
     assert (notice is not None) is telling

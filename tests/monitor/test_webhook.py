@@ -353,11 +353,15 @@ def test_what_was_told_from_memory_is_not_told_again_after_a_restart(tmp_path, m
     run = journal.run
     monkeypatch.setattr(journal, "run", failing)
     zone, state = {"margin.zone": ("ORANGE_ZONE", None)}, {"drawdown.state": ("HEAVY", None)}
-    changes, durable = outbox.tell(zone, lambda _: None, 0.0)
+
+    def composed(changes):
+        return Notice(f"evt {changes[0].what}", "{}")
+
+    changes, durable = outbox.tell(zone, composed, 0.0)
     assert ([one.what for one in changes], durable) == (["margin.zone"], False)
     monkeypatch.setattr(journal, "run", run)
-    assert outbox.tell(zone, lambda _: None, 0.0) == ([], True)
-    assert outbox.tell(state, lambda _: None, 0.0)[1]
+    assert outbox.tell(zone, composed, 0.0) == ([], True)
+    assert outbox.tell(state, composed, 0.0)[1]
     assert Outbox(journal).told == {"margin.zone": "ORANGE_ZONE", "drawdown.state": "HEAVY"}
 
 
