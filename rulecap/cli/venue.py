@@ -7,10 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rulecap.audit import LogError, open_log
-from rulecap.audit.review.deposits import deposits_on_record
+from rulecap.audit import LogError
+from rulecap.audit.last import last_deposits
 from rulecap.audit.review.scores import EntryScores, Scores
-from rulecap.audit.review.selection import looking
 from rulecap.cli.usage import NotFine, UsageError
 from rulecap.exchange import Deposits, ExchangeSettings, Extras, VenueError, open_exchange
 from rulecap.exchange.errors import CALLERS
@@ -75,8 +74,7 @@ def _deposits(url: str, account: str, counted: Counted | None) -> Deposits | Non
     that counting tells which entries are known.
     """
     try:
-        with open_log(url) as log, looking(log):
-            known = deposits_on_record(log, account)
+        known = last_deposits(url, account)
     except LogError as error:
         if error.code == "no-log":
             return None

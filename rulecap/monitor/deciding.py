@@ -4,12 +4,10 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
-from rulecap.audit import LogError, UnusableKey, open_ledger, open_log
+from rulecap.audit import LogError, UnusableKey, open_ledger
 from rulecap.audit.asked import input_of
+from rulecap.audit.last import last_deposits, last_memory
 from rulecap.audit.ledger import Asked, Ledger
-from rulecap.audit.review.deposits import deposits_on_record
-from rulecap.audit.review.selection import looking
-from rulecap.audit.timeline import last_on_record
 from rulecap.audit.unlogged import Unlogged
 from rulecap.engine.decision import Decision
 from rulecap.engine.policy import Policy
@@ -46,8 +44,7 @@ class Office:
             return
         ledger = open_ledger(self._log)
         try:
-            with open_log(self._log) as log, looking(log):
-                known = deposits_on_record(log, self._account)
+            known = last_deposits(self._log, self._account)
         except BaseException:
             ledger.close()
             raise
@@ -89,8 +86,7 @@ class Office:
         if self._ledger is None or self._ledger.last(self._account, policy.name) is not None:
             return
         try:
-            with open_log(self._log) as log, looking(log):
-                last = last_on_record(log.database, self._account, policy.name)
+            last = last_memory(self._log, self._account, policy.name)
         except LogError as error:  # reductions are decided all the same
             logger.warning("what was remembered cannot be read: %s", error, extra={"code": error.code})
         else:

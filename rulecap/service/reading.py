@@ -13,13 +13,11 @@ from rulecap.audit.clock import microseconds, now
 from rulecap.audit.log import Stored, load_once
 from rulecap.audit.record import Record
 from rulecap.audit.replay import evaluated_again
-from rulecap.audit.review.deposits import deposits_on_record
 from rulecap.audit.review.finding import way_of
 from rulecap.audit.review.listing import listed
 from rulecap.audit.review.moments import Span
 from rulecap.audit.review.pages import Cursor, Way, page
 from rulecap.audit.review.selection import Selection, Unselectable, looking, meant
-from rulecap.audit.timeline import Last, last_on_record
 from rulecap.service.answers import recorded_answer
 from rulecap.service.condition import page_on
 from rulecap.service.problems import Refused
@@ -120,26 +118,6 @@ class Reader:
                 return ask(log)
         except LogError as error:
             raise Refused(503, error.code, f"the audit log cannot be read: {error.reason}") from error
-
-
-def last_deposits(url: str, account: str) -> tuple[float, datetime] | None:
-    """Return an account's deposits minus withdrawals as last recorded, and of when that is; none where nothing is.
-
-    Raises:
-        LogError: the log cannot be read.
-    """
-    with open_log(url) as log, looking(log):
-        return deposits_on_record(log, account)
-
-
-def last_memory(url: str, account: str, policy: str) -> Last | None:
-    """Return an account's last memory under a policy; none where there is none.
-
-    Raises:
-        LogError: the log cannot be read.
-    """
-    with open_log(url) as log, looking(log):
-        return last_on_record(log.database, account, policy)
 
 
 def cursor(text: str) -> Cursor:

@@ -2,10 +2,10 @@
 
 import logging
 
+from rulecap.audit.last import last_deposits
 from rulecap.audit.review.scores import EntryScores
 from rulecap.engine.policy import Policy
 from rulecap.service.counted import counted_of
-from rulecap.service.reading import last_deposits
 from rulecap.service.sources import Source
 from rulecap.service.venue import ExchangeSource
 

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from rulecap.audit import LogError, open_ledger
+from rulecap.audit.last import last_memory
 from rulecap.audit.ledger import Asked
 from rulecap.engine.decision import Decision
 from rulecap.language.values import iso
@@ -27,7 +28,7 @@ from rulecap.service.keys import KeyRing, Scope, UnusableKeys, read_keys
 from rulecap.service.loops import check
 from rulecap.service.metrics import Metrics
 from rulecap.service.problems import Refused
-from rulecap.service.reading import Reader, last_memory
+from rulecap.service.reading import Reader
 from rulecap.service.recorder import Answering, LedgerHere, Recorder
 from rulecap.service.resuming import resume
 from rulecap.service.settings import ServiceSettings

@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 
 from rulecap.audit import LogError, UnusableKey, open_ledger, open_log
+from rulecap.audit.last import last_memory
 from rulecap.audit.ledger import Asked
 from rulecap.audit.replay import replayed
 from rulecap.audit.unlogged import unlogged
 from rulecap.audit.verify import verify
 from rulecap.service import apart
 from rulecap.service.apart import LedgerApart
-from rulecap.service.reading import last_memory
 from rulecap.service.recorder import LedgerHere, Recorder
 from tests.patience import patience
 from tests.service.small import OTHER, POLICY, read, snapshot

@@ -179,7 +179,7 @@ def test_a_position_that_appears_between_two_calls_is_in_the_account_or_nothing_
 
 
 def test_deposits_are_counted_on_from_where_the_log_ended(client, venue, tmp_path):
-    from rulecap.service.reading import last_deposits
+    from rulecap.audit.last import last_deposits
 
     client.get("/api/capital/state")
     venue.deposit("500")
@@ -445,8 +445,8 @@ def test_where_a_position_is_not_counted_either_what_depends_on_deposits_is_left
 
 def test_the_specifications_objects_count_deposits_on_from_the_log_too(venue, tmp_path):
     """Each start builds them anew, as a bot's does; what was paid in meanwhile is no profit."""
+    from rulecap.audit.last import last_deposits
     from rulecap.service import CapitalOrchestrator, DynamicCapitalManager, exchange_source
-    from rulecap.service.reading import last_deposits
 
     log = f"sqlite:///{tmp_path / 'log.sqlite3'}"
 
