@@ -17,7 +17,7 @@ from rulecap.audit.why.opened import open_policy
 from rulecap.audit.why.written import numbers_in
 from rulecap.engine.amend import amended
 from rulecap.policy.nodes import Scalar, Sequence
-from tests.audit.test_why import ASKED, EXAMPLES, ZONES, asked, example, recommendation, seen, the
+from tests.audit.why.questions import ASKED, EXAMPLES, ZONES, asked, example, recommendation, seen, the
 from tests.promises.shipped import SHIPPED, shipped
 from tests.snapshots import random_snapshot
 from tests.written import policy, snapshot
