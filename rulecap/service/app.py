@@ -75,7 +75,7 @@ def create_app(settings: ServiceSettings, source: Source | None = None) -> FastA
     app.add_middleware(
         Gate,
         straight=straight(ROUTERS),
-        ring=lambda: service.ring,
+        ring=lambda: service.keys.ring,
         rate=RateLimit(rate, settings.burst),
         largest=settings.largest_body,
         metrics=service.metrics,

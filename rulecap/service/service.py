@@ -18,13 +18,11 @@ from rulecap.service.answers import OURS
 from rulecap.service.apart import LedgerApart
 from rulecap.service.demo import DemoSource
 from rulecap.service.desk import NO_ACCOUNT, Desk
-from rulecap.service.edits import state_of
 from rulecap.service.events import Events, decided
 from rulecap.service.failing import steadily
 from rulecap.service.follower import Accounts, Follower
-from rulecap.service.gate import Caller
 from rulecap.service.in_force import PolicyInForce
-from rulecap.service.keys import KeyRing, Scope, UnusableKeys, read_keys
+from rulecap.service.keys_in_force import KeysInForce
 from rulecap.service.loops import check
 from rulecap.service.metrics import Metrics
 from rulecap.service.problems import Refused
@@ -45,9 +43,8 @@ class Service:
 
     Attributes:
         in_force: the policy.
-        ring: the API keys; none where none are asked for.
+        keys: the API keys.
         recorder, reader: the log's two ends; none where there is no log, as without an account.
-        keys_failure: what is wrong with the edited file of keys, while the last good one counts.
     """
 
     def __init__(self, settings: ServiceSettings, source: Source | None = None) -> None:
@@ -59,8 +56,7 @@ class Service:
         """
         self.settings = settings
         self.in_force = PolicyInForce(settings.policy)
-        self.ring = KeyRing(read_keys(settings.keys)) if settings.keys else None
-        self.keys_failure: UnusableKeys | None = None
+        self.keys = KeysInForce(settings.keys)
         self.metrics, self.events = Metrics(), Events()
         self.source = source or _source(settings)
         self.recorder: Recorder | None = None
@@ -72,7 +68,7 @@ class Service:
         self.metrics.in_force(self.in_force.policy)
         self.metrics.follow("rulecap_policy_edit_refused", lambda: float(self.in_force.failure is not None))
         self.metrics.follow("rulecap_policy_tests_failing", lambda: float(self.in_force.tests["failed"]))
-        self.metrics.follow("rulecap_keys_edit_refused", lambda: float(self.keys_failure is not None))
+        self.metrics.follow("rulecap_keys_edit_refused", lambda: float(self.keys.failure is not None))
 
     @property
     def desk(self) -> Desk:
@@ -177,7 +173,7 @@ class Service:
         if self.reader is not None:
             beside.append(steadily(self.follower.look, seconds))
         if self.settings.keys is not None:
-            beside.append(self._watch_keys(self.settings.keys))
+            beside.append(self.keys.watch(seconds, self.events.ask_who_may))
         if self.recorder is not None:
             beside.append(steadily(self._probe_log, seconds))
         if self._desk is not None:
@@ -206,37 +202,6 @@ class Service:
     async def _record_watched(self, desk: Desk) -> None:
         await desk.view.read_once.wait()
         await steadily(desk.record_watched, self.settings.record_seconds)
-
-    async def _watch_keys(self, path: Path) -> None:
-        seen = None
-
-        async def look() -> None:
-            nonlocal seen
-            state = await asyncio.to_thread(state_of, path)
-            if state != seen or self.keys_failure is not None:  # what failed may do so for a moment alone
-                seen = state
-                await self._read_keys(path)
-
-        await steadily(look, self.settings.reload_seconds)
-
-    async def _read_keys(self, path: Path) -> None:
-        """Read the keys again; a file that cannot be used leaves the last good ones."""
-        try:
-            ring = KeyRing(await asyncio.to_thread(read_keys, path))
-        except UnusableKeys as error:
-            if str(error) != str(self.keys_failure):
-                text = "the edited keys cannot be used, the last good ones count: %s"
-                log.error(text, error, extra={"code": "bad-keys"})
-            self.keys_failure = error
-        else:
-            if self.keys_failure is not None:
-                log.info("the file of keys can be used again")
-            self.ring, self.keys_failure = ring, None
-            self.events.ask_who_may()
-
-    def lets(self, caller: Caller, scope: Scope) -> bool:
-        """Return whether who was let in may still do what asks for a scope."""
-        return self.ring is None or (caller.key is not None and self.ring.lets(caller.key, scope))
 
     def _reloaded(self, fine: bool) -> None:
         self.metrics.reloaded(fine, self.in_force.policy)

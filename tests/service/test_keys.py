@@ -92,7 +92,7 @@ def test_a_revocation_that_may_be_read_only_later_is_in_force_then(served, file,
             raise UnusableKeys(f"cannot read the keys {path}: Permission denied")
         return read_keys(path)
 
-    monkeypatch.setattr("rulecap.service.service.read_keys", as_the_service)
+    monkeypatch.setattr("rulecap.service.keys_in_force.read_keys", as_the_service)
     token = add_key(file, "desk", ("read",))
     client = served(keys=file, reload_seconds=0.02)
     file.chmod(0o000)
@@ -117,7 +117,7 @@ def test_a_revocation_that_cannot_be_read_for_a_moment_is_in_force_then_without_
     token = add_key(file, "desk", ("read",))
     client = served(keys=file, reload_seconds=0.02)
     assert client.get("/api/capital/state", headers=bearer(token)).status_code == 200
-    monkeypatch.setattr("rulecap.service.service.read_keys", failing_at_first)
+    monkeypatch.setattr("rulecap.service.keys_in_force.read_keys", failing_at_first)
     revoke_key(file, "desk")
     wait(lambda: client.get("/api/capital/state", headers=bearer(token)).status_code == 401)
     assert client.get("/ready").json()["keys"]["edit"] == "none"
@@ -241,12 +241,12 @@ def test_a_stream_ends_when_its_key_is_revoked_or_loses_the_scope(tmp_path, told
         service = Service(
             read_settings(log=log, keys=file, apart=False, reload_seconds=0.02, record_seconds=3600.0), told
         )
-        found = {name: service.ring.find(token) for name, token in tokens.items()}
+        found = {name: service.keys.ring.find(token) for name, token in tokens.items()}
         callers = {name: Caller(key.id, frozenset(key.scopes), key) for name, key in found.items()}
         ends = {}
 
         async def hear(name):
-            async for _ in service.follower.listen(None, lambda: service.lets(callers[name], "read")):
+            async for _ in service.follower.listen(None, lambda: service.keys.lets(callers[name].key, "read")):
                 pass
             ends[name] = True
 

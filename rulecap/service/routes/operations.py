@@ -32,7 +32,7 @@ async def ready(request: Request) -> Response:
     service = service_of(request)
     reasons = reasons_against(service)
     tests_failed = service.in_force.tests["failed"]
-    edit = service.in_force.failure is not None or service.keys_failure is not None or tests_failed > 0
+    edit = service.in_force.failure is not None or service.keys.failure is not None or tests_failed > 0
     policy = told(service.in_force, files=False)
     shown = {name: policy[name] for name in ("name", "version", "digest", "edit", "edit_problems")}
     shown["edit_problems"] = _the_first(shown["edit_problems"])
@@ -46,7 +46,7 @@ async def ready(request: Request) -> Response:
         "reasons": reasons,
         "warnings": warnings,
         "policy": {**shown, "tests_failed": tests_failed},
-        "keys": {"edit": "refused" if service.keys_failure else "none"},
+        "keys": {"edit": "refused" if service.keys.failure else "none"},
         "snapshot_age_seconds": service.desk.view.age() if service.has_account else None,
     }
     return as_json(about, 503 if reasons else 200)

@@ -122,6 +122,6 @@ async def decision(request: Request, id: Id, trace: Trace = False) -> Response: 
 async def events(request: Request, last_event_id: Last = None) -> StreamingResponse:
     """Tell states and decisions as they are recorded, as server-sent events."""
     service, caller = service_of(request), request.scope[CALLER]
-    stream = service.follower.listen(last_event_id, lambda: service.lets(caller, "read"))
+    stream = service.follower.listen(last_event_id, lambda: service.keys.lets(caller.key, "read"))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(stream, 200, headers, "text/event-stream")
