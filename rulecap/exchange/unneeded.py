@@ -20,6 +20,8 @@ AGAIN_SECONDS = 3.0
 # not so long that the monitor's next pass, which begins half a minute after this one, does not ask.
 LATER_SECONDS = 5.0
 LATER_TIMES = 4.0
+# With these it is told what an account cannot be read with, or that the venue is to be left alone.
+ANSWERS = frozenset({"not-one-pool", "clock-skew", "venue-banned"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +77,6 @@ class Unneeded:
         waited = min(now - began, UNNEEDED_SECONDS)
         self._failed[what] = now + max(LATER_SECONDS, LATER_TIMES * waited), failure
         return Told(None, (failure,))
-
-
-# With these it is told what an account cannot be read with, or that the venue is to be left alone.
-ANSWERS = frozenset({"not-one-pool", "clock-skew", "venue-banned"})
 
 
 class Asides:
