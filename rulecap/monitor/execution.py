@@ -22,15 +22,10 @@ from rulecap.monitor.settings import MonitorSettings
 from rulecap.problems import shown
 from rulecap.snapshot import Position
 
-DONE = WOULD, SENT, WAITS, CAPPED, LATE, TWICE, NO_ORDER = (
-    "would-send",
-    "sent",
-    "waits",
-    "over-the-cap",
-    "too-late",
-    "sent-before",
-    "no-order",
-)
+# What was done about an action.
+WOULD, SENT, WAITS = "would-send", "sent", "waits"
+CAPPED, LATE, TWICE, NO_ORDER = "over-the-cap", "too-late", "sent-before", "no-order"
+DONE = (WOULD, SENT, WAITS, CAPPED, LATE, TWICE, NO_ORDER)
 # The venue turned the order down, or has no such market (any more); with any other code it was not sent.
 TURNED_DOWN = frozenset({"order-refused", "unknown-symbol"})
 

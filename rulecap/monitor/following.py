@@ -29,7 +29,9 @@ from rulecap.monitor.orders import (
 )
 from rulecap.monitor.settings import MonitorSettings
 
-NOT_FOUND, UNLISTED = MISSED = ("order-not-found", "unknown-symbol")
+# The venue does not know the order, or has no such market (any more).
+NOT_FOUND, UNLISTED = "order-not-found", "unknown-symbol"
+MISSED = (NOT_FOUND, UNLISTED)
 AFTER = ", after: "
 STATES = {VENUE_OPEN: OPEN, VENUE_FILLED: FILLED, VENUE_CANCELLED: CANCELLED, VENUE_REJECTED: REFUSED}
 

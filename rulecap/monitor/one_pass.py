@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Set
 from dataclasses import dataclass
 
 from rulecap.exchange.errors import VenueError
@@ -36,6 +37,7 @@ from rulecap.monitor.settings import MonitorSettings
 from rulecap.service.failing import place_of
 from rulecap.service.in_force import TESTS_FAIL, PolicyInForce
 from rulecap.service.sources import WHOLE
+from rulecap.snapshot import Snapshot
 
 log = logging.getLogger("rulecap.monitor")
 Found = dict[str, tuple[object, str | None]]
@@ -185,16 +187,7 @@ class Monitor:
         for symbol, side in sorted(unsettled):
             text = f"what became of the last order on {symbol} {side} is not known for long: nothing else is sent there"
             report.troubles.append(Trouble(UNSETTLED, text))
-        report.snapshot = snapshot.model_copy(
-            update={
-                "positions": tuple(
-                    one.model_copy(update={"tradable": False})
-                    if (one.symbol, one.side) in left.keys() | unsettled
-                    else one
-                    for one in snapshot.positions
-                )
-            }
-        )
+        report.snapshot = _not_tradable(snapshot, left.keys() | unsettled)
 
     async def _decide(self, report: Report) -> None:
         parts, policy = self._parts, report.policy
@@ -244,6 +237,15 @@ class Monitor:
             report.troubles.append(Trouble("journal", "what has changed is told from memory: the journal fails"))
         for one in changes:
             log.warning("%s changed", one.what, extra={"from": _shown(one.before), "to": _shown(one.after)})
+
+
+def _not_tradable(snapshot: Snapshot, names: Set[tuple[str, str]]) -> Snapshot:
+    """Return a snapshot in which the positions of these symbols and sides cannot be reduced."""
+    positions = tuple(
+        one.model_copy(update={"tradable": False}) if (one.symbol, one.side) in names else one
+        for one in snapshot.positions
+    )
+    return snapshot.model_copy(update={"positions": positions})
 
 
 def _states(orders: list[Order]) -> Found:
