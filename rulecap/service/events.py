@@ -128,11 +128,7 @@ class Events:
                 last = event.number
             while True:
                 try:
-                    # What is there is told at once: waiting for it takes turns, in which more comes than may wait.
-                    waits = queue.empty()
-                    event_or_end = (
-                        await asyncio.wait_for(queue.get(), KEEP_ALIVE_SECONDS) if waits else queue.get_nowait()
-                    )
+                    event_or_end = await _next_of(queue)
                 except TimeoutError:
                     yield KEEP_ALIVE
                     continue
@@ -148,3 +144,14 @@ class Events:
         self._closed = True
         for queue in list(self._listeners):
             self._let_go(queue)
+
+
+async def _next_of(queue: "asyncio.Queue[Event | None]") -> Event | None:
+    """Return what happens next; none at the end.
+
+    Raises:
+        TimeoutError: nothing happens for a while.
+    """
+    if queue.empty():
+        return await asyncio.wait_for(queue.get(), KEEP_ALIVE_SECONDS)
+    return queue.get_nowait()  # at once: waiting for it takes turns, in which more comes than may wait
