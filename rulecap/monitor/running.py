@@ -161,21 +161,34 @@ async def watch(wanted: Wanted, seen: Callable[[Report], None], clock: Clock | N
     async with opened(wanted, clock) as running:
 
         async def one_pass() -> None:
-            report = await running.one_pass()
-            try:
-                seen(report)
-            except OSError as error:  # a reader that went away, a full disk: the account is watched all the same
-                log.warning("what a pass came to cannot be shown: %s", error.strerror, extra={"code": "output"})
+            _show(await running.one_pass(), seen)
 
         stop_on_signals(clock)
-        delivering = asyncio.create_task(running.delivery.run()) if running.delivery else None
-        try:
+        async with _delivering(running):
             await run(one_pass, wanted.settings.every_seconds, clock)
-        finally:
-            if delivering is not None:
-                clock.stop.set()
-                with suppress(asyncio.CancelledError):
-                    await delivering
+
+
+def _show(report: Report, seen: Callable[[Report], None]) -> None:
+    """Show what a pass came to; where that fails, the account is watched all the same."""
+    try:
+        seen(report)
+    except OSError as error:  # a reader that went away, a full disk
+        log.warning("what a pass came to cannot be shown: %s", error.strerror, extra={"code": "output"})
+
+
+@asynccontextmanager
+async def _delivering(running: Running) -> AsyncIterator[None]:
+    """Deliver notices meanwhile, where they go anywhere; at the end, finish the one that is under way."""
+    if running.delivery is None:
+        yield
+        return
+    delivering = asyncio.create_task(running.delivery.run())
+    try:
+        yield
+    finally:
+        running.clock.stop.set()
+        with suppress(asyncio.CancelledError):
+            await delivering
 
 
 async def look_once(wanted: Wanted, seen: Callable[[Report], None]) -> None:
