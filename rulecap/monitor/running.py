@@ -28,7 +28,8 @@ from rulecap.monitor.settings import MonitorSettings
 from rulecap.monitor.webhook import Webhook
 from rulecap.service.counted import counted_of
 from rulecap.service.demo import DemoSource
-from rulecap.service.in_force import PolicyInForce, edited_within
+from rulecap.service.edits import edited_within
+from rulecap.service.in_force import PolicyInForce
 
 log = logging.getLogger("rulecap.monitor")
 # A policy that was edited just now may be half an edit: so long its files are to rest before they are read at the

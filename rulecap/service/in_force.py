@@ -4,18 +4,14 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from rulecap.engine.cases import case_files, run_files
 from rulecap.engine.policy import Policy, load_policy
 from rulecap.location import Location
-from rulecap.policy.document import parse_document
-from rulecap.policy.nodes import Mapping, Node, Scalar, items_of, text_at
-from rulecap.policy.shelf import NoPolicyError, OnDisk, find_policy, on_disk
 from rulecap.problems import PolicyError, Problem, shown
-from rulecap.service.edits import State, state_of
+from rulecap.service.edits import Fingerprint, fingerprint
 from rulecap.service.failing import place_of, steadily
 from rulecap.service.freshness import fresh_for
 
@@ -26,7 +22,6 @@ TESTS_FAIL = "tests-fail"
 MOST_READINGS = 5
 # What failed may do so for a moment alone, as where no more files may be opened: it is read again after so long.
 AGAIN_SECONDS = 30.0
-Fingerprint = tuple[tuple[str, State], ...]
 
 
 class PolicyInForce:
@@ -210,60 +205,3 @@ def failing(tests: dict[str, Any]) -> list[Problem]:
         )
         for one in tests["failures"]
     ]
-
-
-def fingerprint(where: str) -> Fingerprint:
-    """Return what changes when a file of the policy, of one that it extends, or of its tests is edited."""
-    states = ((str(path), state_of(path)) for path in _files(where))
-    return tuple((name, state) for name, state in states if state is not None)  # what went away meanwhile is an edit
-
-
-def edited_within(seconds: float, where: str, now: float) -> bool:
-    """Return whether a file of all those was edited within so many seconds before a moment, in s since 1970."""
-    times = (moment / 1e9 for _, state in fingerprint(where) for moment in (state.written, state.changed))
-    return any(now - seconds < moment <= now for moment in times)
-
-
-def _files(where: str) -> Iterator[Path]:
-    for shelf, document in _shelves(where):
-        yield shelf.folder / shelf.main
-        yield from (shelf.folder / name for name in sorted(shelf.others()))
-        yield from (shelf.folder / name for name in _below(document))
-    try:
-        yield from case_files(where)
-    except (PolicyError, OSError):  # loading says what is wrong
-        return
-
-
-def _shelves(where: str) -> Iterator[tuple[OnDisk, Node | None]]:
-    """Yield where the policy lies, and where those that it extends do, as far as that can be told, with what each says.
-
-    A main file that is none any more says nothing.
-    """
-    seen = set()
-    try:
-        shelf = on_disk(find_policy(where))
-        while shelf.identity not in seen:
-            seen.add(shelf.identity)
-            document = _document(shelf)
-            yield shelf, document
-            extends = text_at(document, "extends")
-            if extends is None:
-                return
-            shelf = shelf.base(extends, "")
-    except (PolicyError, NoPolicyError, OSError, ValueError):  # loading says what is wrong
-        return
-
-
-def _document(shelf: OnDisk) -> Node | None:
-    """Return what a policy's main file says; none where it cannot be read, or says nothing."""
-    try:
-        return parse_document(shelf.content(shelf.main), shelf.main)[0]
-    except (OSError, ValueError):  # as above
-        return None
-
-
-def _below(document: Node | None) -> list[str]:
-    """Return the files that a policy includes from folders below its own."""
-    included = document.get("include") if isinstance(document, Mapping) else None
-    return sorted(one.text for one in items_of(included) if isinstance(one, Scalar) and "/" in one.text)

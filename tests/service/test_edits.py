@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from rulecap import PolicyError
-from rulecap.service import in_force
+from rulecap.service import edits, in_force
 from rulecap.service.app import create_app
 from rulecap.service.settings import read_settings
 from tests.service.conftest import ROOT
@@ -363,8 +363,9 @@ def test_a_folder_that_may_not_be_read_any_more_is_a_bad_edit(tmp_path, monkeypa
     def denied(where):
         raise PermissionError(13, "Permission denied", str(where))
 
-    for name in ("find_policy", "case_files", "load_policy"):
-        monkeypatch.setattr(in_force, name, denied)
+    for module, names in ((edits, ("find_policy", "case_files")), (in_force, ("case_files", "load_policy"))):
+        for name in names:
+            monkeypatch.setattr(module, name, denied)
     assert policy.edited()
     assert not policy.reload()
     assert [one.code for one in policy.failure.problems] == ["unreadable-policy"]
