@@ -77,10 +77,6 @@ class PolicyInForce:
         else:
             self.mended()
 
-    def edited(self) -> bool:
-        """Return whether the files are others than those that were read last."""
-        return fingerprint(self._where) != self._seen
-
     def rested(self) -> bool:
         """Return whether the files were edited, and no more since the last look: half an edit may be a policy too."""
         before, self._looked = self._looked, fingerprint(self._where)

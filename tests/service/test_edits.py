@@ -17,6 +17,11 @@ from tests.service.test_refusals import refused
 from tests.service.told import SPECIFIED
 
 
+def edited(policy):
+    """Return whether the files are others than those that were read last."""
+    return edits.fingerprint(policy._where) != policy._seen
+
+
 def test_a_bad_edit_leaves_the_last_good_policy_in_force_and_says_so(served, tmp_path, caplog):
     overlay = tmp_path / "desk.yaml"
     overlay.write_text(overlay_of("desk", "1.0.0"))
@@ -88,7 +93,7 @@ def test_of_two_edits_that_are_read_at_once_the_later_one_stays_in_force(tmp_pat
     go_on.set()
     first.join()
     second.join()
-    assert (policy.policy.version, policy.edited()) == ("1.0.2", False)
+    assert (policy.policy.version, edited(policy)) == ("1.0.2", False)
 
 
 FAILING = "tests:\n  - name: {name}\n    decision: state\n    expect: {{band: {band}}}\n"
@@ -196,18 +201,18 @@ def test_an_edit_of_a_file_that_is_included_from_a_folder_below_is_one(tmp_path)
     part.parent.mkdir()
     part.write_text(rule.format(said="account.id"))
     policy = in_force.PolicyInForce(str(tmp_path))
-    assert not policy.edited()
+    assert not edited(policy)
     part.write_text(rule.format(said="account.margin_used"))
-    assert policy.edited()
+    assert edited(policy)
     assert policy.reload()
     part.unlink()
-    assert policy.edited()
+    assert edited(policy)
     overlay = tmp_path / "desk.yaml"
     part.write_text(rule.format(said="account.id"))
     overlay.write_text(overlay_of("desk", "1.0.0", "{}").replace("extends: default", "extends: ."))
     policy = in_force.PolicyInForce(str(overlay))
     part.write_text(rule.format(said="account.margin_used"))
-    assert policy.edited()
+    assert edited(policy)
 
 
 @pytest.fixture
@@ -242,7 +247,7 @@ def test_an_edit_that_cannot_be_read_for_a_moment_is_taken_then_without_another_
         assert not policy.reload()
         assert [policy.mended() for _ in range(3)] == [False] * 3
     assert policy.failure is not None
-    assert not policy.edited()
+    assert not edited(policy)
     assert [one.code for one in caplog.records] == ["bad-policy"]  # told once
     policy.look()
     assert (policy.policy.version, policy.failure) == ("1.0.1", None)
@@ -280,7 +285,7 @@ def test_tests_that_could_not_be_read_at_the_start_are_run_again(tmp_path, full,
     assert policy.unproven
     assert not policy.mended()
     (tests.parent / "calm.json").write_bytes((ROOT / "policies/default/tests/calm.json").read_bytes())
-    assert not policy.edited()
+    assert not edited(policy)
     policy.look()
     assert (policy.unproven, policy.tests["failed"]) == (False, 0)
 
@@ -326,7 +331,7 @@ def test_files_that_change_while_they_are_read_are_read_again(tmp_path, monkeypa
 
     monkeypatch.setattr(in_force, "read", meanwhile)
     assert policy.reload()
-    assert (policy.policy.version, policy.edited()) == ("1.0.2", False)
+    assert (policy.policy.version, edited(policy)) == ("1.0.2", False)
 
 
 def test_what_nobody_foresaw_in_an_edit_is_told_as_one_that_is_refused(served, tmp_path, monkeypatch):
@@ -366,11 +371,11 @@ def test_a_folder_that_may_not_be_read_any_more_is_a_bad_edit(tmp_path, monkeypa
     for module, names in ((edits, ("find_policy", "case_files")), (in_force, ("case_files", "load_policy"))):
         for name in names:
             monkeypatch.setattr(module, name, denied)
-    assert policy.edited()
+    assert edited(policy)
     assert not policy.reload()
     assert [one.code for one in policy.failure.problems] == ["unreadable-policy"]
     monkeypatch.undo()
-    assert (policy.edited(), policy.reload(), policy.failure) == (True, True, None)
+    assert (edited(policy), policy.reload(), policy.failure) == (True, True, None)
 
 
 def test_an_edit_that_may_be_read_only_later_is_read_then(tmp_path, monkeypatch):
@@ -388,5 +393,5 @@ def test_an_edit_that_may_be_read_only_later_is_read_then(tmp_path, monkeypatch)
         patched.setattr(in_force, "load_policy", denied)
         assert not policy.reload()
     overlay.chmod(0o600)
-    assert policy.edited()
+    assert edited(policy)
     assert (policy.reload(), policy.policy.version) == (True, "1.0.1")
