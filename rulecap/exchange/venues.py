@@ -18,98 +18,105 @@ ASKED = "asked"
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """How one venue differs.
+    """How one venue differs: in its client, its failures, its account, positions, ledger, markets and orders.
 
     Attributes:
-        balance_total: whether ccxt's `total` is the wallet balance, or the equity (with unrealized PnL); None: unknown.
-        pool: reads what the unified balance lacks.
-        unified_used: whether ccxt's `used` is the venue's word; else a margin that is not told is not there.
         options: options of ccxt's client.
         demo: whether the test environment for futures is ccxt's demo trading.
-        positions: what to ask for positions with, given the quote currency.
-        elsewhere: what to ask with for those of the same account that settle in other currencies.
+        worded: by the path of a question, what some of its parameters are called there: ccxt takes the venue's own name
+            for one of its own, or asks for less than it should; None: it is not asked with that.
         lists: the ends of addresses whose answers have a list, and where: ccxt takes one that is not there for empty.
         numbers: the ends of addresses whose answers have a number, and where: ccxt makes something up of one that is
             not there, and keeps it.
-        left_out: given an answer's path and content, the rows of positions in it that ccxt leaves out, though they
-            hold something; None: it is no answer about positions.
-        most_positions: how many one answer holds at most.
-        flow_types: the ledger's own types of money that comes in or goes out, where ccxt's do not tell it apart.
-        flow_filter: the parameter that names one type of entries, and the venue's own types of money in or out: what is
-            asked for, type by type, where one answer does not hold all entries.
-        worded: by the path of a question, what some of its parameters are called there: ccxt takes the venue's own name
-            for one of its own, or asks for less than it should; None: it is not asked with that.
-        flow_until: the name of the end of a span of the ledger.
-        flow_limit: the most entries in one answer of the ledger.
-        open_orders_by_client_id: the parameter that finds an order, where `fetch_order` knows only the venue's id.
-        most_market: where the market's own answer has the largest quantity of one market order.
-        closing: what a market's own answer calls its state, and which of these may let positions be closed, though
-            nothing, or not everything, is opened: whether it is traded is then not told.
-        settles: reads which currency a position settles in, where its market is not listed; None: not told.
-        mode: the method of ccxt's client that asks for the account's margin mode, and what reads from the answer why
-            its margin is no one pool in one currency, None where it is; None: the venue is not asked.
-        pooled: reads the same from a balance, where that tells it.
-        collateral: reads which other assets are margin in the account beside its currency.
-        bound: reads from a balance in which assets there is margin, or PnL, of positions: where none is told, one is
-            missing.
-        listed: reads from a balance the positions that it lists itself: by market id and side how many contracts.
-        bound_by_all: reads from a balance how much margin all positions in a currency have together, None where that is
-            not told, or not what the positions tell of themselves.
-        linear_contract: how much of the base asset every linear contract is; None where they differ.
-        notional_at_mark: whether ccxt's `notional` of a position is its value at the mark price.
-        tier_ends: where a leverage tier's own answer has its end in contracts, which ccxt hands on as money.
-        tells_tiers: whether ccxt's leverage tiers can be told in money at all.
-        deducts: whether a tier's maintenance rate is only for what is above the tier before it, as where an amount is
-            deducted; else it is for all of the position, or nobody knows.
         ban: reads from an answer's status and content, a text where it is no JSON, for how many seconds this address is
             banned, 0 where it does not say; None: it is not. The status 418 is a ban anywhere.
         back: reads from an answer's headers, named in small letters, and its content in how many seconds the venue may
             be asked again; None where that is not told.
         passing: whether an answer's content says that the venue is busy, or ran out of time, under a name that is not
             ccxt's for it.
+        balance_total: whether ccxt's `total` is the wallet balance, or the equity (with unrealized PnL); None: unknown.
+        pool: reads what the unified balance lacks.
+        unified_used: whether ccxt's `used` is the venue's word; else a margin that is not told is not there.
+        mode: the method of ccxt's client that asks for the account's margin mode, and what reads from the answer why
+            its margin is no one pool in one currency, None where it is; None: the venue is not asked.
+        pooled: reads the same from a balance, where that tells it.
+        collateral: reads which other assets are margin in the account beside its currency.
+        bound: reads from a balance in which assets there is margin, or PnL, of positions: where none is told, one is
+            missing.
+        bound_by_all: reads from a balance how much margin all positions in a currency have together, None where that is
+            not told, or not what the positions tell of themselves.
+        listed: reads from a balance the positions that it lists itself: by market id and side how many contracts.
+        positions: what to ask for positions with, given the quote currency.
+        elsewhere: what to ask with for those of the same account that settle in other currencies.
+        most_positions: how many one answer holds at most.
+        left_out: given an answer's path and content, the rows of positions in it that ccxt leaves out, though they
+            hold something; None: it is no answer about positions.
+        settles: reads which currency a position settles in, where its market is not listed; None: not told.
+        linear_contract: how much of the base asset every linear contract is; None where they differ.
+        notional_at_mark: whether ccxt's `notional` of a position is its value at the mark price.
+        closing: what a market's own answer calls its state, and which of these may let positions be closed, though
+            nothing, or not everything, is opened: whether it is traded is then not told.
+        flow_types: the ledger's own types of money that comes in or goes out, where ccxt's do not tell it apart.
+        flow_filter: the parameter that names one type of entries, and the venue's own types of money in or out: what is
+            asked for, type by type, where one answer does not hold all entries.
+        flow_until: the name of the end of a span of the ledger.
+        flow_limit: the most entries in one answer of the ledger.
+        most_market: where the market's own answer has the largest quantity of one market order.
+        tier_ends: where a leverage tier's own answer has its end in contracts, which ccxt hands on as money.
+        tells_tiers: whether ccxt's leverage tiers can be told in money at all.
+        deducts: whether a tier's maintenance rate is only for what is above the tier before it, as where an amount is
+            deducted; else it is for all of the position, or nobody knows.
+        finds_orders: whether ccxt sends an order under our name, and finds and cancels it by that alone.
+        open_orders_by_client_id: the parameter that finds an order, where `fetch_order` knows only the venue's id.
+        mode_in_order: whether an order has to say if the position that it reduces is cross or isolated.
         refuses: whether an answer's content says that an order was looked at and is none that can be taken: some venues
             say so in an answer that is fine for HTTP, or under a name that ccxt has for what may pass.
-        finds_orders: whether ccxt sends an order under our name, and finds and cancels it by that alone.
-        mode_in_order: whether an order has to say if the position that it reduces is cross or isolated.
     """
 
+    # The client, and what it is told.
+    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    demo: bool = False
+    worded: Mapping[str, Mapping[str, str | None]] = field(default_factory=lambda: MappingProxyType({}))
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    numbers: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    # Failures.
+    ban: Callable[[int, Any], float | None] = lambda status, answer: None
+    back: Callable[[Mapping[str, str], Any], float | None] = lambda headers, answer: None
+    passing: Callable[[Any], bool] = lambda answer: False
+    # The account.
     balance_total: str | None = None
     pool: Callable[[Mapping[str, Any], str], Pool] = lambda balance, quote: Pool()
     unified_used: bool = True
-    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    demo: bool = False
-    positions: Callable[[str], dict[str, Any]] = lambda quote: {}
-    elsewhere: Callable[[str], tuple[dict[str, Any], ...]] = lambda quote: ()
-    lists: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    numbers: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    left_out: Callable[[str, Any], tuple[Any, ...] | None] = lambda path, answer: None
-    most_positions: int | None = None
-    flow_types: frozenset[str] = frozenset()
-    flow_filter: tuple[str, tuple[str, ...]] = ("", ())
-    worded: Mapping[str, Mapping[str, str | None]] = field(default_factory=lambda: MappingProxyType({}))
-    flow_until: str = "until"
-    flow_limit: int = 100
-    open_orders_by_client_id: str = ""
-    most_market: tuple[str, ...] = ("",)
-    closing: tuple[str, frozenset[str]] = ("", frozenset())
-    settles: Callable[[Mapping[str, Any], str], str | None] = lambda position, quote: None
     mode: tuple[str, Callable[[Any], str | None]] | None = None
     pooled: Callable[[Mapping[str, Any], str], str | None] = lambda balance, quote: None
     collateral: Callable[[Mapping[str, Any], str], tuple[str, ...]] = lambda balance, quote: ()
     bound: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda balance: ()
-    listed: Callable[[Mapping[str, Any]], Mapping[tuple[str, str], float]] = lambda balance: MappingProxyType({})
     bound_by_all: Callable[[Mapping[str, Any], str], float | None] = lambda balance, quote: None
+    listed: Callable[[Mapping[str, Any]], Mapping[tuple[str, str], float]] = lambda balance: MappingProxyType({})
+    # Positions.
+    positions: Callable[[str], dict[str, Any]] = lambda quote: {}
+    elsewhere: Callable[[str], tuple[dict[str, Any], ...]] = lambda quote: ()
+    most_positions: int | None = None
+    left_out: Callable[[str, Any], tuple[Any, ...] | None] = lambda path, answer: None
+    settles: Callable[[Mapping[str, Any], str], str | None] = lambda position, quote: None
     linear_contract: float | None = None
     notional_at_mark: bool = True
+    closing: tuple[str, frozenset[str]] = ("", frozenset())
+    # The ledger.
+    flow_types: frozenset[str] = frozenset()
+    flow_filter: tuple[str, tuple[str, ...]] = ("", ())
+    flow_until: str = "until"
+    flow_limit: int = 100
+    # Markets.
+    most_market: tuple[str, ...] = ("",)
     tier_ends: tuple[str, ...] = ()
     tells_tiers: bool = True
     deducts: bool = False
-    ban: Callable[[int, Any], float | None] = lambda status, answer: None
-    back: Callable[[Mapping[str, str], Any], float | None] = lambda headers, answer: None
-    passing: Callable[[Any], bool] = lambda answer: False
-    refuses: Callable[[Any], bool] = lambda answer: False
+    # Orders.
     finds_orders: bool = False
+    open_orders_by_client_id: str = ""
     mode_in_order: bool = False
+    refuses: Callable[[Any], bool] = lambda answer: False
 
 
 BINANCE = Venue(
