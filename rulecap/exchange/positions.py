@@ -93,10 +93,9 @@ def held_positions(
         leverages: the set leverage by unified symbol and side, for positions that do not tell theirs.
         venue: what the venue's positions and contracts are.
 
-    What keeps one from being counted is `missing-field` with the snapshot's path; `not-a-snapshot`, a figure of it is
-    one that no position has; `inverse-contract`,
-    `not-the-quote-currency`, `not-supported`: its risk could not be counted with the others'; `unknown-symbol`: its
-    market is not listed and its currency is not told.
+    What keeps one from being counted is told by its code: `missing-field`, with the snapshot's path; `not-a-snapshot`,
+    a figure of it is one that no position has; `inverse-contract`, `not-the-quote-currency` and `not-supported`, its
+    risk could not be counted with the others'; `unknown-symbol`, its market is not listed and its currency is not told.
 
     Raises:
         VenueError: `half-an-answer`, which may be whole when it is asked for again.
@@ -186,16 +185,14 @@ def _held(
             tradable=tradable,
             **value,
         )
-    hedged = raw.get("hedged")
-    margin = number(raw.get("maintenanceMargin"))
-    mode = raw.get("marginMode")
+    hedged, mode = raw.get("hedged"), raw.get("marginMode")
     return Held(
         position,
         market,
-        hedged if isinstance(hedged, bool) else None,
-        margin,
-        contracts,
-        mode if isinstance(mode, str) else None,
+        hedged=hedged if isinstance(hedged, bool) else None,
+        maintenance_margin=number(raw.get("maintenanceMargin")),
+        contracts=contracts,
+        mode=mode if isinstance(mode, str) else None,
     )
 
 
@@ -220,15 +217,12 @@ def _valued(raw: Mapping[str, Any], quantity: float, side: str, set_leverage: fl
     def told(name: str, *others: float | None) -> float:
         return needed(first(*others), f"positions[{raw.get('symbol')}].{name}", f"the {name} of {raw.get('symbol')}")
 
-    value, mark = _magnitude(raw.get("notional")), _above_zero(raw.get("markPrice"))
-    mark = told("mark_price", mark, None if value is None else value / quantity)
-    notional = product(quantity, mark) if _above_zero(raw.get("markPrice")) else told("notional", value)
+    value, told_mark = _magnitude(raw.get("notional")), _above_zero(raw.get("markPrice"))
+    mark = told("mark_price", told_mark, None if value is None else value / quantity)
+    notional = told("notional", value) if told_mark is None else product(quantity, mark)
     entry = told("entry_price", _above_zero(raw.get("entryPrice")))
-    margin, leverage = (
-        not_below_zero(number(raw.get("initialMargin"))),
-        first(_above_zero(raw.get("leverage")), set_leverage),
-    )
-    leverage = told("leverage", leverage, notional / margin if margin else None)
+    margin = not_below_zero(number(raw.get("initialMargin")))
+    leverage = told("leverage", _above_zero(raw.get("leverage")), set_leverage, notional / margin if margin else None)
     moved = (mark - entry) * quantity
     return {
         "entry_price": entry,
