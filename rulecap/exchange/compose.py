@@ -43,7 +43,7 @@ def compose(
     assets, correlation = allocation({one: histories[one] for one in names if one in histories}, bases)
     whole = assets is not None and len(assets) == len(set(names))
     parts = [account.read_at, *([market.read_at] if market else [])]
-    found = read_snapshot(
+    return snapshot_of(
         {
             "as_of": now,
             "age_seconds": max(0.0, (now - min(parts)).total_seconds()),
@@ -57,6 +57,15 @@ def compose(
             "facts": dict(extras.facts),
         }
     )
+
+
+def snapshot_of(parts: Mapping[str, Any]) -> Snapshot:
+    """Return the snapshot that these parts make.
+
+    Raises:
+        VenueError: `not-a-snapshot`, with every problem.
+    """
+    found = read_snapshot(parts)
     if isinstance(found, Snapshot):
         return found
     text = "; ".join(problem.render() for problem in found)

@@ -10,20 +10,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.fitting import fitting
 from rulecap.monitor.clock import Clock
-from rulecap.service.counted import Counted as CountedBeside
-from rulecap.service.counted import Keeping
+from rulecap.service.counted import Counted, Keeping
 from rulecap.service.sources import Lacking, uncounted, unsure, untold
 from rulecap.snapshot import Account as AccountFigures
-from rulecap.snapshot import Snapshot, read_snapshot
+from rulecap.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from rulecap.exchange import Exchange
+    from rulecap.exchange import AccountView, Exchange
     from rulecap.service.demo import DemoSource
 
 log = logging.getLogger("rulecap.monitor")
-
-
-Counted = Sequence[Mapping[str, Any]] | Mapping[str, Any] | None
+# What was counted of deposits, as the journal keeps it: an older rulecap has kept the last sum alone.
+Sums = Sequence[Mapping[str, Any]] | Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +63,11 @@ class Account(Protocol):
     def resume(self, net: float, since: datetime) -> None:
         """Go on counting deposits and withdrawals from what was on record at a moment."""
 
-    def recall(self, told: Counted) -> None:
+    def recall(self, told: Sums) -> None:
         """Take what the journal knows of deposits, from an earlier `counted`."""
 
     @property
-    def counted(self) -> Counted:
+    def counted(self) -> Sums:
         """What is known of deposits, as JSON types: the latest sums, the last one last; none where nobody counts."""
 
     async def close(self) -> None:
@@ -80,7 +78,7 @@ class ExchangeAccount:
     """An account at an exchange. Balance and positions alone: it is watched also while the markets' data fail."""
 
     def __init__(
-        self, exchange: "Exchange", clock: Clock, ledger_seconds: float, beside: CountedBeside | None = None
+        self, exchange: "Exchange", clock: Clock, ledger_seconds: float, beside: Counted | None = None
     ) -> None:
         """Read from an exchange, which belongs to this from now on.
 
@@ -106,11 +104,11 @@ class ExchangeAccount:
         # What is shared goes before: it was written by whoever counted last.
         self._counting.known = Deposits(net, since).with_kept((*self._kept, *self._keeping.kept))
 
-    def recall(self, told: Counted) -> None:
+    def recall(self, told: Sums) -> None:
         """Take what the journal knows; which of it counts, the record tells. What cannot be used counts for nothing."""
         from rulecap.exchange import Deposits
 
-        several = [told] if isinstance(told, Mapping) else told or []  # an older rulecap has kept the last sum alone
+        several = [told] if isinstance(told, Mapping) else told or []
         try:
             self._kept = tuple(map(Deposits.of, several))
         except (KeyError, TypeError, ValueError) as error:
@@ -118,19 +116,21 @@ class ExchangeAccount:
             log.warning(text, type(error).__name__, extra={"code": "deposits-unkept"})
 
     @property
-    def counted(self) -> Counted:
+    def counted(self) -> Sums:
         """What is known of deposits: also of before, as what was counted last need not be on record yet."""
         return [one.to_dict() for one in self._kept]
 
     async def read(self) -> Reading:
         """Return the account; its time is the venue's when reading began."""
-        view, counting = await self.exchange.account_view(partial=True), self._counting
+        from rulecap.exchange.compose import snapshot_of
+
+        counting, view = self._counting, await self.exchange.account_view(partial=True)
         # For both readings: what is read after that comes too late for reductions.
         deadline = asyncio.get_running_loop().time() + self._ledger_seconds
-        doubt = view.timeless or await counting.on(view.read_at, deadline)
+        doubt = await self._counted_on(view, deadline)
         if doubt is not None and doubt.code == "account-moving":  # once more: money seldom moves twice in a row
             view = await self.exchange.account_view(partial=True)
-            doubt = view.timeless or await counting.on(view.read_at, deadline)
+            doubt = await self._counted_on(view, deadline)
         if doubt is None:
             self._kept = counting.known.kept_with(self._kept)
             self._keeping.note(counting.known)  # a service over the log may be the next to go on from the record
@@ -138,11 +138,12 @@ class ExchangeAccount:
             account = view.account.model_copy(update={"net_deposits": counting.known.net})
         age = max(0.0, (self._clock.now() - view.read_at).total_seconds())
         positions = [one.position for one in view.held]
-        found = read_snapshot({"as_of": view.read_at, "age_seconds": age, "account": account, "positions": positions})
-        if isinstance(found, Snapshot):
-            return Reading(found, view.untold, doubt, doubt is None and counting.late, view.unsure)
-        text = "; ".join(problem.render() for problem in found)
-        raise VenueError("not-a-snapshot", f"this makes no snapshot: {text}", problems=tuple(found))
+        snapshot = snapshot_of({"as_of": view.read_at, "age_seconds": age, "account": account, "positions": positions})
+        return Reading(snapshot, view.untold, doubt, doubt is None and counting.late, view.unsure)
+
+    async def _counted_on(self, view: "AccountView", deadline: float) -> VenueError | None:
+        """Count what was paid in or out until an account was read; return why that is not known."""
+        return view.timeless or await self._counting.on(view.read_at, deadline)
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -163,11 +164,11 @@ class DemoAccount:
     def resume(self, net: float, since: datetime) -> None:
         """Do nothing: nobody pays in."""
 
-    def recall(self, told: Counted) -> None:
+    def recall(self, told: Sums) -> None:
         """Do nothing: nobody pays in."""
 
     @property
-    def counted(self) -> Counted:
+    def counted(self) -> Sums:
         """Nothing: nobody pays in."""
         return None
 
