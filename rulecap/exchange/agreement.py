@@ -1,7 +1,7 @@
-"""Whether what a venue tells of the positions is what its balance tells: of one that is left out nothing is reduced.
+"""Whether the positions that a venue tells are all that its balance speaks of: one that is left out is never reduced.
 
-Only where the balance has more than the rows is one missing. Of the margin a part is let pass, by which it may differ
-where nothing is missing: prices move between two answers, and a venue may count what closing costs as margin.
+A position is missing only where the balance has more than the positions account for. Their margin may differ a little
+though none is missing: prices move between two answers, and a venue may count what closing costs as margin.
 """
 
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ from rulecap.exchange.venues import Venue
 from rulecap.problems import shown
 from rulecap.snapshot import Account
 
-# So much more than the rows' the margin of all positions may be: no price moves as far between two answers, but in a
-# crash, and then it is asked for again.
+# The balance may have this much more margin than the positions: only in a crash do prices move as far between two
+# answers, and then both are asked for again.
 MOVED = 0.1
-# And so much of the notional, for closing: twice what the venues take of somebody without a discount, and more.
+# And this much of the notional, for closing: more than twice what the venues take without a discount.
 CLOSING = 0.002
 
 
@@ -25,7 +25,9 @@ class Contradicted(VenueError):
 
 
 def missing(venue: Venue, balance: Mapping[str, Any], positions: Holdings, quote: str) -> Contradicted | None:
-    """Return that a position is missing by what the balance tells; of none that cannot be counted more is known.
+    """Return why a position seems to be missing, by what the balance tells; None where nothing says so.
+
+    Nothing is compared where a position cannot be counted: what the balance has more may be of that one.
 
     Args:
         venue: what its balance tells.
@@ -35,7 +37,7 @@ def missing(venue: Venue, balance: Mapping[str, Any], positions: Holdings, quote
     """
     if positions.untold:
         return None
-    # Of one that is in another asset than the account's it is known only why it is not counted.
+    # One that is in another asset could not be counted, and no position is told that cannot be.
     bound = venue.bound(balance)
     if empty := [one for one in bound if one != quote or not positions.held]:
         return _half(f"{', '.join(map(shown, empty))}: margin or PnL of positions is told there, and no position")

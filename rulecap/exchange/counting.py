@@ -1,4 +1,4 @@
-"""Deposits and withdrawals counted on, reading by reading, of which none keeps an account waiting for long."""
+"""Deposits and withdrawals counted on, reading by reading; none of them keeps an account waiting for long."""
 
 import asyncio
 from dataclasses import dataclass
@@ -38,14 +38,15 @@ class Counting:
     async def on(self, until: datetime, deadline: float) -> VenueError | None:
         """Count what moved until the account was read; return why that is not known.
 
-        A reading that takes longer goes on beside the next readings of the account, and is taken up by one of them. Of
-        several that ask at once each has counted until its own moment when it goes on; what follows may not wait.
+        A reading that takes longer goes on beside the next readings of the account, and is taken up by one of them.
+        Several may ask at once: each goes on when all is counted until its own moment, and reads `known` before it
+        waits for anything else, or more may be counted by then.
 
         Args:
             until: when reading the account began.
             deadline: how long it is waited for, by the loop's clock.
         """
-        if self.known is self._unread:  # by the venue's clock, by which the ledger's times are
+        if self.known is self._unread:  # begun by the venue's clock, as the ledger's times are the venue's
             self.known = Deposits.beginning(until)
         try:
             async with asyncio.timeout_at(deadline), self._one_at_a_time:

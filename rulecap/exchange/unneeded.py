@@ -11,13 +11,13 @@ from rulecap.exchange.errors import VenueError, is_of_the_venue
 
 log = logging.getLogger("rulecap.exchange")
 T = TypeVar("T")
-# So long one is waited for: an account that is read for a minute moves nothing any more.
+# How long an answer is waited for: an account that took a minute to be read moves nothing any more.
 UNNEEDED_SECONDS = 5.0
-# What was told before is asked for again for less than that, so that it stays known.
+# How long where it was told before: less than that, so that what was told is used in time.
 AGAIN_SECONDS = 3.0
-# So long after it failed it is not asked again: it may be part of a reading several times, and of each order. What was
-# waited for is left for so many times as long too, or a pass with several orders would wait for it before each; but
-# not so long that the monitor's next pass, which begins half a minute after this one, does not ask.
+# How long after a failure it is not asked again: it may be part of a reading several times, and of each order. Where it
+# was waited for, so many times as long as that, or a pass with several orders would wait before each of them; but not
+# so long that the monitor's next pass, which begins half a minute after this one, does not ask.
 LATER_SECONDS = 5.0
 LATER_TIMES = 4.0
 # With these it is told what an account cannot be read with, or that the venue is to be left alone.
@@ -73,7 +73,7 @@ class Unneeded:
             self._failed.pop(what, None)
             return Told(found)
         now = self._monotonic()
-        # Not for what a process that stood still has slept through: it was waited for no longer than is ever waited.
+        # A process that stood still has not waited for longer than is ever waited.
         waited = min(now - began, UNNEEDED_SECONDS)
         self._failed[what] = now + max(LATER_SECONDS, LATER_TIMES * waited), failure
         return Told(None, (failure,))

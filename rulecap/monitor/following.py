@@ -101,8 +101,9 @@ class Following:
         return told(order, state)
 
     def _unknown_there(self, order: Order, error: VenueError) -> Order:
-        # Counted from when it was first missed, which an answer tells whose time the venue believed: it may have waited
-        # long before it was sent, a dead monitor's have been found at any time, and a clock been set meanwhile.
+        # Counted from when the venue first said so, for it took the time of that request for right. Not from when the
+        # order was written: it may have waited long before it was sent, a dead monitor's may be found at any time, and
+        # a clock may have been set meanwhile.
         now = self.clock.seconds()
         if order.code not in MISSED or now < order.changed:
             order = replace(order, changed=now)

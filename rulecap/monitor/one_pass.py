@@ -43,7 +43,7 @@ log = logging.getLogger("rulecap.monitor")
 Found = dict[str, tuple[object, str | None]]
 READ_AT, DEPOSITS = "monitor.read_at", "monitor.deposits"
 TURNED_DOWN, UNSETTLED = "turned-down", "order-unsettled"
-# So many seconds a pass waits for an edited policy to be read: the account is watched meanwhile.
+# How many seconds a pass waits for an edited policy to be read: then the account is watched by the one in force.
 LONGEST_LOOK = 5.0
 KEPT_BACK = (CAPPED, LATE, NO_ORDER, TWICE)
 

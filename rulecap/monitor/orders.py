@@ -166,10 +166,10 @@ class Orders:
         )
 
     def date(self, moment: float, steady: float) -> None:
-        """Take orders for written now that a clock has noted which was ahead: the cap would last until that time comes.
+        """Take orders whose time is still to come for written now: else they would count for the cap until it comes.
 
-        Or the clock is behind now, and was right then: so what it noted is kept, until an hour has passed that nobody
-        can set.
+        A clock that was ahead has noted it. Or the clock was right then, and is behind now: so what was noted is kept
+        beside, for an hour by a clock that nobody can set.
 
         Args:
             moment: now.

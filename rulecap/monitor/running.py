@@ -32,8 +32,8 @@ from rulecap.service.edits import edited_within
 from rulecap.service.in_force import PolicyInForce
 
 log = logging.getLogger("rulecap.monitor")
-# A policy that was edited just now may be half an edit: so long its files are to rest before they are read at the
-# start, and so often that is waited for. Somebody who goes on editing keeps no account from being watched.
+# A policy that was edited just now may be half an edit: how long its files are to rest before they are read at the
+# start, and how often that is waited for. Somebody who goes on editing keeps no account from being watched.
 REST_SECONDS, MOST_RESTS = 2.0, 5
 
 

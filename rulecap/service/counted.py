@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from rulecap.exchange import Deposits, ExchangeSettings
 
 log = logging.getLogger("rulecap.service")
-# While nothing moves, what is kept is renewed so often: from there the ledger is read on at the next start.
+# How often what is kept is renewed while nothing moves: from there the ledger is read on at the next start.
 RENEWED_SECONDS = 600.0
-# So long the last writing is waited for at the end.
+# How long the last writing is waited for at the end.
 LONGEST_WRITING = 2.0
 
 
@@ -75,7 +75,7 @@ class Counted:
 
 
 class Keeping:
-    """Has what is known written, which keeps no account waiting."""
+    """Has what is known written beside the readings, so that no account waits for the disk."""
 
     def __init__(self, counted: Counted | None) -> None:
         """Keep it there; nowhere where there is no such file."""

@@ -25,7 +25,7 @@ from rulecap.service.problems import Refused
 Found = TypeVar("Found")
 MOST_MISSED = 1000
 MOST_STATES = 10_000
-# So many are read to at once, in threads of their own: keys, policy and the log's process have the loop's.
+# How many questions are read for at once, in threads of their own: keys, policy and the log's process have the loop's.
 MOST_AT_ONCE = 4
 
 
