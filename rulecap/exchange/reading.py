@@ -203,9 +203,20 @@ def refuse_several(why: str | None, quote: str) -> None:
         raise VenueError("not-one-pool", f"the account's margin is no one pool in {quote}: {why}")
 
 
+def stamp(answer: Mapping[str, Any], now_ms: float) -> float:
+    """Return the time that the venue put on an answer, in ms; now where it has none, or a later one."""
+    told = number(answer.get("timestamp"))
+    return now_ms if told is None else min(told, now_ms)
+
+
 async def _history(client: Any, symbol: str, settings: ExchangeSettings, now_ms: float) -> History:
     """Return the last finished bars of a market."""
     wanted = settings.bars + 3  # the one before them, the unfinished one, and one that may just have ended
     since = int(now_ms) - 1000 * seconds_of(settings.timeframe) * wanted
     rows = await client.fetch_ohlcv(symbol, settings.timeframe, since, wanted + 1)
     return history_of(rows, settings.timeframe, settings.bars, now_ms)
+
+
+async def given(known: T) -> T:
+    """Return what need not be asked for."""
+    return known

@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
+from rulecap.exchange import reading
 from rulecap.exchange.at_rest import account_view
 from rulecap.exchange.calls import together
 from rulecap.exchange.clock import VenueClock, moment
@@ -12,14 +13,12 @@ from rulecap.exchange.errors import VenueError
 from rulecap.exchange.fitting import fitting
 from rulecap.exchange.history import History
 from rulecap.exchange.markets import book_of, brackets_of, contract_worth, market_of
-from rulecap.exchange.numbers import number
 from rulecap.exchange.session import Session
 from rulecap.exchange.symbols import is_traded, snapshot_symbol
 from rulecap.exchange.views import AccountView, Extras, MarketView
 from rulecap.snapshot import Book, Market, Signal, Snapshot
 
 log = logging.getLogger("rulecap.exchange")
-T = TypeVar("T")
 
 
 async def market_view(session: Session, symbol: str) -> MarketView:
@@ -30,7 +29,7 @@ async def market_view(session: Session, symbol: str) -> MarketView:
 
     async def read_book() -> tuple[Book | None, float]:
         answer = await client.fetch_order_book(unified, levels)
-        return book_of(answer, levels), stamp(answer, clock.now_ms())
+        return book_of(answer, levels), reading.stamp(answer, clock.now_ms())
 
     ticker, (book, told_at), history, tiers, fees = await together(
         session.ask("the ticker", lambda: client.fetch_ticker(unified)),
@@ -43,14 +42,8 @@ async def market_view(session: Session, symbol: str) -> MarketView:
         brackets = brackets_of(tiers, session.venue, contract_worth(market, ticker))
         found = market_of(market, ticker, book, brackets, fees, client.precisionMode)
         found = found.model_copy(update={"atr_pct": history.atr_pct})
-    stamped = min(told_at, stamp(ticker, clock.now_ms()))
+    stamped = min(told_at, reading.stamp(ticker, clock.now_ms()))
     return MarketView(found, book, history, moment(min(began, stamped)))
-
-
-def stamp(answer: Mapping[str, Any], now_ms: float) -> float:
-    """Return the time that the venue put on an answer, in ms; now where it has none, or a later one."""
-    told = number(answer.get("timestamp"))
-    return now_ms if told is None else min(told, now_ms)
 
 
 async def snapshot(
@@ -65,18 +58,13 @@ async def snapshot(
     clock = await session.clock()
     await session.markets()
     view, market = await together(
-        _given(account) if account else account_view(session, None, False),
-        market_view(session, str(named)) if named else _given(None),
+        reading.given(account) if account else account_view(session, None, False),
+        market_view(session, str(named)) if named else reading.given(None),
     )
     extras = await _in_one_spelling(session, extras)
     histories = await _histories(session, view, market, extras, clock)
     fields = await _signal(session, signal, named)
     return compose(moment(clock.now_ms()), view, market, histories, fields, extras)
-
-
-async def _given(known: T) -> T:
-    """Return what need not be asked for."""
-    return known
 
 
 async def _in_one_spelling(session: Session, extras: Extras) -> Extras:

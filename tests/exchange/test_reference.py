@@ -6,8 +6,7 @@ import pytest
 
 from rulecap.exchange import ExchangeSettings, VenueError, reading
 from rulecap.exchange.clock import VenueClock
-from rulecap.exchange.reading import Reference
-from rulecap.exchange.snapshots import stamp
+from rulecap.exchange.reading import Reference, stamp
 from rulecap.exchange.venues import Venue
 
 MINUTE, HOUR = 60.0, 3600.0
