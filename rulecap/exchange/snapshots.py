@@ -1,7 +1,7 @@
 """What a snapshot is composed of, asked for: a market, the bars of what is held or may be, a signal in one spelling."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rulecap.exchange import reading
@@ -35,7 +35,7 @@ async def market_view(session: Session, symbol: str) -> MarketView:
         session.ask("the ticker", lambda: client.fetch_ticker(unified)),
         session.ask("the order book", read_book),
         session.history(market, clock),
-        session.ask("the leverage brackets", lambda: session.reference.tiers(unified)),
+        _tiers(session, unified),
         session.ask("the fees", lambda: session.reference.fees(unified)),
     )
     with fitting(Market, snapshot_symbol(market)):
@@ -44,6 +44,13 @@ async def market_view(session: Session, symbol: str) -> MarketView:
         found = found.model_copy(update={"atr_pct": history.atr_pct})
     stamped = min(told_at, reading.stamp(ticker, clock.now_ms()))
     return MarketView(found, book, history, moment(min(began, stamped)))
+
+
+async def _tiers(session: Session, unified: str) -> Sequence[Mapping[str, Any]] | None:
+    """Return the leverage tiers of a market; None where they would not be told of it."""
+    if not session.venue.tells_tiers:
+        return None
+    return await session.ask("the leverage brackets", lambda: session.reference.tiers(unified))
 
 
 async def snapshot(

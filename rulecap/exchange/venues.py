@@ -63,7 +63,7 @@ class Venue:
         flow_limit: the most entries in one answer of the ledger.
         most_market: where the market's own answer has the largest quantity of one market order.
         tier_ends: where a leverage tier's own answer has its end in contracts, which ccxt hands on as money.
-        tells_tiers: whether ccxt's leverage tiers can be told in money at all.
+        tells_tiers: whether ccxt has leverage tiers of its linear contracts, and they can be told in money.
         deducts: whether a tier's maintenance rate is only for what is above the tier before it, as where an amount is
             deducted; else it is for all of the position, or nobody knows.
         finds_orders: whether ccxt sends an order under our name, and finds and cancels it by that alone.
@@ -234,7 +234,12 @@ VENUES = MappingProxyType(
         "htx": Venue(balance_total=EQUITY, tier_ends=("max_size",)),
         # Its tiers of a unified account; else ccxt has them in money. Its `posCost` is at the entry price.
         "kucoin": Venue(tier_ends=("maxSize",), notional_at_mark=False),
-        "phemex": Venue(notional_at_mark=False, refuses=answers.phemex_refuses, finds_orders=True),
+        "phemex": Venue(
+            notional_at_mark=False,
+            tells_tiers=False,  # ccxt refuses to ask for those of its linear contracts
+            refuses=answers.phemex_refuses,
+            finds_orders=True,
+        ),
         "mexc": Venue(tells_tiers=False),  # counted in contracts, in a way that does not show
     }
 )

@@ -1,0 +1,9 @@
+"""A market as venues tell it, through ccxt's own classes; at many of them a contract is no unit of the base asset."""
+
+from tests.venue.raw import market_told
+
+
+def test_a_market_is_told_at_phemex_of_which_ccxt_asks_for_no_brackets():
+    """It refuses to, so that no entry there was ever decided."""
+    market = market_told("phemex").market
+    assert (market.price, market.quantity_step, market.brackets) == (50_000, 0.001, None)
