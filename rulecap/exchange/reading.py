@@ -180,8 +180,13 @@ class Reference:
         return markets
 
     async def _read_fees(self, symbol: str) -> Mapping[str, Any]:
-        told: Mapping[str, Any] = await self._client.fetch_trading_fee(symbol)
-        return told
+        try:
+            told: Mapping[str, Any] = await self._client.fetch_trading_fee(symbol)
+            return told
+        except Exception as error:
+            if type(error).__name__ == "NotSupported":  # ccxt knows how to ask, though not of contracts
+                return {}
+            raise
 
     async def _read_tiers(self, symbol: str) -> Sequence[Mapping[str, Any]]:
         try:
