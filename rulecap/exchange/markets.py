@@ -96,7 +96,8 @@ def brackets_of(tiers: Sequence[Mapping[str, Any]] | None, venue: Venue, contrac
         return None
     rows = [_row(tier, venue, contract) for tier in tiers or ()]
     whole = sorted(row for row in rows if row is not None)
-    if not rows or len(whole) < len(rows):
+    # Two that end at the same size are of different settings, such as the leverage that is chosen (HTX).
+    if not rows or len({bound for bound, _, _ in whole}) < len(rows):
         return None
     amounts = [exact(0)]
     for (bound, _, lower), (_, _, upper) in pairwise(whole):
