@@ -56,13 +56,19 @@ def contract_worth(market: Mapping[str, Any], ticker: Mapping[str, Any]) -> floa
     return product(contract_size(market), price_of(ticker))
 
 
-def book_of(answer: Mapping[str, Any], levels: int) -> Book | None:
-    """Return the best levels of an order book; None where a side is empty.
+def book_of(answer: Mapping[str, Any], levels: int, contract: float) -> Book | None:
+    """Return the best levels of an order book, quantities of the base asset; None where a side is empty.
+
+    Args:
+        answer: ccxt's order book, which has numbers of contracts.
+        levels: how many a side.
+        contract: how much of the base asset one contract is.
 
     Raises:
         VenueError: `half-an-answer`, it is crossed or not sorted, or has something else for numbers.
     """
-    sides = {name: [level[:2] for level in part(answer, name) or []][:levels] for name in ("bids", "asks")}
+    told = {name: part(answer, name) or [] for name in ("bids", "asks")}
+    sides = {name: [(level[0], product(level[1], contract)) for level in side[:levels]] for name, side in told.items()}
     if not (sides["bids"] and sides["asks"]):
         return None
     try:

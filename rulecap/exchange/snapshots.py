@@ -12,7 +12,7 @@ from rulecap.exchange.compose import compose, signal_fields
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.fitting import fitting
 from rulecap.exchange.history import History
-from rulecap.exchange.markets import book_of, brackets_of, contract_worth, market_of
+from rulecap.exchange.markets import book_of, brackets_of, contract_size, contract_worth, market_of
 from rulecap.exchange.session import Session
 from rulecap.exchange.symbols import is_traded, snapshot_symbol
 from rulecap.exchange.views import AccountView, Extras, MarketView
@@ -29,7 +29,7 @@ async def market_view(session: Session, symbol: str) -> MarketView:
 
     async def read_book() -> tuple[Book | None, float]:
         answer = await client.fetch_order_book(unified, levels)
-        return book_of(answer, levels), reading.stamp(answer, clock.now_ms())
+        return book_of(answer, levels, contract_size(market)), reading.stamp(answer, clock.now_ms())
 
     ticker, (book, told_at), history, tiers, fees = await together(
         session.ask("the ticker", lambda: client.fetch_ticker(unified)),

@@ -1,6 +1,15 @@
 """A market as venues tell it, through ccxt's own classes; at many of them a contract is no unit of the base asset."""
 
-from tests.venue.raw import market_told
+import pytest
+
+from tests.venue.raw import VENUES, market_told
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_book_has_quantities_of_the_base_asset(venue):
+    """4,000 contracts of 0.0001 BTC at Gate, 40 of 0.01 at OKX: taken for BTC, any order fitted into what is there."""
+    book = market_told(venue).book
+    assert (book.bids, book.asks) == (((49_999.0, 0.4),), ((50_001.0, 0.5),))
 
 
 def test_a_market_is_told_at_phemex_of_which_ccxt_asks_for_no_brackets():

@@ -319,7 +319,7 @@ def test_a_market_without_a_price_is_refused():
 
 
 def test_the_spread_is_the_books_else_the_tickers():
-    book = book_of({"bids": [[99, 1, 5]], "asks": [[101, 1, 5]]}, 10)
+    book = book_of({"bids": [[99, 1, 5]], "asks": [[101, 1, 5]]}, 10, 1.0)
     assert spread_pct({"bid": 1, "ask": 2}, book) == 2
     assert spread_pct({"bid": 99.5, "ask": 100.5}, None) == 1
     assert spread_pct({"bid": 2, "ask": 1}, None) is None
