@@ -182,6 +182,14 @@ def okx_mode(answer: Any) -> str | None:
     return f"its account mode is {OKX_MODES.get(level, shown(level))}, not futures mode"
 
 
+def htx_market(market: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a market of which the least order is told in contracts: ccxt has that of linear ones in the base asset."""
+    amounts = part(market, "limits", "amount") or {}
+    if not market.get("linear") or amounts.get("min") != market.get("contractSize"):
+        return market
+    return {**market, "limits": {**market["limits"], "amount": {**amounts, "min": 1.0}}}
+
+
 def okx_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:
     """Read `GET /api/v5/account/balance`: its margin is of orders too, its unrealized PnL of positions alone."""
     return _with_margin(part(balance, "info", "data", 0, "details"), "ccy", "upl")

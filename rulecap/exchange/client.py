@@ -134,7 +134,7 @@ class Guarded:
         found = await super().fetch_markets(*asked)  # type: ignore[misc]  # as above
         if self.venue is not UNKNOWN and not any(one.get("linear") for one in found):
             raise VenueError("half-an-answer", "the list of markets has no linear contract")
-        return found
+        return [self.venue.corrected(one) for one in found]
 
     async def load_leverage_brackets(self, *asked: Any) -> Any:
         """Load what positions are read with; a position tells its margins itself, and goes without."""

@@ -61,6 +61,7 @@ class Venue:
             asked for, type by type, where one answer does not hold all entries.
         flow_until: the name of the end of a span of the ledger.
         flow_limit: the most entries in one answer of the ledger.
+        corrected: returns a market of ccxt's with its figures as every other venue's are.
         most_market: where the market's own answer has the largest quantity of one market order.
         tier_ends: where a leverage tier's own answer has its end in contracts, which ccxt hands on as money.
         tells_tiers: whether ccxt has leverage tiers of its linear contracts, and they can be told in money.
@@ -108,6 +109,7 @@ class Venue:
     flow_until: str = "until"
     flow_limit: int = 100
     # Markets.
+    corrected: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda market: market
     most_market: tuple[str, ...] = ("",)
     tier_ends: tuple[str, ...] = ()
     tells_tiers: bool = True
@@ -231,7 +233,7 @@ VENUES = MappingProxyType(
             finds_orders=True,
             mode_in_order=True,
         ),
-        "htx": Venue(balance_total=EQUITY, tier_ends=("max_size",)),
+        "htx": Venue(balance_total=EQUITY, tier_ends=("max_size",), corrected=answers.htx_market),
         # Its tiers of a unified account; else ccxt has them in money. Its `posCost` is at the entry price.
         "kucoin": Venue(tier_ends=("maxSize",), notional_at_mark=False),
         "phemex": Venue(

@@ -27,3 +27,13 @@ def test_a_market_is_told_to_a_key_where_ccxt_does_not_know_how_to_ask_for_its_f
 def test_brackets_of_which_two_end_at_the_same_size_are_absent():
     """At HTX there is a row of them for each leverage; a market with more than one was never told."""
     assert market_told("htx").market.brackets is None
+
+
+STEPS = {"okx": 0.001, "gate": 0.0001, "kucoin": 0.001, "htx": 0.001, "mexc": 0.0001, "bitget": 0.001}
+
+
+@pytest.mark.parametrize(("venue", "step"), STEPS.items())
+def test_the_least_that_can_be_ordered_is_told_in_the_base_asset(venue, step):
+    """At HTX ccxt has it in that already: a millionth of a BTC it was, and a million of what is sold by 1,000."""
+    market = market_told(venue).market
+    assert (market.min_quantity, market.quantity_step) == (step, step)
