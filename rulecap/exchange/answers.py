@@ -190,6 +190,13 @@ def htx_market(market: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**market, "limits": {**market["limits"], "amount": {**amounts, "min": 1.0}}}
 
 
+def okx_fees(fees: Mapping[str, Any], quote: str) -> Mapping[str, float | None]:
+    """Read `GET /api/v5/account/trade-fee`, a fee below 0: ccxt takes what is for contracts that settle in a coin."""
+    kind = {"USDT": "U"}.get(quote, quote)
+    told = {name: number(part(fees, "info", f"{name}{kind}")) for name in ("taker", "maker")}
+    return {name: None if rate is None else -rate for name, rate in told.items()}
+
+
 def okx_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:
     """Read `GET /api/v5/account/balance`: its margin is of orders too, its unrealized PnL of positions alone."""
     return _with_margin(part(balance, "info", "data", 0, "details"), "ccy", "upl")

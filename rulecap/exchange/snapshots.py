@@ -40,7 +40,8 @@ async def market_view(session: Session, symbol: str) -> MarketView:
     )
     with fitting(Market, snapshot_symbol(market)):
         brackets = brackets_of(tiers, session.venue, contract_worth(market, ticker))
-        found = market_of(market, ticker, book, brackets, fees, client.precisionMode)
+        rates = session.venue.fees(fees, session.settings.quote) if fees else None
+        found = market_of(market, ticker, book, brackets, rates, client.precisionMode)
         found = found.model_copy(update={"atr_pct": history.atr_pct})
     stamped = min(told_at, reading.stamp(ticker, clock.now_ms()))
     return MarketView(found, book, history, moment(min(began, stamped)))

@@ -65,6 +65,7 @@ class Venue:
         most_market: where the market's own answer has the largest quantity of one market order.
         tier_ends: where a leverage tier's own answer has its end in contracts, which ccxt hands on as money.
         tells_tiers: whether ccxt has leverage tiers of its linear contracts, and they can be told in money.
+        fees: reads from ccxt's trading fee of a market what this account pays, given the quote currency.
         deducts: whether a tier's maintenance rate is only for what is above the tier before it, as where an amount is
             deducted; else it is for all of the position, or nobody knows.
         finds_orders: whether ccxt sends an order under our name, and finds and cancels it by that alone.
@@ -113,6 +114,7 @@ class Venue:
     most_market: tuple[str, ...] = ("",)
     tier_ends: tuple[str, ...] = ()
     tells_tiers: bool = True
+    fees: Callable[[Mapping[str, Any], str], Mapping[str, Any]] = lambda fees, quote: fees
     deducts: bool = False
     # Orders.
     finds_orders: bool = False
@@ -210,6 +212,7 @@ VENUES = MappingProxyType(
         "okx": Venue(
             balance_total=EQUITY,
             tier_ends=("maxSz",),
+            fees=answers.okx_fees,
             most_market=("maxMktSz",),
             # What goes to an isolated position's margin, and comes back, ccxt calls a transfer too.
             flow_types=frozenset({"1"}),

@@ -37,3 +37,22 @@ def test_the_least_that_can_be_ordered_is_told_in_the_base_asset(venue, step):
     """At HTX ccxt has it in that already: a millionth of a BTC it was, and a million of what is sold by 1,000."""
     market = market_told(venue).market
     assert (market.min_quantity, market.quantity_step) == (step, step)
+
+
+# What the answers of `tests.venue.raw` have of the account, taker and maker, as percent; a rebate is below 0.
+FEES = {
+    "okx": (0.03, -0.01),
+    "gate": (0.05, -0.01),
+    "kucoin": (0.06, 0.02),
+    "bitget": (0.06, 0.02),
+    "htx": (None, None),
+    "mexc": (None, None),
+    "phemex": (None, None),
+}
+
+
+@pytest.mark.parametrize(("venue", "fees"), FEES.items())
+def test_fees_are_those_of_contracts_that_settle_in_the_accounts_currency(venue, fees):
+    """At OKX ccxt has those of contracts that settle in a coin."""
+    market = market_told(venue).market
+    assert (market.taker_fee_pct, market.maker_fee_pct) == fees
