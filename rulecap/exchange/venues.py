@@ -241,6 +241,7 @@ VENUES = MappingProxyType(
         "kucoin": Venue(tier_ends=("maxSize",), notional_at_mark=False),
         "phemex": Venue(
             notional_at_mark=False,
+            most_market=("maxOrderQtyRq",),
             tells_tiers=False,  # ccxt refuses to ask for those of its linear contracts
             refuses=answers.phemex_refuses,
             finds_orders=True,

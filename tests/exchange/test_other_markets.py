@@ -2,7 +2,10 @@
 
 import pytest
 
-from tests.venue.raw import VENUES, market_told
+from rulecap.exchange.orders import contracts_text
+from rulecap.exchange.positions import Held, held_positions
+from rulecap.exchange.venues import venue_of
+from tests.venue.raw import VENUES, asked, market_told
 
 
 @pytest.mark.parametrize("venue", VENUES)
@@ -56,3 +59,26 @@ def test_fees_are_those_of_contracts_that_settle_in_the_accounts_currency(venue,
     """At OKX ccxt has those of contracts that settle in a coin."""
     market = market_told(venue).market
     assert (market.taker_fee_pct, market.maker_fee_pct) == fees
+
+
+def sent_of(venue: str, held: float, quantity: float, changes=None) -> str:
+    """Return how many contracts are sent to reduce a position in BTC at a venue."""
+
+    async def sent(exchange):
+        market, client = await exchange._session.market("BTCUSDT"), exchange._session.client
+        return contracts_text(quantity, position(market, held, venue), client.precisionMode, venue_of(venue))
+
+    return asked(venue, sent, changes)
+
+
+def position(market, quantity: float, venue: str) -> Held:
+    """Return a long position of so much of the base asset."""
+    raw = {"symbol": market["symbol"], "side": "long", "contracts": quantity / market["contractSize"]}
+    raw |= {"entryPrice": 50_000.0, "markPrice": 50_000.0, "leverage": 2.0}
+    return held_positions([raw], {market["symbol"]: market}.get, "USDT", {}, venue_of(venue)).all()[0]
+
+
+@pytest.mark.parametrize(("venue", "most"), [("okx", "3000"), ("bitget", "220"), ("phemex", "1000")])
+def test_an_order_is_no_larger_than_the_venue_takes_at_once(venue, most):
+    """Else it is refused each time, and a position that large is never reduced."""
+    assert sent_of(venue, 5_000.0, 5_000.0) == most
