@@ -100,24 +100,35 @@ def position_to_reduce(positions: Holdings, symbol: str, side: str) -> Held:
 def contracts_text(quantity: float, held: Held, precision_mode: int, venue: Venue) -> str:
     """Return how many contracts to send, as an exact decimal: never more than asked, held, or taken at once.
 
-    Rounded down to the market's step; a quantity that misses a step by a billionth is that step.
+    Rounded down to the market's step; a quantity that misses a step by a billionth is that step. All that is held is
+    sent though it is less than the least order: the venue alone knows whether it lets that out.
 
     Raises:
-        VenueError: `quantity-too-small`, not even one step; `missing-field`, the market tells no step.
+        VenueError: `quantity-too-small`, not even one step, or less than the least order; `missing-field`, the market
+            tells no step.
     """
     market, symbol = held.market, held.position.symbol
     step, size = quantity_step(market, precision_mode), exact(contract_size(market))
     if step is None:
         raise VenueError("missing-field", f"the venue does not tell the quantity step of {symbol}")
-    limits = [part(market, "limits", "market", "max"), part(market, "limits", "amount", "max")]
-    most = [number(limit) for limit in (*limits, part(market, "info", *venue.most_market))]
+    most = [*_limits(market, "max"), number(part(market, "info", *venue.most_market))]
     bounds = [quantity, held.position.quantity, *(product(limit, size) for limit in most if limit)]
     rounded = exact(round_down(min(bounds), step))
     # A quantity too large for steps to show in a float is cut to them in decimal.
     on_step = (rounded / exact(step)).to_integral_value(ROUND_FLOOR) * exact(step)
     if not on_step > 0:
         raise VenueError("quantity-too-small", f"{quantity:g} of {symbol} is less than its step of {step:g}")
+    least = size * exact(max(_limits(market, "min"), default=0.0))
+    if on_step < least and quantity < held.position.quantity:
+        text = f"{on_step:g} of {symbol} is less than the {least:g} that an order there is at the least"
+        raise VenueError("quantity-too-small", text)
     return plain(on_step / size)
+
+
+def _limits(market: Mapping[str, Any], end: str) -> list[float]:
+    """Return the limits of a market order in contracts, as far as they are told."""
+    told = [number(part(market, "limits", kind, end)) for kind in ("market", "amount")]
+    return [limit for limit in told if limit]
 
 
 def plain(value: Decimal) -> str:

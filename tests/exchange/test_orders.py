@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -124,6 +125,23 @@ def test_nothing_to_reduce_is_said_and_nothing_sent(venue):
 def test_less_than_a_step_is_said_and_nothing_sent(venue):
     assert refused(venue, placing(reduction(quantity=0.0009))).code == "quantity-too-small"
     assert venue.orders == []
+
+
+def test_less_than_the_least_order_is_said_and_nothing_sent(venue):
+    """Refused each time, it had its position left alone, as one that cannot be closed either."""
+    venue.specs["BTCUSDT"] = replace(venue.specs["BTCUSDT"], least=Decimal("0.01"))
+    error = refused(venue, placing(reduction(quantity=0.0099)))
+    assert (error.code, venue.orders) == ("quantity-too-small", [])
+    assert "0.009 of BTCUSDT is less than the 0.01" in error.message
+    assert asked(venue, placing(reduction(quantity=0.01))).quantity == 0.01
+
+
+def test_all_that_is_held_is_sent_though_it_is_less_than_the_least_order(binance):
+    """What is left of a position has to go somehow: the venue has the last word."""
+    binance.set_position("BTCUSDT", "LONG", "0.005", "31480", leverage=4)
+    binance.specs["BTCUSDT"] = replace(binance.specs["BTCUSDT"], least=Decimal("0.01"))
+    assert refused(binance, placing(reduction(quantity=0.004))).code == "quantity-too-small"
+    assert refused(binance, placing(reduction(quantity=0.005))).code == "order-refused"
 
 
 def test_a_read_only_key_cannot_reduce(binance):

@@ -1,6 +1,7 @@
 """The policy's reductions as orders: what each zone asks for, once, within the cap, followed to its end."""
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -351,6 +352,21 @@ def test_a_smaller_part_than_a_step_is_noted_and_does_not_keep_a_whole_one_from_
     assert report.verdicts()["margin"] == "ORANGE_ZONE"
     assert report.outcomes[0].order.code == "quantity-too-small"
     venue.set_wallet("4.6")
+    assert desk.one().verdicts()["margin"] == "RED_ZONE"
+    assert quantities(venue) == {}
+
+
+def test_parts_under_the_least_order_do_not_keep_their_position_from_being_closed(desk, venue):
+    """Sent and refused, they had it left alone for up to an hour, and nothing of it was closed meanwhile."""
+    venue.account.holdings.clear()
+    venue.specs["SUSHIUSDT"] = replace(venue.specs["SUSHIUSDT"], least=Decimal(3))
+    venue.set_position("SUSHIUSDT", "LONG", "7", "7.611", leverage=5)
+    venue.set_wallet("12.83")  # 10.66 of margin: ORANGE, and 30 % of 7 are 2 of which 3 are the least
+    for _ in range(3):
+        report = desk.one()
+        assert report.verdicts()["margin"] == "ORANGE_ZONE"
+        assert [one.order.code for one in report.outcomes] == ["quantity-too-small"]
+    venue.set_wallet("10.73")
     assert desk.one().verdicts()["margin"] == "RED_ZONE"
     assert quantities(venue) == {}
 
