@@ -251,9 +251,19 @@ VENUES = MappingProxyType(
 )
 
 
+# ccxt's other names of the same, at other addresses.
+SAME = MappingProxyType(
+    {
+        "bybiteu": "bybit",
+        "bybitid": "bybit",
+        "kucoinfutures": "kucoin",
+        "myokx": "okx",
+        "okxus": "okx",
+    }
+)
 UNKNOWN = Venue()
 
 
 def venue_of(name: str) -> Venue:
     """Return how a venue differs; an unknown one does not."""
-    return VENUES.get(name, UNKNOWN)
+    return VENUES.get(SAME.get(name, name), UNKNOWN)

@@ -1,10 +1,12 @@
 """A market as venues tell it, through ccxt's own classes; at many of them a contract is no unit of the base asset."""
 
+from importlib import import_module
+
 import pytest
 
 from rulecap.exchange.orders import contracts_text
 from rulecap.exchange.positions import Held, held_positions
-from rulecap.exchange.venues import venue_of
+from rulecap.exchange.venues import Venue, venue_of
 from tests.venue.raw import VENUES, asked, market_told
 
 
@@ -82,3 +84,19 @@ def position(market, quantity: float, venue: str) -> Held:
 def test_an_order_is_no_larger_than_the_venue_takes_at_once(venue, most):
     """Else it is refused each time, and a position that large is never reduced."""
     assert sent_of(venue, 5_000.0, 5_000.0) == most
+
+
+# Of the first nothing but spot is there, of the second nothing that settles in a currency.
+OF_OTHER_KINDS = {"binanceus", "binancecoinm"}
+
+
+def test_a_venue_under_another_name_differs_as_it_does_under_its_own():
+    """By unified fields alone, brackets of OKX in Europe were of contracts, and any mode of its accounts was fine."""
+    library = import_module("ccxt.async_support")
+    found = 0
+    for name in set(library.exchanges) - OF_OTHER_KINDS:
+        kin = [base.__name__ for base in getattr(library, name).__mro__[1:] if base.__name__ in library.exchanges]
+        for known in kin:
+            assert venue_of(name) == venue_of(known), name
+            found += venue_of(known) != Venue()
+    assert found >= 6
