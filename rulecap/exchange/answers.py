@@ -182,12 +182,31 @@ def okx_mode(answer: Any) -> str | None:
     return f"its account mode is {OKX_MODES.get(level, shown(level))}, not futures mode"
 
 
+def worth_nothing(market: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a linear market in which no order has to be worth anything, where ccxt tells nothing else."""
+    costs = part(market, "limits", "cost") or {}
+    return market if costs.get("min") is not None else _limited(market, "cost", min=0.0)
+
+
 def htx_market(market: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a market of which the least order is told in contracts: ccxt has that of linear ones in the base asset."""
-    amounts = part(market, "limits", "amount") or {}
-    if not market.get("linear") or amounts.get("min") != market.get("contractSize"):
+    """Return a market whose least order is told in contracts: ccxt has that of linear ones in the base asset."""
+    in_base = part(market, "limits", "amount", "min") == market.get("contractSize")
+    return worth_nothing(_limited(market, "amount", min=1.0) if in_base else market)
+
+
+def phemex_market(market: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a market with the limits of an order that ccxt leaves out; the least quantity is a step."""
+    told = {name: number(part(market, "info", name)) for name in ("maxOrderQtyRq", "minOrderValueRv")}
+    found = _limited(market, "amount", min=part(market, "precision", "amount"), max=told["maxOrderQtyRq"])
+    return _limited(found, "cost", min=told["minOrderValueRv"])
+
+
+def _limited(market: Mapping[str, Any], kind: str, **limits: float | None) -> Mapping[str, Any]:
+    """Return a linear market with other limits; one that is not linear is what it was."""
+    if not market.get("linear"):
         return market
-    return {**market, "limits": {**market["limits"], "amount": {**amounts, "min": 1.0}}}
+    known = market.get("limits") or {}
+    return {**market, "limits": {**known, kind: {**(known.get(kind) or {}), **limits}}}
 
 
 def okx_fees(fees: Mapping[str, Any], quote: str) -> Mapping[str, float | None]:

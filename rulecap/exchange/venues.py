@@ -61,7 +61,8 @@ class Venue:
             asked for, type by type, where one answer does not hold all entries.
         flow_until: the name of the end of a span of the ledger.
         flow_limit: the most entries in one answer of the ledger.
-        corrected: returns a market of ccxt's with its figures as every other venue's are.
+        corrected: returns a market of ccxt's with its limits in contracts and money, as every other venue's are, and
+            with those that ccxt leaves out.
         most_market: where the market's own answer has the largest quantity of one market order.
         tier_ends: where a leverage tier's own answer has its end in contracts, which ccxt hands on as money.
         tells_tiers: whether ccxt has leverage tiers of its linear contracts, and they can be told in money.
@@ -213,6 +214,7 @@ VENUES = MappingProxyType(
             balance_total=EQUITY,
             tier_ends=("maxSz",),
             fees=answers.okx_fees,
+            corrected=answers.worth_nothing,
             most_market=("maxMktSz",),
             # What goes to an isolated position's margin, and comes back, ccxt calls a transfer too.
             flow_types=frozenset({"1"}),
@@ -238,10 +240,11 @@ VENUES = MappingProxyType(
         ),
         "htx": Venue(balance_total=EQUITY, tier_ends=("max_size",), corrected=answers.htx_market),
         # Its tiers of a unified account; else ccxt has them in money. Its `posCost` is at the entry price.
-        "kucoin": Venue(tier_ends=("maxSize",), notional_at_mark=False),
+        "kucoin": Venue(tier_ends=("maxSize",), corrected=answers.worth_nothing, notional_at_mark=False),
+        "gate": Venue(corrected=answers.worth_nothing),
         "phemex": Venue(
             notional_at_mark=False,
-            most_market=("maxOrderQtyRq",),
+            corrected=answers.phemex_market,
             tells_tiers=False,  # ccxt refuses to ask for those of its linear contracts
             refuses=answers.phemex_refuses,
             finds_orders=True,
@@ -256,6 +259,7 @@ SAME = MappingProxyType(
     {
         "bybiteu": "bybit",
         "bybitid": "bybit",
+        "gateeu": "gate",
         "kucoinfutures": "kucoin",
         "myokx": "okx",
         "okxus": "okx",

@@ -1,13 +1,18 @@
 """A market as venues tell it, through ccxt's own classes; at many of them a contract is no unit of the base asset."""
 
+import json
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
+import rulecap
 from rulecap.exchange.orders import contracts_text
 from rulecap.exchange.positions import Held, held_positions
 from rulecap.exchange.venues import Venue, venue_of
 from tests.venue.raw import VENUES, asked, market_told
+
+POLICIES = Path(__file__).parents[2] / "policies"
 
 
 @pytest.mark.parametrize("venue", VENUES)
@@ -42,6 +47,31 @@ def test_the_least_that_can_be_ordered_is_told_in_the_base_asset(venue, step):
     """At HTX ccxt has it in that already: a millionth of a BTC it was, and a million of what is sold by 1,000."""
     market = market_told(venue).market
     assert (market.min_quantity, market.quantity_step) == (step, step)
+
+
+# What an order has to be worth: 0, nothing; None, it is not told.
+LEAST = {"okx": 0, "gate": 0, "kucoin": 0, "htx": 0, "phemex": 1, "bitget": 5, "mexc": None}
+
+
+@pytest.mark.parametrize(("venue", "least"), LEAST.items())
+def test_what_an_order_has_to_be_worth_is_told_where_a_venue_asks_for_contracts_alone(venue, least):
+    """Absent there, no entry was ever decided by a policy that does without no figure of the market."""
+    assert market_told(venue).market.min_notional == least
+
+
+def test_the_least_order_at_phemex_is_a_step():
+    """It tells what an order has to be worth, and no number."""
+    assert market_told("phemex").market.min_quantity == 0.001
+
+
+@pytest.mark.parametrize("venue", ["okx", "gate", "kucoin", "htx", "phemex", "bitget"])
+def test_the_default_policy_decides_entries_at_other_venues(venue):
+    told = market_told(venue)
+    asked_for = json.loads((POLICIES / "default/examples/btc_500.json").read_text())
+    asked_for["market"] = told.market.model_dump(exclude_none=True)
+    asked_for["book"] = {"bids": [[49_999 - i, 2.0] for i in range(50)], "asks": [[50_001 + i, 2.0] for i in range(50)]}
+    decided = rulecap.load_policy(POLICIES / "default/policy.yaml").evaluate(asked_for, "position")
+    assert decided.problems == ()
 
 
 # What the answers of `tests.venue.raw` have of the account, taker and maker, as percent; a rebate is below 0.
