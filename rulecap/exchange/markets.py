@@ -68,7 +68,9 @@ def book_of(answer: Mapping[str, Any], levels: int, contract: float) -> Book | N
         VenueError: `half-an-answer`, it is crossed or not sorted, or has something else for numbers.
     """
     told = {name: part(answer, name) or [] for name in ("bids", "asks")}
-    sides = {name: [(level[0], product(level[1], contract)) for level in side[:levels]] for name, side in told.items()}
+    levels_of = {name: [(price, product(amount, contract)) for price, amount, *_ in told[name]] for name in told}
+    # A level of which nothing is left is none.
+    sides = {name: [level for level in side if level[1] != 0][:levels] for name, side in levels_of.items()}
     if not (sides["bids"] and sides["asks"]):
         return None
     try:

@@ -325,6 +325,14 @@ def test_the_spread_is_the_books_else_the_tickers():
     assert spread_pct({"bid": 2, "ask": 1}, None) is None
 
 
+def test_a_level_at_which_nobody_offers_anything_is_none():
+    """It made the spread look smaller than it is for any order."""
+    sides = {"bids": [[99.9, 0], [99, 1], [98, 1]], "asks": [[100.1, 0.0], [101, 1], [102, 1]]}
+    book = book_of(sides, 1, 0.1)
+    assert (book.bids, book.asks, spread_pct({}, book)) == (((99, 0.1),), ((101, 0.1),), 2)
+    assert book_of(sides | {"bids": [[99, 0]]}, 1, 1.0) is None
+
+
 def test_maintenance_amounts_are_the_exchanges_on_every_recorded_bracket():
     count = 0
     for symbol, rows in brackets().items():
