@@ -28,7 +28,7 @@ async def market_view(session: Session, symbol: str) -> MarketView:
     unified, levels = market["symbol"], session.settings.book_levels
 
     async def read_book() -> tuple[Book | None, float]:
-        answer = await client.fetch_order_book(unified, levels)
+        answer = await client.fetch_order_book(unified, _levels(levels, session.venue.book_levels))
         return book_of(answer, levels, contract_size(market)), reading.stamp(answer, clock.now_ms())
 
     ticker, (book, told_at), history, tiers, fees = await together(
@@ -45,6 +45,11 @@ async def market_view(session: Session, symbol: str) -> MarketView:
         found = found.model_copy(update={"atr_pct": history.atr_pct})
     stamped = min(told_at, reading.stamp(ticker, clock.now_ms()))
     return MarketView(found, book, history, moment(min(began, stamped)))
+
+
+def _levels(wanted: int, takes: tuple[int, ...]) -> int:
+    """Return how many levels of a book to ask for: at least as many as are wanted, where an answer can have as many."""
+    return next((one for one in takes if one >= wanted), max(takes, default=wanted))
 
 
 async def _tiers(session: Session, unified: str) -> Sequence[Mapping[str, Any]] | None:

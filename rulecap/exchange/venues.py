@@ -63,6 +63,7 @@ class Venue:
         flow_limit: the most entries in one answer of the ledger.
         corrected: returns a market of ccxt's with its limits in contracts and money, as every other venue's are, and
             with those that ccxt leaves out.
+        book_levels: of how many levels an answer about a book may be; none: of any number.
         most_market: where the market's own answer has the largest quantity of one market order.
         tier_ends: where a leverage tier's own answer has its end in contracts, which ccxt hands on as money.
         tells_tiers: whether ccxt has leverage tiers of its linear contracts, and they can be told in money.
@@ -112,6 +113,7 @@ class Venue:
     flow_limit: int = 100
     # Markets.
     corrected: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda market: market
+    book_levels: tuple[int, ...] = ()
     most_market: tuple[str, ...] = ("",)
     tier_ends: tuple[str, ...] = ()
     tells_tiers: bool = True
@@ -129,6 +131,7 @@ BINANCE = Venue(
     pool=answers.binance_pool,
     options=MappingProxyType({"fetchMarkets": {"types": ["linear"]}, "disableFuturesSandboxWarning": True}),
     demo=True,
+    book_levels=(5, 10, 20, 50, 100, 500, 1000),
     # Those that ccxt calls deposit, withdrawal or transfer.
     flow_filter=(
         "incomeType",
@@ -240,7 +243,9 @@ VENUES = MappingProxyType(
         ),
         "htx": Venue(balance_total=EQUITY, tier_ends=("max_size",), corrected=answers.htx_market),
         # Its tiers of a unified account; else ccxt has them in money. Its `posCost` is at the entry price.
-        "kucoin": Venue(tier_ends=("maxSize",), corrected=answers.worth_nothing, notional_at_mark=False),
+        "kucoin": Venue(
+            tier_ends=("maxSize",), corrected=answers.worth_nothing, book_levels=(20, 100), notional_at_mark=False
+        ),
         "gate": Venue(corrected=answers.worth_nothing),
         "phemex": Venue(
             notional_at_mark=False,

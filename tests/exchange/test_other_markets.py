@@ -130,3 +130,12 @@ def test_a_venue_under_another_name_differs_as_it_does_under_its_own():
             assert venue_of(name) == venue_of(known), name
             found += venue_of(known) != Venue()
     assert found >= 6
+
+
+@pytest.mark.parametrize(("wanted", "asked_for"), [(5, 20), (21, 100), (500, 100)])
+def test_as_many_levels_are_asked_for_as_an_answer_may_have(wanted, asked_for):
+    """Asked for another number of them, no market was told."""
+    book = [[49_999 - i, 400] for i in range(asked_for)], [[50_001 + i, 500] for i in range(asked_for)]
+    answer = {"code": "200000", "data": dict(zip(("bids", "asks"), book, strict=True)) | {"ts": 1}}
+    found = market_told("kucoin", {f"level2/depth{asked_for}": answer}, book_levels=wanted).book
+    assert len(found.bids) == len(found.asks) == min(wanted, asked_for)

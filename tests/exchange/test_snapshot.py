@@ -259,3 +259,8 @@ def test_a_book_of_a_time_to_come_is_no_younger_than_its_question(venue):
     later = venue.now() + 3_600_000
     venue.fault(path, "then", 9, change=put(T=later, ts=later))
     assert 0 <= asked(venue, whole).age_seconds < 60
+
+
+def test_a_book_of_as_many_levels_as_are_wanted_is_told_where_the_venue_tells_of_others(binance):
+    book = asked(binance, lambda exchange: exchange.market_view("BTCUSDT"), book_levels=7).book
+    assert (len(book.bids), len(book.asks)) == (7, 7)

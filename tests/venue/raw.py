@@ -223,7 +223,9 @@ VENUES: Mapping[str, Callable[[], Answers]] = {
 }
 
 
-def asked(venue: str, question: Callable[[Any], Any], changes: Answers | None = None, keyed: bool = True) -> Any:
+def asked(
+    venue: str, question: Callable[[Any], Any], changes: Answers | None = None, keyed: bool = True, **settings: Any
+) -> Any:
     """Return what a question to an exchange gives that is told a venue's answers, some of them others.
 
     Args:
@@ -231,13 +233,15 @@ def asked(venue: str, question: Callable[[Any], Any], changes: Answers | None = 
         question: what is asked of the exchange.
         changes: answers in place of these, by a part of their address.
         keyed: whether there is a key.
+        settings: other settings.
     """
     answers = {**(changes or {}), **VENUES[venue]()}
     answers |= changes or {}
 
     async def ask() -> Any:
-        settings = ExchangeSettings(venue=venue, milliseconds_per_weight=0, retries=Retries(attempts=1))
-        async with open_exchange(settings, KEYS if keyed else {}) as exchange:
+        quick = {"milliseconds_per_weight": 0, "retries": Retries(attempts=1)}
+        to_it = ExchangeSettings(**{"venue": venue} | quick | settings)
+        async with open_exchange(to_it, KEYS if keyed else {}) as exchange:
             client = exchange._session.client
 
             async def fetch(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
@@ -252,7 +256,7 @@ def asked(venue: str, question: Callable[[Any], Any], changes: Answers | None = 
     return asyncio.run(ask())
 
 
-def market_told(venue: str, changes: Answers | None = None, keyed: bool = True) -> MarketView:
+def market_told(venue: str, changes: Answers | None = None, keyed: bool = True, **settings: Any) -> MarketView:
     """Return BTCUSDT as a venue's answers have it."""
-    found: MarketView = asked(venue, lambda exchange: exchange.market_view("BTCUSDT"), changes, keyed)
+    found: MarketView = asked(venue, lambda exchange: exchange.market_view("BTCUSDT"), changes, keyed, **settings)
     return found
