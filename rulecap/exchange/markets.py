@@ -11,6 +11,7 @@ from rulecap.exchange.numbers import exact, first, needed, number, part, product
 from rulecap.exchange.symbols import snapshot_symbol
 from rulecap.exchange.venues import Venue
 from rulecap.snapshot import Book, Bracket, Market
+from rulecap.snapshot.values import MOST_BRACKETS
 
 # ccxt's ways of writing a precision: a number of decimals, of significant digits, or the step itself.
 DECIMAL_PLACES, SIGNIFICANT_DIGITS, TICK_SIZE = 2, 3, 4
@@ -90,6 +91,8 @@ def spread_pct(ticker: Mapping[str, Any], book: Book | None) -> float | None:
 def brackets_of(tiers: Sequence[Mapping[str, Any]] | None, venue: Venue, contract: float) -> tuple[Bracket, ...] | None:
     """Return the leverage brackets, ascending; None where they are not told, or not told whole.
 
+    Of more than a snapshot holds these are the smallest: there is no leverage for what is larger.
+
     ccxt has no maintenance amount. Where a venue deducts one, it follows from the maintenance margin being continuous
     from bracket to bracket: amount[i] = amount[i−1] + lower bound[i] × (rate[i] − rate[i−1]). Source: Binance, "How to
     calculate liquidation price"; it holds on every one of 7,276 recorded brackets. Elsewhere nothing is deducted, which
@@ -107,6 +110,7 @@ def brackets_of(tiers: Sequence[Mapping[str, Any]] | None, venue: Venue, contrac
     # Two that end at the same size are of different settings, such as the leverage that is chosen (HTX).
     if not rows or len({bound for bound, _, _ in whole}) < len(rows):
         return None
+    whole = whole[:MOST_BRACKETS]
     amounts = [exact(0)]
     for (bound, _, lower), (_, _, upper) in pairwise(whole):
         deducted = exact(bound) * (exact(upper) - exact(lower)) if venue.deducts else exact(0)

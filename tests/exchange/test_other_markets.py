@@ -139,3 +139,11 @@ def test_as_many_levels_are_asked_for_as_an_answer_may_have(wanted, asked_for):
     answer = {"code": "200000", "data": dict(zip(("bids", "asks"), book, strict=True)) | {"ts": 1}}
     found = market_told("kucoin", {f"level2/depth{asked_for}": answer}, book_levels=wanted).book
     assert len(found.bids) == len(found.asks) == min(wanted, asked_for)
+
+
+def test_of_more_brackets_than_a_snapshot_holds_the_smallest_are_told():
+    """OKX has two hundred of some markets. Above the last one that is told nothing is allowed."""
+    tiers = [{"tier": str(n), "maxSz": str(10 * n), "maxLever": "100", "mmr": "0.004"} for n in range(1, 251)]
+    answer = {"code": "0", "data": tiers}
+    brackets = market_told("okx", {"instType=SWAP&tdMode": answer}).market.brackets
+    assert (len(brackets), brackets[-1].max_notional) == (200, 200 * 10 * 0.01 * 50_000)
