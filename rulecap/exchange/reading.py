@@ -19,6 +19,8 @@ from rulecap.exchange.venues import Venue
 REFERENCE_SECONDS = 3_600.0
 # What the list of markets lacks may be listed since; more often than this the list is not read.
 LOOK_AGAIN_SECONDS = 60.0
+# Of bars: the most that can be wanted are in three of KuCoin's, which are the smallest.
+MOST_ANSWERS = 4
 CLOCK_SECONDS = MODE_SECONDS = 60.0
 log = logging.getLogger("rulecap.exchange")
 T = TypeVar("T")
@@ -215,10 +217,17 @@ def stamp(answer: Mapping[str, Any], now_ms: float) -> float:
 
 
 async def _history(client: Any, symbol: str, settings: ExchangeSettings, now_ms: float) -> History:
-    """Return the last finished bars of a market."""
+    """Return the last finished bars of a market, asked for again from the last one on where an answer holds fewer."""
+    length = 1000 * seconds_of(settings.timeframe)
     wanted = settings.bars + 3  # the one before them, the unfinished one, and one that may just have ended
-    since = int(now_ms) - 1000 * seconds_of(settings.timeframe) * wanted
-    rows = await client.fetch_ohlcv(symbol, settings.timeframe, since, wanted + 1)
+    since, rows = int(now_ms) - length * wanted, []
+    for _ in range(MOST_ANSWERS):
+        told = await client.fetch_ohlcv(symbol, settings.timeframe, since, wanted + 1)
+        rows += told
+        following = max((int(number(row[0]) or 0) + length for row in told), default=since)
+        if following <= since or following > now_ms - length:
+            break
+        since = following
     return history_of(rows, settings.timeframe, settings.bars, now_ms)
 
 

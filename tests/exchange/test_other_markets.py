@@ -1,8 +1,10 @@
 """A market as venues tell it, through ccxt's own classes; at many of them a contract is no unit of the base asset."""
 
 import json
+import time
 from importlib import import_module
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -147,3 +149,19 @@ def test_of_more_brackets_than_a_snapshot_holds_the_smallest_are_told():
     answer = {"code": "0", "data": tiers}
     brackets = market_told("okx", {"instType=SWAP&tdMode": answer}).market.brackets
     assert (len(brackets), brackets[-1].max_notional) == (200, 200 * 10 * 0.01 * 50_000)
+
+
+def candles_of_okx(url: str):
+    """Answer as OKX does: the newest hours between two moments, 300 at the most, whatever is asked for."""
+    asked_for = {name: int(value) for name, value in parse_qsl(urlsplit(url).query) if value.isdecimal()}
+    opened = [time.time() // 3600 * 3_600_000 - 3_600_000 * back for back in range(600)]
+    between = [one for one in opened if asked_for["before"] < one < asked_for["after"]]
+    rows = [[f"{one:.0f}", "100", "102", "99", f"{100 + one / 3_600_000 % 2}", "1", "1", "1", "1"] for one in between]
+    return {"code": "0", "data": rows[: min(300, asked_for["limit"])]}
+
+
+@pytest.mark.parametrize("bars", [14, 297, 298, 500])
+def test_more_bars_than_an_answer_has_are_asked_for_one_after_the_other(bars):
+    """Those of a single answer ended long ago, and nothing was told of the market's volatility."""
+    history = market_told("okx", {"candles": candles_of_okx}, bars=bars).history
+    assert len(history.bars) == bars + 1

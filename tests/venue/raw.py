@@ -231,7 +231,7 @@ def asked(
     Args:
         venue: ccxt's name of it.
         question: what is asked of the exchange.
-        changes: answers in place of these, by a part of their address.
+        changes: answers in place of these, by a part of their address; one may be made of the whole address.
         keyed: whether there is a key.
         settings: other settings.
     """
@@ -245,7 +245,8 @@ def asked(
             client = exchange._session.client
 
             async def fetch(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
-                text = json.dumps(next(answer for place, answer in answers.items() if place in url))
+                answer = next(answer for place, answer in answers.items() if place in url)
+                text = json.dumps(answer(url) if callable(answer) else answer)
                 parsed = client.on_json_response(text)
                 client.handle_errors(200, "OK", url, method, {}, text, parsed, headers, body)
                 return parsed
