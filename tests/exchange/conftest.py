@@ -9,15 +9,18 @@ import pytest
 from rulecap.exchange import Exchange, ExchangeSettings, Retries, VenueError, clock, open_exchange, reading
 from rulecap.exchange import exchange as module
 from tests.venue.binance import Binance
+from tests.venue.bitget import Bitget
 from tests.venue.bybit import Bybit
-from tests.venue.venue import KEY, SECRET, Venue
+from tests.venue.venue import KEY, PASSWORD, SECRET, Venue
 
 VENUES = {"binanceusdm": Binance, "bybit": Bybit}
+# These take part in the tests that `test_bitget` has of the other modules: what differs by venue.
+ALL_VENUES = {**VENUES, "bitget": Bitget}
 
 
 def settings_of(venue: Venue, **changes: Any) -> ExchangeSettings:
     """Return settings that lead to a venue on this machine; nothing waits long."""
-    name = next(name for name, kind in VENUES.items() if isinstance(venue, kind))
+    name = next(name for name, kind in ALL_VENUES.items() if isinstance(venue, kind))
     quick = Retries(attempts=3, first_delay_seconds=0.001, longest_seconds=5)
     given = {"venue": name, "origin": venue.origin, "milliseconds_per_weight": 0, "retries": quick}
     return ExchangeSettings(**given | changes)
@@ -26,6 +29,7 @@ def settings_of(venue: Venue, **changes: Any) -> ExchangeSettings:
 def asked(venue: Venue, question: Any, keys: tuple[str, str] | None = (KEY, SECRET), **changes: Any) -> Any:
     """Return what a question to an exchange gives: `asked(venue, lambda exchange: exchange.account_view())`."""
     environment = dict(zip(("RULECAP_API_KEY", "RULECAP_API_SECRET"), keys or (), strict=False))
+    environment |= {"RULECAP_API_PASSWORD": PASSWORD} if keys else {}
 
     async def ask() -> Any:
         async with open_exchange(settings_of(venue, **changes), environment) as exchange:

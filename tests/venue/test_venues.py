@@ -1,5 +1,6 @@
 """The venues on this machine are as strict as the real ones: signatures, clocks, filters, weights."""
 
+import base64
 import hashlib
 import hmac
 import http.client
@@ -9,8 +10,9 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.venue.binance import Binance
+from tests.venue.bitget import Bitget
 from tests.venue.bybit import Bybit
-from tests.venue.venue import KEY, READ_ONLY_KEY, READ_ONLY_SECRET, SECRET
+from tests.venue.venue import KEY, PASSWORD, READ_ONLY_KEY, READ_ONLY_SECRET, SECRET
 
 
 @pytest.fixture
@@ -130,3 +132,102 @@ def test_bybit_checks_signature_key_and_clock_too(bybit):
     assert bybit_code(bybit, secret="wrong") == 10004
     assert bybit_code(bybit, key="nobody") == 10003
     assert bybit_code(bybit, age=6_000) == 10002
+
+
+@pytest.fixture
+def bitget():
+    with Bitget() as one:
+        one.set_position("BTCUSDT", "LONG", "0.2", "31480")
+        yield one
+
+
+def bitget_answer(venue, path, keys=(KEY, SECRET, PASSWORD), age=0, body=None, **headers):
+    """Send a request as Bitget wants it; return the status and the code."""
+    method, stamp, sent = "POST" if body else "GET", str(venue.now() - age), json.dumps(body) if body else ""
+    sign = hmac.new(keys[1].encode(), f"{stamp}{method}/api/v2/mix/{path}{sent}".encode(), hashlib.sha256).digest()
+    told = {"ACCESS-KEY": keys[0], "ACCESS-TIMESTAMP": stamp, "ACCESS-PASSPHRASE": keys[2]}
+    told |= {"ACCESS-SIGN": base64.b64encode(sign).decode(), **headers}
+    status, _, answer = fetch(venue, method, f"/api/v2/mix/{path}", sent or None, told)
+    return status, answer["code"]
+
+
+@pytest.mark.parametrize(
+    ("request_of", "code"),
+    [
+        ({}, "00000"),
+        ({"keys": (KEY, "wrong", PASSWORD)}, "40009"),
+        ({"keys": (KEY, SECRET, "wrong")}, "40012"),
+        ({"keys": ("nobody", SECRET, PASSWORD)}, "40037"),
+        ({"keys": ("", SECRET, PASSWORD)}, "40006"),
+        ({"age": 31_000}, "40008"),
+        ({"age": 29_000}, "00000"),
+        ({"PAPTRADING": "1"}, "40099"),
+    ],
+)
+def test_bitget_checks_signature_key_passphrase_clock_and_environment(bitget, request_of, code):
+    answered = bitget_answer(bitget, "account/accounts?productType=USDT-FUTURES", **request_of)
+    assert answered == (200 if code == "00000" else 400, code)
+
+
+BITGET_ORDER = {
+    "symbol": "BTCUSDT",
+    "productType": "USDT-FUTURES",
+    "marginMode": "crossed",
+    "marginCoin": "USDT",
+    "size": "0.1",
+    "side": "sell",
+    "orderType": "market",
+    "reduceOnly": "YES",
+    "clientOid": "a",
+}
+
+
+@pytest.mark.parametrize(
+    ("hedged", "fields", "code"),
+    [
+        (False, {}, "00000"),
+        (False, {"tradeSide": "open"}, "00000"),  # is not looked at there
+        (False, {"size": "0.0001"}, "40808"),
+        (False, {"size": "0"}, "43011"),
+        (False, {"symbol": "BTCUSTD"}, "40034"),
+        (False, {"productType": "USDC-FUTURES"}, "40034"),
+        (False, {"marginMode": "isolated"}, "22002"),
+        (False, {"side": "buy"}, "22002"),
+        (False, {"reduceOnly": "NO"}, "40762"),
+        (False, {"reduceOnly": "NO", "size": "0.001"}, "45110"),
+        (False, {"clientOid": "x" * 51}, "40305"),
+        (True, {"side": "buy", "tradeSide": "close"}, "00000"),
+        (True, {"side": "sell", "tradeSide": "close"}, "22002"),
+        (True, {"side": "buy", "tradeSide": "open"}, "40762"),
+        (True, {}, "40774"),
+    ],
+)
+def test_an_order_at_bitget_can_only_reduce_by_the_rules_of_its_position_mode(bitget, hedged, fields, code):
+    bitget.set_hedged(hedged)
+    assert bitget_answer(bitget, "order/place-order", body=BITGET_ORDER | fields)[1] == code
+    assert len(bitget.orders) == (code == "00000")
+
+
+def test_an_order_at_bitget_needs_a_name_of_its_own_and_a_key_that_may_trade(bitget):
+    keys = (READ_ONLY_KEY, READ_ONLY_SECRET, PASSWORD)
+    assert bitget_answer(bitget, "order/place-order", keys, body=BITGET_ORDER)[1] == "40014"
+    codes = [bitget_answer(bitget, "order/place-order", body=BITGET_ORDER)[1] for _ in range(2)]
+    assert codes == ["00000", "40786"]
+
+
+def test_what_bitget_says_is_free_is_what_real_accounts_were_told(bitget):
+    """With a profit: of ccxt's pull request 20558; isolated: as an account of August 2025 was answered."""
+
+    def told():
+        row = bitget._accounts({"productType": "USDT-FUTURES"})[0]
+        names = ("accountEquity", "available", "crossedMaxAvailable", "maxTransferOut", "isolatedMargin")
+        return [float(row[name]) for name in names]
+
+    bitget.set_mark("BTCUSDT", "31580")
+    margin, profit = 0.2 * 31_480 / 10, 20.0
+    assert told() == pytest.approx([10_020, 10_000, 10_020 - margin, 10_000 - margin, 0])
+    bitget.set_mark("BTCUSDT", "31380")
+    assert told() == pytest.approx([9_980, 10_000, 9_980 - margin, 9_980 - margin, 0])
+    bitget.set_position("BTCUSDT", "LONG", "0.2", "31480", isolated=True)
+    bitget.set_mark("BTCUSDT", "31580")
+    assert told() == pytest.approx([10_000 + profit, *[10_000 - margin] * 3, margin])

@@ -8,6 +8,7 @@ from tests.venue.figures import Levels, Row, drawn_book, drawn_rows, recorded_bo
 from tests.venue.server import Server
 
 KEY, SECRET = "test-key-4f1c9b7a", "test-secret-98d2e6c3"
+PASSWORD = "test-password-5d07b1aa"  # which some venues want beside the two
 READ_ONLY_KEY, READ_ONLY_SECRET = "read-only-key-11aa", "read-only-secret-22bb"
 SECONDS = {"1m": 60, "5m": 300, "15m": 900, "1h": 3_600, "4h": 14_400, "1d": 86_400}
 # Bybit's names of the same lengths.

@@ -1,0 +1,237 @@
+"""Bitget end to end: what is asked of every venue, and what is Bitget's alone."""
+
+from decimal import Decimal
+
+import pytest
+
+from rulecap.exchange import Deposits
+from rulecap.exchange.clock import moment
+from tests.exchange import test_account, test_faults, test_flows, test_orders, test_snapshot, test_unlisted
+from tests.exchange.conftest import asked, refused, whole
+from tests.exchange.test_account import account
+from tests.exchange.test_orders import placing, reduction
+from tests.venue.bitget import Bitget
+from tests.venue.venue import KEY, put
+
+# What is asked of every venue, of which nothing is skipped here.
+SHARED = {
+    test_account: (
+        "test_an_account_that_holds_nothing_is_one_where_no_margin_is_of_positions",
+        "test_both_sides_of_a_market_are_two_positions_in_hedge_mode",
+        "test_of_an_account_that_never_rests_a_part_is_told_as_it_was_last",
+        "test_the_account_is_read_again_when_a_position_appears_meanwhile",
+        "test_what_is_held_can_be_reduced_whatever_the_mode",
+    ),
+    test_faults: ("test_a_status_that_has_no_name_in_ccxt_is_no_answer_either",),
+    test_flows: (
+        "test_deposits_since_the_last_reading_are_in_the_account",
+        "test_entries_in_other_currencies_fill_an_answer_too",
+        "test_the_account_is_read_again_when_money_moves_meanwhile",
+    ),
+    test_orders: (
+        "test_a_partly_filled_order_is_followed_until_it_is_filled",
+        "test_a_position_that_is_to_be_closed_is_closed_however_much_of_it_has_gone",
+        "test_a_short_is_bought_back",
+        "test_an_order_in_a_market_that_is_not_traded_any_more_is_told_and_cancelled",
+        "test_an_order_is_found_however_many_were_sent_after_it",
+        "test_an_order_larger_than_the_market_takes_at_once_is_sent_as_far_as_it_goes",
+        "test_an_order_that_cannot_be_prepared_within_its_time_is_not_sent",
+        "test_an_order_that_nobody_placed_is_not_found",
+        "test_in_hedge_mode_the_order_names_the_side",
+        "test_less_than_a_step_is_said_and_nothing_sent",
+        "test_nothing_to_reduce_is_said_and_nothing_sent",
+        "test_the_quantity_is_an_exact_decimal_on_the_step_and_never_more_than_is_held",
+        "test_the_same_name_twice_is_refused",
+        "test_what_has_gone_since_a_reduction_was_decided_is_not_reduced_again",
+        "test_what_is_open_of_an_order_is_cancelled",
+    ),
+    test_snapshot: (
+        "test_a_read_only_key_is_enough",
+        "test_it_is_json_that_reads_back_as_itself",
+        "test_market_and_book_are_what_the_venue_tells",
+        "test_the_default_policy_decides_on_it",
+        "test_without_a_symbol_the_snapshot_has_no_market",
+    ),
+    test_unlisted: ("test_a_market_in_settlement_is_read_the_same_way",),
+}
+for module, names in SHARED.items():
+    globals().update({name: getattr(module, name) for name in names})
+
+POSITIONS, BALANCE, ORDER, BILLS = (
+    Bitget.positions_path,
+    Bitget.balance_path,
+    Bitget.order_path,
+    Bitget.ledger_path,
+)
+
+
+@pytest.fixture
+def venue():
+    """Return Bitget, with a long position in BTC and a short one in ETH."""
+    with Bitget() as one:
+        one.set_wallet("12000")
+        one.set_position("BTCUSDT", "LONG", "0.2", "31480", leverage=4)
+        one.set_position("ETHUSDT", "SHORT", "2.4", "1942", leverage=3)
+        yield one
+
+
+def changed_rows(change):
+    """Return a change of the list in an answer."""
+    return lambda answer: answer | {"data": change(answer["data"])}
+
+
+# The account.
+
+
+def test_account_and_positions_are_what_bitget_holds(venue):
+    snapshot = asked(venue, whole)
+    told = snapshot.account
+    assert told.total_wallet_balance == 12_000
+    assert told.unrealized_pnl == pytest.approx(0.2 * (32_310 - 31_480) - 2.4 * (2024 - 1942))
+    btc, eth = snapshot.positions
+    assert (btc.symbol, btc.base, btc.side, btc.quantity, btc.leverage) == ("BTCUSDT", "BTC", "LONG", 0.2, 4)
+    assert (eth.symbol, eth.side, eth.quantity, eth.leverage) == ("ETHUSDT", "SHORT", 2.4, 3)
+    assert (btc.margin, btc.notional) == pytest.approx((0.2 * 31_480 / 4, 0.2 * 32_310))
+    assert told.margin_used == pytest.approx(btc.margin + eth.margin)
+    assert told.available_balance == pytest.approx(12_000 + told.unrealized_pnl - told.margin_used)
+    assert (snapshot.market.taker_fee_pct, snapshot.market.maker_fee_pct) == pytest.approx((0.06, 0.02))
+    assert snapshot.market.atr_pct > 0
+
+
+@pytest.mark.parametrize("partial", [False, True])
+def test_several_assets_that_are_margin_together_are_no_one_pool(venue, partial):
+    venue.multi_assets = True
+    failure = refused(venue, lambda exchange: exchange.account_view(partial=partial))
+    assert (failure.code, failure.retriable, "multi-assets" in failure.message) == ("not-one-pool", False, True)
+
+
+def test_no_position_at_all_is_not_believed_where_a_pnl_of_positions_is_told(venue):
+    venue.fault(POSITIONS, "then", 2, change=changed_rows(lambda _: []))
+    assert len(asked(venue, account).held) == 2
+    venue.fault(POSITIONS, "then", 999, change=changed_rows(lambda _: []))
+    assert refused(venue, account).code == "half-an-answer"
+
+
+def test_a_position_that_bitget_tells_twice_is_not_two(venue):
+    venue.fault(POSITIONS, "then", 999, change=changed_rows(lambda rows: rows + rows))
+    failure = refused(venue, account)
+    assert (failure.code, "told twice" in failure.message) == ("half-an-answer", True)
+
+
+@pytest.mark.parametrize("price", ["0", "-1", "-0.5", ""])
+def test_a_liquidation_price_of_zero_or_less_is_none(venue, price):
+    venue.fault(POSITIONS, "then", 9, change=put(liquidationPrice=price))
+    assert [one.position.liquidation_price for one in asked(venue, account).held] == [None, None]
+
+
+@pytest.mark.parametrize("state", ["maintain", "limit_open", "restrictedAPI", "off"])
+def test_in_a_market_that_bitget_does_not_trade_nothing_is_opened(venue, state):
+    venue.specs["ETHUSDT"].status = state
+    tradable = [one.tradable for one in asked(venue, whole).positions]
+    assert tradable == [True, None if state == "limit_open" else False]
+    assert refused(venue, lambda exchange: exchange.market_view("ETHUSDT")).code == "unknown-symbol"
+    assert asked(venue, placing(reduction("ETHUSDT", "SHORT", 0.4))).quantity == 0.4
+
+
+def test_an_isolated_position_is_reduced_as_one(venue):
+    """By an order for the other kind of position nothing would be closed."""
+    venue.set_position("BTCUSDT", "LONG", "0.2", "31480", leverage=4, isolated=True)
+    assert [one.mode for one in asked(venue, account).held] == ["isolated", "cross"]
+    for hedged in (False, True):
+        venue.set_hedged(hedged)
+        asked(venue, placing(reduction(quantity=0.05), f"rulecap-{hedged}"))
+        sent = venue.asked(ORDER)[-1].params
+        assert (sent["marginMode"], "tradeSide" in sent, "reduceOnly" in sent) == ("isolated", hedged, not hedged)
+    assert venue.account.holdings["BTCUSDT", "LONG"].quantity == Decimal("0.1")
+
+
+# What fails.
+
+ASKED = [
+    "v2/public/time",
+    "market/contracts",
+    "market/ticker",
+    "merge-depth",
+    "market/candles",
+    "query-position-lever",
+    "trade-rate",
+    POSITIONS,
+    BALANCE,
+]
+
+
+@pytest.mark.parametrize("kind", ["cut", "drop"])
+def test_half_an_answer_of_bitgets_is_asked_again_and_no_empty_one(venue, kind):
+    expected = asked(venue, whole)
+    for path in ASKED:
+        venue.fault(path, kind)
+        assert asked(venue, whole).account == expected.account, path
+        venue._faults.clear()
+        venue.fault(path, kind, times=99)
+        code = "half-an-answer" if kind == "cut" else "venue-down"
+        assert refused(venue, whole).code == code, path
+        venue._faults.clear()
+
+
+@pytest.mark.parametrize("kind", ["timeout", "drop", "cut", "lost"])
+def test_an_order_that_bitget_does_not_answer_is_uncertain_sent_once_and_found(venue, kind):
+    venue.fault(ORDER, kind)
+    failure = refused(venue, placing(reduction()), timeout_seconds=0.3)
+    assert (failure.code, failure.retriable) == ("order-uncertain", False)
+    assert len([one for one in venue.requests if one.method == "POST"]) == 1
+    if kind in ("cut", "lost"):
+        assert asked(venue, lambda exchange: exchange.order("rulecap-1", "BTCUSDT")).filled == 0.06
+
+
+def test_another_order_than_the_one_that_bitget_was_asked_for_is_no_answer(venue):
+    venue.fault("order/detail", "then", 10, change=put(clientOid="of-somebody-else"))
+
+    async def ask(exchange):
+        await exchange.place_reduction(reduction(quantity=0.02), "rulecap-9")
+        return await exchange.order("rulecap-9", "BTCUSDT")
+
+    assert refused(venue, ask).code == "half-an-answer"
+
+
+def answered(code, status=400):
+    return {"status": status, "body": f'{{"code":"{code}","msg":"it is so","requestTime":1790000000000,"data":null}}'}
+
+
+@pytest.mark.parametrize("code", ["22002", "40774", "45110", "43011", "40762", "40786"])
+def test_an_order_that_bitget_turns_down_is_refused(venue, code):
+    venue.fault(ORDER, "status", **answered(code))
+    failure = refused(venue, placing(reduction()))
+    assert (failure.code, code in failure.message) == ("order-refused", True)
+
+
+def test_too_many_questions_are_said_to_be_that(venue):
+    venue.fault(POSITIONS, "status", 99, **answered(429, status=429), headers={"Retry-After": "8"})
+    failure = refused(venue, account)
+    assert (failure.code, failure.retry_after) == ("venue-rate-limited", 8)
+
+
+@pytest.mark.parametrize(("offset", "code"), [(2_000, None), (-2_000, None), (60_000, "clock-skew")])
+def test_a_local_clock_that_is_a_little_off_is_made_up_for(venue, offset, code):
+    venue.clock_offset_ms = offset
+    if code is None:
+        assert asked(venue, whole).account.total_wallet_balance == 12_000
+    else:
+        assert refused(venue, account).code == code
+
+
+def test_a_stamp_that_bitget_does_not_take_is_a_clock_that_is_wrong(venue):
+    venue.fault(POSITIONS, "status", 99, **answered("40008"))
+    assert refused(venue, account).code == "clock-skew"
+
+
+@pytest.mark.parametrize("keys", [("nobody", "secret"), (KEY, "wrong")])
+def test_a_wrong_key_is_said_to_be_that(venue, keys):
+    failure = refused(venue, account, keys=keys)
+    assert (failure.code, "4003" in failure.message or "40009" in failure.message) == ("venue-auth", True)
+
+
+def test_a_ledgers_entry_of_bitgets_without_its_time_is_not_left_out(venue):
+    venue.deposit("100")
+    venue.fault(BILLS, "then", 99, change=put(cTime=""))
+    before = Deposits(0.0, moment(venue.now() - 60_000))
+    assert refused(venue, lambda exchange: exchange.account_view(before)).code == "half-an-answer"
