@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from rulecap.exchange.errors import VenueError
-from rulecap.exchange.numbers import number, part, total
+from rulecap.exchange.numbers import exact, number, part, total
 from rulecap.problems import shown
 
 OPTION = "option"
@@ -227,6 +227,20 @@ def okx_refuses(answer: Any) -> bool:
     return any(str(code)[:2] == "51" and len(str(code)) == 5 and code != "51149" for code in codes)
 
 
+def bitget_pool(balance: Mapping[str, Any], quote: str) -> Pool:
+    """Read `GET /api/v2/mix/account/accounts`: the equity has in it the PnL that is told beside it."""
+    held = _bitget_asset(balance, quote)
+    equity, pnl = number(part(held, "accountEquity")), number(part(held, "unrealizedPL"))
+    wallet = None if equity is None or pnl is None else float(exact(equity) - exact(pnl))
+    return Pool(wallet=wallet, unrealized=pnl)
+
+
+def _bitget_asset(balance: Mapping[str, Any], quote: str) -> Any:
+    assets = part(balance, "info")
+    rows = assets if isinstance(assets, list) else []
+    return next((one for one in rows if part(one, "marginCoin") == quote), None)
+
+
 def bitget_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:
     """Read `GET /api/v2/mix/account/accounts`."""
     return _with_margin(part(balance, "info"), "marginCoin", "unrealizedPL")
@@ -234,10 +248,7 @@ def bitget_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:
 
 def bitget_pooled(balance: Mapping[str, Any], quote: str) -> str | None:
     """Read the mode beside the asset's figures in `GET /api/v2/mix/account/accounts`."""
-    assets = part(balance, "info")
-    held = (one for one in assets if part(one, "marginCoin") == quote) if isinstance(assets, list) else ()
-    several = any(part(one, "assetMode") == "union" for one in held)
-    return SEVERAL_ASSETS if several else None
+    return SEVERAL_ASSETS if part(_bitget_asset(balance, quote), "assetMode") == "union" else None
 
 
 def phemex_refuses(answer: Any) -> bool:

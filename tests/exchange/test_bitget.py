@@ -235,3 +235,13 @@ def test_a_ledgers_entry_of_bitgets_without_its_time_is_not_left_out(venue):
     venue.fault(BILLS, "then", 99, change=put(cTime=""))
     before = Deposits(0.0, moment(venue.now() - 60_000))
     assert refused(venue, lambda exchange: exchange.account_view(before)).code == "half-an-answer"
+
+
+# Money.
+
+
+def test_a_price_that_moves_between_two_answers_is_no_gain_of_the_wallets(venue):
+    """Equity less the PnL that another answer told: a drawdown, or a peak, that the account never had."""
+    venue.after(POSITIONS, lambda: venue.set_mark("BTCUSDT", "40000"))
+    told = asked(venue, account).account
+    assert (told.total_wallet_balance, told.unrealized_pnl) == pytest.approx((12_000, 1_704 - 196.8))
