@@ -35,7 +35,7 @@ def account_of(
     """
     quote, venue = settings.quote, venue_of(settings.venue)
     told = venue.pool(balance, quote)
-    unified = _unified(balance, held, venue.balance_total or settings.balance_total, settings)
+    unified = _unified(balance, held, venue.balance_total or settings.balance_total, settings, told.available)
     wallet = first(told.wallet, unified.wallet)
     with fitting(Account):
         return Account(
@@ -58,14 +58,19 @@ def account_of(
 
 
 def _unified(
-    balance: Mapping[str, Any], held: Sequence[Held] | None, meaning: str | None, settings: ExchangeSettings
+    balance: Mapping[str, Any],
+    held: Sequence[Held] | None,
+    meaning: str | None,
+    settings: ExchangeSettings,
+    available: float | None,
 ) -> Pool:
     """Return the pool by ccxt's unified fields: wallet = total where total is the wallet, total − PnL where equity.
 
-    Of margin there is at least what the positions have.
+    Of margin there is at least what the positions have. `available` is the venue's own word for what is free.
     """
     entry = part(balance, settings.quote)
     whole, free, used = (number(part(entry, name)) for name in ("total", "free", "used"))
+    free = first(available, free)
     unrealized = None if held is None else total(one.position.unrealized_pnl for one in held)
     maintenance = None if held is None else total(one.maintenance_margin for one in held)
     if whole is None or unrealized is None:
@@ -79,8 +84,10 @@ def _unified(
         raise VenueError("missing-field", text, path="account.total_wallet_balance")
     margin = None if held is None else total(one.position.margin for one in held)
     if used is None and meaning == EQUITY and whole is not None and free is not None:
-        # Equity that is not free is margin; where nothing is free there may be more margin than equity.
-        used = whole - free if free > 0 or margin is not None else None
+        # Equity that is not free is margin, or the PnL of isolated positions, which is free for no other; where nothing
+        # is free there may be more margin than equity.
+        apart = sum(one.position.unrealized_pnl for one in held or () if one.mode == "isolated")
+        used = whole - free - apart if free > 0 or margin is not None else None
     if used is not None and margin is not None:
         used = max(used, margin)  # at some venues it is what is put aside for orders alone
     return Pool(wallet, free, used, unrealized, maintenance)

@@ -228,11 +228,14 @@ def okx_refuses(answer: Any) -> bool:
 
 
 def bitget_pool(balance: Mapping[str, Any], quote: str) -> Pool:
-    """Read `GET /api/v2/mix/account/accounts`: the equity has in it the PnL that is told beside it."""
+    """Read `GET /api/v2/mix/account/accounts`: the equity has in it the PnL that is told beside it.
+
+    What is free for cross positions has their profit in it; ccxt's `free` is what may be taken out, without any profit.
+    """
     held = _bitget_asset(balance, quote)
     equity, pnl = number(part(held, "accountEquity")), number(part(held, "unrealizedPL"))
     wallet = None if equity is None or pnl is None else float(exact(equity) - exact(pnl))
-    return Pool(wallet=wallet, unrealized=pnl)
+    return Pool(wallet=wallet, available=number(part(held, "crossedMaxAvailable")), unrealized=pnl)
 
 
 def _bitget_asset(balance: Mapping[str, Any], quote: str) -> Any:

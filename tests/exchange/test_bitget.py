@@ -240,6 +240,28 @@ def test_a_ledgers_entry_of_bitgets_without_its_time_is_not_left_out(venue):
 # Money.
 
 
+@pytest.mark.parametrize("price", ["25000", "31480", "40000"])
+@pytest.mark.parametrize("isolated", [False, True])
+def test_neither_a_profit_nor_a_loss_is_margin(venue, price, isolated):
+    """Of what Bitget lets be taken out a profit is no part: an account that gains looked as if it were near its end."""
+    venue.set_position("BTCUSDT", "LONG", "0.2", "31480", leverage=4, isolated=isolated)
+    venue.set_mark("BTCUSDT", price)
+    told = asked(venue, account).account
+    gained = 0.2 * (float(price) - 31_480)
+    cross = 0.0 if isolated else gained
+    margin = 0.2 * 31_480 / 4 + 2.4 * 1942 / 3
+    assert told.margin_used == pytest.approx(margin)
+    assert told.available_balance == pytest.approx(12_000 + cross - 2.4 * (2024 - 1942) - margin)
+    assert told.total_wallet_balance == pytest.approx(12_000)
+
+
+def test_what_orders_bind_is_margin_too(venue):
+    free = venue.available() - 500
+    venue.fault(BALANCE, "then", 9, change=put(locked="500", crossedMaxAvailable=str(free), maxTransferOut=str(free)))
+    told = asked(venue, account).account
+    assert told.margin_used == pytest.approx(500 + sum(map(float, map(venue.initial_margin, venue.holdings()))))
+
+
 def test_a_price_that_moves_between_two_answers_is_no_gain_of_the_wallets(venue):
     """Equity less the PnL that another answer told: a drawdown, or a peak, that the account never had."""
     venue.after(POSITIONS, lambda: venue.set_mark("BTCUSDT", "40000"))
