@@ -234,6 +234,7 @@ VENUES = MappingProxyType(
         "bitget": Venue(
             balance_total=EQUITY,
             pool=answers.bitget_pool,
+            options=MappingProxyType({"fetchMarkets": {"types": ["swap"]}}),
             most_market=("maxMarketOrderQty",),
             closing=("symbolStatus", frozenset({"limit_open"})),  # as before it is taken off
             lists=MappingProxyType({"/position/all-position": ("data",)}),

@@ -145,6 +145,16 @@ def test_an_isolated_position_is_reduced_as_one(venue):
     assert venue.account.holdings["BTCUSDT", "LONG"].quantity == Decimal("0.1")
 
 
+# Markets.
+
+
+def test_nothing_of_bitgets_spot_markets_is_asked_for(venue):
+    """Else a failure there stops every reduction, and a contract that is off the list is one of its spot markets."""
+    venue.fault("spot/public/symbols", "drop", 999)
+    venue.fault("margin/currencies", "drop", 999)
+    assert len(asked(venue, account).held) == 2
+
+
 # What fails.
 
 ASKED = [
