@@ -244,6 +244,17 @@ def _bitget_asset(balance: Mapping[str, Any], quote: str) -> Any:
     return next((one for one in rows if part(one, "marginCoin") == quote), None)
 
 
+def bitget_contracts(position: Mapping[str, Any]) -> float | None:
+    """Read `GET /api/v2/mix/position/all-position`, by which a size is in the base asset."""
+    return number(part(position, "info", "total"))
+
+
+def bitget_settles(position: Mapping[str, Any], quote: str) -> str | None:
+    """Read the same answer; what of it is asked for is linear."""
+    told = part(position, "info", "marginCoin")
+    return told if isinstance(told, str) and told else None
+
+
 def bitget_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:
     """Read `GET /api/v2/mix/account/accounts`."""
     return _with_margin(part(balance, "info"), "marginCoin", "unrealizedPL")

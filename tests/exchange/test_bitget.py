@@ -11,7 +11,7 @@ from tests.exchange.conftest import asked, refused, whole
 from tests.exchange.test_account import account
 from tests.exchange.test_orders import placing, reduction
 from tests.venue.bitget import Bitget
-from tests.venue.venue import KEY, put
+from tests.venue.venue import KEY, dropped, put
 
 # What is asked of every venue, of which nothing is skipped here.
 SHARED = {
@@ -52,7 +52,14 @@ SHARED = {
         "test_the_default_policy_decides_on_it",
         "test_without_a_symbol_the_snapshot_has_no_market",
     ),
-    test_unlisted: ("test_a_market_in_settlement_is_read_the_same_way",),
+    test_unlisted: (
+        "test_a_market_in_settlement_is_read_the_same_way",
+        "test_a_market_that_is_taken_off_while_its_list_is_kept_is_read_on",
+        "test_a_reduction_in_a_market_that_is_not_traded_is_tried_and_followed",
+        "test_a_position_in_a_market_that_is_not_listed_counts_like_any_other",
+        "test_a_snapshot_has_the_position_and_allocates_nothing_to_its_market",
+        "test_nothing_is_sent_to_a_market_that_is_not_listed_and_the_reason_is_said",
+    ),
 }
 for module, names in SHARED.items():
     globals().update({name: getattr(module, name) for name in names})
@@ -110,6 +117,16 @@ def test_no_position_at_all_is_not_believed_where_a_pnl_of_positions_is_told(ven
     assert len(asked(venue, account).held) == 2
     venue.fault(POSITIONS, "then", 999, change=changed_rows(lambda _: []))
     assert refused(venue, account).code == "half-an-answer"
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_position_whose_size_bitget_does_not_tell_is_no_empty_one(venue, listed):
+    if not listed:
+        venue.take_off("BTCUSDT")
+        venue.take_off("ETHUSDT")
+    venue.fault(POSITIONS, "then", 9, change=dropped("total"))
+    failure = refused(venue, account)
+    assert (failure.code, "the size of the position in" in failure.message) == ("missing-field", True)
 
 
 def test_a_position_that_bitget_tells_twice_is_not_two(venue):

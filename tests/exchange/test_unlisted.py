@@ -12,7 +12,7 @@ from rulecap.exchange.unlisted import unlisted_market
 from rulecap.exchange.venues import Venue as Ways
 from rulecap.exchange.venues import venue_of
 from tests.exchange.conftest import asked, refused, settings_of
-from tests.venue.venue import KEY, SECRET, put
+from tests.venue.venue import KEY, PASSWORD, SECRET, put
 
 LISTS = ("exchangeInfo", "instruments-info")
 
@@ -31,7 +31,7 @@ def in_turn(venue, *steps, **changes):
     """Return what each step gives, asked of one exchange; what is no question of an exchange is done in between."""
 
     async def ask():
-        environment = {"RULECAP_API_KEY": KEY, "RULECAP_API_SECRET": SECRET}
+        environment = {"RULECAP_API_KEY": KEY, "RULECAP_API_SECRET": SECRET, "RULECAP_API_PASSWORD": PASSWORD}
         async with open_exchange(settings_of(venue, **changes), environment) as exchange:
             return [await step(exchange) if asking else step() for asking, step in steps]
 
