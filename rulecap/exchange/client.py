@@ -30,6 +30,7 @@ def open_client(settings: ExchangeSettings, keys: Keys) -> Any:
     client.secrets_of(keys)
     client.asides = Asides()
     client.venue = venue_of(settings.venue)
+    _name_errors(client, client.venue.named)
     if settings.sandbox:
         _use_sandbox(client, settings)
     if settings.origin:
@@ -223,6 +224,14 @@ def _options(settings: ExchangeSettings, keys: Keys) -> dict[str, Any]:
     if settings.milliseconds_per_weight is not None:
         options["rateLimit"] = max(settings.milliseconds_per_weight, 1e-3)
     return options
+
+
+def _name_errors(client: Any, named: Mapping[str, str]) -> None:
+    """Have ccxt raise what the venue means by codes of which it has no name, or a wrong one."""
+    if named:
+        classes = import_module("ccxt.base.errors")
+        exact = {code: getattr(classes, name) for code, name in named.items()}
+        client.exceptions = {**client.exceptions, "exact": {**client.exceptions["exact"], **exact}}
 
 
 def _use_sandbox(client: Any, settings: ExchangeSettings) -> None:

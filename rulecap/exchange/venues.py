@@ -34,6 +34,7 @@ class Venue:
             be asked again; None where that is not told.
         passing: whether an answer's content says that the venue is busy, or ran out of time, under a name that is not
             ccxt's for it.
+        named: which of ccxt's classes of errors a code of the venue's is, where ccxt has none for it, or a wrong one.
         balance_total: whether ccxt's `total` is the wallet balance, or the equity (with unrealized PnL); None: unknown.
         pool: reads what the unified balance lacks.
         unified_used: whether ccxt's `used` is the venue's word; else a margin that is not told is not there.
@@ -89,6 +90,7 @@ class Venue:
     ban: Callable[[int, Any], float | None] = lambda status, answer: None
     back: Callable[[Mapping[str, str], Any], float | None] = lambda headers, answer: None
     passing: Callable[[Any], bool] = lambda answer: False
+    named: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     # The account.
     balance_total: str | None = None
     pool: Callable[[Mapping[str, Any], str], Pool] = lambda balance, quote: Pool()
@@ -246,6 +248,15 @@ VENUES = MappingProxyType(
             linear_contract=1.0,
             bound=answers.bitget_bound,
             pooled=answers.bitget_pooled,
+            named=MappingProxyType(
+                {
+                    "22001": "OrderNotFound",  # nothing to cancel
+                    "40010": "RequestTimeout",  # by the manual; ccxt has it for a wrong signature
+                    "40015": "ExchangeNotAvailable",
+                    "40725": "ExchangeNotAvailable",
+                    "45001": "ExchangeNotAvailable",
+                }
+            ),
             finds_orders=True,
             mode_in_order=True,
         ),

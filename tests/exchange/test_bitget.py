@@ -34,6 +34,7 @@ SHARED = {
         "test_a_short_is_bought_back",
         "test_an_order_in_a_market_that_is_not_traded_any_more_is_told_and_cancelled",
         "test_an_order_is_found_however_many_were_sent_after_it",
+        "test_an_order_of_which_nothing_is_open_cannot_be_cancelled",
         "test_an_order_larger_than_the_market_takes_at_once_is_sent_as_far_as_it_goes",
         "test_an_order_that_cannot_be_prepared_within_its_time_is_not_sent",
         "test_an_order_that_nobody_placed_is_not_found",
@@ -229,6 +230,15 @@ def test_an_order_that_bitget_turns_down_is_refused(venue, code):
     venue.fault(ORDER, "status", **answered(code))
     failure = refused(venue, placing(reduction()))
     assert (failure.code, code in failure.message) == ("order-refused", True)
+
+
+@pytest.mark.parametrize("code", ["40010", "40015", "40725", "45001"])
+def test_a_failure_within_bitget_leaves_an_order_uncertain_though_its_status_is_that_of_a_refusal(venue, code):
+    """By one of them ccxt has the key for wrong: what may have been taken counted as never sent."""
+    venue.fault(ORDER, "status", **answered(code))
+    assert refused(venue, placing(reduction())).code == "order-uncertain"
+    venue.fault(POSITIONS, "status", 1, **answered(code))
+    assert len(asked(venue, account).held) == 2  # it is asked again
 
 
 def test_too_many_questions_are_said_to_be_that(venue):
