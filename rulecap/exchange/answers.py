@@ -265,6 +265,11 @@ def bitget_pooled(balance: Mapping[str, Any], quote: str) -> str | None:
     return SEVERAL_ASSETS if part(_bitget_asset(balance, quote), "assetMode") == "union" else None
 
 
+def bitget_refuses(answer: Any) -> bool:
+    """Read Bitget's codes of a market under maintenance, or not opened yet, which ccxt has for the venue's."""
+    return part(answer, "code") in ("40308", "41114", "43115")
+
+
 def phemex_refuses(answer: Any) -> bool:
     """Read the codes of Phemex's trading engine, and its codes of an order that breaks a rule of the venue's."""
     code = part(answer, "code")

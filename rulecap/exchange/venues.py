@@ -248,6 +248,7 @@ VENUES = MappingProxyType(
             linear_contract=1.0,
             bound=answers.bitget_bound,
             pooled=answers.bitget_pooled,
+            refuses=answers.bitget_refuses,
             named=MappingProxyType(
                 {
                     "22001": "OrderNotFound",  # nothing to cancel

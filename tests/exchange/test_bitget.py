@@ -241,6 +241,14 @@ def test_a_failure_within_bitget_leaves_an_order_uncertain_though_its_status_is_
     assert len(asked(venue, account).held) == 2  # it is asked again
 
 
+@pytest.mark.parametrize("code", ["40308", "41114", "43115"])
+def test_an_order_in_a_market_under_maintenance_is_refused(venue, code):
+    """Else its position is left alone for as long as an order may be under way, and again each time."""
+    venue.fault(ORDER, "status", **answered(code))
+    failure = refused(venue, placing(reduction()))
+    assert (failure.code, code in failure.message) == ("order-refused", True)
+
+
 def test_too_many_questions_are_said_to_be_that(venue):
     venue.fault(POSITIONS, "status", 99, **answered(429, status=429), headers={"Retry-After": "8"})
     failure = refused(venue, account)
