@@ -109,13 +109,18 @@ class Guarded:
         """Refuse an answer without its list, and keep the positions that ccxt leaves out."""
         path = urlsplit(address).path
         for end, place in self.venue.lists.items():
-            if path.endswith(end) and not isinstance(part(parsed, *place), list):
+            if path.endswith(end) and not self._has_list(end, parsed, place):
                 raise VenueError("half-an-answer", f"the answer to {end} has no list")
         for end, place in self.venue.numbers.items():
             if path.endswith(end) and number(part(parsed, *place)) is None:
                 raise VenueError("half-an-answer", f"the answer to {end} does not tell {place[-1]}")
         told = self.venue.left_out(path, parsed)
         self.left_out = self.left_out if told is None else told
+
+    def _has_list(self, end: str, parsed: Any, place: tuple[str, ...]) -> bool:
+        told, around = part(parsed, *place), part(parsed, *place[:-1])
+        empty = end in self.venue.null_lists and isinstance(around, Mapping) and told is None and place[-1] in around
+        return empty or isinstance(told, list)
 
     def handle_http_status_code(self, code: int, reason: str, url: str, method: str, body: str) -> None:
         """Raise what ccxt raises for a status, with the status; one that it has no name for is no answer either.

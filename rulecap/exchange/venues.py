@@ -26,6 +26,7 @@ class Venue:
         worded: by the path of a question, what some of its parameters are called there: ccxt takes the venue's own name
             for one of its own, or asks for less than it should; None: it is not asked with that.
         lists: the ends of addresses whose answers have a list, and where: ccxt takes one that is not there for empty.
+        null_lists: which of these answers may have null for a list without entries.
         numbers: the ends of addresses whose answers have a number, and where: ccxt makes something up of one that is
             not there, and keeps it.
         ban: reads from an answer's status and content, a text where it is no JSON, for how many seconds this address is
@@ -85,6 +86,7 @@ class Venue:
     demo: bool = False
     worded: Mapping[str, Mapping[str, str | None]] = field(default_factory=lambda: MappingProxyType({}))
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    null_lists: frozenset[str] = frozenset()
     numbers: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     # Failures.
     ban: Callable[[int, Any], float | None] = lambda status, answer: None
@@ -242,7 +244,17 @@ VENUES = MappingProxyType(
             options=MappingProxyType({"fetchMarkets": {"types": ["swap"]}}),
             most_market=("maxMarketOrderQty",),
             closing=("symbolStatus", frozenset({"limit_open"})),  # as before it is taken off
-            lists=MappingProxyType({"/position/all-position": ("data",)}),
+            lists=MappingProxyType(
+                {
+                    "/position/all-position": ("data",),
+                    "/account/accounts": ("data",),
+                    "/account/bill": ("data", "bills"),
+                    "/market/candles": ("data",),
+                    "/market/query-position-lever": ("data",),
+                    "/market/ticker": ("data",),
+                }
+            ),
+            null_lists=frozenset({"/account/bill"}),
             contracts=answers.bitget_contracts,
             settles=answers.bitget_settles,
             linear_contract=1.0,

@@ -201,6 +201,26 @@ def test_half_an_answer_of_bitgets_is_asked_again_and_no_empty_one(venue, kind):
         venue._faults.clear()
 
 
+@pytest.mark.parametrize("path", [POSITIONS, BALANCE, BILLS, "market/candles", "query-position-lever", "market/ticker"])
+@pytest.mark.parametrize("left", [{}, {"data": None}, {"data": {}}])
+def test_an_answer_of_bitgets_that_has_no_list_is_no_empty_list(venue, path, left):
+    """Else nothing was paid in, or there are no brackets, by which an entry is sized."""
+    venue.fault(path, "then", 99, change=lambda _: {"code": "00000", "msg": "success"} | left)
+
+    async def look(exchange):
+        return await exchange.market_view("BTCUSDT"), await exchange.account_view(Deposits(0.0, moment(venue.now())))
+
+    assert refused(venue, look).code == "half-an-answer"
+    assert len(venue.asked(path)) == 3
+
+
+@pytest.mark.parametrize("left", [{"bills": None, "endId": None}, {"bills": [], "endId": ""}])
+def test_a_ledger_of_bitgets_that_is_empty_may_be_told_by_null(venue, left):
+    venue.fault(BILLS, "then", 99, change=lambda answer: answer | {"data": left})
+    view = asked(venue, lambda exchange: exchange.account_view(Deposits(7.0, moment(venue.now()))))
+    assert view.account.net_deposits == 7
+
+
 @pytest.mark.parametrize("kind", ["timeout", "drop", "cut", "lost"])
 def test_an_order_that_bitget_does_not_answer_is_uncertain_sent_once_and_found(venue, kind):
     venue.fault(ORDER, kind)

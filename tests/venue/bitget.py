@@ -299,7 +299,8 @@ class Bitget(Venue):
             }
             for one in found
         ]
-        return {"bills": rows, "endId": rows[-1]["billId"] if rows else ""}
+        # As it is seen of lists of orders that are a part of an answer; of bills nobody says what an empty list is.
+        return {"bills": rows, "endId": rows[-1]["billId"]} if rows else {"bills": None, "endId": None}
 
     def _coin(self, flow: Flow) -> str:
         return self.quote if flow.asset == "USDT" else flow.asset
