@@ -34,7 +34,14 @@ class Refused(Exception):
 class Binance(Venue):
     """The venue; `weight_limit` is what a minute allows."""
 
-    positions_path = "positionRisk"
+    time_path, markets_path, mode_path = "v1/time", "exchangeInfo", "multiAssetsMargin"
+    positions_path, balance_path, ledger_path = "positionRisk", "v3/account", "v1/income"
+    book_path, bars_path = "depth", "klines"
+    ticker_path, tiers_path, fine = "24hr", "leverageBracket", {}
+    listing_lookups = ()
+    order_path, lookup_paths = "v1/order", ("v1/order",)
+    modes = ("multi-assets",)
+    prefix = "/fapi/"
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,6 +61,10 @@ class Binance(Venue):
                 names = ("max_notional", "maintenance_margin_rate", "max_leverage")
                 spec.brackets = [tuple(Decimal(str(row[name])) for name in names) for row in rows]  # type: ignore[misc]
 
+    def set_mode(self, mode: str) -> None:
+        assert mode in self.modes
+        self.multi_assets = True
+
     def answer(self, asked: Asked) -> Answer:
         name = asked.path.rpartition("/")[2]
         self.weight_used += WEIGHTS.get(name, 1)
@@ -62,7 +73,7 @@ class Binance(Venue):
             body = {"code": -1003, "msg": f"Too many requests; current limit is {self.weight_limit} per minute."}
             return Answer(body, 429, headers | {"Retry-After": "0"})
         try:
-            route = f"{asked.method} {asked.path.removeprefix('/fapi/')}"
+            route = f"{asked.method} {asked.path.removeprefix(self.prefix)}"
             if route in PUBLIC:
                 return Answer(PUBLIC[route](self, asked.params), 200, headers)
             if route in SIGNED:

@@ -46,7 +46,14 @@ class Bybit(Venue):
     `elsewhere` has the positions that do not settle in USDT, by category and currency.
     """
 
-    positions_path = "position/list"
+    time_path, markets_path, mode_path = "market/time", "instruments-info", "account/info"
+    positions_path, balance_path, ledger_path = "position/list", "wallet-balance", "transaction-log"
+    book_path, bars_path = "orderbook", "kline"
+    ticker_path, tiers_path, fine = "tickers", "risk-limit", {"retCode": 0}
+    listing_lookups = ("order/realtime",)
+    order_path, lookup_paths = "order/create", ("order/realtime", "order/history")
+    modes = ("ISOLATED_MARGIN", "PORTFOLIO_MARGIN")
+    prefix, rows_at = "/v5/", ("result", "list")
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,8 +67,12 @@ class Bybit(Venue):
         held = Holding("BTCUSDT", "LONG", Decimal(quantity), Decimal(32_000))
         self.elsewhere[category, settle] = [self._position(held) | {"symbol": symbol}]
 
+    def set_mode(self, mode: str) -> None:
+        assert mode in self.modes
+        self.margin_mode = mode
+
     def answer(self, asked: Asked) -> Answer:
-        route = f"{asked.method} {asked.path.removeprefix('/v5/')}"
+        route = f"{asked.method} {asked.path.removeprefix(self.prefix)}"
         headers = {"X-Bapi-Limit": "50", "X-Bapi-Limit-Status": "49"}
         try:
             if route in PUBLIC:

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import http.client
 import json
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from tests.venue.binance import Binance
 from tests.venue.bitget import Bitget
 from tests.venue.bybit import Bybit
+from tests.venue.okx import Okx
 from tests.venue.venue import KEY, PASSWORD, READ_ONLY_KEY, READ_ONLY_SECRET, SECRET
 
 
@@ -25,6 +27,13 @@ def binance():
 @pytest.fixture
 def bybit():
     with Bybit() as one:
+        one.set_position("BTCUSDT", "LONG", "0.2", "31480")
+        yield one
+
+
+@pytest.fixture
+def okx():
+    with Okx() as one:
         one.set_position("BTCUSDT", "LONG", "0.2", "31480")
         yield one
 
@@ -231,3 +240,96 @@ def test_what_bitget_says_is_free_is_what_real_accounts_were_told(bitget):
     bitget.set_position("BTCUSDT", "LONG", "0.2", "31480", isolated=True)
     bitget.set_mark("BTCUSDT", "31580")
     assert told() == pytest.approx([10_000 + profit, *[10_000 - margin] * 3, margin])
+
+
+def okx_signed(venue, method, path, body="", age=0, **told):
+    """Send a request as OKX wants it; what is told instead of the right header is by its name."""
+    stamp = datetime.fromtimestamp((venue.now() - age) / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    secret = told.pop("secret", SECRET).encode()
+    sign = base64.b64encode(hmac.new(secret, f"{stamp}{method}{path}{body}".encode(), hashlib.sha256).digest())
+    names = {"key": KEY, "passphrase": PASSWORD, "timestamp": stamp, "sign": sign.decode()} | told
+    headers = {f"OK-ACCESS-{name.upper()}": value for name, value in names.items() if name != "x-simulated-trading"}
+    headers |= {"x-simulated-trading": told["x-simulated-trading"]} if "x-simulated-trading" in told else {}
+    return fetch(venue, method, path, body, headers)
+
+
+@pytest.mark.parametrize(
+    ("told", "code"),
+    [
+        ({}, "0"),
+        ({"age": 29_000}, "0"),
+        ({"age": 31_000}, "50102"),
+        ({"age": -31_000}, "50102"),
+        ({"timestamp": "1796012614"}, "50112"),
+        ({"secret": "wrong"}, "50113"),
+        ({"key": "nobody"}, "50111"),
+        ({"key": ""}, "50103"),
+        ({"passphrase": ""}, "50104"),
+        ({"passphrase": "wrong"}, "50105"),
+        ({"x-simulated-trading": "1"}, "50101"),
+    ],
+)
+def test_okx_checks_signature_passphrase_key_environment_and_clock(okx, told, code):
+    status, _, answer = okx_signed(okx, "GET", "/api/v5/account/balance?ccy=USDT", **told)
+    assert (answer["code"], status) == (code, 200 if code == "0" else 401)
+
+
+def okx_ordered(venue, **fields):
+    """Return the code of an answer to an order, and that of the order in it."""
+    told = {"instId": "BTC-USDT-SWAP", "side": "sell", "ordType": "market", "sz": "10", "tdMode": "cross"}
+    order = told | {"reduceOnly": True, "clOrdId": "a"} | fields
+    _, _, answer = okx_signed(venue, "POST", "/api/v5/trade/batch-orders", json.dumps([order]))
+    return answer["code"], answer["data"][0]["sCode"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({}, "0"),
+        ({"sz": "20.05"}, "51121"),
+        ({"sz": "0.01"}, "51020"),
+        ({"sz": "ten"}, "51000"),
+        ({"sz": "12001"}, "51202"),
+        ({"instId": "BTC-USDT"}, "51001"),
+        ({"instId": "SOL-USDT-SWAP"}, "51169"),
+        ({"side": "buy"}, "51169"),
+        ({"reduceOnly": False}, "51008"),
+        ({"posSide": "long"}, "51000"),
+        ({"tdMode": "cash"}, "51000"),
+        ({"tdMode": "isolated"}, "51169"),
+        ({"clOrdId": "with-a-dash"}, "51000"),
+        ({"clOrdId": "a" * 33}, "51000"),
+    ],
+)
+def test_at_okx_an_order_passes_the_markets_bounds(okx, fields, code):
+    assert okx_ordered(okx, **fields) == ("0" if code == "0" else "1", code)
+    assert len(okx.orders) == (code == "0")
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"posSide": "long"}, "0"),
+        ({}, "51000"),
+        ({"posSide": "short"}, "51008"),
+        ({"posSide": "long", "sz": "21"}, "51112"),
+    ],
+)
+def test_in_okx_hedge_mode_the_side_says_what_an_order_does(okx, fields, code):
+    okx.set_hedged(True)
+    assert okx_ordered(okx, **fields)[1] == code
+
+
+def test_at_okx_one_order_of_several_may_be_taken(okx):
+    orders = [
+        {"instId": "BTC-USDT-SWAP", "side": "sell", "sz": "1", "tdMode": "cross", "reduceOnly": True, "clOrdId": name}
+        for name in ("a", "a", "b")
+    ]
+    _, _, answer = okx_signed(okx, "POST", "/api/v5/trade/batch-orders", json.dumps(orders))
+    assert (answer["code"], [one["sCode"] for one in answer["data"]]) == ("2", ["0", "51016", "0"])
+
+
+def test_okx_answers_so_many_requests_and_no_more(okx):
+    okx.left = 2
+    told = [fetch(okx, "GET", "/api/v5/public/time") for _ in range(3)]
+    assert [(status, answer["code"]) for status, _, answer in told] == [(200, "0"), (200, "0"), (429, "50011")]

@@ -1,5 +1,6 @@
 """What every venue on this machine has: markets, prices, one account, orders and their fills."""
 
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -13,12 +14,32 @@ READ_ONLY_KEY, READ_ONLY_SECRET = "read-only-key-11aa", "read-only-secret-22bb"
 SECONDS = {"1m": 60, "5m": 300, "15m": 900, "1h": 3_600, "4h": 14_400, "1d": 86_400}
 # Bybit's names of the same lengths.
 SECONDS |= {"1": 60, "5": 300, "15": 900, "60": 3_600, "240": 14_400, "D": 86_400}
+# And OKX's, by UTC.
+SECONDS |= {"1H": 3_600, "4H": 14_400, "1Dutc": 86_400}
 
 
 class Venue(Server):
     """A venue with one account; a test changes it by its methods and looks at `orders` and `requests`."""
 
+    # The ends of the paths by which it is asked for these; `lookup_paths` tell what became of an order.
+    time_path: str
+    markets_path: str
+    mode_path: str
     positions_path: str
+    balance_path: str
+    ledger_path: str
+    book_path: str
+    bars_path: str
+    ticker_path: str
+    tiers_path: str
+    order_path: str
+    lookup_paths: tuple[str, ...]
+    listing_lookups: tuple[str, ...]  # those of them that list orders
+    fine: Mapping[str, Any]  # what every answer has that is fine
+    modes: tuple[str, ...]
+    # What its path begins with, and where an answer has its rows.
+    prefix: str
+    rows_at: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,6 +114,18 @@ class Venue(Server):
         """Fill what is open of an order."""
         order = next(one for one in self.orders if one.client_id == client_id)
         self.account.fill(order, order.quantity - order.filled, self.last(order.symbol))
+
+    def set_mode(self, mode: str) -> None:
+        """Have the account in a margin mode of its own, one of `modes`, in which its margin is no one pool."""
+        raise NotImplementedError
+
+    def with_rows(self, answer: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
+        """Return an answer with other rows."""
+
+        def at(inner: Any, place: tuple[str, ...]) -> Any:
+            return {**inner, place[0]: at(inner[place[0]], place[1:])} if place else change(inner)
+
+        return at(answer, self.rows_at)
 
     # What a venue answers with.
 
