@@ -8,6 +8,9 @@ from rulecap.exchange.settings import ExchangeSettings
 from tests.exchange.conftest import VENUES, asked, refused
 from tests.venue.venue import dropped, put, restless
 
+# Where the balance tells the margin of positions; elsewhere it follows from equity and what is free.
+TELLING_MARGIN = pytest.mark.parametrize("venue", ["binanceusdm", "bybit"], indirect=True)
+
 
 def account(exchange):
     return exchange.account_view()
@@ -20,19 +23,11 @@ def test_what_is_free_is_never_taken_for_total_minus_used(binance):
         assert (failure.code, failure.path) == ("missing-field", "account.available_balance")
 
 
-def in_a_mode_of_its_own(venue, mode):
-    venue.multi_assets = mode == "multi-assets"
-    venue.margin_mode = mode
-
-
-MODES = [("binanceusdm", "multi-assets"), ("bybit", "ISOLATED_MARGIN"), ("bybit", "PORTFOLIO_MARGIN")]
-
-
-@pytest.mark.parametrize(("name", "mode"), MODES)
+@pytest.mark.parametrize(("name", "mode"), [(name, mode) for name, kind in VENUES.items() for mode in kind.modes])
 def test_an_account_whose_margin_is_no_one_pool_is_refused_by_that_name(name, mode):
     """Its equity in one currency is not what it is margined by."""
     with VENUES[name]() as venue:
-        in_a_mode_of_its_own(venue, mode)
+        venue.set_mode(mode)
         for partial in (False, True):
             failure = refused(venue, lambda exchange, partial=partial: exchange.account_view(partial=partial))
             assert (failure.code, failure.retriable) == ("not-one-pool", False)
@@ -40,7 +35,7 @@ def test_an_account_whose_margin_is_no_one_pool_is_refused_by_that_name(name, mo
 
 
 def test_what_is_held_can_be_reduced_whatever_the_mode(venue):
-    in_a_mode_of_its_own(venue, "multi-assets")
+    venue.set_mode(venue.modes[0])
     action = {"action": "CLOSE", "symbol": "BTCUSDT", "side": "LONG", "quantity": 0.1, "reduce_only": True}
     assert asked(venue, lambda exchange: exchange.place_reduction(action, "one")).quantity == 0.1
 
@@ -58,7 +53,7 @@ def test_a_mode_that_bybit_does_not_tell_is_not_taken_for_the_usual_one(bybit, t
 
 
 def test_the_mode_is_asked_for_again_after_a_minute_and_kept_while_it_cannot_be(venue, monkeypatch):
-    path = "multiAssetsMargin" if venue.positions_path == "positionRisk" else "account/info"
+    path = venue.mode_path
 
     async def look(exchange):
         seen = []
@@ -67,7 +62,7 @@ def test_the_mode_is_asked_for_again_after_a_minute_and_kept_while_it_cannot_be(
                 venue.fault(path, "status", 99, status=500, body="oops")
             if act == "changed":
                 venue._faults.clear()
-                in_a_mode_of_its_own(venue, "ISOLATED_MARGIN" if "info" in path else "multi-assets")
+                venue.set_mode(venue.modes[0])
             monkeypatch.setattr(reading, "MODE_SECONDS", 0.0 if act else 60.0)
             venue.requests.clear()
             try:
@@ -169,13 +164,11 @@ def test_a_maintenance_margin_of_which_a_part_is_not_told_is_absent_and_no_sum_o
     assert (len(view.untold), len(view.held), view.account.maintenance_margin) == (1, 1, None)
 
 
-@pytest.mark.parametrize("field", ["positionAmt", "size"])
-def test_a_position_whose_size_is_not_told_is_no_empty_one(venue, field):
-    venue.fault(venue.positions_path, "then", times=9, change=dropped(field))
-    if (field == "size") is (venue.positions_path == "position/list"):
-        failure = refused(venue, account)
-        assert failure.code == "missing-field"
-        assert "BTC/USDT:USDT" in failure.message
+def test_a_position_whose_size_is_not_told_is_no_empty_one(venue):
+    venue.fault(venue.positions_path, "then", times=9, change=dropped("positionAmt", "size", "pos"))
+    failure = refused(venue, account)
+    assert failure.code == "missing-field"
+    assert "BTC/USDT:USDT" in failure.message
 
 
 @pytest.mark.parametrize("price", ["0", "0.00000000", "", None])
@@ -199,9 +192,9 @@ def test_an_empty_position_is_none_whatever_its_entry_price(binance):
     assert [one.position.symbol for one in asked(binance, account).held] == ["BTCUSDT", "ETHUSDT"]
 
 
+@TELLING_MARGIN
 def test_a_margin_below_zero_is_none(venue):
-    path = "account" if venue.positions_path == "positionRisk" else "wallet-balance"
-    venue.fault(path, "then", change=put(initialMargin="-5", totalPositionIM="-5"))
+    venue.fault(venue.balance_path, "then", change=put(initialMargin="-5", totalPositionIM="-5"))
     failure = refused(venue, account)
     assert (failure.code, failure.path) == ("missing-field", "account.margin_used")
 

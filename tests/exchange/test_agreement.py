@@ -9,19 +9,22 @@ from rulecap.exchange.positions import check_once
 from tests.exchange.conftest import asked, refused
 from tests.venue.venue import put
 
+# Where the balance tells the margin of positions; elsewhere it follows from equity and what is free.
+TELLING_MARGIN = pytest.mark.parametrize("venue", ["binanceusdm", "bybit"], indirect=True)
+
 
 def account(exchange):
     return exchange.account_view()
 
 
-def emptied(answer):
-    """Return an answer about positions without them, whichever venue's it is."""
-    return [] if isinstance(answer, list) else answer | {"result": answer["result"] | {"list": []}}
+def emptied(venue):
+    """Return what takes the positions out of an answer about them."""
+    return lambda answer: venue.with_rows(answer, lambda rows: [])
 
 
 def test_no_position_at_all_is_not_believed_where_margin_of_positions_is_told(venue):
     """Else an account at its limit is one that holds nothing, and an entry is allowed on top."""
-    venue.fault(venue.positions_path, "then", 999, change=emptied)
+    venue.fault(venue.positions_path, "then", 999, change=emptied(venue))
     failure = refused(venue, account)
     assert (failure.code, failure.retriable) == ("half-an-answer", True)
     assert "USDT" in failure.message
@@ -30,7 +33,7 @@ def test_no_position_at_all_is_not_believed_where_margin_of_positions_is_told(ve
 
 
 def test_a_list_of_positions_that_is_empty_for_a_moment_is_asked_for_again(venue):
-    venue.fault(venue.positions_path, "then", 2 if venue.positions_path == "positionRisk" else 8, change=emptied)
+    venue.fault(venue.positions_path, "then", 8 if "bybit" in str(type(venue)) else 2, change=emptied(venue))
     assert len(asked(venue, account).held) == 2
 
 
@@ -56,13 +59,14 @@ def test_margin_in_another_coin_is_of_a_position_too(bybit):
     assert refused(bybit, account).code == "not-the-quote-currency"  # told, so nothing is missing
 
 
+@TELLING_MARGIN
 def test_no_margin_at_all_is_not_believed_where_positions_tell_theirs(venue):
     """Else an account at its limit is one that is all free, and nothing is reduced of it."""
     if venue.positions_path == "positionRisk":
         change = put(initialMargin="0", positionInitialMargin="0")
     else:
         change = put(totalPositionIM="0")
-    path = "v3/account" if venue.positions_path == "positionRisk" else "wallet-balance"
+    path = venue.balance_path
     venue.fault(path, "then", 1, change=change)
     assert asked(venue, account).account.margin_used == 3_234.7
     venue.fault(path, "then", 999, change=change)
@@ -78,30 +82,29 @@ def test_a_position_that_has_no_name_is_not_called_none(bybit):
     assert all("which market" in one.message for one in view.untold)
 
 
-def without_one(answer):
-    """Return an answer about positions without the second one, whichever venue's it is."""
-    if isinstance(answer, list):
-        return answer[:1]
-    return answer | {"result": answer["result"] | {"list": answer["result"]["list"][:1]}}
+def without_one(venue):
+    """Return what takes all positions but the first out of an answer about them."""
+    return lambda answer: venue.with_rows(answer, lambda rows: rows[:1])
 
 
+@TELLING_MARGIN
 @pytest.mark.parametrize("hedged", [False, True])
 def test_a_single_position_that_is_left_out_among_several_is_missed(venue, hedged):
     """Else nothing is reduced of it, and what the others bind is all that the policy sees."""
     venue.set_hedged(hedged)
-    venue.fault(venue.positions_path, "then", 999, change=without_one)
+    venue.fault(venue.positions_path, "then", 999, change=without_one(venue))
     failure = refused(venue, account)
     assert (failure.code, failure.retriable) == ("half-an-answer", True)
     view = asked(venue, lambda exchange: exchange.account_view(partial=True))
     assert [one.position.symbol for one in view.held] == ["BTCUSDT"]  # which can be reduced all the same
     assert [one.code for one in view.untold] == ["half-an-answer"]
     venue._faults.clear()
-    venue.fault(venue.positions_path, "then", 2 if venue.positions_path == "positionRisk" else 8, change=without_one)
+    venue.fault(venue.positions_path, "then", 8 if "bybit" in str(type(venue)) else 2, change=without_one(venue))
     assert len(asked(venue, account).held) == 2
 
 
 def test_one_is_missed_by_the_margin_alone_where_the_account_lists_none(binance):
-    binance.fault("positionRisk", "then", 999, change=without_one)
+    binance.fault("positionRisk", "then", 999, change=without_one(binance))
     binance.fault("v3/account", "then", 999, change=put(positions=[]))
     failure = refused(binance, account)
     assert (failure.code, "more margin than" in failure.message) == ("half-an-answer", True)
@@ -114,6 +117,7 @@ def test_by_how_much_an_isolated_position_binds_none_is_missed(binance):
     assert len(asked(binance, account).held) == 2
 
 
+@TELLING_MARGIN
 @pytest.mark.parametrize(("factor", "whole"), [("0.5", True), ("1.05", True), ("1.2", False)])
 def test_prices_that_move_between_two_answers_leave_no_position_missing(venue, factor, whole):
     margin = str(venue.margin() * Decimal(factor))
@@ -174,20 +178,17 @@ def test_a_market_with_orders_alone_is_no_position(binance):
     assert len(asked(binance, account).held) == 2
 
 
-def doubled(answer):
-    """Return an answer about positions with each of them twice, whichever venue's it is."""
-    if isinstance(answer, list):
-        return answer + answer
-    rows = answer["result"]["list"]
-    return answer | {"result": answer["result"] | {"list": [*rows, *(dict(row) for row in rows)]}}
+def doubled(venue):
+    """Return what has each position twice in an answer about them."""
+    return lambda answer: venue.with_rows(answer, lambda rows: [*rows, *(dict(row) for row in rows)])
 
 
 def test_a_position_that_is_told_twice_is_not_two(venue):
     """Else two of the worst are one, and the next worst is not reduced."""
     ours = lambda one: one.params.get("settleCoin", "USDT") == "USDT"  # noqa: E731
-    venue.fault(venue.positions_path, "then", 2, change=doubled, when=ours)
+    venue.fault(venue.positions_path, "then", 2, change=doubled(venue), when=ours)
     assert len(asked(venue, account).held) == 2
-    venue.fault(venue.positions_path, "then", 999, change=doubled, when=ours)
+    venue.fault(venue.positions_path, "then", 999, change=doubled(venue), when=ours)
     failure = refused(venue, account)
     assert (failure.code, "told twice" in failure.message) == ("half-an-answer", True)
 

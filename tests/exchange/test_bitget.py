@@ -6,7 +6,15 @@ import pytest
 
 from rulecap.exchange import Deposits
 from rulecap.exchange.clock import moment
-from tests.exchange import test_account, test_faults, test_flows, test_orders, test_snapshot, test_unlisted
+from tests.exchange import (
+    test_account,
+    test_agreement,
+    test_faults,
+    test_flows,
+    test_orders,
+    test_snapshot,
+    test_unlisted,
+)
 from tests.exchange.conftest import asked, refused, whole
 from tests.exchange.test_account import account
 from tests.exchange.test_orders import placing, reduction
@@ -16,12 +24,12 @@ from tests.venue.venue import KEY, dropped, put
 # What is asked of every venue, of which nothing is skipped here.
 SHARED = {
     test_account: (
-        "test_an_account_that_holds_nothing_is_one_where_no_margin_is_of_positions",
         "test_both_sides_of_a_market_are_two_positions_in_hedge_mode",
         "test_of_an_account_that_never_rests_a_part_is_told_as_it_was_last",
         "test_the_account_is_read_again_when_a_position_appears_meanwhile",
         "test_what_is_held_can_be_reduced_whatever_the_mode",
     ),
+    test_agreement: ("test_an_account_that_holds_nothing_is_one_where_no_margin_is_of_positions",),
     test_faults: ("test_a_status_that_has_no_name_in_ccxt_is_no_answer_either",),
     test_flows: (
         "test_deposits_since_the_last_reading_are_in_the_account",
@@ -228,15 +236,15 @@ def test_an_order_that_bitget_does_not_answer_is_uncertain_sent_once_and_found(v
     assert (failure.code, failure.retriable) == ("order-uncertain", False)
     assert len([one for one in venue.requests if one.method == "POST"]) == 1
     if kind in ("cut", "lost"):
-        assert asked(venue, lambda exchange: exchange.order("rulecap-1", "BTCUSDT")).filled == 0.06
+        assert asked(venue, lambda exchange: exchange.order("rulecap1", "BTCUSDT")).filled == 0.06
 
 
 def test_another_order_than_the_one_that_bitget_was_asked_for_is_no_answer(venue):
     venue.fault("order/detail", "then", 10, change=put(clientOid="of-somebody-else"))
 
     async def ask(exchange):
-        await exchange.place_reduction(reduction(quantity=0.02), "rulecap-9")
-        return await exchange.order("rulecap-9", "BTCUSDT")
+        await exchange.place_reduction(reduction(quantity=0.02), "rulecap9")
+        return await exchange.order("rulecap9", "BTCUSDT")
 
     assert refused(venue, ask).code == "half-an-answer"
 

@@ -14,14 +14,11 @@ from rulecap.exchange.numbers import number
 from tests.exchange.conftest import asked, refused, settings_of, whole
 from tests.venue.venue import KEY, SECRET, put
 
-PATHS = {
-    "binanceusdm": ["time", "exchangeInfo", "positionRisk", "account", "depth", "klines", "24hr", "leverageBracket"],
-    "bybit": ["time", "instruments-info", "position/list", "wallet-balance", "orderbook", "kline", "tickers"],
-}
-
 
 def paths(venue):
-    return PATHS["binanceusdm" if venue.positions_path == "positionRisk" else "bybit"]
+    """Return what a snapshot is read from."""
+    account = (venue.time_path, venue.markets_path, venue.positions_path, venue.balance_path)
+    return *account, venue.book_path, venue.bars_path, venue.ticker_path, venue.tiers_path
 
 
 @pytest.mark.parametrize("kind", ["cut", "empty", "drop"])
@@ -58,8 +55,7 @@ def blank(before, after):
 def test_blanks_around_a_number_are_none_of_its_digits(venue, before, after):
     """ccxt counts them among the decimals: 0.2 and a blank are 0.02, of which a reduction would be a tenth."""
     told = asked(venue, whole)
-    balance = "v3/account" if venue.positions_path == "positionRisk" else "wallet-balance"
-    for path in (venue.positions_path, balance, "exchangeInfo", "instruments-info"):
+    for path in (venue.positions_path, venue.balance_path, venue.markets_path):
         venue.fault(path, "then", 99, change=blank(before, after))
     again = asked(venue, whole)
     assert (again.positions, again.account) == (told.positions, told.account)
@@ -98,23 +94,19 @@ def test_what_comes_with_such_a_status_is_no_answer_whatever_it_is(venue, body):
 
 
 def test_an_order_that_met_such_a_status_may_have_been_taken(venue):
-    venue.fault(
-        "order" if venue.positions_path == "positionRisk" else "order/create", "status", 1, status=524, body="<"
-    )
+    venue.fault(venue.order_path, "status", 1, status=524, body="<")
     action = {"symbol": "BTCUSDT", "side": "LONG", "quantity": 0.1, "reduce_only": True}
     assert refused(venue, lambda exchange: exchange.place_reduction(action, "one")).code == "order-uncertain"
-
-
-LISTS = {"binanceusdm": ("positionRisk", "income"), "bybit": ("position/list", "transaction-log", "order/realtime")}
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
 @pytest.mark.parametrize("left", [{}, {"result": {}}, {"result": {"list": None}}, {"positions": []}])
 def test_an_answer_that_has_no_list_is_no_empty_list(venue, left, number):
     """Else an account has no positions, nothing was paid in, and an order that was taken was not."""
-    paths = LISTS["binanceusdm" if venue.positions_path == "positionRisk" else "bybit"]
-    path = paths[min(number, len(paths) - 1)]
-    venue.fault(path, "then", 99, change=lambda answer: left | ({"retCode": 0} if "bybit" in str(type(venue)) else {}))
+    path = (venue.positions_path, venue.ledger_path, *venue.listing_lookups)[
+        min(number, 1 + len(venue.listing_lookups))
+    ]
+    venue.fault(path, "then", 99, change=lambda answer: left | venue.fine)
 
     async def look(exchange):
         if "order" in path:
@@ -125,21 +117,24 @@ def test_an_answer_that_has_no_list_is_no_empty_list(venue, left, number):
     assert len(venue.asked(path)) == 3
 
 
-LISTED = {"binanceusdm": ("exchangeInfo", "symbols"), "bybit": ("instruments-info", "result")}
+OTHER_MARKETS = {"inverse", "SPOT", "FUTURES", "OPTION"}
+
+
+def at(answer, place, value):
+    """Return an answer with another value at a place."""
+    return value if not place else {**answer, place[0]: at(answer[place[0]], place[1:], value)}
 
 
 @pytest.mark.parametrize("kind", ["gone", "empty"])
 def test_a_list_of_markets_without_the_contracts_is_asked_for_again(venue, kind):
     """Else all that is held is in markets that are off the list, where nothing can be reduced any more."""
-    path, name = LISTED["binanceusdm" if venue.positions_path == "positionRisk" else "bybit"]
-    empty = [] if name == "symbols" else {"list": []}
-    left = {} if name == "result" else None
-    contracts = {"when": lambda request: request.params.get("category") in (None, "linear")}
-    change = {"change": lambda answer: answer | {name: empty if kind == "empty" else left}}
+    path, place = venue.markets_path, venue.rows_at or ("symbols",)
+    left = {"change": lambda answer: at(answer, place, [] if kind == "empty" else None)}
+    contracts = {"when": lambda request: {*request.params.values()}.isdisjoint(OTHER_MARKETS)}
     action = {"symbol": "BTCUSDT", "side": "LONG", "quantity": 0.1, "reduce_only": True}
-    venue.fault(path, "then", 1 if path == "exchangeInfo" else 2, **contracts, **change)
+    venue.fault(path, "then", 2 if "bybit" in str(type(venue)) else 1, **contracts, **left)
     assert asked(venue, lambda exchange: exchange.place_reduction(action, "one")).quantity == 0.1
-    venue.fault(path, "then", 99, **contracts, **change)
+    venue.fault(path, "then", 99, **contracts, **left)
     assert refused(venue, lambda exchange: exchange.account_view()).code == "half-an-answer"
     assert refused(venue, lambda exchange: exchange.symbol("BTCUSDT")).code == "half-an-answer"
 
@@ -168,8 +163,8 @@ def test_a_ledgers_entry_without_its_time_is_not_left_out(bybit, told):
 
 
 def test_a_balance_without_its_list_is_asked_for_again(venue):
-    paths = ("v3/account", "assets") if venue.positions_path == "positionRisk" else ("wallet-balance", "result")
-    venue.fault(paths[0], "then", 1, change=lambda answer: answer | {paths[1]: {}})
+    place = venue.rows_at[:1] or ("assets",)
+    venue.fault(venue.balance_path, "then", 1, change=lambda answer: at(answer, place, {}))
     assert asked(venue, lambda exchange: exchange.account_view()).account.total_wallet_balance == 12_000
 
 

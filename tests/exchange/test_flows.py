@@ -117,7 +117,6 @@ def test_the_account_is_read_again_when_money_moves_meanwhile(venue, amount):
 
 def test_money_that_moves_just_before_counts_though_the_venues_time_is_known_only_roughly(venue):
     """Its answer may have been long under way: by what it told, it is earlier than it is."""
-    path = "v1/time" if venue.positions_path == "positionRisk" else "market/time"
 
     def told(answer):
         time.sleep(0.8)
@@ -128,7 +127,7 @@ def test_money_that_moves_just_before_counts_though_the_venues_time_is_known_onl
         venue.deposit("500")
         return await exchange.account_view(known)
 
-    venue.fault(path, "then", 1, change=told)
+    venue.fault(venue.time_path, "then", 1, change=told)
     known = Deposits(0.0, moment(venue.now()))
     assert asked(venue, look).account.net_deposits == 500
     assert len(venue.asked(venue.positions_path)) > 4
@@ -200,7 +199,7 @@ def test_however_much_was_traded_what_was_paid_in_or_out_is_found_in_a_few_quest
     begin = moment(venue.now()) - timedelta(minutes=8)
     view = asked(venue, lambda exchange: exchange.account_view(Deposits(0.0, begin)))
     assert view.account.net_deposits == float(amount)
-    assert len(venue.asked("income") + venue.asked("transaction-log")) <= 7
+    assert len(venue.asked(venue.ledger_path)) <= 7
 
 
 def test_entries_in_other_currencies_fill_an_answer_too(venue):
@@ -218,4 +217,4 @@ def test_entries_in_other_currencies_fill_an_answer_too(venue):
 def test_nobody_asks_the_ledger_where_nobody_wants_to_know(venue):
     view = asked(venue, lambda exchange: exchange.account_view())
     assert (view.deposits, view.account.net_deposits) == (None, 0)
-    assert not venue.asked("income") + venue.asked("transaction-log")
+    assert not venue.asked(venue.ledger_path)

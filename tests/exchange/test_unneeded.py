@@ -11,26 +11,17 @@ from rulecap.exchange import VenueError, reading, unneeded
 from rulecap.exchange.clock import VenueClock
 from rulecap.exchange.unneeded import Asides, Unneeded
 from tests.exchange.conftest import asked, refused
-from tests.exchange.test_account import in_a_mode_of_its_own
 
 
 def part(exchange):
     return exchange.account_view(partial=True)
 
 
-def mode_path(venue):
-    return "multiAssetsMargin" if venue.positions_path == "positionRisk" else "account/info"
-
-
-def time_path(venue):
-    return "v1/time" if venue.positions_path == "positionRisk" else "market/time"
-
-
-@pytest.mark.parametrize(("path", "code"), [(mode_path, "mode-unknown"), (time_path, "time-unknown")])
+@pytest.mark.parametrize(("path", "code"), [("mode_path", "mode-unknown"), ("time_path", "time-unknown")])
 @pytest.mark.parametrize("kind", ["drop", "timeout", "empty"])
 def test_what_is_not_told_is_named_and_the_account_read(venue, monkeypatch, path, code, kind):
     monkeypatch.setattr(unneeded, "UNNEEDED_SECONDS", 0.3)
-    venue.fault(path(venue), kind, 100_000)
+    venue.fault(getattr(venue, path), kind, 100_000)
     view = asked(venue, part)
     assert [error.code for error in view.unsure] == [code]
     assert [one.position.symbol for one in view.held] == ["BTCUSDT", "ETHUSDT"]
@@ -38,7 +29,7 @@ def test_what_is_not_told_is_named_and_the_account_read(venue, monkeypatch, path
 
 
 def test_a_whole_account_is_not_read_without_it(venue):
-    for path in (mode_path(venue), time_path(venue)):
+    for path in (venue.mode_path, venue.time_path):
         venue.fault(path, "drop", 100_000)
         assert refused(venue, lambda exchange: exchange.account_view()).code == "venue-down"
         venue._faults.clear()
@@ -92,11 +83,9 @@ def failing_with(error):
     return ask
 
 
-@pytest.mark.parametrize("mode", ["multi-assets", "PORTFOLIO_MARGIN"])
-def test_a_mode_that_is_told_and_is_no_pool_is_refused_also_where_a_part_is_enough(venue, mode):
-    in_a_mode_of_its_own(venue, mode)
-    if (mode == "multi-assets") is (venue.positions_path == "positionRisk"):
-        assert refused(venue, part).code == "not-one-pool"
+def test_a_mode_that_is_told_and_is_no_pool_is_refused_also_where_a_part_is_enough(venue):
+    venue.set_mode(venue.modes[-1])
+    assert refused(venue, part).code == "not-one-pool"
 
 
 def test_a_clock_that_the_venue_says_is_wrong_is_refused_also_where_a_part_is_enough(venue):
@@ -107,7 +96,7 @@ def test_a_clock_that_the_venue_says_is_wrong_is_refused_also_where_a_part_is_en
 def test_a_mode_that_was_told_stays_known_while_its_question_hangs(venue, monkeypatch):
     async def look(exchange):
         await part(exchange)
-        venue.fault(mode_path(venue), "timeout", 100_000)
+        venue.fault(venue.mode_path, "timeout", 100_000)
         return await part(exchange)
 
     monkeypatch.setattr(reading, "MODE_SECONDS", 0.0)
@@ -118,7 +107,7 @@ def test_a_mode_that_was_told_stays_known_while_its_question_hangs(venue, monkey
 def test_while_the_time_is_not_told_it_is_counted_on_from_where_it_was(venue, monkeypatch):
     async def look(exchange):
         await part(exchange)
-        venue.fault(time_path(venue), "drop", 100_000)
+        venue.fault(venue.time_path, "drop", 100_000)
         return await part(exchange)
 
     monkeypatch.setattr(reading, "CLOCK_SECONDS", 0.0)

@@ -23,8 +23,8 @@ from rulecap.monitor.running import Running, Wanted, opened
 from rulecap.monitor.settings import MonitorSettings
 from rulecap.monitor.webhook import Webhook
 from rulecap.service.in_force import PolicyInForce
-from tests.exchange.conftest import VENUES, settings_of
-from tests.venue.venue import KEY, SECRET, Venue
+from tests.exchange.conftest import ENVIRONMENT, VENUES, settings_of
+from tests.venue.venue import Venue
 
 ORANGE, RED = "1000", "820"  # wallets of an account with 770.75 of margin in use
 
@@ -115,11 +115,11 @@ def one_policy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RULECAP_API_KEY", KEY)
-    monkeypatch.setenv("RULECAP_API_SECRET", SECRET)
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
 
 
-@pytest.fixture(params=VENUES)
+@pytest.fixture(params=[name for name in VENUES if name != "okx"])
 def venue(request: pytest.FixtureRequest) -> Iterator[Venue]:
     with VENUES[request.param]() as one:
         fill(one)
@@ -157,17 +157,17 @@ def codes(report: Report) -> list[str]:
 
 def order_path(venue: Venue) -> str:
     """Return the path by which the venue takes orders."""
-    return "v1/order" if venue.positions_path == "positionRisk" else "order/create"
+    return venue.order_path
 
 
 def lookup_paths(venue: Venue) -> tuple[str, ...]:
     """Return the paths by which the venue tells what became of an order."""
-    return ("v1/order",) if venue.positions_path == "positionRisk" else ("order/realtime", "order/history")
+    return venue.lookup_paths
 
 
 def ledger_path(venue: Venue) -> str:
     """Return the path by which the venue tells what was paid in or out."""
-    return "v1/income" if venue.positions_path == "positionRisk" else "transaction-log"
+    return venue.ledger_path
 
 
 __all__ = [

@@ -180,8 +180,8 @@ def test_where_the_journal_is_gone_nothing_is_sent(desk, venue):
 
 def test_a_venue_that_cannot_be_asked_about_an_order_leaves_its_position_alone(desk, venue):
     venue.set_wallet(ORANGE)
-    order = "v1/order" if venue.positions_path == "positionRisk" else "order/create"
-    asked = "v1/order" if venue.positions_path == "positionRisk" else "order/realtime"
+    order = venue.order_path
+    asked = venue.lookup_paths[0]
     venue.fault(order, "lost", method="POST")
     venue.fault(asked, "drop", 1000, method="GET")
     first, second = desk.steps(lambda: desk.clock.pass_time(300))

@@ -51,7 +51,7 @@ def test_where_trading_ended_since_markets_were_listed_a_refusal_has_the_next_wo
     from rulecap.exchange import reading
 
     monkeypatch.setattr(reading, "LOOK_AGAIN_SECONDS", 0.0)
-    order = "v1/order" if venue.positions_path == "positionRisk" else "order/create"
+    order = venue.order_path
 
     def ended():
         venue.set_wallet(RED)

@@ -41,16 +41,23 @@ class Bitget(Venue):
     several assets are margin together.
     """
 
-    positions_path = "position/all-position"
-    balance_path = "account/accounts"
-    order_path = "order/place-order"
-    lookup_paths = ("order/detail",)
-    ledger_path = "account/bill"
+    time_path, markets_path, mode_path = "public/time", "market/contracts", "account/accounts"
+    positions_path, balance_path, ledger_path = "position/all-position", "account/accounts", "account/bill"
+    book_path, bars_path = "merge-depth", "market/candles"
+    ticker_path, tiers_path, fine = "market/ticker", "query-position-lever", {"code": "00000"}
+    order_path, lookup_paths = "order/place-order", ("order/detail",)
+    listing_lookups = ()
+    modes = ("union",)
+    prefix, rows_at = "/api/", ("data",)
 
     def __init__(self) -> None:
         super().__init__()
         self.quote = "USDT"
         self.demo = self.unified = self.multi_assets = False
+
+    def set_mode(self, mode: str) -> None:
+        assert mode in self.modes
+        self.multi_assets = True
 
     def hold_usdc(self) -> None:
         """Have the account, and the markets of the shared figures, in USDC."""
@@ -76,7 +83,7 @@ class Bitget(Venue):
     # What it answers.
 
     def answer(self, asked: Asked) -> Answer:
-        route = f"{asked.method} {asked.path.removeprefix('/api/')}"
+        route = f"{asked.method} {asked.path.removeprefix(self.prefix)}"
         try:
             if route in PUBLIC:
                 return self._wrapped("00000", "success", PUBLIC[route](self, asked.params), 200)
