@@ -138,8 +138,8 @@ class Guarded:
     async def fetch_markets(self, *asked: Any) -> Any:
         """Return the markets; a list without what the venue has is none, before ccxt forgets those that it knows."""
         found = await super().fetch_markets(*asked)  # type: ignore[misc]  # as above
-        if self.venue is not UNKNOWN and not any(one.get("linear") for one in found):
-            raise VenueError("half-an-answer", "the list of markets has no linear contract")
+        if self.venue is not UNKNOWN and not any(one.get("swap") and one.get("linear") for one in found):
+            raise VenueError("half-an-answer", "the list of markets has no linear perpetual")
         return [self.venue.corrected(one) for one in found]
 
     async def load_leverage_brackets(self, *asked: Any) -> Any:

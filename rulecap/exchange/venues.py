@@ -85,7 +85,7 @@ class Venue:
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     demo: bool = False
     worded: Mapping[str, Mapping[str, str | None]] = field(default_factory=lambda: MappingProxyType({}))
-    lists: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    lists: Mapping[str, tuple[str | int, ...]] = field(default_factory=lambda: MappingProxyType({}))
     null_lists: frozenset[str] = frozenset()
     numbers: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     # Failures.
@@ -231,7 +231,22 @@ VENUES = MappingProxyType(
             flow_filter=("billType", ("1",)),
             # Of money in or out no instrument is told, so that it is not among the bills of swaps.
             worded=MappingProxyType({"account/bills": MappingProxyType({"instType": None, "billType": "type"})}),
-            lists=MappingProxyType(dict.fromkeys(("/account/positions", "/account/bills"), ("data",))),
+            lists=MappingProxyType(
+                {
+                    **dict.fromkeys(
+                        (
+                            "/account/positions",
+                            "/account/bills",
+                            "/public/instruments",
+                            "/market/candles",
+                            "/market/history-candles",
+                            "/public/position-tiers",
+                        ),
+                        ("data",),
+                    ),
+                    "/account/balance": ("data", 0, "details"),
+                }
+            ),
             bound=answers.okx_bound,
             mode=("privateGetAccountConfig", answers.okx_mode),
             refuses=answers.okx_refuses,
