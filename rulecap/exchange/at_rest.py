@@ -89,8 +89,9 @@ async def deposits_after(session: Session, before: Deposits, now: datetime) -> D
         return None
     clock, quote = await session.clock(), session.settings.quote
     unsure = timedelta(seconds=clock.uncertainty)
-    span = before.since, moment(clock.now_ms()) + unsure  # to see also what moved since the account was read
-    entries = await Ledger(session.client, session.venue, quote, session.ask).entries(span)
+    told_at = moment(clock.now_ms())
+    span = before.since, told_at + unsure  # to see also what moved since the account was read
+    entries = await Ledger(session.client, session.venue, quote, session.ask, told_at).entries(span)
     return counted(before, entries, session.venue, quote, now, unsure)
 
 

@@ -117,7 +117,7 @@ class Guarded:
         told = self.venue.left_out(path, parsed)
         self.left_out = self.left_out if told is None else told
 
-    def _has_list(self, end: str, parsed: Any, place: tuple[str, ...]) -> bool:
+    def _has_list(self, end: str, parsed: Any, place: tuple[str | int, ...]) -> bool:
         told, around = part(parsed, *place), part(parsed, *place[:-1])
         empty = end in self.venue.null_lists and isinstance(around, Mapping) and told is None and place[-1] in around
         return empty or isinstance(told, list)

@@ -14,12 +14,13 @@ Asking = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """A venue's ledger of one currency, as it is asked for."""
+    """A venue's ledger of one currency, as it is asked for at a moment of the venue's time."""
 
     client: Any
     venue: Venue
     quote: str
     asking: Asking
+    now: datetime
 
     async def entries(self, span: tuple[datetime, datetime], only: str = "") -> list[Mapping[str, Any]]:
         """Return the entries within a span in which money may have come in or gone out; others may be among them.
@@ -50,6 +51,9 @@ class Ledger:
     async def _answer(self, span: tuple[datetime, datetime], only: str) -> list[Mapping[str, Any]]:
         venue, (since, until) = self.venue, (int(one.timestamp() * 1000) for one in span)
         parameters = {venue.flow_until: until, **({venue.flow_filter[0]: only} if only else {})}
+        recent, older = venue.flow_older
+        if recent is not None and self.now - span[0] > recent:
+            parameters |= older
         found: list[Mapping[str, Any]] = await self.asking(
             "the ledger", lambda: self.client.fetch_ledger(self.quote, since, venue.flow_limit, parameters)
         )

@@ -5,6 +5,7 @@ A venue that is not here is read by unified fields alone.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -65,6 +66,8 @@ class Venue:
             asked for, type by type, where one answer does not hold all entries.
         flow_until: the name of the end of a span of the ledger.
         flow_limit: the most entries in one answer of the ledger.
+        flow_older: from which age on entries are somewhere else, and what they are asked for with there; None: they are
+            all in one place.
         corrected: returns a market of ccxt's with its limits in contracts and money, as every other venue's are, and
             with those that ccxt leaves out.
         book_levels: of how many levels an answer about a book may be; none: of any number.
@@ -118,6 +121,7 @@ class Venue:
     flow_filter: tuple[str, tuple[str, ...]] = ("", ())
     flow_until: str = "until"
     flow_limit: int = 100
+    flow_older: tuple[timedelta | None, Mapping[str, Any]] = (None, MappingProxyType({}))
     # Markets.
     corrected: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda market: market
     book_levels: tuple[int, ...] = ()
@@ -230,13 +234,21 @@ VENUES = MappingProxyType(
             flow_types=frozenset({"1"}),
             flow_filter=("billType", ("1",)),
             # Of money in or out no instrument is told, so that it is not among the bills of swaps.
-            worded=MappingProxyType({"account/bills": MappingProxyType({"instType": None, "billType": "type"})}),
+            worded=MappingProxyType(
+                dict.fromkeys(
+                    ("account/bills", "account/bills-archive"),
+                    MappingProxyType({"instType": None, "billType": "type"}),
+                )
+            ),
+            # What is told first is of a week, of which the first day may be over while it is asked for.
+            flow_older=(timedelta(days=6), MappingProxyType({"method": "privateGetAccountBillsArchive"})),
             lists=MappingProxyType(
                 {
                     **dict.fromkeys(
                         (
                             "/account/positions",
                             "/account/bills",
+                            "/account/bills-archive",
                             "/public/instruments",
                             "/market/candles",
                             "/market/history-candles",

@@ -186,7 +186,7 @@ def test_what_is_asked_for_type_by_type_is_what_counts():
 
 def test_no_ledger_is_asked_what_moved_in_a_time_that_ends_before_it_begins():
     """As where the last reading was of later than now: a venue refuses the question, and deposits were not known."""
-    ledger = Ledger(None, Venue(), "USDT", None)
+    ledger = Ledger(None, Venue(), "USDT", None, START)
     assert asyncio.run(ledger.entries((START, START - OVERLAP))) == []
 
 

@@ -1,7 +1,11 @@
 """OKX where it differs from every other venue: contracts, bills, codes and positions of its own."""
 
+from datetime import timedelta
+
 import pytest
 
+from rulecap.exchange import Deposits
+from rulecap.exchange.clock import moment
 from tests.exchange.conftest import asked, refused
 
 
@@ -26,3 +30,18 @@ def test_a_list_of_markets_without_the_swaps_is_none_though_there_are_futures(ok
 def test_a_balance_without_its_currencies_is_asked_for_again(okx, left):
     okx.fault("account/balance", "then", 1, change=lambda answer: answer | {"data": left})
     assert asked(okx, account).account.total_wallet_balance == 12_000
+
+
+@pytest.mark.parametrize("days", [6.5, 6.9, 8, 20, 80])
+def test_what_moved_longer_ago_than_a_week_is_asked_for_where_it_is(okx, days):
+    """After a week in which nothing was read, what was paid in was a profit."""
+    okx.deposit("250", at=okx.now() - int(days * 86_400_000))
+    okx.deposit("-30", at=okx.now() - 3_600_000)
+    begin = moment(okx.now()) - timedelta(days=days + 0.5)
+    view = asked(okx, lambda exchange: exchange.account_view(Deposits(0.0, begin)))
+    assert view.account.net_deposits == 220
+
+
+def test_what_moved_of_late_is_asked_for_among_the_latest_bills(okx):
+    asked(okx, lambda exchange: exchange.account_view(Deposits(0.0, moment(okx.now()) - timedelta(days=5))))
+    assert (len(okx.asked("account/bills")), okx.asked("bills-archive")) == (1, [])

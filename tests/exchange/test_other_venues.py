@@ -418,7 +418,7 @@ def ledger_asked(venue, only=""):
             return await call()
 
         span = moment - timedelta(minutes=10), moment
-        await Ledger(client, ways, "USDT", once).entries(span, only and ways.flow_filter[1][0])
+        await Ledger(client, ways, "USDT", once, moment).entries(span, only and ways.flow_filter[1][0])
 
     return dict(parse_qsl(urlsplit(sent_by(venue, ask).split()[1]).query))
 
