@@ -216,6 +216,13 @@ def okx_fees(fees: Mapping[str, Any], quote: str) -> Mapping[str, float | None]:
     return {name: None if rate is None else -rate for name, rate in told.items()}
 
 
+def okx_settles(position: Mapping[str, Any], quote: str) -> str | None:
+    """Read `GET /api/v5/account/positions`: margin and PnL of a swap, or a future, are in what it settles in."""
+    contract = part(position, "info", "instType") in ("SWAP", "FUTURES")
+    told = part(position, "info", "ccy")
+    return told if contract and isinstance(told, str) and told else None
+
+
 def okx_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:
     """Read `GET /api/v5/account/balance`: its margin is of orders too, its unrealized PnL of positions alone."""
     return _with_margin(part(balance, "info", "data", 0, "details"), "ccy", "upl")

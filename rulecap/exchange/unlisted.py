@@ -34,7 +34,7 @@ def unlisted_market(raw: Mapping[str, Any], quote: str, venue: Venue) -> Mapping
         "quote": settle,
         "settle": settle,
         "type": "swap",
-        "swap": symbol in (f"{base}{settle}", f"{base}/{settle}:{settle}"),
+        "swap": symbol in (f"{base}{settle}", f"{base}/{settle}:{settle}", f"{base}-{settle}-SWAP"),
         "contract": True,
         "linear": True,
         "active": False,

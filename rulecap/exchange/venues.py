@@ -259,6 +259,7 @@ VENUES = MappingProxyType(
                     "/account/balance": ("data", 0, "details"),
                 }
             ),
+            settles=answers.okx_settles,
             bound=answers.okx_bound,
             mode=("privateGetAccountConfig", answers.okx_mode),
             refuses=answers.okx_refuses,

@@ -45,3 +45,11 @@ def test_what_moved_longer_ago_than_a_week_is_asked_for_where_it_is(okx, days):
 def test_what_moved_of_late_is_asked_for_among_the_latest_bills(okx):
     asked(okx, lambda exchange: exchange.account_view(Deposits(0.0, moment(okx.now()) - timedelta(days=5))))
     assert (len(okx.asked("account/bills")), okx.asked("bills-archive")) == (1, [])
+
+
+def test_a_position_in_a_swap_that_is_not_listed_any_more_counts_by_the_currency_of_its_margin(okx):
+    okx.take_off("ETHUSDT")
+    eth = asked(okx, account).held[1]
+    assert (eth.position.symbol, eth.position.base, eth.position.tradable) == ("ETHUSDT", "ETH", False)
+    # Of no contract size, by its value in dollars.
+    assert eth.position.quantity == pytest.approx(2.4, rel=0.001)
