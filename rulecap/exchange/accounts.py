@@ -71,8 +71,8 @@ def _unified(
     entry = part(balance, settings.quote)
     whole, free, used = (number(part(entry, name)) for name in ("total", "free", "used"))
     free = first(available, free)
-    unrealized = None if held is None else total(one.position.unrealized_pnl for one in held)
-    maintenance = None if held is None else total(one.maintenance_margin for one in held)
+    sums = venue_of(settings.venue).sums(balance, settings.quote) if held is None else _summed(held)
+    unrealized, margin = sums.unrealized, sums.used
     if whole is None or unrealized is None:
         wallet = None
     elif unrealized == 0 or meaning == WALLET:
@@ -82,7 +82,6 @@ def _unified(
     else:
         text = f"whether {settings.venue}'s total balance has the unrealized PnL in it is unknown: set balance_total"
         raise VenueError("missing-field", text, path="account.total_wallet_balance")
-    margin = None if held is None else total(one.position.margin for one in held)
     if used is None and meaning == EQUITY and whole is not None and free is not None:
         # Equity that is not free is margin, or the PnL of isolated positions, which is free for no other; where nothing
         # is free there may be more margin than equity.
@@ -90,4 +89,13 @@ def _unified(
         used = whole - free - apart if free > 0 or margin is not None else None
     if used is not None and margin is not None:
         used = max(used, margin)  # at some venues it is what is put aside for orders alone
-    return Pool(wallet, free, used, unrealized, maintenance)
+    return Pool(wallet, free, used, unrealized, sums.maintenance)
+
+
+def _summed(held: Sequence[Held]) -> Pool:
+    """Return what the positions come to."""
+    return Pool(
+        used=total(one.position.margin for one in held),
+        unrealized=total(one.position.unrealized_pnl for one in held),
+        maintenance=total(one.maintenance_margin for one in held),
+    )

@@ -223,6 +223,13 @@ def okx_settles(position: Mapping[str, Any], quote: str) -> str | None:
     return told if contract and isinstance(told, str) and told else None
 
 
+def okx_sums(balance: Mapping[str, Any], quote: str) -> Pool:
+    """Read `GET /api/v5/account/balance`: the PnL of all positions, and the margin of those that are cross."""
+    details = part(balance, "info", "data", 0, "details") or ()
+    held = next((one for one in details if part(one, "ccy") == quote), None)
+    return Pool(used=number(part(held, "imr")), unrealized=number(part(held, "upl")))
+
+
 def okx_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:
     """Read `GET /api/v5/account/balance`: its margin is of orders too, its unrealized PnL of positions alone."""
     return _with_margin(part(balance, "info", "data", 0, "details"), "ccy", "upl")

@@ -40,6 +40,8 @@ class Venue:
         balance_total: whether ccxt's `total` is the wallet balance, or the equity (with unrealized PnL); None: unknown.
         pool: reads what the unified balance lacks.
         unified_used: whether ccxt's `used` is the venue's word; else a margin that is not told is not there.
+        sums: reads what a balance tells of all positions together, for where one of them is not told: their PnL, and
+            how much margin they have at the least.
         mode: the method of ccxt's client that asks for the account's margin mode, and what reads from the answer why
             its margin is no one pool in one currency, None where it is; None: the venue is not asked.
         pooled: reads the same from a balance, where that tells it.
@@ -99,6 +101,7 @@ class Venue:
     # The account.
     balance_total: str | None = None
     pool: Callable[[Mapping[str, Any], str], Pool] = lambda balance, quote: Pool()
+    sums: Callable[[Mapping[str, Any], str], Pool] = lambda balance, quote: Pool()
     unified_used: bool = True
     mode: tuple[str, Callable[[Any], str | None]] | None = None
     pooled: Callable[[Mapping[str, Any], str], str | None] = lambda balance, quote: None
@@ -259,6 +262,7 @@ VENUES = MappingProxyType(
                     "/account/balance": ("data", 0, "details"),
                 }
             ),
+            sums=answers.okx_sums,
             settles=answers.okx_settles,
             bound=answers.okx_bound,
             mode=("privateGetAccountConfig", answers.okx_mode),

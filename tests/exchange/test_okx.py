@@ -53,3 +53,36 @@ def test_a_position_in_a_swap_that_is_not_listed_any_more_counts_by_the_currency
     assert (eth.position.symbol, eth.position.base, eth.position.tradable) == ("ETHUSDT", "ETH", False)
     # Of no contract size, by its value in dollars.
     assert eth.position.quantity == pytest.approx(2.4, rel=0.001)
+
+
+@pytest.mark.parametrize(
+    ("name", "currency", "kind", "code"),
+    [
+        ("BTC-USDC-SWAP", "USDC", "SWAP", "not-the-quote-currency"),
+        ("GONE-USDC-SWAP", "USDC", "SWAP", "not-the-quote-currency"),
+        ("BTC-USD-SWAP", "BTC", "SWAP", "inverse-contract"),
+        ("GONE-USD-SWAP", "GONE", "SWAP", "not-the-quote-currency"),
+        ("BTC-USDT", "USDT", "MARGIN", "not-supported"),
+        ("GONE-USDT", "USDT", "MARGIN", "unknown-symbol"),
+        ("BTC-USD-301227-50000-C", "BTC", "OPTION", "inverse-contract"),
+        ("BTC-USD-311227-50000-C", "BTC", "OPTION", "not-the-quote-currency"),
+    ],
+)
+def test_a_position_in_something_else_is_told_and_not_left_out(okx, name, currency, kind, code):
+    okx.set_elsewhere(name, currency, "0.5", kind)
+    assert refused(okx, account).code == code
+    view = asked(okx, lambda exchange: exchange.account_view(partial=True))
+    assert ([one.position.symbol for one in view.held], [one.code for one in view.untold]) == (
+        ["BTCUSDT", "ETHUSDT"],
+        [code],
+    )
+
+
+@pytest.mark.parametrize("wallet", ["12000", "3200"])
+def test_an_account_of_which_a_position_is_not_told_is_what_the_balance_tells(okx, wallet):
+    """Else nothing was reduced of the others: what they lose and bind alone is not what the account does."""
+    okx.set_wallet(wallet)
+    whole = asked(okx, account).account.model_dump() | {"maintenance_margin": None}
+    okx.set_elsewhere("BTC-USD-SWAP", "BTC", "0.5")
+    told = asked(okx, lambda exchange: exchange.account_view(partial=True)).account
+    assert told.model_dump() == pytest.approx(whole)
