@@ -138,7 +138,13 @@ def plain(value: Decimal) -> str:
 
 
 def order_state(order: Mapping[str, Any], symbol: str, market: Mapping[str, Any], client_order_id: str) -> OrderState:
-    """Return ccxt's order structure as ours."""
+    """Return ccxt's order structure as ours.
+
+    Raises:
+        VenueError: `half-an-answer`, it names no order: ccxt makes one of nothing.
+    """
+    if not order.get("id") and not order.get("clientOrderId"):
+        raise VenueError("half-an-answer", f"the answer is about no order, though {client_order_id} was asked about")
     size = contract_size(market)
 
     def base(name: str) -> float | None:

@@ -86,3 +86,27 @@ def test_an_account_of_which_a_position_is_not_told_is_what_the_balance_tells(ok
     okx.set_elsewhere("BTC-USD-SWAP", "BTC", "0.5")
     told = asked(okx, lambda exchange: exchange.account_view(partial=True)).account
     assert told.model_dump() == pytest.approx(whole)
+
+
+ACTION = {"symbol": "BTCUSDT", "side": "LONG", "quantity": 0.06, "reduce_only": True}
+
+
+def place(exchange):
+    return exchange.place_reduction(ACTION, "one")
+
+
+@pytest.mark.parametrize("left", [[], {}, None, [{}]])
+def test_an_answer_without_the_order_is_not_what_became_of_it(okx, left):
+    """Else it is one of which nothing is known, for as long as the process runs."""
+    asked(okx, place)
+    okx.fault("trade/order", "then", 1, change=lambda answer: answer | {"data": left})
+    assert asked(okx, lambda exchange: exchange.order("one", "BTCUSDT")).status == "FILLED"
+    okx.fault("trade/order", "then", 99, change=lambda answer: answer | {"data": left})
+    assert refused(okx, lambda exchange: exchange.order("one", "BTCUSDT")).code == "half-an-answer"
+
+
+@pytest.mark.parametrize("left", [[], None, [{}]])
+def test_an_order_that_is_not_acknowledged_may_have_been_taken(okx, left):
+    okx.fault("batch-orders", "then", 1, change=lambda answer: answer | {"data": left})
+    assert refused(okx, place).code == "order-uncertain"
+    assert len(okx.orders) == 1
