@@ -1,6 +1,6 @@
 """What can go wrong with a venue: one exception, with a code, whether another try may help, and no secret in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -60,6 +60,8 @@ CODES = (
     ("OperationFailed", "venue-down"),
     ("NotSupported", "not-supported"),
 )
+# What a status says by itself, where ccxt has no name for the code beside it.
+STATUSES: Mapping[int | None, str] = MappingProxyType({401: "venue-auth", 429: "venue-rate-limited"})
 # What ccxt's own parsing raises when an answer lacks what it must have, or is nested too deep.
 BROKEN_ANSWER = (KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 LONGEST = 300
@@ -138,4 +140,6 @@ def _code(error: Exception) -> str:
             return code
     if getattr(error, "passing", False):
         return "venue-down"
-    return "half-an-answer" if isinstance(error, BROKEN_ANSWER) else "venue-error"
+    if isinstance(error, BROKEN_ANSWER):
+        return "half-an-answer"
+    return STATUSES.get(getattr(error, "status", None), "venue-error")

@@ -1,12 +1,15 @@
 """OKX where it differs from every other venue: contracts, bills, codes and positions of its own."""
 
+import asyncio
+import json
 from datetime import timedelta
 
 import pytest
 
-from rulecap.exchange import Deposits
+from rulecap.exchange import Deposits, VenueError, open_exchange
 from rulecap.exchange.clock import moment
-from tests.exchange.conftest import asked, refused
+from tests.exchange.conftest import ENVIRONMENT, asked, refused, settings_of
+from tests.venue.venue import READ_ONLY_KEY, READ_ONLY_SECRET
 
 
 def account(exchange):
@@ -110,3 +113,63 @@ def test_an_order_that_is_not_acknowledged_may_have_been_taken(okx, left):
     okx.fault("batch-orders", "then", 1, change=lambda answer: answer | {"data": left})
     assert refused(okx, place).code == "order-uncertain"
     assert len(okx.orders) == 1
+
+
+def coded(code, status):
+    return {"status": status, "body": json.dumps({"code": str(code), "data": [], "msg": "?"})}
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "named", "order"),
+    [
+        (50011, 429, "venue-rate-limited", "venue-rate-limited"),
+        (50040, 429, "venue-rate-limited", "venue-rate-limited"),  # of which ccxt has no name
+        (50061, 429, "venue-rate-limited", "venue-rate-limited"),
+        (50013, 429, "venue-down", "order-uncertain"),
+        (50001, 503, "venue-down", "order-uncertain"),
+        (50026, 500, "venue-down", "order-uncertain"),
+        (50004, 400, "venue-timeout", "order-uncertain"),
+        (50120, 401, "venue-auth", "venue-auth"),  # which ccxt does not know either
+        (50105, 401, "venue-auth", "venue-auth"),
+        (50102, 401, "clock-skew", "clock-skew"),
+    ],
+)
+def test_what_okx_says_in_a_code_is_named_and_an_order_uncertain_only_where_it_may_have_been_taken(
+    okx, code, status, named, order
+):
+    okx.fault("account/balance", "status", 99, **coded(code, status))
+    assert refused(okx, account).code == named
+    okx.fault("batch-orders", "status", 1, **coded(code, status))
+    assert refused(okx, place).code == order
+
+
+@pytest.mark.parametrize(("code", "status"), [(50011, 429), (50040, 429), (50013, 429), (50001, 503), (50026, 500)])
+def test_a_code_of_okx_that_passes_is_asked_again(okx, code, status):
+    okx.fault("account/balance", "status", 2, **coded(code, status))
+    assert len(asked(okx, account).held) == 2
+
+
+def test_a_key_that_may_only_look_is_refused_by_that_name(okx):
+    assert asked(okx, account, keys=(READ_ONLY_KEY, READ_ONLY_SECRET)).account.total_wallet_balance == 12_000
+    assert refused(okx, place, keys=(READ_ONLY_KEY, READ_ONLY_SECRET)).code == "venue-auth"
+    assert okx.orders == []
+
+
+@pytest.mark.parametrize(("password", "said"), [("", "password"), ("wrong", "50105")])
+def test_without_the_passphrase_nothing_is_read(okx, password, said):
+    async def look():
+        environment = ENVIRONMENT | {"RULECAP_API_PASSWORD": password}
+        async with open_exchange(settings_of(okx), environment) as exchange:
+            await exchange.account_view()
+
+    with pytest.raises(VenueError) as raised:
+        asyncio.run(look())
+    assert (raised.value.code, said in raised.value.message) == ("venue-auth", True)
+
+
+def test_a_key_of_one_environment_is_none_in_the_other(okx):
+    assert refused(okx, account, sandbox=True).code == "venue-auth"
+    okx.demo = True
+    assert refused(okx, account).code == "venue-auth"
+    assert asked(okx, account, sandbox=True).account.id == "okx-sandbox"
+    assert asked(okx, place, sandbox=True).quantity == 0.06
