@@ -29,7 +29,7 @@ def open_client(settings: ExchangeSettings, keys: Keys) -> Any:
     client = _class_of(settings.venue)(_options(settings, keys))
     client.secrets_of(keys)
     client.asides = Asides()
-    client.venue = venue_of(settings.venue)
+    client.venue, client.quote = venue_of(settings.venue), settings.quote
     _name_errors(client, client.venue.named)
     if settings.sandbox:
         _use_sandbox(client, settings)
@@ -57,6 +57,7 @@ class Guarded:
     has: dict[str, Any]
     logger: Any
     venue = UNKNOWN
+    quote: str
     asides: Asides
     left_out: tuple[Any, ...] = ()  # of the latest answer about positions
     wish: "Wish"  # of the latest answer
@@ -138,7 +139,10 @@ class Guarded:
     async def fetch_markets(self, *asked: Any) -> Any:
         """Return the markets; a list without what the venue has is none, before ccxt forgets those that it knows."""
         found = await super().fetch_markets(*asked)  # type: ignore[misc]  # as above
-        if self.venue is not UNKNOWN and not any(one.get("swap") and one.get("linear") for one in found):
+        settled = {one.get("settle") for one in found if one.get("swap") and one.get("linear")}
+        if self.venue.markets_by_currency and self.quote not in settled:
+            raise VenueError("half-an-answer", f"the list of markets has no linear perpetual in {self.quote}")
+        if self.venue is not UNKNOWN and not settled:
             raise VenueError("half-an-answer", "the list of markets has no linear perpetual")
         return [self.venue.corrected(one) for one in found]
 

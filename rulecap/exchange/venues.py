@@ -27,6 +27,7 @@ class Venue:
         worded: by the path of a question, what some of its parameters are called there: ccxt takes the venue's own name
             for one of its own, or asks for less than it should; None: it is not asked with that.
         lists: the ends of addresses whose answers have a list, and where: ccxt takes one that is not there for empty.
+        markets_by_currency: whether markets are listed currency by currency, so that those in one may be missing alone.
         null_lists: which of these answers may have null for a list without entries.
         numbers: the ends of addresses whose answers have a number, and where: ccxt makes something up of one that is
             not there, and keeps it.
@@ -91,6 +92,7 @@ class Venue:
     demo: bool = False
     worded: Mapping[str, Mapping[str, str | None]] = field(default_factory=lambda: MappingProxyType({}))
     lists: Mapping[str, tuple[str | int, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    markets_by_currency: bool = False
     null_lists: frozenset[str] = frozenset()
     numbers: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     # Failures.
@@ -287,6 +289,7 @@ VENUES = MappingProxyType(
                 }
             ),
             null_lists=frozenset({"/account/bill"}),
+            markets_by_currency=True,
             contracts=answers.bitget_contracts,
             settles=answers.bitget_settles,
             linear_contract=1.0,

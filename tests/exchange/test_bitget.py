@@ -229,6 +229,17 @@ def test_a_ledger_of_bitgets_that_is_empty_may_be_told_by_null(venue, left):
     assert view.account.net_deposits == 7
 
 
+@pytest.mark.parametrize("left", [{}, {"data": None}, {"data": []}])
+def test_a_list_of_bitgets_markets_without_those_of_the_accounts_currency_is_none(venue, left):
+    """It is one list for each currency: without this one all that is held were in markets that are off the list."""
+    ours = {"when": lambda request: request.params["productType"] == "USDT-FUTURES"}
+    change = {"change": lambda _: {"code": "00000", "msg": "success"} | left}
+    venue.fault("market/contracts", "then", 2, **ours, **change)
+    assert asked(venue, placing(reduction(quantity=0.1))).quantity == 0.1
+    venue.fault("market/contracts", "then", 99, **ours, **change)
+    assert refused(venue, account).code == "half-an-answer"
+
+
 @pytest.mark.parametrize("kind", ["timeout", "drop", "cut", "lost"])
 def test_an_order_that_bitget_does_not_answer_is_uncertain_sent_once_and_found(venue, kind):
     venue.fault(ORDER, kind)
