@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
-from rulecap.exchange.errors import VenueError
+from rulecap.exchange.errors import VenueError, may_pass
 from rulecap.exchange.keys import Keys, RedactingLogger
 from rulecap.exchange.numbers import first, number, part
 from rulecap.exchange.pace import Pace
@@ -155,6 +155,27 @@ class Guarded:
         """Return whether the account is unified; where that is not told it is asked as one, and only one answers."""
         enabled = super().is_unified_enabled  # type: ignore[misc]  # as above
         return await self.asides.instead("whether the account is unified", lambda: enabled(*asked), [False, True])
+
+    async def handle_uta_and_params(self, params: Any, *asked: Any) -> Any:
+        """Return whether an account at Bitget is unified; where that is not told it is asked as one that is not.
+
+        The venue answers of no other; and it is asked again, while ccxt would take any failure for its word.
+        """
+        told, rest = self.handle_option_and_params(params, asked[0], "uta")  # type: ignore[attr-defined]  # as above
+        if told is None and self.check_required_credentials(False):  # type: ignore[attr-defined]  # as above
+            told = await self.asides.instead("whether the account is unified", self._is_unified, None)
+            self.options["uta"] = told  # type: ignore[attr-defined]  # as above
+        return [told is True, rest]
+
+    async def _is_unified(self) -> bool:
+        try:
+            await self.privateUtaGetV3AccountSettings()  # type: ignore[attr-defined]  # as above
+        except Exception as error:
+            # A venue that looked at the question and does not answer it says so of an account that is none.
+            if may_pass(error):
+                raise
+            return False
+        return True
 
     def safe_balance(self, balance: dict[str, Any]) -> dict[str, Any]:
         """Return a balance as the venue tells it: ccxt would take what is free for total minus used."""

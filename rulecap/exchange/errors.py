@@ -127,6 +127,12 @@ def is_of_the_venue(error: Exception) -> bool:
     return any(kind.__module__.startswith("ccxt.") for kind in type(error).__mro__)
 
 
+def may_pass(error: Exception) -> bool:
+    """Whether an error tells nothing of what was asked: it may pass, or the venue took no request at this time."""
+    code = error.code if isinstance(error, VenueError) else _code(error)
+    return RETRIABLE[code] or code in ("clock-skew", "venue-banned")
+
+
 def _code(error: Exception) -> str:
     """Return the code for an error, by the class it is or derives from."""
     if getattr(error, "banned", False):

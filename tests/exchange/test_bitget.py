@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from rulecap.exchange import Deposits
+from rulecap.exchange import Deposits, unneeded
 from rulecap.exchange.clock import moment
 from tests.exchange import (
     test_account,
@@ -169,6 +169,51 @@ def test_an_isolated_position_is_reduced_as_one(venue):
         sent = venue.asked(ORDER)[-1].params
         assert (sent["marginMode"], "tradeSide" in sent, "reduceOnly" in sent) == ("isolated", hedged, not hedged)
     assert venue.account.holdings["BTCUSDT", "LONG"].quantity == Decimal("0.1")
+
+
+# Whether the account is unified, which is asked by another version.
+
+
+@pytest.mark.parametrize("kind", ["cut", "status", "skew"])
+@pytest.mark.parametrize("unified", [False, True])
+def test_an_account_of_which_it_is_not_told_whether_it_is_unified_is_asked_about_again(
+    venue, monkeypatch, kind, unified
+):
+    """ccxt would take it for none, for as long as the process runs: nothing of it is told any more then."""
+    monkeypatch.setattr(unneeded, "LATER_SECONDS", 0.0)
+    monkeypatch.setattr(unneeded, "LATER_TIMES", 0.0)
+    venue.unified = unified
+    answer = answered("40008") if kind == "skew" else {"status": 502, "body": "<html>"}
+    venue.fault("v3/account/settings", "status" if kind == "skew" else kind, 1, **answer)
+
+    async def look(exchange):
+        client = exchange._session.client
+        told = []
+        for _ in range(2):
+            await client.handle_uta_and_params({}, "fetchBalance")
+            told.append(client.options["uta"])
+        return told
+
+    assert asked(venue, look) == [None, unified]
+
+
+def test_whether_an_account_is_unified_is_asked_for_once(venue):
+    async def look(exchange):
+        return [await exchange.account_view() for _ in range(2)]
+
+    asked(venue, look)
+    assert len(venue.asked("v3/account/settings")) == 1
+
+
+def test_while_it_is_not_told_whether_it_is_unified_an_account_is_read_as_it_mostly_is(venue):
+    venue.fault("v3/account/settings", "drop", 99)
+    assert len(asked(venue, account).held) == 2
+    assert asked(venue, placing(reduction())).quantity == 0.06
+
+
+def test_too_many_questions_whether_it_is_unified_have_the_venue_left_alone(venue):
+    venue.fault("v3/account/settings", "status", 99, **answered(429, status=429), headers={"Retry-After": "8"})
+    assert refused(venue, account).code == "venue-rate-limited"
 
 
 # Markets.
