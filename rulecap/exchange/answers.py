@@ -241,6 +241,11 @@ def okx_refuses(answer: Any) -> bool:
     return any(str(code)[:2] == "51" and len(str(code)) == 5 and code != "51149" for code in codes)
 
 
+def bitget_product(quote: str) -> dict[str, Any]:
+    """Ask for the futures of one currency: each has an account of its own, and ccxt would ask for that in USDT."""
+    return {"productType": f"{quote}-FUTURES"}
+
+
 def bitget_pool(balance: Mapping[str, Any], quote: str) -> Pool:
     """Read `GET /api/v2/mix/account/accounts`: the equity has in it the PnL that is told beside it.
 

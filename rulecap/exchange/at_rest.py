@@ -49,7 +49,8 @@ async def _read_once(session: Session, deposits: Deposits | None, partial: bool,
         before.all()
         if before.unsure:
             raise before.unsure[0]
-    balance = await session.ask("the balance", session.client.fetch_balance)
+    money = session.venue.money(quote)
+    balance = await session.ask("the balance", lambda: session.client.fetch_balance(dict(money)))
     refuse_several(session.venue.pooled(balance, quote), quote)
     session.remarks.collateral(session.venue.collateral(balance, quote))
     positions = await _beside(balance, session, before, as_it_is)

@@ -50,7 +50,8 @@ class Ledger:
 
     async def _answer(self, span: tuple[datetime, datetime], only: str) -> list[Mapping[str, Any]]:
         venue, (since, until) = self.venue, (int(one.timestamp() * 1000) for one in span)
-        parameters = {venue.flow_until: until, **({venue.flow_filter[0]: only} if only else {})}
+        parameters = {**venue.money(self.quote), venue.flow_until: until}
+        parameters |= {venue.flow_filter[0]: only} if only else {}
         recent, older = venue.flow_older
         if recent is not None and self.now - span[0] > recent:
             parameters |= older

@@ -39,6 +39,7 @@ class Venue:
             ccxt's for it.
         named: which of ccxt's classes of errors a code of the venue's is, where ccxt has none for it, or a wrong one.
         balance_total: whether ccxt's `total` is the wallet balance, or the equity (with unrealized PnL); None: unknown.
+        money: what to ask for the balance and the ledger with, given the quote currency.
         pool: reads what the unified balance lacks.
         unified_used: whether ccxt's `used` is the venue's word; else a margin that is not told is not there.
         sums: reads what a balance tells of all positions together, for where one of them is not told: their PnL, and
@@ -102,6 +103,7 @@ class Venue:
     named: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     # The account.
     balance_total: str | None = None
+    money: Callable[[str], dict[str, Any]] = lambda quote: {}
     pool: Callable[[Mapping[str, Any], str], Pool] = lambda balance, quote: Pool()
     sums: Callable[[Mapping[str, Any], str], Pool] = lambda balance, quote: Pool()
     unified_used: bool = True
@@ -276,6 +278,8 @@ VENUES = MappingProxyType(
             balance_total=EQUITY,
             pool=answers.bitget_pool,
             options=MappingProxyType({"fetchMarkets": {"types": ["swap"]}}),
+            positions=answers.bitget_product,
+            money=answers.bitget_product,
             most_market=("maxMarketOrderQty",),
             closing=("symbolStatus", frozenset({"limit_open"})),  # as before it is taken off
             lists=MappingProxyType(

@@ -1,5 +1,6 @@
 """Bitget end to end: what is asked of every venue, and what is Bitget's alone."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -224,6 +225,38 @@ def test_nothing_of_bitgets_spot_markets_is_asked_for(venue):
     venue.fault("spot/public/symbols", "drop", 999)
     venue.fault("margin/currencies", "drop", 999)
     assert len(asked(venue, account).held) == 2
+
+
+# Other currencies.
+
+
+def test_an_account_in_usdc_is_read_and_reduced_as_one_in_usdt(venue):
+    """It is one of another product, of which balance, positions and ledger are asked for apart."""
+    venue.hold_usdc()
+    venue.account.holdings.clear()
+    venue.set_position("BTCPERP", "LONG", "0.2", "31480", leverage=4)
+    known = Deposits(0.0, moment(venue.now()) - timedelta(hours=1))
+
+    async def look(exchange):
+        snapshot = await exchange.snapshot("BTCUSDC")
+        venue.deposit("500")
+        view = await exchange.account_view(known)
+        await exchange.place_reduction(reduction("BTCUSDC", quantity=0.05), "rulecap-1")
+        return snapshot, view, await exchange.order("rulecap-1", "BTCUSDC")
+
+    snapshot, view, order = asked(venue, look, quote="USDC")
+    assert [(one.symbol, one.quantity) for one in snapshot.positions] == [("BTCUSDC", 0.2)]
+    assert (snapshot.market.price, snapshot.market.min_quantity, snapshot.market.min_notional) == (32_310, 0.001, None)
+    assert (snapshot.account.total_wallet_balance, view.account.net_deposits) == (12_000, 500)
+    assert (order.status, order.filled) == ("FILLED", 0.05)
+
+
+def test_an_account_in_usdt_has_nothing_of_one_in_usdc(venue):
+    venue.hold_usdc()
+    venue.account.holdings.clear()
+    venue.set_position("BTCPERP", "LONG", "0.2", "31480", leverage=4)
+    view = asked(venue, account)
+    assert (view.held, view.account.total_wallet_balance) == ((), 0)
 
 
 # What fails.
