@@ -278,6 +278,7 @@ VENUES = MappingProxyType(
             balance_total=EQUITY,
             pool=answers.bitget_pool,
             options=MappingProxyType({"fetchMarkets": {"types": ["swap"]}}),
+            demo=True,
             positions=answers.bitget_product,
             money=answers.bitget_product,
             most_market=("maxMarketOrderQty",),

@@ -227,7 +227,7 @@ def test_nothing_of_bitgets_spot_markets_is_asked_for(venue):
     assert len(asked(venue, account).held) == 2
 
 
-# Other currencies.
+# Other currencies, and the demo environment.
 
 
 def test_an_account_in_usdc_is_read_and_reduced_as_one_in_usdt(venue):
@@ -257,6 +257,14 @@ def test_an_account_in_usdt_has_nothing_of_one_in_usdc(venue):
     venue.set_position("BTCPERP", "LONG", "0.2", "31480", leverage=4)
     view = asked(venue, account)
     assert (view.held, view.account.total_wallet_balance) == ((), 0)
+
+
+def test_the_demo_environment_is_asked_for_by_its_header(venue):
+    assert asked(venue, whole).account.id == "bitget"
+    venue.demo = True
+    assert asked(venue, whole, sandbox=True).account.id == "bitget-sandbox"
+    assert asked(venue, placing(reduction()), sandbox=True).quantity == 0.06
+    assert refused(venue, account).code == "venue-error"  # of another environment
 
 
 # What fails.
