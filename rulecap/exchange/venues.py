@@ -294,6 +294,22 @@ VENUES = MappingProxyType(
                 }
             ),
             null_lists=frozenset({"/account/bill"}),
+            # Those that ccxt calls transfers, and that the bills of a futures account may have.
+            flow_filter=(
+                "businessType",
+                (
+                    "trans_from_cross",
+                    "trans_to_cross",
+                    "trans_from_exchange",
+                    "trans_to_exchange",
+                    "trans_from_isolated",
+                    "trans_to_isolated",
+                    "trans_from_contract",
+                    "trans_to_contract",
+                    "trans_from_otc",
+                    "trans_to_otc",
+                ),
+            ),
             markets_by_currency=True,
             contracts=answers.bitget_contracts,
             settles=answers.bitget_settles,

@@ -3,10 +3,12 @@
 from datetime import timedelta
 from decimal import Decimal
 
+import ccxt
 import pytest
 
 from rulecap.exchange import Deposits, unneeded
 from rulecap.exchange.clock import moment
+from rulecap.exchange.venues import venue_of
 from tests.exchange import (
     test_account,
     test_agreement,
@@ -437,3 +439,29 @@ def test_a_price_that_moves_between_two_answers_is_no_gain_of_the_wallets(venue)
     venue.after(POSITIONS, lambda: venue.set_mark("BTCUSDT", "40000"))
     told = asked(venue, account).account
     assert (told.total_wallet_balance, told.unrealized_pnl) == pytest.approx((12_000, 1_704 - 196.8))
+
+
+# The ledger.
+
+
+@pytest.mark.parametrize("amount", ["300", "-300"])
+def test_however_much_was_traded_at_bitget_what_was_paid_in_or_out_is_found_in_a_few_questions(venue, amount):
+    """Else a busy account's ledger takes longer to be read than it is good for, at each reading."""
+    venue.trade(4_000, at=venue.now() - 300_000)
+    venue.deposit(amount, at=venue.now() - 200_000)
+    venue.trade(4_000, at=venue.now() - 100_000)
+    begin = moment(venue.now()) - timedelta(minutes=8)
+    view = asked(venue, lambda exchange: exchange.account_view(Deposits(0.0, begin)))
+    assert view.account.net_deposits == float(amount)
+    assert len(venue.asked(BILLS)) <= 11
+
+
+def test_what_bitget_is_asked_for_type_by_type_is_what_counts():
+    kind = ccxt.bitget().parse_ledger_type
+    # https://www.bitget.com/api-doc/contract/account/Get-Account-Bill: of a futures account's bills
+    others = ("cross", "exchange", "isolated", "contract", "otc")
+    assert venue_of("bitget").flow_filter == (
+        "businessType",
+        tuple(f"trans_{way}_{other}" for other in others for way in ("from", "to")),
+    )
+    assert {kind(one) for one in venue_of("bitget").flow_filter[1]} == {"transfer"}
