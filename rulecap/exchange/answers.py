@@ -213,7 +213,7 @@ def okx_fees(fees: Mapping[str, Any], quote: str) -> Mapping[str, float | None]:
     """Read `GET /api/v5/account/trade-fee`, a fee below 0: ccxt takes what is for contracts that settle in a coin."""
     kind = {"USDT": "U"}.get(quote, quote)
     told = {name: number(part(fees, "info", f"{name}{kind}")) for name in ("taker", "maker")}
-    return {name: None if rate is None else -rate for name, rate in told.items()}
+    return {name: None if rate is None else 0.0 - rate for name, rate in told.items()}
 
 
 def okx_settles(position: Mapping[str, Any], quote: str) -> str | None:

@@ -118,6 +118,12 @@ def test_an_order_is_no_larger_than_the_venue_takes_at_once(venue, most):
     assert sent_of(venue, 5_000.0, 5_000.0) == most
 
 
+def test_no_fee_is_no_fee_below_zero_either():
+    fees = {"code": "0", "data": [{"takerU": "0", "makerU": ""}]}
+    market = market_told("okx", {"account/trade-fee": fees}).market
+    assert (str(market.taker_fee_pct), market.maker_fee_pct) == ("0.0", None)
+
+
 # Of the first nothing but spot is there, of the second nothing that settles in a currency.
 OF_OTHER_KINDS = {"binanceus", "binancecoinm"}
 
