@@ -79,15 +79,13 @@ def _opened(name: str | None) -> "Iterator[BinaryIO]":
     if name is None:
         yield sys.stdout.buffer
         return
-    whole = False
     try:
         with Path(name).open("xb") as file:
             try:
                 yield file
-                whole = True
-            finally:
-                if not whole:  # half an export would be taken for one, and its name be taken
-                    Path(name).unlink(missing_ok=True)
+            except BaseException:  # half an export would be taken for one, and its name be taken
+                Path(name).unlink(missing_ok=True)
+                raise
     except FileExistsError as error:
         raise UsageError(f"{name} exists already: choose another name") from error
     except OSError as error:

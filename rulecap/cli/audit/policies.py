@@ -92,11 +92,19 @@ def _write(folder: Path, policies: Mapping[str, Mapping[str, bytes]]) -> None:
         raise UsageError(f"cannot write {folder}: {error.strerror}") from error
     try:
         for digest, files in policies.items():
-            below = folder / digest[:SHOWN_DIGEST]
-            below.mkdir()
-            for name, content in files.items():
-                (below / name).parent.mkdir(parents=True, exist_ok=True)
-                with (below / name).open("xb") as file:
-                    file.write(content)
+            _write_one(folder / digest[:SHOWN_DIGEST], files)
     except OSError as error:
         raise UsageError(f"cannot write {error.filename or folder}: {error.strerror}; {folder} is not whole") from error
+
+
+def _write_one(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write a policy's files into a new folder.
+
+    Raises:
+        OSError: the folder, or a file of it, is there or cannot be written.
+    """
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        with (folder / name).open("xb") as file:
+            file.write(content)
