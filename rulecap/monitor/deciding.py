@@ -78,7 +78,7 @@ class Office:
             return decided
         self._recall(policy)
         why = lacking.why
-        problem = Problem(why.code, str(why)) if why else Problem("unlogged", f"this is not on record: {self.failure}")
+        problem = why.problem() if why else Problem("unlogged", f"this is not on record: {self.failure}")
         return [self._unrecorded(policy, snapshot, name, problem, lacking.unknown) for name in policy.watched]
 
     def _recall(self, policy: Policy) -> None:

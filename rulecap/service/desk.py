@@ -159,7 +159,7 @@ class Desk:
         if failure is not None and not decided.ok:
             if policy.verdict_of(decided) is None:
                 raise refusal(failure)
-            decided.problems = (*decided.problems, Problem(failure.code, str(failure)))
+            decided.problems = (*decided.problems, failure.problem())
         return answer(policy, decided, snapshot, snapshot.age_seconds)
 
     async def _decide(self, asked: Asked, snapshot: Snapshot, account: AccountPart | None) -> Decision:
@@ -168,7 +168,7 @@ class Desk:
             return self._recorder.refused(asked, self._too_old(snapshot))
         why = account.lacking.why if account else None
         if account is not None and why is not None:
-            problem = Problem(why.code, str(why))
+            problem = why.problem()
             if account.lacking.hides(snapshot):
                 return self._recorder.refused(asked, problem)
             return self._recorder.unrecorded(asked, problem, account.lacking.unknown)

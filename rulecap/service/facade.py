@@ -89,7 +89,7 @@ class Office:
             return self._unrecorded(decision, snapshot, failure, lacking)
         decided = await self._recorded(decision, snapshot)
         if unread is not None and not decided.ok:
-            decided.problems = (*decided.problems, Problem(unread.code, str(unread)))
+            decided.problems = (*decided.problems, unread.problem())
         return decided
 
     async def _recorded(self, decision: str, snapshot: Snapshot) -> Decision:
@@ -100,7 +100,7 @@ class Office:
         return await asyncio.to_thread(self._ledger.evaluate, self._policy, snapshot, decision, asked_by=self._asked_by)
 
     def _unrecorded(self, decision: str, snapshot: Snapshot, failure: SourceError, lacking: Lacking) -> Decision:
-        problem = Problem(failure.code, str(failure))
+        problem = failure.problem()
         if lacking.hides(snapshot):
             return self._policy.refused(decision, problem)
         if self._ledger is None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from rulecap.problems import Problem
 from rulecap.snapshot import Account, Asset, Book, Market, Position, Snapshot
 
 # A position is open that cannot be counted: what is decided on the others is not recorded as if it were on all.
@@ -32,6 +33,10 @@ class SourceError(Exception):
         """Keep what is wrong."""
         super().__init__(message)
         self.code = code
+
+    def problem(self) -> Problem:
+        """Return it as a problem."""
+        return Problem(self.code, str(self))
 
     def __reduce__(self) -> tuple[type["SourceError"], tuple[str, ...]]:
         """Have copies, and what another process raised, made of code and words again."""
