@@ -157,10 +157,9 @@ class Exchange:
                 that is not known.
 
         Raises:
-            VenueError: `not-supported`, as `check_orders`; `nothing-to-reduce`, `quantity-too-small`, `order-refused`
-                (the venue's reason);
-                `unknown-symbol`, the market is not listed (any more); `too-late`, not sent within the time;
-                `order-uncertain`, no answer came: ask `order` before sending anything again.
+            VenueError: `not-supported`, as `check_orders`; `nothing-to-reduce`; `quantity-too-small`; `order-refused`,
+                with the venue's reason; `unknown-symbol`, the market is not listed (any more); `too-late`, not sent
+                within the time; `order-uncertain`, no answer came: ask `order` before sending anything again.
         """
         self.check_orders()
         wanted = Reduction.of(action, held_then)
