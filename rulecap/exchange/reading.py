@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from rulecap.exchange.clock import VenueClock, local_clock
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.history import History, history_of, seconds_of
-from rulecap.exchange.numbers import number
+from rulecap.exchange.numbers import number, part
 from rulecap.exchange.settings import ExchangeSettings
 from rulecap.exchange.unneeded import AGAIN_SECONDS
 from rulecap.exchange.venues import Venue
@@ -19,8 +19,8 @@ from rulecap.exchange.venues import Venue
 REFERENCE_SECONDS = 3_600.0
 # What the list of markets lacks may be listed since; more often than this the list is not read.
 LOOK_AGAIN_SECONDS = 60.0
-# Of bars: the most that can be wanted are in three of KuCoin's, which are the smallest.
-MOST_ANSWERS = 4
+# The most bars that can be wanted, 503, are in so many answers of a hundred.
+MOST_ANSWERS = 6
 CLOCK_SECONDS = MODE_SECONDS = 60.0
 log = logging.getLogger("rulecap.exchange")
 T = TypeVar("T")

@@ -173,3 +173,16 @@ def test_a_key_of_one_environment_is_none_in_the_other(okx):
     assert refused(okx, account).code == "venue-auth"
     assert asked(okx, account, sandbox=True).account.id == "okx-sandbox"
     assert asked(okx, place, sandbox=True).quantity == 0.06
+
+
+@pytest.mark.parametrize("bars", [14, 296, 297, 298, 299, 300, 500])
+def test_more_bars_than_an_answer_holds_are_read_in_several(okx, bars):
+    """ccxt asks for the first 300 of those that are wanted, of which the last is long over."""
+
+    async def look(exchange):
+        return (await exchange.market_view("BTCUSDT")).history.bars
+
+    found = asked(okx, look, bars=bars)
+    assert (len(found), found[-1].opened) == (bars + 1, okx.now() // 3_600_000 * 3_600_000 - 3_600_000)
+    assert len(okx.asked("market/candles")) <= 2
+    assert bars > 296 or len(okx.asked("market/candles")) == 1
