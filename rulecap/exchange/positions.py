@@ -108,14 +108,22 @@ def held_positions(
                 _check_kind(one)
                 market = market_of(str(one.get("symbol"))) or unlisted_market(one, quote, venue)
                 check_market(market, quote)
-                # What is not at the mark price follows from the size and the mark price.
-                told = one if venue.notional_at_mark else {**one, "notional": None}
-                held.append(_held(told, market, leverages, _tradable(market, venue)))
+                held.append(_held(_told(one, venue), market, leverages, _tradable(market, venue)))
         except VenueError as error:
             if error.retriable:
                 raise
             untold.append(error)
     return Holdings(tuple(sorted(held, key=lambda one: (one.position.symbol, one.position.side))), tuple(untold))
+
+
+def _told(raw: Mapping[str, Any], venue: Venue) -> Mapping[str, Any]:
+    """Return a position without what is not meant by it: what lacks follows from the rest."""
+    told = dict(raw)
+    if not venue.notional_at_mark:
+        told["notional"] = None
+    if venue.set_leverage is not None:
+        told["leverage"] = part(raw, "info", venue.set_leverage)
+    return told
 
 
 def check_once(answer: list[Mapping[str, Any]]) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from rulecap.exchange.clock import VenueClock, local_clock
 from rulecap.exchange.errors import VenueError
 from rulecap.exchange.history import History, history_of, seconds_of
-from rulecap.exchange.numbers import number, part
+from rulecap.exchange.numbers import number
 from rulecap.exchange.settings import ExchangeSettings
 from rulecap.exchange.unneeded import AGAIN_SECONDS
 from rulecap.exchange.venues import Venue

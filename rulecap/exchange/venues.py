@@ -63,6 +63,7 @@ class Venue:
         settles: reads which currency a position settles in, where its market is not listed; None: not told.
         linear_contract: how much of the base asset every linear contract is; None where they differ.
         notional_at_mark: whether ccxt's `notional` of a position is its value at the mark price.
+        set_leverage: where a position's own answer has the leverage that is set; ccxt's is another one there.
         closing: what a market's own answer calls its state, and which of these may let positions be closed, though
             nothing, or not everything, is opened: whether it is traded is then not told.
         flow_types: the ledger's own types of money that comes in or goes out, where ccxt's do not tell it apart.
@@ -122,6 +123,7 @@ class Venue:
     settles: Callable[[Mapping[str, Any], str], str | None] = lambda position, quote: None
     linear_contract: float | None = None
     notional_at_mark: bool = True
+    set_leverage: str | None = None
     closing: tuple[str, frozenset[str]] = ("", frozenset())
     # The ledger.
     flow_types: frozenset[str] = frozenset()
@@ -332,7 +334,11 @@ VENUES = MappingProxyType(
         "htx": Venue(balance_total=EQUITY, tier_ends=("max_size",), corrected=answers.htx_market),
         # Its tiers of a unified account; else ccxt has them in money. Its `posCost` is at the entry price.
         "kucoin": Venue(
-            tier_ends=("maxSize",), corrected=answers.worth_nothing, book_levels=(20, 100), notional_at_mark=False
+            tier_ends=("maxSize",),
+            corrected=answers.worth_nothing,
+            book_levels=(20, 100),
+            notional_at_mark=False,
+            set_leverage="leverage",
         ),
         "gate": Venue(corrected=answers.worth_nothing),
         "phemex": Venue(

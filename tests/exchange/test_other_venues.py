@@ -336,6 +336,17 @@ def test_a_notional_is_at_the_mark_price_wherever_one_is_told(venue, row):
     assert (one.position.quantity, one.position.notional, one.position.unrealized_pnl) == (2, 300, 100)
 
 
+@pytest.mark.parametrize("told", [{"leverage": "10"}, {"leverage": 10, "realLeverage": 3.2}, {"realLeverage": 3.2}])
+def test_the_leverage_at_kucoin_is_the_one_that_is_set(told):
+    """Its real one is what the position comes to of the margin that is there by now."""
+    client = open_client(ExchangeSettings(venue="kucoin"), Keys())
+    market = swap(client)
+    row = {"symbol": market["id"], "currentQty": 2, "avgEntryPrice": 100, "markPrice": 150, "posInit": 30}
+    raw = client.parse_position(row | told, market)
+    (one,) = held_positions([raw], {market["symbol"]: market}.get, "USDT", {}, venue_of("kucoin")).all()
+    assert one.position.leverage == 10
+
+
 def okx_balance(client, equity, free):
     row = {"ccy": "USDT", "eq": equity, "availEq": free, "upl": "-800"}
     return client.parse_trading_balance({"code": "0", "data": [{"details": [row]}]})
