@@ -134,6 +134,8 @@ class Guarded:
                 raise VenueError("venue-down", f"the answer has the status {code}")
         except Exception as error:
             _remember(error, code, self.wish)
+            # No code came with it that says otherwise; for ccxt it is a venue that is away at some.
+            error.limited = code == 429  # type: ignore[attr-defined]  # an exception takes what is noted on it
             raise
 
     async def fetch_markets(self, *asked: Any) -> Any:

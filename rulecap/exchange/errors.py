@@ -137,6 +137,8 @@ def _code(error: Exception) -> str:
     """Return the code for an error, by the class it is or derives from."""
     if getattr(error, "banned", False):
         return "venue-banned"
+    if getattr(error, "limited", False):
+        return "venue-rate-limited"
     names = {kind.__name__ for kind in type(error).__mro__}
     cause = {kind.__name__ for kind in type(error.__cause__).__mro__}
     if "ClientPayloadError" in cause:  # the connection ended before the answer did; ccxt calls that an ExchangeError

@@ -149,6 +149,11 @@ def test_a_code_of_okx_that_passes_is_asked_again(okx, code, status):
     assert len(asked(okx, account).held) == 2
 
 
+def test_too_many_requests_are_that_also_where_no_code_comes_with_it(okx):
+    okx.fault("account/balance", "status", 99, status=429, body="slow down")
+    assert refused(okx, account).code == "venue-rate-limited"
+
+
 def test_a_key_that_may_only_look_is_refused_by_that_name(okx):
     assert asked(okx, account, keys=(READ_ONLY_KEY, READ_ONLY_SECRET)).account.total_wallet_balance == 12_000
     assert refused(okx, place, keys=(READ_ONLY_KEY, READ_ONLY_SECRET)).code == "venue-auth"
