@@ -89,8 +89,8 @@ def test_figures_that_are_too_old_answer_reductions_alone(late, told):
 def test_a_clock_that_is_set_back_makes_no_figures_young(late, monkeypatch):
     client, pass_time = late
     assert client.post(POSITION, json=SPECIFIED).json()["recommendation"] == "ENTER"
-    steady = view_module._moment
-    monkeypatch.setattr(view_module, "_moment", lambda: steady() + 301)
+    steady = view_module.moment
+    monkeypatch.setattr(view_module, "moment", lambda: steady() + 301)
     pass_time(-3600)
     answer = client.post(POSITION, json=SPECIFIED).json()
     assert (answer["recommendation"], 301 <= answer["snapshot_age_seconds"] < 400) == ("REJECT", True)

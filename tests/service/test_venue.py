@@ -116,7 +116,7 @@ def test_a_market_that_is_delisted_is_not_entered_and_what_is_held_in_it_can_be_
     assert client.post(POSITION, json={**SPECIFIED, "symbol": "ETHUSDT"}).status_code == 200
     for path in ("depth", "ticker/24hr"):
         venue.fault(path, "status", 100_000, status=400, body='{"code": -1121, "msg": "Invalid symbol."}')
-    client.app.state.service.desk.view._markets.clear()  # as for one who asks for the first time
+    client.app.state.service.desk.view.markets._markets.clear()  # as for one who asks for the first time
     entry = client.post(POSITION, json={**SPECIFIED, "symbol": "ETHUSDT"}).json()
     assert entry["recommendation"] == "REJECT"
     assert entry["reason"]
@@ -130,7 +130,7 @@ def test_a_crowd_that_asks_for_a_market_for_the_first_time_has_it_read_once(clie
 
     async def crowd():
         async def one(name):
-            return (await desk.view.market(await desk.symbol(name))).told
+            return (await desk.view.markets.market(await desk.symbol(name))).told
 
         return await asyncio.gather(*map(one, ["SOLUSDT", "SOL/USDT:USDT", "solusdt", " SOLUSDT "] * 5))
 

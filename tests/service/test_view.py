@@ -10,7 +10,8 @@ import pytest
 from rulecap.audit.clock import now
 from rulecap.service.settings import ServiceSettings
 from rulecap.service.sources import SourceError, UnknownSymbol
-from rulecap.service.view import MARKETS_AT_ONCE, MOST_MARKETS, SharedView
+from rulecap.service.view import SharedView
+from rulecap.service.watched import MARKETS_AT_ONCE, MOST_MARKETS
 from tests.service.told import demo_told
 
 
@@ -41,7 +42,7 @@ async def watching(source, markets):
     reading = asyncio.create_task(view.run())
     await view.read_once.wait()
     for number in range(markets):
-        await view.market(f"A{number}USDT")
+        await view.markets.market(f"A{number}USDT")
     return view, reading
 
 
@@ -95,8 +96,8 @@ def test_few_markets_are_read_again_at_once_however_many_are_watched():
         source = Slow()
         view, reading = await watching(source, 40)
         source.most = 0
-        old = {name: watched.part for name, watched in view._markets.items()}
-        await until(lambda: all(view._markets[name].part is not part for name, part in old.items()))
+        old = {name: watched.part for name, watched in view.markets._markets.items()}
+        await until(lambda: all(view.markets._markets[name].part is not part for name, part in old.items()))
         await ended(reading)
         return source.most
 
@@ -117,8 +118,8 @@ def test_markets_at_which_something_unforeseen_goes_wrong_keep_no_others_from_be
             return await read(symbol)
 
         source.market = market
-        old = view._markets["A7USDT"].part
-        await until(lambda: view._markets["A7USDT"].part is not old)
+        old = view.markets._markets["A7USDT"].part
+        await until(lambda: view.markets._markets["A7USDT"].part is not old)
         await ended(reading)
 
     asyncio.run(ask())
@@ -220,16 +221,16 @@ def test_who_is_told_that_a_market_cannot_be_read_takes_it_from_nobody_who_asks_
 
         async def again():
             with suppress(SourceError):
-                await view.market("A")
-            return await view.market("A")
+                await view.markets.market("A")
+            return await view.markets.market("A")
 
         async def once():
             with suppress(SourceError):
-                await view.market("A")
+                await view.markets.market("A")
 
         source.market = market
         await asyncio.gather(again(), once(), once())
-        return await view.market("A"), asked
+        return await view.markets.market("A"), asked
 
     found, asked = asyncio.run(ask())
     assert found.told.market.symbol == "A"
@@ -242,11 +243,11 @@ def test_of_markets_that_nobody_asks_for_any_more_nothing_is_kept():
         await view.refresh()
         for number in range(3):
             await view.snapshot(f"A{number}USDT")
-        for watched in view._markets.values():
+        for watched in view.markets._markets.values():
             watched.asked_at -= 2.0
         await view.snapshot("A1USDT")
         await view.refresh()
-        return set(view._markets), set(view._bases)
+        return set(view.markets._markets), set(view._bases)
 
     assert asyncio.run(ask()) == ({"A1USDT"}, {"A1USDT"})
 
@@ -259,7 +260,7 @@ def test_no_more_markets_are_watched_than_may_be_and_those_that_are_stay():
         for number in range(MOST_MARKETS):
             await view.snapshot(f"A{number}USDT")
         snapshot, failure = await view.snapshot("ONEMOREUSDT")
-        return failure.code, snapshot.market, (await view.snapshot("A0USDT"))[1], len(view._markets)
+        return failure.code, snapshot.market, (await view.snapshot("A0USDT"))[1], len(view.markets._markets)
 
     assert asyncio.run(ask()) == ("too-many-markets", None, None, MOST_MARKETS)
 
