@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.exchange.conftest import VENUES
+from tests.exchange.conftest import ALL_VENUES
 from tests.monitor.conftest import RED, Desk, codes, fill, quantities
 from tests.venue.endpoints import MARKETS, NEEDED, PATHS, ROUTES, UNKNOWN, ask_each_time
 
-ORDERS = {"v1/order", "order/create"}
+ORDERS = {"v1/order", "order/create", "v2/mix/order/place-order"}
 FAULTS = {"drop": {}, "status": {"status": 500, "body": "oops"}}
 
 
@@ -16,7 +16,7 @@ def at(tmp_path, monkeypatch):
     opened = []
 
     def start(name):
-        venue = VENUES[name]().__enter__()
+        venue = ALL_VENUES[name]().__enter__()
         opened.append(venue)
         fill(venue, RED)
         return Desk(tmp_path, venue), venue

@@ -8,19 +8,21 @@ from starlette.testclient import TestClient
 
 from rulecap.service.app import create_app
 from rulecap.service.settings import read_settings
-from tests.exchange.conftest import VENUES
+from tests.exchange.conftest import ALL_VENUES
 from tests.service.steps import POSITION, wait
 from tests.service.told import SPECIFIED
 from tests.venue.endpoints import NEEDED, PATHS, UNKNOWN, ask_each_time
-from tests.venue.venue import KEY, SECRET
+from tests.venue.venue import KEY, PASSWORD, SECRET
 
-# Nothing asks for these where nothing is sent; what Bybit's tells goes without saying, since a balance is told.
+# Nothing asks for these where nothing is sent; which kind of account there is goes without saying, since a balance is
+# told.
 UNASKED = {
     *("v1/order", "v1/positionSide/dual"),
     *("order/create", "order/cancel", "order/realtime", "order/history", "user/query-api"),
+    *("v2/mix/order/place-order", "v2/mix/order/cancel-order", "v2/mix/order/detail", "v3/account/settings"),
 }
 # Under which name an entry is refused, where it is not that of the market's own failure.
-NAMES = {**UNKNOWN, "v1/klines": "bars-unknown", "market/kline": "bars-unknown"}
+NAMES = {**UNKNOWN, **dict.fromkeys(("v1/klines", "market/kline", "v2/mix/market/candles"), "bars-unknown")}
 # What was told before is used on: the mode.
 LATER = {path: code for path, code in NAMES.items() if code != "mode-unknown"}
 
@@ -31,10 +33,11 @@ def serving(tmp_path, monkeypatch):
     opened = []
     monkeypatch.setenv("RULECAP_API_KEY", KEY)
     monkeypatch.setenv("RULECAP_API_SECRET", SECRET)
+    monkeypatch.setenv("RULECAP_API_PASSWORD", PASSWORD)
     ask_each_time(monkeypatch)
 
     def start(name, failing=None, clock_offset_ms=0, deposit=None):
-        venue = VENUES[name]().__enter__()
+        venue = ALL_VENUES[name]().__enter__()
         opened.append(venue)
         venue.set_wallet("12000")
         venue.set_position("ETHUSDT", "LONG", "1.2", "1942", leverage=4)

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from tests.venue.account import Flow, Holding, Order, Spec
-from tests.venue.figures import MARKETS, specs
+from tests.venue.figures import specs
 from tests.venue.server import Answer, Asked
 from tests.venue.venue import PASSWORD, READ_ONLY_KEY, Venue, levels, text
 
@@ -149,14 +149,6 @@ class Bitget(Venue):
         if quote == "BTC":
             return [_market(specs()["BTCUSDT"], "USD") | {"symbol": "BTCUSD", "supportMarginCoins": ["BTC", "ETH"]}]
         return [_market(spec, quote) for spec in specs().values()] if quote else []
-
-    def _spot_symbols(self, _: dict[str, Any]) -> Any:
-        places = {"pricePrecision": "2", "quantityPrecision": "6", "quotePrecision": "8"}
-        return [{"symbol": f"{base}USDT", "baseCoin": base, "quoteCoin": "USDT", "status": "online", **places}
-                for base, *_ in MARKETS.values()]  # fmt: skip
-
-    def _margin_currencies(self, _: dict[str, Any]) -> Any:
-        return []
 
     def _ticker(self, sent: dict[str, Any]) -> Any:
         spec = self.spec(sent)
@@ -473,8 +465,6 @@ Routes = dict[str, Callable[[Bitget, dict[str, Any]], Any]]
 PUBLIC: Routes = {
     "GET v2/public/time": Bitget._time,
     "GET v2/mix/market/contracts": Bitget._contracts,
-    "GET v2/spot/public/symbols": Bitget._spot_symbols,
-    "GET v2/margin/currencies": Bitget._margin_currencies,
     "GET v2/mix/market/ticker": Bitget._ticker,
     "GET v2/mix/market/merge-depth": Bitget._merge_depth,
     "GET v2/mix/market/candles": Bitget._candles,

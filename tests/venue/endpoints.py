@@ -3,22 +3,29 @@
 import pytest
 
 from rulecap.exchange import reading, unneeded
-from tests.venue import binance, bybit
+from tests.venue import binance, bitget, bybit
 
-ROUTES = {"binanceusdm": binance.PUBLIC | binance.SIGNED, "bybit": bybit.PUBLIC | bybit.SIGNED}
+ROUTES = {
+    "binanceusdm": binance.PUBLIC | binance.SIGNED,
+    "bybit": bybit.PUBLIC | bybit.SIGNED,
+    "bitget": bitget.PUBLIC | bitget.SIGNED,
+}
 PATHS = [(name, path) for name, routes in ROUTES.items() for path in sorted({one.split()[1] for one in routes})]
-MARKETS = {"v1/exchangeInfo", "market/instruments-info"}
+MARKETS = {"v1/exchangeInfo", "market/instruments-info", "v2/mix/market/contracts"}
 # Without these nothing is known of the account, or of its markets: these, balance and margin, positions.
 NEEDED = MARKETS | {"v3/account", "v3/positionRisk", "account/wallet-balance", "position/list"}
+NEEDED |= {"v2/mix/account/accounts", "v2/mix/position/all-position"}
 # The name of what is missed of the account where one of the others is not answered.
 UNKNOWN = {
     "v1/time": "time-unknown",
     "market/time": "time-unknown",
+    "v2/public/time": "time-unknown",
     "v1/multiAssetsMargin": "mode-unknown",
     "account/info": "mode-unknown",
     "v1/symbolConfig": "leverage-unknown",
     "v1/income": "deposits-unknown",
     "account/transaction-log": "deposits-unknown",
+    "v2/mix/account/bill": "deposits-unknown",
 }
 
 

@@ -19,7 +19,10 @@ SECONDS |= {"1H": 3_600, "4H": 14_400, "1Dutc": 86_400}
 
 
 class Venue(Server):
-    """A venue with one account; a test changes it by its methods and looks at `orders` and `requests`."""
+    """A venue with one account; a test changes it by its methods and looks at `orders` and `requests`.
+
+    By which paths it tells positions and what was paid in or out, takes orders, and tells what became of one.
+    """
 
     # The ends of the paths by which it is asked for these; `lookup_paths` tell what became of an order.
     time_path: str
