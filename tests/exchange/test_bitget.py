@@ -1,12 +1,14 @@
 """Bitget end to end: what is asked of every venue, and what is Bitget's alone."""
 
+import logging
+import traceback
 from datetime import timedelta
 from decimal import Decimal
 
 import ccxt
 import pytest
 
-from rulecap.exchange import Deposits, unneeded
+from rulecap.exchange import Deposits, VenueError, unneeded
 from rulecap.exchange.clock import moment
 from rulecap.exchange.venues import venue_of
 from tests.exchange import (
@@ -22,7 +24,7 @@ from tests.exchange.conftest import asked, refused, whole
 from tests.exchange.test_account import account
 from tests.exchange.test_orders import placing, reduction
 from tests.venue.bitget import Bitget
-from tests.venue.venue import KEY, dropped, put
+from tests.venue.venue import KEY, PASSWORD, SECRET, dropped, put
 
 # What is asked of every venue, of which nothing is skipped here.
 SHARED = {
@@ -464,3 +466,33 @@ def test_what_bitget_is_asked_for_type_by_type_is_what_counts():
         tuple(f"trans_{way}_{other}" for other in others for way in ("from", "to")),
     )
     assert {kind(one) for one in venue_of("bitget").flow_filter[1]} == {"transfer"}
+
+
+# What nobody may see.
+
+
+@pytest.mark.parametrize("fault", [None, "cut", "wrong-secret", "500"])
+def test_nothing_secret_of_bitgets_is_seen_however_loud_and_whatever_fails(venue, fault, caplog, capsys):
+    caplog.set_level(logging.DEBUG)
+    secret = "another-secret-entirely" if fault == "wrong-secret" else SECRET
+    for path in (POSITIONS, ORDER):
+        if fault == "cut":
+            venue.fault(path, fault, times=9)
+        if fault == "500":
+            venue.fault(path, "status", times=9, status=500, body=f"the password was {PASSWORD}")
+    seen = []
+
+    async def talk(exchange):
+        exchange._session.client.verbose = True
+        for question in (lambda: whole(exchange), lambda: placing(reduction())(exchange)):
+            try:
+                await question()
+            except VenueError as error:
+                seen.append("".join(traceback.format_exception(error)) + repr(error))
+
+    asked(venue, talk, keys=(KEY, secret))
+    shown = capsys.readouterr()
+    text = "\n".join([*seen, caplog.text, shown.out, shown.err])
+    signatures = [one.headers["access-sign"] for one in venue.requests if "access-sign" in one.headers]
+    assert (bool(signatures), "/api/v2/mix/" in caplog.text) == (True, True)
+    assert not [one for one in (KEY, secret, PASSWORD, *signatures) if one in text]
