@@ -280,7 +280,9 @@ def bitget_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def bitget_pooled(balance: Mapping[str, Any], quote: str) -> str | None:
-    """Read the mode beside the asset's figures in `GET /api/v2/mix/account/accounts`."""
+    """Read the mode beside the asset's figures in `GET /api/v2/mix/account/accounts`, or that it is v3's answer."""
+    if isinstance(part(balance, "info"), Mapping):
+        return "it is a unified account, in which several assets are margin together"
     return SEVERAL_ASSETS if part(_bitget_asset(balance, quote), "assetMode") == "union" else None
 
 

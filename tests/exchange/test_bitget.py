@@ -202,6 +202,14 @@ def test_an_account_of_which_it_is_not_told_whether_it_is_unified_is_asked_about
     assert asked(venue, look) == [None, unified]
 
 
+@pytest.mark.parametrize("partial", [False, True])
+def test_a_unified_account_is_no_one_pool(venue, partial):
+    """Its other coins are margin too, and neither what is bound nor what is free of them is told coin by coin."""
+    venue.unified = True
+    failure = refused(venue, lambda exchange: exchange.account_view(partial=partial))
+    assert (failure.code, "unified" in failure.message) == ("not-one-pool", True)
+
+
 def test_whether_an_account_is_unified_is_asked_for_once(venue):
     async def look(exchange):
         return [await exchange.account_view() for _ in range(2)]

@@ -2,7 +2,7 @@
 
 Sources: bitget.com/api-doc/contract (questions, answers, codes); what real accounts were answered, as quoted in ccxt's
 pull requests 19127 and 20558 (what is free; margin is at the entry price). Of a unified account, which is asked by v3,
-there is no more than that it is one.
+there is no more than its coins and positions.
 """
 
 import base64
@@ -23,8 +23,8 @@ DEMO_PRODUCTS = {"SUSDT-FUTURES", "SUSDC-FUTURES", "SCOIN-FUTURES"}
 INTERVALS = {"1H": "1h", "4H": "4h", "1Dutc": "1d"}
 STATES = {"normal", "maintain", "limit_open", "restrictedAPI", "off"}
 TRANSFERS = ("trans_from_exchange", "trans_to_exchange")
-CLASSIC = "You are in Classic Account mode, and the Unified Account API is not supported at this time"
-UNIFIED = "You are in Unified Account mode, and the Classic Account API is not supported at this time"
+CLASSIC_SAID = "You are in Classic Account mode, and the Unified Account API is not supported at this time"
+UNIFIED_SAID = "You are in Unified Account mode, and the Classic Account API is not supported at this time"
 
 
 class Refused(Exception):
@@ -85,13 +85,16 @@ class Bitget(Venue):
     def answer(self, asked: Asked) -> Answer:
         route = f"{asked.method} {asked.path.removeprefix(self.prefix)}"
         try:
+            if route == "GET v3/market/instruments":
+                return self._wrapped("00000", "success", self._instruments(asked.params), 200)
             if route in PUBLIC:
                 return self._wrapped("00000", "success", PUBLIC[route](self, asked.params), 200)
-            if route in SIGNED:
+            signed = SIGNED.get(route) or OF_UNIFIED.get(route)
+            if signed is not None:
                 self._check(asked)
                 if self.unified is not route.split()[1].startswith("v3/"):
-                    raise Refused("40085", UNIFIED) if self.unified else Refused("40084", CLASSIC)
-                return self._wrapped("00000", "success", SIGNED[route](self, asked.params), 200)
+                    raise Refused("40085", UNIFIED_SAID) if self.unified else Refused("40084", CLASSIC_SAID)
+                return self._wrapped("00000", "success", signed(self, asked.params), 200)
         except Refused as refused:
             return self._wrapped(refused.code, refused.message, None, 400)
         return self._wrapped("40404", "Request URL NOT FOUND", None, 404)
@@ -150,6 +153,16 @@ class Bitget(Venue):
             return [_market(specs()["BTCUSDT"], "USD") | {"symbol": "BTCUSD", "supportMarginCoins": ["BTC", "ETH"]}]
         return [_market(spec, quote) for spec in specs().values()] if quote else []
 
+    def _instruments(self, sent: dict[str, Any]) -> Any:
+        if sent["category"] != f"{self.quote}-FUTURES":
+            return []
+        names = {"pricePrecision": "pricePlace", "quantityPrecision": "volumePlace", "minOrderQty": "minTradeNum"}
+        names |= {"minOrderAmount": "minTradeUSDT", "maxMarketOrderQty": "maxMarketOrderQty", "type": "symbolType"}
+        rows = [_market(spec, self.quote) for spec in self.listed().values()]
+        told = [{name: row[old] for name, old in names.items()} | {"status": "online"} for row in rows]
+        kept = ("symbol", "baseCoin", "quoteCoin")
+        return [one | {name: row[name] for name in kept} | sent for one, row in zip(told, rows, strict=True)]
+
     def _ticker(self, sent: dict[str, Any]) -> Any:
         spec = self.spec(sent)
         bids, asks = self.book(spec.symbol)
@@ -198,6 +211,24 @@ class Bitget(Venue):
 
     def _settings(self, _: dict[str, Any]) -> Any:
         return {"accountMode": "unified", "assetMode": "union", "holdMode": "one_way_mode"}
+
+    def _assets(self, _: dict[str, Any]) -> Any:
+        equity, free = text(self.account.wallet + self.pnl(), 8), text(self.available(), 8)
+        bitcoin = {"coin": "BTC", "equity": "0.5", "balance": "0.5", "available": "0.5", "debt": "0", "locked": "0"}
+        tether = bitcoin | {"coin": "USDT", "equity": equity, "balance": equity, "available": free}
+        return {"accountEquity": equity, "unrealisedPnl": text(self.pnl(), 8), "assets": [tether, bitcoin]}
+
+    def _current_positions(self, sent: dict[str, Any]) -> Any:
+        here = self.holdings() if sent["category"] == f"{self.quote}-FUTURES" else []
+        names = {
+            "holdMode": "posMode",
+            "posSide": "holdSide",
+            "positionBalance": "marginSize",
+            "avgPrice": "openPriceAvg",
+        }
+        names |= {"unrealisedPnl": "unrealizedPL", "mmr": "keepMarginRate"}
+        rows = [self._position(held) for held in here]
+        return {"list": [row | {name: row[old] for name, old in names.items()} | sent for row in rows]}
 
     def _accounts(self, sent: dict[str, Any]) -> Any:
         quote = self._quote(sent)
@@ -479,4 +510,9 @@ SIGNED: Routes = {
     "GET v2/mix/order/detail": Bitget._find,
     "POST v2/mix/order/place-order": Bitget._place,
     "POST v2/mix/order/cancel-order": Bitget._cancel,
+}
+# What is asked of a unified account alone.
+OF_UNIFIED: Routes = {
+    "GET v3/account/assets": Bitget._assets,
+    "GET v3/position/current-position": Bitget._current_positions,
 }
