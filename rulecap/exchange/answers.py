@@ -263,9 +263,10 @@ def _bitget_asset(balance: Mapping[str, Any], quote: str) -> Any:
     return next((one for one in rows if part(one, "marginCoin") == quote), None)
 
 
-def bitget_contracts(position: Mapping[str, Any]) -> float | None:
-    """Read `GET /api/v2/mix/position/all-position`, by which a size is in the base asset."""
-    return number(part(position, "info", "total"))
+def bitget_retold(position: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Read `GET /api/v2/mix/position/all-position`, by which sizes are in the base asset."""
+    names = {"contracts": "total", "liquidationPrice": "liquidationPrice"}
+    return {name: number(part(position, "info", told)) for name, told in names.items()}
 
 
 def bitget_settles(position: Mapping[str, Any], quote: str) -> str | None:

@@ -199,13 +199,8 @@ class Guarded:
         return super().filter_by_currency_since_limit(entries, None, *bounds)  # type: ignore[misc]  # as above
 
     def safe_position(self, position: dict[str, Any]) -> dict[str, Any]:
-        """Return a position as the venue tells it: ccxt would work out sizes, liquidation prices and margins.
-
-        And of one whose market it does not know it leaves out how large it is.
-        """
-        if position.get("contracts") is None:
-            return {**position, "contracts": self.venue.contracts(position)}
-        return position
+        """Return a position as the venue tells it: ccxt would work out sizes, liquidation prices and margins."""
+        return {**position, **self.venue.retold(position)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,8 +58,8 @@ class Venue:
         most_positions: how many one answer holds at most.
         left_out: given an answer's path and content, the rows of positions in it that ccxt leaves out, though they
             hold something; None: it is no answer about positions.
-        contracts: reads how many contracts a position is, where ccxt tells that by its market alone, which may not be
-            listed; None: not told.
+        retold: reads from a position, as the venue tells it, what ccxt works out itself, or leaves out where the market
+            is not listed.
         settles: reads which currency a position settles in, where its market is not listed; None: not told.
         linear_contract: how much of the base asset every linear contract is; None where they differ.
         notional_at_mark: whether ccxt's `notional` of a position is its value at the mark price.
@@ -119,7 +119,7 @@ class Venue:
     elsewhere: Callable[[str], tuple[dict[str, Any], ...]] = lambda quote: ()
     most_positions: int | None = None
     left_out: Callable[[str, Any], tuple[Any, ...] | None] = lambda path, answer: None
-    contracts: Callable[[Mapping[str, Any]], float | None] = lambda position: None
+    retold: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda position: MappingProxyType({})
     settles: Callable[[Mapping[str, Any], str], str | None] = lambda position, quote: None
     linear_contract: float | None = None
     notional_at_mark: bool = True
@@ -313,7 +313,7 @@ VENUES = MappingProxyType(
                 ),
             ),
             markets_by_currency=True,
-            contracts=answers.bitget_contracts,
+            retold=answers.bitget_retold,
             settles=answers.bitget_settles,
             linear_contract=1.0,
             bound=answers.bitget_bound,

@@ -149,8 +149,12 @@ def test_a_position_that_bitget_tells_twice_is_not_two(venue):
     assert (failure.code, "told twice" in failure.message) == ("half-an-answer", True)
 
 
+@pytest.mark.parametrize("isolated", [False, True])
 @pytest.mark.parametrize("price", ["0", "-1", "-0.5", ""])
-def test_a_liquidation_price_of_zero_or_less_is_none(venue, price):
+def test_a_liquidation_price_of_zero_or_less_is_none(venue, price, isolated):
+    """Of an isolated position ccxt works one out, by a fee and a margin rate that it takes for granted."""
+    for held in venue.account.holdings.values():
+        held.isolated = isolated
     venue.fault(POSITIONS, "then", 9, change=put(liquidationPrice=price))
     assert [one.position.liquidation_price for one in asked(venue, account).held] == [None, None]
 
@@ -345,6 +349,18 @@ def test_an_order_that_bitget_does_not_answer_is_uncertain_sent_once_and_found(v
     assert len([one for one in venue.requests if one.method == "POST"]) == 1
     if kind in ("cut", "lost"):
         assert asked(venue, lambda exchange: exchange.order("rulecap1", "BTCUSDT")).filled == 0.06
+
+
+def test_an_order_of_which_bitget_tells_no_number_is_followed_by_its_name(venue):
+    """As where it has cancelled resting orders for this one, by the manual."""
+    venue.fault(ORDER, "then", 1, change=changed_rows(lambda told: {"clientOid": told["clientOid"], "orderId": None}))
+
+    async def ask(exchange):
+        sent = await exchange.place_reduction(reduction(quantity=0.02), "rulecap-9")
+        return sent, await exchange.order("rulecap-9", "BTCUSDT")
+
+    sent, found = asked(venue, ask)
+    assert (sent.id, sent.quantity, found.status, found.filled) == ("", 0.02, "FILLED", 0.02)
 
 
 def test_another_order_than_the_one_that_bitget_was_asked_for_is_no_answer(venue):
