@@ -35,15 +35,15 @@ def account_of(
     """
     quote, venue = settings.quote, venue_of(settings.venue)
     told = venue.pool(balance, quote)
-    unified = _unified(balance, held, venue.balance_total or settings.balance_total, settings, told.available)
+    free = number(part(balance, quote, "free")) if venue.unified_free else None
+    available = first(told.available, free)
+    unified = _unified(balance, held, venue.balance_total or settings.balance_total, settings, available)
     wallet = first(told.wallet, unified.wallet)
     with fitting(Account):
         return Account(
             id=settings.account_name,
             total_wallet_balance=needed(wallet, "account.total_wallet_balance", f"a balance in {quote}"),
-            available_balance=needed(
-                first(told.available, unified.available), "account.available_balance", f"how much {quote} is free"
-            ),
+            available_balance=needed(available, "account.available_balance", f"how much {quote} is free"),
             margin_used=needed(
                 not_below_zero(first(told.used, unified.used if venue.unified_used else None)),
                 "account.margin_used",
@@ -62,15 +62,14 @@ def _unified(
     held: Sequence[Held] | None,
     meaning: str | None,
     settings: ExchangeSettings,
-    available: float | None,
+    free: float | None,
 ) -> Pool:
     """Return the pool by ccxt's unified fields: wallet = total where total is the wallet, total − PnL where equity.
 
-    Of margin there is at least what the positions have. `available` is the venue's own word for what is free.
+    Of margin there is at least what the positions have. What is `free` is told apart.
     """
     entry = part(balance, settings.quote)
-    whole, free, used = (number(part(entry, name)) for name in ("total", "free", "used"))
-    free = first(available, free)
+    whole, used = (number(part(entry, name)) for name in ("total", "used"))
     sums = venue_of(settings.venue).sums(balance, settings.quote) if held is None else _summed(held)
     unrealized, margin = sums.unrealized, sums.used
     if whole is None or unrealized is None:

@@ -42,6 +42,7 @@ class Venue:
         money: what to ask for the balance and the ledger with, given the quote currency.
         pool: reads what the unified balance lacks.
         unified_used: whether ccxt's `used` is the venue's word; else a margin that is not told is not there.
+        unified_free: whether ccxt's `free` is the venue's word for it; else what is free that is not told is not there.
         sums: reads what a balance tells of all positions together, for where one of them is not told: their PnL, and
             how much margin they have at the least.
         mode: the method of ccxt's client that asks for the account's margin mode, and what reads from the answer why
@@ -108,6 +109,7 @@ class Venue:
     pool: Callable[[Mapping[str, Any], str], Pool] = lambda balance, quote: Pool()
     sums: Callable[[Mapping[str, Any], str], Pool] = lambda balance, quote: Pool()
     unified_used: bool = True
+    unified_free: bool = True
     mode: tuple[str, Callable[[Any], str | None]] | None = None
     pooled: Callable[[Mapping[str, Any], str], str | None] = lambda balance, quote: None
     collateral: Callable[[Mapping[str, Any], str], tuple[str, ...]] = lambda balance, quote: ()
@@ -279,6 +281,8 @@ VENUES = MappingProxyType(
         "bitget": Venue(
             balance_total=EQUITY,
             pool=answers.bitget_pool,
+            # It is what may be taken out, which is less wherever there is a profit.
+            unified_free=False,
             options=MappingProxyType({"fetchMarkets": {"types": ["swap"]}}),
             demo=True,
             positions=answers.bitget_product,

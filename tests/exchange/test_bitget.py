@@ -452,6 +452,13 @@ def test_neither_a_profit_nor_a_loss_is_margin(venue, price, isolated):
     assert told.total_wallet_balance == pytest.approx(12_000)
 
 
+@pytest.mark.parametrize("gone", [dropped("crossedMaxAvailable"), put(crossedMaxAvailable="")])
+def test_what_may_be_taken_out_is_not_taken_for_what_is_free(venue, gone):
+    venue.fault(BALANCE, "then", 9, change=gone)
+    failure = refused(venue, account)
+    assert (failure.code, failure.path) == ("missing-field", "account.available_balance")
+
+
 def test_what_orders_bind_is_margin_too(venue):
     free = venue.available() - 500
     venue.fault(BALANCE, "then", 9, change=put(locked="500", crossedMaxAvailable=str(free), maxTransferOut=str(free)))

@@ -353,7 +353,8 @@ def okx_balance(client, equity, free):
 
 
 def bitget_balance(client, equity, free):
-    return client.parse_balance([{"marginCoin": "USDT", "accountEquity": equity, "maxTransferOut": free}])
+    row = {"marginCoin": "USDT", "accountEquity": equity, "crossedMaxAvailable": free, "maxTransferOut": "0"}
+    return client.parse_balance([row])
 
 
 @pytest.mark.parametrize(("venue", "balance"), [("okx", okx_balance), ("bitget", bitget_balance)])
@@ -391,7 +392,8 @@ def test_an_account_at_okx_in_which_several_currencies_are_margin_is_no_one_pool
 
 @pytest.mark.parametrize(("mode", "refused"), [("union", True), ("single", False), (None, False)])
 def test_an_account_at_bitget_in_which_several_assets_are_margin_is_no_one_pool(monkeypatch, mode, refused):
-    row = {"marginCoin": "USDT", "accountEquity": "900", "maxTransferOut": "700", "unrealizedPL": "0"}
+    row = {"marginCoin": "USDT", "accountEquity": "900", "crossedMaxAvailable": "700", "unrealizedPL": "0"}
+    row |= {"maxTransferOut": "0"}
     other = {"marginCoin": "BTC", "accountEquity": "1", "maxTransferOut": "1", "assetMode": "union"}
 
     async def look():
