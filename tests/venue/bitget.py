@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from tests.venue.account import Flow, Holding, Order, Spec
+from tests.venue.bitget_rows import TRANSFERS, business_of, instrument_row, market_row, order_row
 from tests.venue.figures import specs
 from tests.venue.server import Answer, Asked
 from tests.venue.venue import PASSWORD, READ_ONLY_KEY, Venue, levels, text
@@ -21,8 +22,6 @@ from tests.venue.venue import PASSWORD, READ_ONLY_KEY, Venue, levels, text
 PRODUCTS = {"USDT-FUTURES": "USDT", "USDC-FUTURES": "USDC", "COIN-FUTURES": "BTC"}
 DEMO_PRODUCTS = {"SUSDT-FUTURES", "SUSDC-FUTURES", "SCOIN-FUTURES"}
 INTERVALS = {"1H": "1h", "4H": "4h", "1Dutc": "1d"}
-STATES = {"normal", "maintain", "limit_open", "restrictedAPI", "off"}
-TRANSFERS = ("trans_from_exchange", "trans_to_exchange")
 CLASSIC_SAID = "You are in Classic Account mode, and the Unified Account API is not supported at this time"
 UNIFIED_SAID = "You are in Unified Account mode, and the Classic Account API is not supported at this time"
 
@@ -146,22 +145,16 @@ class Bitget(Venue):
     def _contracts(self, sent: dict[str, Any]) -> Any:
         quote = self._quote(sent)
         if quote == self.quote:
-            return [_market(spec, quote) for spec in self.listed().values()]
+            return [market_row(spec, quote) for spec in self.listed().values()]
         if quote == "USDC":
-            return [_market(_renamed(specs()["BTCUSDT"], "BTCPERP"), quote)]
+            return [market_row(_renamed(specs()["BTCUSDT"], "BTCPERP"), quote)]
         if quote == "BTC":
-            return [_market(specs()["BTCUSDT"], "USD") | {"symbol": "BTCUSD", "supportMarginCoins": ["BTC", "ETH"]}]
-        return [_market(spec, quote) for spec in specs().values()] if quote else []
+            return [market_row(specs()["BTCUSDT"], "USD") | {"symbol": "BTCUSD", "supportMarginCoins": ["BTC", "ETH"]}]
+        return [market_row(spec, quote) for spec in specs().values()] if quote else []
 
     def _instruments(self, sent: dict[str, Any]) -> Any:
-        if sent["category"] != f"{self.quote}-FUTURES":
-            return []
-        names = {"pricePrecision": "pricePlace", "quantityPrecision": "volumePlace", "minOrderQty": "minTradeNum"}
-        names |= {"minOrderAmount": "minTradeUSDT", "maxMarketOrderQty": "maxMarketOrderQty", "type": "symbolType"}
-        rows = [_market(spec, self.quote) for spec in self.listed().values()]
-        told = [{name: row[old] for name, old in names.items()} | {"status": "online"} for row in rows]
-        kept = ("symbol", "baseCoin", "quoteCoin")
-        return [one | {name: row[name] for name in kept} | sent for one, row in zip(told, rows, strict=True)]
+        here = self.listed().values() if sent["category"] == f"{self.quote}-FUTURES" else ()
+        return [instrument_row(market_row(spec, self.quote)) | sent for spec in here]
 
     def _ticker(self, sent: dict[str, Any]) -> Any:
         spec = self.spec(sent)
@@ -311,7 +304,7 @@ class Bitget(Venue):
         if count > 100:
             raise Refused("40017", "Parameter verification failed")
         here = self.account.flows if self._quote(sent) == self.quote else []
-        found = [one for one in here if since <= one.time <= until and kind in (None, _business(one))]
+        found = [one for one in here if since <= one.time <= until and kind in (None, business_of(one))]
         # The currency is heeded where transfers are asked for, and nowhere else.
         found = [one for one in found if kind not in TRANSFERS or self._coin(one) == sent.get("coin", self._coin(one))]
         found = sorted(found, key=lambda one: -one.time)[:count]
@@ -322,7 +315,7 @@ class Bitget(Venue):
                 "amount": "0" if one.traded else text(one.amount),
                 "fee": text(one.amount) if one.traded else "0",
                 "feeByCoupon": "",
-                "businessType": _business(one),
+                "businessType": business_of(one),
                 "coin": self._coin(one),
                 "balance": text(self.account.wallet),
                 "cTime": str(one.time),
@@ -340,7 +333,7 @@ class Bitget(Venue):
         for order in self.orders:
             named = sent.get("clientOid") == order.client_id or sent.get("orderId") == str(order.id)
             if named and order.symbol == sent["symbol"]:
-                return self._order(order)
+                return order_row(order, self.quote)
         raise Refused("40109", "The data of the order cannot be found, please confirm the order number")
 
     def _cancel(self, sent: dict[str, Any]) -> Any:
@@ -386,38 +379,6 @@ class Bitget(Venue):
             return Order(0, name, spec.symbol, way, quantity, place, reduce_only=True)
         return Order(0, name, spec.symbol, side.upper(), quantity, reduce_only=True)
 
-    def _order(self, order: Order) -> dict[str, Any]:
-        hedged = order.position_side != "BOTH"
-        side = ("buy" if order.position_side == "LONG" else "sell") if hedged else order.side.lower()
-        return {
-            "symbol": order.symbol,
-            "size": text(order.quantity),
-            "orderId": str(order.id),
-            "clientOid": order.client_id,
-            "baseVolume": text(order.filled),
-            "fee": text(-order.filled * order.average * Decimal("0.0006"), 8),
-            "price": "",
-            "priceAvg": text(order.average) if order.filled else "",
-            "state": _state(order),
-            "side": side,
-            "force": "gtc",
-            "totalProfits": "0",
-            "posSide": order.position_side.lower() if hedged else "net",
-            "marginCoin": self.quote,
-            "quoteVolume": text(order.filled * order.average),
-            "orderType": "market",
-            "leverage": "10",
-            "marginMode": "crossed",
-            "reduceOnly": "YES",  # that of a closing order in hedge mode is seen both ways
-            "enterPointSource": "API",
-            "tradeSide": "close" if hedged else f"{order.side.lower()}_single",
-            "posMode": "hedge_mode" if hedged else "one_way_mode",
-            "orderSource": "market",
-            "cancelReason": "",
-            "cTime": str(order.time),
-            "uTime": str(order.time),
-        }
-
 
 def _perp(base: str) -> str:
     return f"{base}PERP"
@@ -426,10 +387,6 @@ def _perp(base: str) -> str:
 def _renamed(spec: Spec, symbol: str) -> Spec:
     spec.symbol = symbol
     return spec
-
-
-def _business(flow: Flow) -> str:
-    return "close_long" if flow.traded else TRANSFERS[0] if flow.amount > 0 else TRANSFERS[1]
 
 
 def _quantity(sent: dict[str, Any], spec: Spec) -> Decimal:
@@ -445,51 +402,6 @@ def _quantity(sent: dict[str, Any], spec: Spec) -> Decimal:
     if quantity > spec.most_market:
         raise Refused("40762", "The maximum order size is exceeded")  # which code that is, is not in the manual
     return quantity
-
-
-def _places(step: Decimal) -> str:
-    return str(max(0, -int(step.normalize().as_tuple().exponent)))
-
-
-def _market(spec: Spec, quote: str) -> dict[str, Any]:
-    end = spec.tick.scaleb(int(_places(spec.tick)))
-    status = "normal" if spec.status == "TRADING" else spec.status if spec.status in STATES else "maintain"
-    return {
-        "symbol": spec.symbol,
-        "baseCoin": spec.base,
-        "quoteCoin": quote,
-        "makerFeeRate": "0.0002",
-        "takerFeeRate": "0.0006",
-        "supportMarginCoins": [quote],
-        "minTradeNum": text(spec.least),
-        "priceEndStep": text(end),
-        "volumePlace": _places(spec.step),
-        "pricePlace": _places(spec.tick),
-        "sizeMultiplier": text(spec.step),
-        "symbolType": "perpetual",
-        "minTradeUSDT": text(spec.min_notional),
-        "maxSymbolOrderNum": "200",
-        "maxProductOrderNum": "400",
-        "maxPositionNum": "150",
-        "maxMarketOrderQty": text(spec.most_market),
-        "maxOrderQty": text(spec.most),
-        "symbolStatus": status,
-        "offTime": "-1",
-        "limitOpenTime": "-1",
-        "deliveryTime": "",
-        "deliveryStartTime": "",
-        "launchTime": "",
-        "fundInterval": "8",
-        "minLever": "1",
-        "maxLever": "50",
-        "maintainTime": "",
-    }
-
-
-def _state(order: Order) -> str:
-    if order.cancelled:
-        return "canceled"
-    return "filled" if order.done else "partially_filled" if order.filled else "live"
 
 
 Routes = dict[str, Callable[[Bitget, dict[str, Any]], Any]]
