@@ -176,7 +176,7 @@ class Bitget(Venue):
 
     def _merge_depth(self, sent: dict[str, Any]) -> Any:
         bids, asks = self.book(self.spec(sent).symbol)
-        # 1, 5, 15, 50 or max, else 100: what it makes of another number the manual does not say, and ccxt sends 100.
+        # 1, 5, 15, 50 or max, else 100, which ccxt is asked for here; what it makes of another number is not told.
         count = {"1": 1, "5": 5, "15": 15, "50": 50, "max": 1000}.get(sent.get("limit", ""), 100)
         told = {"ts": str(self.now()), "scale": "0.1", "precision": "scale0", "isMaxPrecision": "NO"}
         return {"bids": levels(bids, count), "asks": levels(asks, count), **told}
