@@ -58,7 +58,7 @@ def whole(exchange: Exchange) -> Any:
     return exchange.snapshot("BTCUSDT")
 
 
-@pytest.fixture(params=[name for name in VENUES if name != "okx"])
+@pytest.fixture(params=VENUES)
 def venue(request: pytest.FixtureRequest) -> Iterator[Venue]:
     """Return each of the venues, with a long position in BTC and a short one in ETH."""
     with VENUES[request.param]() as one:

@@ -119,7 +119,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-@pytest.fixture(params=[name for name in VENUES if name != "okx"])
+@pytest.fixture(params=VENUES)
 def venue(request: pytest.FixtureRequest) -> Iterator[Venue]:
     with VENUES[request.param]() as one:
         fill(one)

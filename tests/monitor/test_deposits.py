@@ -20,6 +20,11 @@ from tests.monitor.conftest import ORANGE, changes, codes, ledger_path
 from tests.venue.venue import put
 
 
+def nothing_yet(venue):
+    """Return what takes all entries out of an answer of the ledger."""
+    return lambda answer: venue.with_rows(answer, lambda rows: [])
+
+
 def test_deposits_are_counted_on_from_where_the_log_ended(desk, venue):
     desk.one()
     venue.deposit("5000")
@@ -63,12 +68,9 @@ def test_where_money_never_rests_nothing_that_depends_on_it_is_decided(desk, ven
 def test_an_entry_that_comes_late_counts_though_each_pass_is_started_anew(desk, venue):
     """As from cron: it is of before the last record, which does not make it known."""
 
-    def nothing_yet(answer):
-        return [] if isinstance(answer, list) else put(list=[])(answer)
-
     desk.one()
     venue.deposit("-3000")
-    venue.fault(ledger_path(venue), "then", 1, change=nothing_yet)
+    venue.fault(ledger_path(venue), "then", 1, change=nothing_yet(venue))
     reports = [desk.one() for _ in range(3)]
     assert [one.snapshot.account.net_deposits for one in reports] == [0, -3000, -3000]
     assert [codes(one) for one in reports] == [[], ["deposits-late"], []]  # the records before it are wrong
@@ -80,7 +82,7 @@ def test_an_entry_that_comes_late_counts_though_each_pass_is_started_anew(desk, 
 def test_what_was_paid_in_before_the_first_pass_is_no_loss_where_the_ledger_tells_it_late(desk, venue, ahead):
     """Also where the clock was wrong at the start, and set right since."""
     venue.deposit("3000", at=venue.now() - 20_000)
-    venue.fault(ledger_path(venue), "then", 1, change=lambda one: [] if isinstance(one, list) else put(list=[])(one))
+    venue.fault(ledger_path(venue), "then", 1, change=nothing_yet(venue))
     desk.clock.pass_time(ahead)
 
     async def look():
@@ -96,15 +98,12 @@ def test_what_was_paid_in_before_the_first_pass_is_no_loss_where_the_ledger_tell
 def test_what_was_counted_and_came_on_no_record_is_counted_again(desk, venue, monkeypatch):
     """As where the monitor is killed in between, or the log's disk was full: the entry is of before the last record."""
 
-    def nothing_yet(answer):
-        return [] if isinstance(answer, list) else put(list=[])(answer)
-
     def decide(*_):
         raise LogError("log-failed", "the disk is full")
 
     desk.one()
     venue.deposit("-3000")
-    venue.fault(ledger_path(venue), "then", 1, change=nothing_yet)
+    venue.fault(ledger_path(venue), "then", 1, change=nothing_yet(venue))
     assert desk.one().snapshot.account.net_deposits == 0
     with monkeypatch.context() as patched:
         patched.setattr(deciding.Office, "decide", decide)
@@ -234,9 +233,6 @@ def test_what_is_on_record_is_counted_on_from_and_not_what_was_begun_before_it_w
 
 
 def test_what_comes_late_is_told_though_it_took_long_to_be_read(desk, venue, ledger):
-    def nothing_yet(answer):
-        return [] if isinstance(answer, list) else put(list=[])(answer)
-
     async def look():
         async with desk.running(ledger_seconds=0.05) as running:
             slow = await running.one_pass()
@@ -246,7 +242,7 @@ def test_what_comes_late_is_told_though_it_took_long_to_be_read(desk, venue, led
     ledger.set()
     desk.one()
     venue.deposit("-3000")
-    venue.fault(ledger_path(venue), "then", 1, change=nothing_yet)
+    venue.fault(ledger_path(venue), "then", 1, change=nothing_yet(venue))
     desk.one()
     ledger.clear()
     assert [set(codes(one)) for one in asyncio.run(look())] == [{"deposits-unknown"}, {"deposits-late"}, set()]
@@ -257,7 +253,12 @@ def test_a_ledger_whose_sum_is_infinite_stops_no_reduction_and_is_read_again(des
 
     def endless():
         venue.set_wallet(ORANGE)
-        venue.fault(ledger_path(venue), "then", 1000, change=put(income="1e308", cashFlow="1e308", change="1e308"))
+        venue.fault(
+            ledger_path(venue),
+            "then",
+            1000,
+            change=put(income="1e308", cashFlow="1e308", change="1e308", balChg="1e308"),
+        )
         for _ in range(2):
             venue.deposit("1")
 

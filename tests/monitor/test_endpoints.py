@@ -6,7 +6,7 @@ from tests.exchange.conftest import ALL_VENUES
 from tests.monitor.conftest import RED, Desk, codes, fill, quantities
 from tests.venue.endpoints import MARKETS, NEEDED, PATHS, ROUTES, UNKNOWN, ask_each_time
 
-ORDERS = {"v1/order", "order/create", "v2/mix/order/place-order"}
+ORDERS = {"v1/order", "order/create", "trade/batch-orders", "v2/mix/order/place-order"}
 FAULTS = {"drop": {}, "status": {"status": 500, "body": "oops"}}
 
 

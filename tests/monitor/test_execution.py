@@ -129,6 +129,7 @@ def test_an_order_without_an_answer_is_asked_about_and_never_sent_again(desk, ve
 
 SERVERS_OWN = {
     "v1/order": (503, '{"code":-1000,"msg":"Unknown error, please check your request or try again later."}'),
+    "trade/batch-orders": (500, '{"code":"50026","data":[],"msg":"System error"}'),
     "order/create": (200, '{"retCode":10000,"retMsg":"Server Timeout","result":{},"retExtInfo":{},"time":1}'),
 }
 

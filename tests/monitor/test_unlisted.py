@@ -142,19 +142,21 @@ def test_where_a_policy_has_it_tried_a_reduction_in_settlement_is_sent_and_the_v
     venue.set_wallet(ORANGE)
     venue.specs["ETHUSDT"].status = "SETTLING"
     report = desk.one(policy=trying(desk))
-    assert report.ok
-    assert states(report)["ETHUSDT"] == "FILLED"
+    takes = venue.prefix != "/api/v5/"  # OKX says that the contract is suspended
+    assert report.ok is takes
+    assert states(report)["ETHUSDT"] == ("FILLED" if takes else "REFUSED")
 
 
 def untelling(venue):
     """Have the venue not tell what it would take to count the position in ETH."""
     binance = venue.positions_path == "positionRisk"
+    untold = {"markPrice": "", "marginAsset": ""} if binance else {"avgPrice": "", "avgPx": ""}
+
+    def rows_of(rows):
+        return [row | untold if row.get("symbol", row.get("instId"))[:3] == "ETH" else row for row in rows]
 
     def change(answer):
-        for row in answer if binance else answer["result"]["list"]:
-            if row["symbol"] == "ETHUSDT":
-                row.update({"markPrice": "", "marginAsset": ""} if binance else {"avgPrice": ""})
-        return answer
+        return venue.with_rows(answer, rows_of)
 
     venue.fault(venue.positions_path, "then", 1000, change=change)
     if binance:

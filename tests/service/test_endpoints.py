@@ -8,21 +8,22 @@ from starlette.testclient import TestClient
 
 from rulecap.service.app import create_app
 from rulecap.service.settings import read_settings
-from tests.exchange.conftest import ALL_VENUES
+from tests.exchange.conftest import ALL_VENUES, ENVIRONMENT
 from tests.service.steps import POSITION, wait
 from tests.service.told import SPECIFIED
 from tests.venue.endpoints import NEEDED, PATHS, UNKNOWN, ask_each_time
-from tests.venue.venue import KEY, PASSWORD, SECRET
 
 # Nothing asks for these where nothing is sent; which kind of account there is goes without saying, since a balance is
 # told.
 UNASKED = {
     *("v1/order", "v1/positionSide/dual"),
     *("order/create", "order/cancel", "order/realtime", "order/history", "user/query-api"),
+    *("trade/batch-orders", "trade/cancel-order", "trade/order", "account/bills-archive"),
     *("v2/mix/order/place-order", "v2/mix/order/cancel-order", "v2/mix/order/detail", "v3/account/settings"),
 }
 # Under which name an entry is refused, where it is not that of the market's own failure.
-NAMES = {**UNKNOWN, **dict.fromkeys(("v1/klines", "market/kline", "v2/mix/market/candles"), "bars-unknown")}
+BARS = ("v1/klines", "market/kline", "market/candles", "v2/mix/market/candles")
+NAMES = {**UNKNOWN, **dict.fromkeys(BARS, "bars-unknown")}
 # What was told before is used on: the mode.
 LATER = {path: code for path, code in NAMES.items() if code != "mode-unknown"}
 
@@ -31,9 +32,8 @@ LATER = {path: code for path, code in NAMES.items() if code != "mode-unknown"}
 def serving(tmp_path, monkeypatch):
     """Return what gives a client of a service over a venue of which a path fails from the start."""
     opened = []
-    monkeypatch.setenv("RULECAP_API_KEY", KEY)
-    monkeypatch.setenv("RULECAP_API_SECRET", SECRET)
-    monkeypatch.setenv("RULECAP_API_PASSWORD", PASSWORD)
+    for variable, value in ENVIRONMENT.items():
+        monkeypatch.setenv(variable, value)
     ask_each_time(monkeypatch)
 
     def start(name, failing=None, clock_offset_ms=0, deposit=None):

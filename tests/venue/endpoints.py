@@ -3,28 +3,37 @@
 import pytest
 
 from rulecap.exchange import reading, unneeded
-from tests.venue import binance, bitget, bybit
+from tests.venue import binance, bitget, bybit, okx
 
 ROUTES = {
-    "binanceusdm": binance.PUBLIC | binance.SIGNED,
-    "bybit": bybit.PUBLIC | bybit.SIGNED,
-    "bitget": bitget.PUBLIC | bitget.SIGNED,
+    "binanceusdm": {*binance.PUBLIC, *binance.SIGNED},
+    "bybit": {*bybit.PUBLIC, *bybit.SIGNED},
+    "okx": {*okx.PUBLIC, *okx.SIGNED, *okx.EACH},
+    "bitget": {*bitget.PUBLIC, *bitget.SIGNED},
 }
 PATHS = [(name, path) for name, routes in ROUTES.items() for path in sorted({one.split()[1] for one in routes})]
-MARKETS = {"v1/exchangeInfo", "market/instruments-info", "v2/mix/market/contracts"}
+MARKETS = {"v1/exchangeInfo", "market/instruments-info", "public/instruments", "v2/mix/market/contracts"}
 # Without these nothing is known of the account, or of its markets: these, balance and margin, positions.
-NEEDED = MARKETS | {"v3/account", "v3/positionRisk", "account/wallet-balance", "position/list"}
-NEEDED |= {"v2/mix/account/accounts", "v2/mix/position/all-position"}
+NEEDED = {
+    *MARKETS,
+    *("v3/account", "v3/positionRisk"),
+    *("account/wallet-balance", "position/list"),
+    *("account/balance", "account/positions"),
+    *("v2/mix/account/accounts", "v2/mix/position/all-position"),
+}
 # The name of what is missed of the account where one of the others is not answered.
 UNKNOWN = {
     "v1/time": "time-unknown",
     "market/time": "time-unknown",
+    "public/time": "time-unknown",
     "v2/public/time": "time-unknown",
     "v1/multiAssetsMargin": "mode-unknown",
     "account/info": "mode-unknown",
+    "account/config": "mode-unknown",
     "v1/symbolConfig": "leverage-unknown",
     "v1/income": "deposits-unknown",
     "account/transaction-log": "deposits-unknown",
+    "account/bills": "deposits-unknown",
     "v2/mix/account/bill": "deposits-unknown",
 }
 

@@ -89,12 +89,10 @@ class Okx(Venue):
             if route in SIGNED:
                 self._check_signature(asked)
                 return self._wrapped(SIGNED[route](self, asked.params))
-            if route == "POST trade/batch-orders":
+            if route in EACH:
                 self._check_signature(asked)
-                return self._each(json.loads(asked.body), self._create)
-            if route == "POST trade/cancel-order":
-                self._check_signature(asked)
-                return self._each([asked.params], self._cancel)
+                told = json.loads(asked.body)
+                return self._each(told if isinstance(told, list) else [told], EACH[route])
         except Refused as refused:
             return Answer({"code": refused.code, "data": [], "msg": refused.message}, refused.status)
         return Answer({"code": "404", "data": {}, "error_code": "404", "msg": "Not Found"}, 404)
@@ -102,13 +100,13 @@ class Okx(Venue):
     def _wrapped(self, rows: list[Any]) -> Answer:
         return Answer({"code": "0", "data": rows, "msg": ""})
 
-    def _each(self, orders: list[Sent], act: Callable[[Sent], Order]) -> Answer:
+    def _each(self, orders: list[Sent], act: "Callable[[Okx, Sent], Order]") -> Answer:
         """Act on orders one by one: what was wrong with one is told in its row, and by 1 or 2 that something was."""
         rows = []
         for sent in orders:
             row = {"clOrdId": sent.get("clOrdId", ""), "ordId": "", "tag": "", "ts": str(self.now())}
             try:
-                order = act(sent)
+                order = act(self, sent)
                 rows.append(row | {"ordId": str(order.id), "sCode": "0", "sMsg": ""})
             except Refused as refused:
                 rows.append(row | {"sCode": refused.code, "sMsg": refused.message})
@@ -367,4 +365,8 @@ SIGNED: Routes = {
     "GET account/bills": Okx._bills,
     "GET account/bills-archive": Okx._archive,
     "GET trade/order": Okx._find,
+}
+EACH: dict[str, Callable[[Okx, Sent], Order]] = {
+    "POST trade/batch-orders": Okx._create,
+    "POST trade/cancel-order": Okx._cancel,
 }
