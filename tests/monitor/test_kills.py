@@ -11,9 +11,8 @@ from decimal import Decimal
 import pytest
 
 from rulecap.monitor.orders import NOT_SENT, OPEN
-from tests.exchange.conftest import ALL_VENUES
+from tests.exchange.conftest import ALL_VENUES, ENVIRONMENT
 from tests.monitor.conftest import ORANGE, Desk, fill, quantities
-from tests.venue.venue import KEY, PASSWORD, SECRET
 
 REDUCED = {"BTCUSDT": 0.035, "ETHUSDT": 0.35, "SOLUSDT": 28.0, "SUSHIUSDT": 12.0}
 
@@ -21,9 +20,9 @@ REDUCED = {"BTCUSDT": 0.035, "ETHUSDT": 0.35, "SOLUSDT": 28.0, "SUSHIUSDT": 12.0
 @pytest.fixture(scope="module")
 def killed():
     """Return what does one pass that kills itself at a line, and tells how it ended and how many lines it ran."""
-    environment = {"RULECAP_API_KEY": KEY, "RULECAP_API_SECRET": SECRET, "RULECAP_API_PASSWORD": PASSWORD}
+    environment = {**os.environ, **ENVIRONMENT}
     command = [sys.executable, "-m", "tests.monitor.killed"]
-    with subprocess.Popen(command, stdin=-1, stdout=-1, text=True, env={**os.environ, **environment}) as process:
+    with subprocess.Popen(command, stdin=-1, stdout=-1, text=True, env=environment) as process:
 
         def one(venue, folder, line):
             name = next(name for name, kind in ALL_VENUES.items() if isinstance(venue, kind))
