@@ -18,6 +18,8 @@ from rulecap.problems import did_you_mean, shown
 
 # A number as a text with a blank before or after it: for ccxt "0.2 " is 0.02.
 BLANKS = re.compile(r'"(?:[ \t]+([-+.\d][-+.\deE]*)[ \t]*|([-+.\d][-+.\deE]*)[ \t]+)"')
+# So long an order is good for, at a venue that can be told: none may be taken when it was given up for lost.
+GOOD_FOR_MS = 10_000
 
 
 def open_client(settings: ExchangeSettings, keys: Keys) -> Any:
@@ -75,12 +77,17 @@ class Guarded:
         self.logger.debug(" ".join(map(str, arguments)))
 
     def sign(self, path: str, api: Any, method: str, params: Any, *rest: Any) -> Any:
-        """Return a request, its parameters called what the venue calls them."""
+        """Return a request, its parameters called what the venue calls them, good for a while."""
         worded = self.venue.worded.get(path)
         if worded:
             named = ((worded.get(name, name), value) for name, value in params.items())
             params = {name: value for name, value in named if name is not None}
-        return super().sign(path, api, method, params, *rest)  # type: ignore[misc]  # ccxt's class, see _class_of
+        signed = super().sign(path, api, method, params, *rest)  # type: ignore[misc]  # ccxt's class, see _class_of
+        deadline = self.venue.deadlines.get(path)
+        if deadline is not None:
+            until = int(self.nonce()) + GOOD_FOR_MS  # type: ignore[attr-defined]  # as above
+            signed["headers"] = {**signed["headers"], deadline: str(until)}
+        return signed
 
     def on_json_response(self, body: str) -> Any:
         """Return an answer's JSON, its numbers without blanks."""

@@ -26,6 +26,8 @@ class Venue:
         demo: whether the test environment for futures is ccxt's demo trading.
         worded: by the path of a question, what some of its parameters are called there: ccxt takes the venue's own name
             for one of its own, or asks for less than it should; None: it is not asked with that.
+        deadlines: by the path of a question that changes something, the header that says until when it is good, where
+            its signature is good for longer than an order whose answer is lost is waited for.
         lists: the ends of addresses whose answers have a list, and where: ccxt takes one that is not there for empty.
         markets_by_currency: whether markets are listed currency by currency, so that those in one may be missing alone.
         null_lists: which of these answers may have null for a list without entries.
@@ -94,6 +96,7 @@ class Venue:
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     demo: bool = False
     worded: Mapping[str, Mapping[str, str | None]] = field(default_factory=lambda: MappingProxyType({}))
+    deadlines: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     lists: Mapping[str, tuple[str | int, ...]] = field(default_factory=lambda: MappingProxyType({}))
     markets_by_currency: bool = False
     null_lists: frozenset[str] = frozenset()
@@ -275,6 +278,8 @@ VENUES = MappingProxyType(
             bound=answers.okx_bound,
             mode=("privateGetAccountConfig", answers.okx_mode),
             refuses=answers.okx_refuses,
+            # A signature is good for half a minute.
+            deadlines=MappingProxyType({"trade/batch-orders": "expTime"}),
             finds_orders=True,
             mode_in_order=True,
         ),

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -16,8 +17,10 @@ from rulecap.monitor.following import Following
 from rulecap.monitor.journal import Journal
 from rulecap.monitor.orders import CANCELLED, FILLED, INTENDED, NOT_SENT, OPEN, REFUSED, UNCERTAIN, Order, Orders
 from rulecap.monitor.settings import MonitorSettings
-from tests.monitor.conftest import ORANGE
+from tests.exchange.conftest import asked, refused
+from tests.monitor.conftest import ORANGE, fill
 from tests.monitor.model import POSITIONS, Events, ModelVenue, Time, acted, asked_for, decided, reduction
+from tests.venue.okx import Okx
 
 SETTINGS = MonitorSettings("sqlite:///x", execute=True)
 HOUR = 3600.0
@@ -260,6 +263,21 @@ def test_no_request_is_good_for_as_long_as_an_unknown_order_is_waited_for(name, 
     client = open_client(settings, Keys("key", "secret"))
     assert client.options["recvWindow"] == 1000 * seconds
     assert seconds + settings.max_clock_skew_seconds < SETTINGS.settle_seconds
+
+
+def test_an_order_at_okx_is_good_for_less_than_an_unknown_one_is_waited_for():
+    """Its signature is good for half a minute: one that was late was taken beside one that was sent in its place."""
+    with Okx() as venue:
+        fill(venue)
+        action = {"symbol": "BTCUSDT", "side": "LONG", "quantity": 0.01, "reduce_only": True}
+        asked(venue, lambda exchange: exchange.place_reduction(action, "one"))
+        (sent,) = venue.asked("trade/batch-orders")
+        signed = datetime.fromisoformat(sent.headers["ok-access-timestamp"]).timestamp()
+        seconds = int(sent.headers["exptime"]) / 1000 - signed
+        assert 9 < seconds < SETTINGS.settle_seconds - ExchangeSettings(venue="okx").max_clock_skew_seconds
+        venue.clock_offset_ms = 12_000  # later, and within what the signature is good for
+        failure = refused(venue, lambda exchange: exchange.place_reduction(action, "two"), max_clock_skew_seconds=20)
+        assert (failure.code, len(venue.orders)) == ("order-uncertain", 1)
 
 
 def test_why_the_venue_may_not_have_taken_an_order_is_kept(here):

@@ -137,6 +137,13 @@ class Okx(Venue):
         wanted = base64.b64encode(hmac.new(self.keys[key].encode(), origin, hashlib.sha256).digest())
         if not hmac.compare_digest(wanted, sign.encode()):
             raise Refused(50113, "Invalid Sign", 401)
+        self._check_allowed(asked, key)
+
+    def _check_allowed(self, asked: Asked, key: str) -> None:
+        # The manual has no code for this; here it is that of an order that ran out of time.
+        if self.now() > int(asked.headers.get("exptime", self.now())):
+            raise Refused(51149, "Order timed out. Please try again later.")
+        # With which status this is answered the manual does not say; here with that of every other wrong key.
         if key == READ_ONLY_KEY and asked.method != "GET":
             raise Refused(50120, "This API key doesn't have permission to use this function", 401)
 
