@@ -7,7 +7,8 @@ import pytest
 from rulecap.exchange import exchange
 from rulecap.snapshot import Snapshot, read_snapshot
 from tests.venue.binance import Binance, hold_usdc
-from tests.venue.venue import KEY, SECRET
+from tests.venue.okx import Okx
+from tests.venue.venue import KEY, PASSWORD, SECRET
 
 SIGNAL = {
     "symbol": "BTC/USDT:USDT",
@@ -86,6 +87,29 @@ def test_a_position_has_the_score_at_which_it_was_entered(reach, venue, tmp_path
     (tmp_path / "text.txt").write_text("no log")
     ran = reach("snapshot", "binanceusdm", "--log", f"sqlite:///{tmp_path / 'text.txt'}")
     assert (ran.code, "is no SQLite database" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize("keys", ["environment", "file"])
+def test_where_a_venue_wants_a_passphrase_too_it_is_beside_the_keys(rulecap, venue, tmp_path, monkeypatch, keys):
+    given = ()
+    if keys == "file":
+        for name in ("KEY", "SECRET"):
+            monkeypatch.delenv(f"RULECAP_API_{name}")
+        (tmp_path / "keys.json").write_text(json.dumps({"key": KEY, "secret": SECRET, "password": PASSWORD}))
+        given = ("--keys", str(tmp_path / "keys.json"))
+    else:
+        monkeypatch.setenv("RULECAP_API_PASSWORD", PASSWORD)
+    (tmp_path / "signal.json").write_text(json.dumps(SIGNAL))
+    with Okx() as okx:
+        okx.set_position("ETHUSDT", "SHORT", "2.4", "1942", leverage=3)
+        signal = ("--signal", str(tmp_path / "signal.json"))
+        ran = rulecap("eval", "--exchange", "okx", *signal, "--json", *given, "--url", okx.origin)
+        answer = json.loads(ran.out)
+        assert (ran.code, answer["ok"], answer["problems"]) == (0, True, [])
+        okx.requests.clear()
+        ran = rulecap("snapshot", "okx", "BTCUSDT", *given, "--url", okx.origin)
+        assert (ran.code, "  ETHUSDT SHORT\n" in ran.out, "32309.99 × " in ran.out) == (0, True, True)
+        assert PASSWORD not in ran.out + ran.err
 
 
 def test_how_bars_and_keys_are_chosen(reach, venue, tmp_path, monkeypatch):

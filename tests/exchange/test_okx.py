@@ -3,13 +3,14 @@
 import asyncio
 import json
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
 from rulecap.exchange import Deposits, VenueError, open_exchange
 from rulecap.exchange.clock import moment
 from tests.exchange.conftest import ENVIRONMENT, asked, refused, settings_of
-from tests.venue.venue import READ_ONLY_KEY, READ_ONLY_SECRET
+from tests.venue.venue import READ_ONLY_KEY, READ_ONLY_SECRET, put
 
 
 def account(exchange):
@@ -61,7 +62,7 @@ def test_a_position_in_a_swap_that_is_not_listed_any_more_counts_by_the_currency
 @pytest.mark.parametrize(
     ("name", "currency", "kind", "code"),
     [
-        ("BTC-USDC-SWAP", "USDC", "SWAP", "not-the-quote-currency"),
+        ("ETH-USDC-SWAP", "USDC", "SWAP", "not-the-quote-currency"),
         ("GONE-USDC-SWAP", "USDC", "SWAP", "not-the-quote-currency"),
         ("BTC-USD-SWAP", "BTC", "SWAP", "inverse-contract"),
         ("GONE-USD-SWAP", "GONE", "SWAP", "not-the-quote-currency"),
@@ -191,3 +192,70 @@ def test_more_bars_than_an_answer_holds_are_read_in_several(okx, bars):
     assert (len(found), found[-1].opened) == (bars + 1, okx.now() // 3_600_000 * 3_600_000 - 3_600_000)
     assert len(okx.asked("market/candles")) <= 2
     assert bars > 296 or len(okx.asked("market/candles")) == 1
+
+
+def test_an_account_in_usdc_is_one_of_its_own(okx):
+    for held in list(okx.account.holdings.values()):
+        okx.set_position(held.symbol, held.side, "0", "0")
+    okx.usdc = Decimal(5_000)
+    okx.set_position("BTCUSDC", "LONG", "0.1234", "32000", leverage=4)
+    action = ACTION | {"symbol": "BTCUSDC", "quantity": 0.05678}
+
+    async def look(exchange):
+        snapshot = await exchange.snapshot("BTCUSDC")
+        return snapshot, await exchange.place_reduction(action, "one"), await exchange.order("one", "BTC/USDC:USDC")
+
+    snapshot, sent, found = asked(okx, look, quote="USDC")
+    assert (snapshot.account.id, snapshot.account.total_wallet_balance) == ("okx-USDC", 5_000)
+    assert snapshot.account.margin_used == pytest.approx(0.1234 * 32_310 / 4)
+    assert [(one.symbol, one.quantity) for one in snapshot.positions] == [("BTCUSDC", 0.1234)]
+    assert (snapshot.market.symbol, snapshot.market.quantity_step) == ("BTCUSDC", 0.0001)
+    assert (snapshot.market.taker_fee_pct, snapshot.market.maker_fee_pct) == (0.04, 0.01)
+    assert (sent.quantity, found.status, found.filled) == (0.0567, "FILLED", 0.0567)
+    assert refused(okx, account).code == "not-the-quote-currency"
+
+
+def test_what_is_told_of_a_market_is_in_the_base_asset_and_of_contracts_in_usdt(okx):
+    view = asked(okx, lambda exchange: exchange.market_view("BTCUSDT"))
+    bids, asks = okx.book("BTCUSDT")
+    assert view.book.bids[5] == tuple(map(float, bids[5]))
+    assert view.book.asks[5] == tuple(map(float, asks[5]))
+    assert (view.market.min_quantity, view.market.quantity_step, view.market.min_notional) == (0.001, 0.001, 0)
+    assert (view.market.taker_fee_pct, view.market.maker_fee_pct) == (0.05, 0.02)
+    told = [one.max_notional for one in view.market.brackets]
+    assert told == pytest.approx([float(most) for most, _, _ in okx.specs["BTCUSDT"].brackets], rel=1e-4)
+
+
+@pytest.mark.parametrize("hedged", [False, True])
+def test_an_isolated_position_is_read_and_reduced_as_one(okx, hedged):
+    okx.set_hedged(hedged)
+    okx.set_position("BTCUSDT", "LONG", "0.2", "31480", leverage=4, isolated=True)
+    view = asked(okx, account)
+    assert view.account.total_wallet_balance == pytest.approx(12_000)
+    assert (view.held[0].mode, view.held[0].position.margin) == ("isolated", pytest.approx(0.2 * 31_480 / 4))
+    # What is put aside for it is not free, with what it has gained.
+    assert view.account.margin_used == pytest.approx(0.2 * 31_480 / 4 + 166 + 2.4 * 2_024 / 3)
+    asked(okx, place)
+    found = asked(okx, lambda exchange: exchange.order("one", "BTCUSDT"))
+    assert (found.status, found.filled, okx.isolated_orders) == ("FILLED", 0.06, {"one"})
+
+
+@pytest.mark.parametrize("code", ["0", "1", "2"])
+def test_a_refusal_in_the_row_of_an_order_is_one_whatever_the_code_before_it(okx, code):
+    """As of a batch of which some were taken."""
+    okx.bind("BTCUSDT")
+    okx.fault("batch-orders", "then", 9, change=put(code=code))
+
+    async def look(exchange):
+        try:
+            return (await exchange.place_reduction(ACTION, "one")).status
+        except VenueError as error:
+            return error.code
+
+    assert asked(okx, look) == ("order-refused" if code == "1" else "REJECTED")
+
+
+def test_a_contract_that_is_suspended_has_its_orders_refused(okx):
+    okx.specs["BTCUSDT"].status = "SETTLING"
+    failure = refused(okx, place)
+    assert (failure.code, "51022" in failure.message) == ("order-refused", True)

@@ -9,6 +9,7 @@ import hmac
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -24,6 +25,7 @@ from tests.venue.okx_rows import (
     margin_apart,
     order_details,
     position,
+    settles,
     size,
     tiers,
 )
@@ -47,7 +49,7 @@ class Okx(Venue):
     """The venue; `level` is the account's mode, `demo` whether its key is one for demo trading.
 
     `left` is how many requests are answered before there were too many, `refusal` the code by which an order is told
-    that there is nothing to reduce. `elsewhere` has the positions that are in no swap in USDT.
+    that there is nothing to reduce. `usdc` is the money in USDC, `elsewhere` has positions that are in none of `specs`.
     """
 
     time_path, markets_path, mode_path = "public/time", "public/instruments", "account/config"
@@ -63,6 +65,9 @@ class Okx(Venue):
         super().__init__()
         self.level, self.demo = "2", False
         self.left: int | None = None
+        self.usdc = Decimal(0)
+        bitcoin = self.specs["BTCUSDT"]
+        self.specs["BTCUSDC"] = replace(bitcoin, symbol="BTCUSDC", step=Decimal("0.0001"), least=Decimal("0.0001"))
         for spec in self.specs.values():
             spec.min_notional = Decimal(0)  # an order is of some contracts at the least, and need not be worth anything
         self.refusal = 51169, "Order failed because you don't have any positions in this contract to reduce."
@@ -214,46 +219,48 @@ class Okx(Venue):
 
     def _balance(self, _: Sent) -> list[Any]:
         """Return the balance of futures mode: each currency is a pool of its own, in all of them nothing is told."""
-        held = self.holdings()
-        apart = [one for one in held if one.isolated]
-        put_aside = sum(map(margin_apart, apart), Decimal(0))
-        pnl_apart = sum((one.pnl(self.mark(one.symbol)) for one in apart), Decimal(0))
-        margin = sum((self.initial_margin(one) for one in held if not one.isolated), Decimal(0))
-        maintenance = sum((self.maintenance_of(one) for one in held if not one.isolated), Decimal(0))
-        cash, equity = self.account.wallet - put_aside, self.account.wallet + self.pnl()
-        free = max(Decimal(0), cash + self.pnl() - pnl_apart - margin)
-        crossed = len(held) > len(apart)
-        names = ("borrowFroz", "crossLiab", "interest", "isoLiab", "liab", "maxLoan", "twap", "uplLiab", "spotUpl")
-        usdt = {
+        told = [self._pool("USDT", self.account.wallet)]
+        told += [self._pool("USDC", self.usdc)] if self.usdc else []
+        whole = ("adjEq", "availEq", "borrowFroz", "imr", "isoEq", "mgnRatio", "mmr", "notionalUsd", "ordFroz", "upl")
+        worth = sum(Decimal(one["eqUsd"]) for one in told)
+        return [
+            {**dict.fromkeys(whole, ""), "details": told, "totalEq": text(Decimal(worth), 8), "uTime": str(self.now())}
+        ]
+
+    def _pool(self, currency: str, wallet: Decimal) -> dict[str, str]:
+        held = [one for one in self.holdings() if settles(self.specs[one.symbol]) == currency]
+        apart, crossed = [one for one in held if one.isolated], [one for one in held if not one.isolated]
+
+        def summed(of: Callable[[Holding], Decimal], holdings: list[Holding]) -> Decimal:
+            return sum(map(of, holdings), Decimal(0))
+
+        def pnl(one: Holding) -> Decimal:
+            return one.pnl(self.mark(one.symbol))
+
+        cash, equity = wallet - summed(margin_apart, apart), wallet + summed(pnl, held)
+        margin = summed(self.initial_margin, crossed)
+        free = max(Decimal(0), cash + summed(pnl, crossed) - margin)
+        names = ("borrowFroz", "crossLiab", "disEq", "interest", "isoLiab", "liab", "maxLoan", "twap", "uplLiab")
+        return {
             **dict.fromkeys(names, ""),
-            "ccy": "USDT",
+            "ccy": currency,
             "availBal": text(free, 8),
             "availEq": text(free, 8),
             "cashBal": text(cash, 8),
             "eq": text(equity, 8),
             "eqUsd": text(equity * USD, 8),
-            "disEq": "",
             "fixedBal": "0",
             "frozenBal": text(equity - free, 8),
             "imr": text(margin, 8) if crossed else "",
-            "isoEq": text(put_aside + pnl_apart, 8),
-            "isoUpl": text(pnl_apart, 8),
+            "isoEq": text(summed(margin_apart, apart) + summed(pnl, apart), 8),
+            "isoUpl": text(summed(pnl, apart), 8),
             "mgnRatio": "42" if crossed else "",
-            "mmr": text(maintenance, 8) if crossed else "",
+            "mmr": text(summed(self.maintenance_of, crossed), 8) if crossed else "",
             "notionalLever": "1.2",
             "ordFrozen": "0",
             "uTime": str(self.now()),
-            "upl": text(self.pnl(), 8),
+            "upl": text(summed(pnl, held), 8),
         }
-        whole = ("adjEq", "availEq", "borrowFroz", "imr", "isoEq", "mgnRatio", "mmr", "notionalUsd", "ordFroz", "upl")
-        return [
-            {
-                **dict.fromkeys(whole, ""),
-                "details": [usdt],
-                "totalEq": text(equity * USD, 8),
-                "uTime": str(self.now()),
-            }
-        ]
 
     def _positions(self, sent: Sent) -> list[Any]:
         told = [*map(self._position, self.holdings()), *self.elsewhere]

@@ -10,7 +10,7 @@ from tests.venue.account import Flow, Holding, Order, Spec
 from tests.venue.venue import text
 
 # How much of the base asset one contract is.
-CONTRACTS = {"BTC": Decimal("0.01"), "ETH": Decimal("0.1"), "SOL": Decimal(1), "SUSHI": Decimal(1)}
+CONTRACTS = {"BTCUSDT": "0.01", "ETHUSDT": "0.1", "SOLUSDT": "1", "SUSHIUSDT": "1", "BTCUSDC": "0.0001"}
 USD = Decimal("0.9997")  # what a USDT is worth: what OKX tells in USD is no amount of USDT
 ABSENT = ("alias", "baseCcy", "expTime", "optType", "quoteCcy", "stk", "auctionEndTime", "contTdSwTime")
 NONE = dict.fromkeys(
@@ -20,11 +20,20 @@ NONE = dict.fromkeys(
 
 def size(spec: Spec) -> Decimal:
     """Return a market's contract size."""
-    return CONTRACTS[spec.base]
+    return Decimal(CONTRACTS[spec.symbol])
+
+
+def settles(spec: Spec) -> str:
+    """Return the currency that a market settles in."""
+    return spec.symbol.removeprefix(spec.base)
+
+
+def family(spec: Spec) -> str:
+    return f"{spec.base}-{settles(spec)}"
 
 
 def inst_id(spec: Spec) -> str:
-    return f"{spec.base}-USDT-SWAP"
+    return f"{family(spec)}-SWAP"
 
 
 def contracts(quantity: Decimal, spec: Spec) -> str:
@@ -33,7 +42,6 @@ def contracts(quantity: Decimal, spec: Spec) -> str:
 
 
 def instrument(spec: Spec) -> dict[str, Any]:
-    pair = f"{spec.base}-USDT"
     sizes = {"lotSz": spec.step, "minSz": spec.least, "maxLmtSz": spec.most, "maxMktSz": spec.most_market}
     contract = {"ctType": "linear", "ctMult": "1", "ctVal": text(size(spec)), "ctValCcy": spec.base}
     return {
@@ -42,9 +50,9 @@ def instrument(spec: Spec) -> dict[str, Any]:
         **{name: contracts(quantity, spec) for name, quantity in sizes.items()},
         "instId": inst_id(spec),
         "instType": "SWAP",
-        "instFamily": pair,
-        "uly": pair,
-        "settleCcy": "USDT",
+        "instFamily": family(spec),
+        "uly": family(spec),
+        "settleCcy": settles(spec),
         "lever": text(max(most for _, _, most in spec.brackets)),
         "listTime": "1585526400000",
         "tickSz": text(spec.tick),
@@ -59,10 +67,9 @@ def _contract(name: str, family: str, settle: str, kind: str, worth: str, of: st
     return {**dict.fromkeys(ABSENT, ""), **linear, **sizes, "instType": "SWAP", "lever": "50", "state": "live", **more}
 
 
-# What is traded beside the swaps in USDT, by type; a swap that is not open yet has hardly more than its name.
+# What is traded beside the linear swaps, by type; a swap that is not open yet has hardly more than its name.
 OTHERS: dict[str, list[dict[str, str]]] = {
     "SWAP": [
-        _contract("BTC-USDC-SWAP", "BTC-USDC", "USDC", "linear", "0.0001", "BTC"),
         _contract("BTC-USD-SWAP", "BTC-USD", "BTC", "inverse", "100", "USD"),
         {**dict.fromkeys(ABSENT, ""), **NONE, "instId": "ETH-USD_UM-SWAP", "instType": "SWAP", "state": "preopen"},
     ],
@@ -110,8 +117,8 @@ def tiers(spec: Spec) -> list[dict[str, str]]:
         rows.append(
             {
                 **dict.fromkeys(("baseMaxLoan", "instId", "optMgnFactor", "quoteMaxLoan"), ""),
-                "instFamily": f"{spec.base}-USDT",
-                "uly": f"{spec.base}-USDT",
+                "instFamily": family(spec),
+                "uly": family(spec),
                 "tier": str(number),
                 "minSz": lower,
                 "maxSz": end,
@@ -134,7 +141,7 @@ def position(held: Holding, spec: Spec, mark: Decimal, hedged: bool, maintenance
         "availPos": contracts(held.quantity, spec) if hedged else "",
         "avgPx": text(held.entry),
         "cTime": "1619507758793",
-        "ccy": "USDT",
+        "ccy": settles(spec),
         "imr": "" if held.isolated else text(margin, 8),
         "instId": inst_id(spec),
         "instType": "SWAP",
@@ -197,7 +204,7 @@ def order_details(order: Order, spec: Spec, isolated: bool) -> dict[str, Any]:
         "category": "normal",
         "clOrdId": order.client_id,
         "fee": "0",
-        "feeCcy": "USDT",
+        "feeCcy": settles(spec),
         "instId": inst_id(spec),
         "instType": "SWAP",
         "lever": "10",
