@@ -170,6 +170,8 @@ def bybit_refuses(answer: Any) -> bool:
 
 # Beside futures mode (2), in which each currency is a pool of its own.
 OKX_MODES = MappingProxyType({"1": "spot mode", "3": "multi-currency margin", "4": "portfolio margin"})
+# What is frozen while something is liquidated, or a fee is settled, and an account from which nothing is taken.
+OKX_FROZEN = frozenset({"50017", "50018", "50019", "50020", "50021", "50022", "50023", "50028"})
 
 
 def okx_mode(answer: Any) -> str | None:
@@ -238,7 +240,8 @@ def okx_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:
 def okx_refuses(answer: Any) -> bool:
     """Read OKX's codes of orders: 51169 has nothing to reduce. With 51149 it ran out of time."""
     codes = (part(answer, "code"), *(part(one, "sCode") for one in part(answer, "data") or ()))
-    return any(str(code)[:2] == "51" and len(str(code)) == 5 and code != "51149" for code in codes)
+    told = {str(code) for code in codes} - {"51149"}
+    return any(code in OKX_FROZEN or (code[:2] in ("51", "54") and len(code) == 5) for code in told)
 
 
 def bitget_product(quote: str) -> dict[str, Any]:
