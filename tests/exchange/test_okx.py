@@ -233,8 +233,8 @@ def test_an_isolated_position_is_read_and_reduced_as_one(okx, hedged):
     view = asked(okx, account)
     assert view.account.total_wallet_balance == pytest.approx(12_000)
     assert (view.held[0].mode, view.held[0].position.margin) == ("isolated", pytest.approx(0.2 * 31_480 / 4))
-    # What is put aside for it is not free, with what it has gained.
-    assert view.account.margin_used == pytest.approx(0.2 * 31_480 / 4 + 166 + 2.4 * 2_024 / 3)
+    # What it has gained is not free for another one, and no margin either.
+    assert view.account.margin_used == pytest.approx(0.2 * 31_480 / 4 + 2.4 * 2_024 / 3)
     asked(okx, place)
     found = asked(okx, lambda exchange: exchange.order("one", "BTCUSDT"))
     assert (found.status, found.filled, okx.isolated_orders) == ("FILLED", 0.06, {"one"})
@@ -259,3 +259,11 @@ def test_a_contract_that_is_suspended_has_its_orders_refused(okx):
     okx.specs["BTCUSDT"].status = "SETTLING"
     failure = refused(okx, place)
     assert (failure.code, "51022" in failure.message) == ("order-refused", True)
+
+
+@pytest.mark.parametrize(("levels", "path"), [(400, "market/books"), (401, "market/books-full")])
+def test_a_deep_book_is_asked_for_where_it_is(okx, levels, path):
+    view = asked(okx, lambda exchange: exchange.market_view("BTCUSDT"), book_levels=levels)
+    bids, _ = okx.book("BTCUSDT")
+    assert len(view.book.bids) == min(levels, len(bids))
+    assert len(okx.asked(path)) == 1

@@ -228,3 +228,15 @@ def test_a_position_in_another_currency_is_told_and_the_others_are_reduced(tmp_p
         assert changes(report)["monitor.account"] == ("FRESH", "PARTIAL")
         assert {order.symbol for order in venue.orders} == {"BTCUSDT", "ETHUSDT", "SOLUSDT", "SUSHIUSDT"}
         assert all(one.record_id is None for one in report.decided)
+
+
+def test_a_position_at_okx_that_settles_in_a_coin_is_told_and_the_others_are_reduced(tmp_path):
+    """The balance tells what all positions have gained and lost: without it nothing of the account was known."""
+    with VENUES["okx"]() as venue:
+        fill(venue, ORANGE)
+        venue.set_elsewhere("BTC-USD-SWAP", "BTC", "0.5")
+        report = Desk(tmp_path, venue).one()
+        assert set(codes(report)) == {"inverse-contract", "position-untold"}
+        assert changes(report)["monitor.account"] == ("FRESH", "PARTIAL")
+        assert {order.symbol for order in venue.orders} == {"BTCUSDT", "ETHUSDT", "SOLUSDT", "SUSHIUSDT"}
+        assert all(one.record_id is None for one in report.decided)

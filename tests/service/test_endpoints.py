@@ -18,7 +18,7 @@ from tests.venue.endpoints import NEEDED, PATHS, UNKNOWN, ask_each_time
 UNASKED = {
     *("v1/order", "v1/positionSide/dual"),
     *("order/create", "order/cancel", "order/realtime", "order/history", "user/query-api"),
-    *("trade/batch-orders", "trade/cancel-order", "trade/order", "account/bills-archive"),
+    *("trade/batch-orders", "trade/cancel-order", "trade/order", "account/bills-archive", "market/books-full"),
     *("v2/mix/order/place-order", "v2/mix/order/cancel-order", "v2/mix/order/detail", "v3/account/settings"),
 }
 # Under which name an entry is refused, where it is not that of the market's own failure.

@@ -181,8 +181,14 @@ class Okx(Venue):
         return [{**named, **last, **sides, **sizes, **volumes}]
 
     def _books(self, sent: Sent) -> list[Any]:
+        return self._levels(sent, 400)
+
+    def _full_books(self, sent: Sent) -> list[Any]:
+        return self._levels(sent, 5000)
+
+    def _levels(self, sent: Sent, most: int) -> list[Any]:
         spec, count = self.spec(sent), int(sent.get("sz", 1))
-        if not 1 <= count <= 400:
+        if not 1 <= count <= most:
             raise Refused(51000, "Parameter sz error", 400)
 
         def side(levels: Levels) -> list[list[str]]:
@@ -369,6 +375,7 @@ PUBLIC: Routes = {
     "GET public/position-tiers": Okx._tiers,
     "GET market/ticker": Okx._ticker,
     "GET market/books": Okx._books,
+    "GET market/books-full": Okx._full_books,
     "GET market/candles": Okx._candles,
 }
 SIGNED: Routes = {
