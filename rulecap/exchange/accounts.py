@@ -70,8 +70,12 @@ def _unified(
     """
     entry = part(balance, settings.quote)
     whole, used = (number(part(entry, name)) for name in ("total", "used"))
-    sums = venue_of(settings.venue).sums(balance, settings.quote) if held is None else _summed(held)
-    unrealized, margin = sums.unrealized, sums.used
+    unrealized = None if held is None else total(one.position.unrealized_pnl for one in held)
+    maintenance = None if held is None else total(one.maintenance_margin for one in held)
+    if held is None:
+        margin = venue_of(settings.venue).least_margin(balance, settings.quote)
+    else:
+        margin = total(one.position.margin for one in held)
     if whole is None or unrealized is None:
         wallet = None
     elif unrealized == 0 or meaning == WALLET:
@@ -88,13 +92,4 @@ def _unified(
         used = whole - free - apart if free > 0 or margin is not None else None
     if used is not None and margin is not None:
         used = max(used, margin)  # at some venues it is what is put aside for orders alone
-    return Pool(wallet, free, used, unrealized, sums.maintenance)
-
-
-def _summed(held: Sequence[Held]) -> Pool:
-    """Return what the positions come to."""
-    return Pool(
-        used=total(one.position.margin for one in held),
-        unrealized=total(one.position.unrealized_pnl for one in held),
-        maintenance=total(one.maintenance_margin for one in held),
-    )
+    return Pool(wallet, free, used, unrealized, maintenance)

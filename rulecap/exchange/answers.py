@@ -225,11 +225,22 @@ def okx_settles(position: Mapping[str, Any], quote: str) -> str | None:
     return told if contract and isinstance(told, str) and told else None
 
 
-def okx_sums(balance: Mapping[str, Any], quote: str) -> Pool:
-    """Read `GET /api/v5/account/balance`: the PnL of all positions, and the margin of those that are cross."""
+def _okx_currency(balance: Mapping[str, Any], quote: str) -> Any:
     details = part(balance, "info", "data", 0, "details") or ()
-    held = next((one for one in details if part(one, "ccy") == quote), None)
-    return Pool(used=number(part(held, "imr")), unrealized=number(part(held, "upl")))
+    return next((one for one in details if part(one, "ccy") == quote), None)
+
+
+def okx_pool(balance: Mapping[str, Any], quote: str) -> Pool:
+    """Read `GET /api/v5/account/balance`: equity has the PnL of all positions in it, as of the same moment."""
+    held = _okx_currency(balance, quote)
+    equity, unrealized = number(part(held, "eq")), number(part(held, "upl"))
+    wallet = None if equity is None or unrealized is None else float(exact(equity) - exact(unrealized))
+    return Pool(wallet=wallet, unrealized=unrealized)
+
+
+def okx_least_margin(balance: Mapping[str, Any], quote: str) -> float | None:
+    """Read the margin of positions that are cross; of orders may be in it."""
+    return number(part(_okx_currency(balance, quote), "imr"))
 
 
 def okx_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:

@@ -45,8 +45,7 @@ class Venue:
         pool: reads what the unified balance lacks.
         unified_used: whether ccxt's `used` is the venue's word; else a margin that is not told is not there.
         unified_free: whether ccxt's `free` is the venue's word for it; else what is free that is not told is not there.
-        sums: reads what a balance tells of all positions together, for where one of them is not told: their PnL, and
-            how much margin they have at the least.
+        least_margin: reads from a balance how much margin there is at the least, for where a position is not told.
         mode: the method of ccxt's client that asks for the account's margin mode, and what reads from the answer why
             its margin is no one pool in one currency, None where it is; None: the venue is not asked.
         pooled: reads the same from a balance, where that tells it.
@@ -110,7 +109,7 @@ class Venue:
     balance_total: str | None = None
     money: Callable[[str], dict[str, Any]] = lambda quote: {}
     pool: Callable[[Mapping[str, Any], str], Pool] = lambda balance, quote: Pool()
-    sums: Callable[[Mapping[str, Any], str], Pool] = lambda balance, quote: Pool()
+    least_margin: Callable[[Mapping[str, Any], str], float | None] = lambda balance, quote: None
     unified_used: bool = True
     unified_free: bool = True
     mode: tuple[str, Callable[[Any], str | None]] | None = None
@@ -273,7 +272,8 @@ VENUES = MappingProxyType(
                     "/account/balance": ("data", 0, "details"),
                 }
             ),
-            sums=answers.okx_sums,
+            pool=answers.okx_pool,
+            least_margin=answers.okx_least_margin,
             settles=answers.okx_settles,
             bound=answers.okx_bound,
             mode=("privateGetAccountConfig", answers.okx_mode),

@@ -267,3 +267,12 @@ def test_a_deep_book_is_asked_for_where_it_is(okx, levels, path):
     bids, _ = okx.book("BTCUSDT")
     assert len(view.book.bids) == min(levels, len(bids))
     assert len(okx.asked(path)) == 1
+
+
+def test_a_price_that_moves_between_two_answers_is_no_gain(okx):
+    """By the PnL that the positions told before, it was one of 138 in the wallet."""
+    okx.after("account/positions", lambda: okx.set_mark("BTCUSDT", "33000"))
+    told = asked(okx, account).account
+    assert (told.total_wallet_balance, told.unrealized_pnl) == (12_000, pytest.approx(0.2 * 1_520 - 2.4 * 82))
+    okx.fault("account/balance", "then", 99, change=put(upl=""))
+    assert asked(okx, account).account.total_wallet_balance == pytest.approx(12_000)
