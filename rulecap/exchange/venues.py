@@ -351,6 +351,8 @@ VENUES = MappingProxyType(
         ),
         "gate": Venue(corrected=answers.worth_nothing),
         "phemex": Venue(
+            # For ccxt a request is good for a minute, which is longer than an order whose answer is lost is waited for.
+            options=MappingProxyType({"x-phemex-request-expiry": 10}),
             notional_at_mark=False,
             corrected=answers.phemex_market,
             tells_tiers=False,  # ccxt refuses to ask for those of its linear contracts

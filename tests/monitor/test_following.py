@@ -257,11 +257,14 @@ def test_a_position_under_another_name_is_not_reduced_a_second_time(here, name):
     assert "is called" in outcomes[1].message
 
 
-@pytest.mark.parametrize(("name", "seconds"), [("binanceusdm", 10), ("bybit", 5)])
-def test_no_request_is_good_for_as_long_as_an_unknown_order_is_waited_for(name, seconds):
+@pytest.mark.parametrize(
+    ("name", "option", "seconds"),
+    [("binanceusdm", "recvWindow", 10), ("bybit", "recvWindow", 5), ("phemex", "x-phemex-request-expiry", 10)],
+)
+def test_no_request_is_good_for_as_long_as_an_unknown_order_is_waited_for(name, option, seconds):
     settings = ExchangeSettings(venue=name)
     client = open_client(settings, Keys("key", "secret"))
-    assert client.options["recvWindow"] == 1000 * seconds
+    assert client.options[option] == seconds * (1000 if option == "recvWindow" else 1)
     assert seconds + settings.max_clock_skew_seconds < SETTINGS.settle_seconds
 
 
