@@ -32,6 +32,7 @@ OTHERS = {
         "sandbox-name",
         "would-send",
         "x-bapi-limit-reset-timestamp",
+        "x-phemex-request-expiry",
     ),
 }
 LEVELS = {"warning", "error", "critical", "exception"}
