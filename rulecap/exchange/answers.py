@@ -184,47 +184,6 @@ def okx_mode(answer: Any) -> str | None:
     return f"its account mode is {OKX_MODES.get(level, shown(level))}, not futures mode"
 
 
-def worth_nothing(market: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a linear market in which no order has to be worth anything, where ccxt tells nothing else."""
-    costs = part(market, "limits", "cost") or {}
-    return market if costs.get("min") is not None else _limited(market, "cost", min=0.0)
-
-
-def htx_market(market: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a market whose least order is told in contracts: ccxt has that of linear ones in the base asset."""
-    in_base = part(market, "limits", "amount", "min") == market.get("contractSize")
-    return worth_nothing(_limited(market, "amount", min=1.0) if in_base else market)
-
-
-def phemex_market(market: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a market with the limits of an order that ccxt leaves out; the least quantity is a step."""
-    told = {name: number(part(market, "info", name)) for name in ("maxOrderQtyRq", "minOrderValueRv")}
-    found = _limited(market, "amount", min=part(market, "precision", "amount"), max=told["maxOrderQtyRq"])
-    return _limited(found, "cost", min=told["minOrderValueRv"])
-
-
-def _limited(market: Mapping[str, Any], kind: str, **limits: float | None) -> Mapping[str, Any]:
-    """Return a linear market with other limits; one that is not linear is what it was."""
-    if not market.get("linear"):
-        return market
-    known = market.get("limits") or {}
-    return {**market, "limits": {**known, kind: {**(known.get(kind) or {}), **limits}}}
-
-
-def okx_fees(fees: Mapping[str, Any], quote: str) -> Mapping[str, float | None]:
-    """Read `GET /api/v5/account/trade-fee`, a fee below 0: ccxt takes what is for contracts that settle in a coin."""
-    kind = {"USDT": "U"}.get(quote, quote)
-    told = {name: number(part(fees, "info", f"{name}{kind}")) for name in ("taker", "maker")}
-    return {name: None if rate is None else 0.0 - rate for name, rate in told.items()}
-
-
-def okx_settles(position: Mapping[str, Any], quote: str) -> str | None:
-    """Read `GET /api/v5/account/positions`: margin and PnL of a swap, or a future, are in what it settles in."""
-    contract = part(position, "info", "instType") in ("SWAP", "FUTURES")
-    told = part(position, "info", "ccy")
-    return told if contract and isinstance(told, str) and told else None
-
-
 def _okx_currency(balance: Mapping[str, Any], quote: str) -> Any:
     details = part(balance, "info", "data", 0, "details") or ()
     return next((one for one in details if part(one, "ccy") == quote), None)
@@ -246,6 +205,20 @@ def okx_least_margin(balance: Mapping[str, Any], quote: str) -> float | None:
 def okx_bound(balance: Mapping[str, Any]) -> tuple[str, ...]:
     """Read `GET /api/v5/account/balance`: its margin is of orders too, its unrealized PnL of positions alone."""
     return _with_margin(part(balance, "info", "data", 0, "details"), "ccy", "upl")
+
+
+def okx_settles(position: Mapping[str, Any], quote: str) -> str | None:
+    """Read `GET /api/v5/account/positions`: margin and PnL of a swap, or a future, are in what it settles in."""
+    contract = part(position, "info", "instType") in ("SWAP", "FUTURES")
+    told = part(position, "info", "ccy")
+    return told if contract and isinstance(told, str) and told else None
+
+
+def okx_fees(fees: Mapping[str, Any], quote: str) -> Mapping[str, float | None]:
+    """Read `GET /api/v5/account/trade-fee`, a fee below 0: ccxt takes what is for contracts that settle in a coin."""
+    kind = {"USDT": "U"}.get(quote, quote)
+    told = {name: number(part(fees, "info", f"{name}{kind}")) for name in ("taker", "maker")}
+    return {name: None if rate is None else 0.0 - rate for name, rate in told.items()}
 
 
 def okx_refuses(answer: Any) -> bool:
@@ -310,6 +283,33 @@ def phemex_refuses(answer: Any) -> bool:
     """Read the codes of Phemex's trading engine, and its codes of an order that breaks a rule of the venue's."""
     code = part(answer, "code")
     return isinstance(code, int) and 11000 <= code < 12000
+
+
+def phemex_market(market: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a market with the limits of an order that ccxt leaves out; the least quantity is a step."""
+    told = {name: number(part(market, "info", name)) for name in ("maxOrderQtyRq", "minOrderValueRv")}
+    found = _limited(market, "amount", min=part(market, "precision", "amount"), max=told["maxOrderQtyRq"])
+    return _limited(found, "cost", min=told["minOrderValueRv"])
+
+
+def htx_market(market: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a market whose least order is told in contracts: ccxt has that of linear ones in the base asset."""
+    in_base = part(market, "limits", "amount", "min") == market.get("contractSize")
+    return worth_nothing(_limited(market, "amount", min=1.0) if in_base else market)
+
+
+def worth_nothing(market: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a linear market in which no order has to be worth anything, where ccxt tells nothing else."""
+    costs = part(market, "limits", "cost") or {}
+    return market if costs.get("min") is not None else _limited(market, "cost", min=0.0)
+
+
+def _limited(market: Mapping[str, Any], kind: str, **limits: float | None) -> Mapping[str, Any]:
+    """Return a linear market with other limits; one that is not linear is what it was."""
+    if not market.get("linear"):
+        return market
+    known = market.get("limits") or {}
+    return {**market, "limits": {**known, kind: {**(known.get(kind) or {}), **limits}}}
 
 
 def _with_margin(assets: Any, name: str, margin: str) -> tuple[str, ...]:

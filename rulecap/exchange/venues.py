@@ -109,9 +109,9 @@ class Venue:
     balance_total: str | None = None
     money: Callable[[str], dict[str, Any]] = lambda quote: {}
     pool: Callable[[Mapping[str, Any], str], Pool] = lambda balance, quote: Pool()
-    least_margin: Callable[[Mapping[str, Any], str], float | None] = lambda balance, quote: None
     unified_used: bool = True
     unified_free: bool = True
+    least_margin: Callable[[Mapping[str, Any], str], float | None] = lambda balance, quote: None
     mode: tuple[str, Callable[[Any], str | None]] | None = None
     pooled: Callable[[Mapping[str, Any], str], str | None] = lambda balance, quote: None
     collateral: Callable[[Mapping[str, Any], str], tuple[str, ...]] = lambda balance, quote: ()
