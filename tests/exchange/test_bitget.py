@@ -39,6 +39,7 @@ SHARED = {
     test_flows: (
         "test_deposits_since_the_last_reading_are_in_the_account",
         "test_entries_in_other_currencies_fill_an_answer_too",
+        "test_however_much_was_traded_what_was_paid_in_or_out_is_found_in_a_few_questions",
         "test_the_account_is_read_again_when_money_moves_meanwhile",
     ),
     test_orders: (
@@ -474,18 +475,6 @@ def test_a_price_that_moves_between_two_answers_is_no_gain_of_the_wallets(venue)
 
 
 # The ledger.
-
-
-@pytest.mark.parametrize("amount", ["300", "-300"])
-def test_however_much_was_traded_at_bitget_what_was_paid_in_or_out_is_found_in_a_few_questions(venue, amount):
-    """Else a busy account's ledger takes longer to be read than it is good for, at each reading."""
-    venue.trade(4_000, at=venue.now() - 300_000)
-    venue.deposit(amount, at=venue.now() - 200_000)
-    venue.trade(4_000, at=venue.now() - 100_000)
-    begin = moment(venue.now()) - timedelta(minutes=8)
-    view = asked(venue, lambda exchange: exchange.account_view(Deposits(0.0, begin)))
-    assert view.account.net_deposits == float(amount)
-    assert len(venue.asked(BILLS)) <= 11
 
 
 def test_what_bitget_is_asked_for_type_by_type_is_what_counts():
