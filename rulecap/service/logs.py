@@ -90,11 +90,14 @@ class Beside(logging.Handler):
         while (line := self._lines.get()) is not None:
             with self._counting:
                 lost, self._lost = self._lost, 0
-            said = {"name": "rulecap.service", "levelno": logging.WARNING, "levelname": "WARNING", "code": LOST}
-            record = logging.makeLogRecord({**said, "msg": "%s lines found no room here", "args": (lost,)})
             with suppress(OSError, ValueError):  # a full disk, a reader that has gone, a stream that is closed
-                self._write(f"{self.format(record)}\n{line}\n" if lost else f"{line}\n")
+                self._write(f"{self._lack(lost)}\n{line}\n" if lost else f"{line}\n")
             self._lines.task_done()
+
+    def _lack(self, lost: int) -> str:
+        """Return the line that says how many others found no room."""
+        said = {"name": "rulecap.service", "levelno": logging.WARNING, "levelname": "WARNING", "code": LOST}
+        return self.format(logging.makeLogRecord({**said, "msg": "%s lines found no room here", "args": (lost,)}))
 
     def _write(self, text: str) -> None:
         try:
