@@ -35,9 +35,9 @@ def authorities() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def logging_as_it_was() -> Iterator[None]:
-    """Keep what a command does to logging from the tests behind it."""
+    """Keep what a command does to logging from the tests behind it, whichever these are."""
     loggers = [logging.getLogger(name) for name in ("", "rulecap", "uvicorn.error")]
     handlers, levels = loggers[0].handlers[:], [one.level for one in loggers]
     yield
